@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Finding the installed backends: entry points of the group ``deepmd.backend``.
+
+A third party's backend is found like ours. Only `get_backend`, `backend_of_file` and
+`training_backend`, whose results are about to be used, import a framework.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from deepmd.backend.backend import Backend, last_line
+from deepmd.backend.known import known_backend, known_reader
+from deepmd.errors import BackendError
+
+GROUP = "deepmd.backend"
+PREFERRED_TRAINER = "pt"
+
+
+@cache
+def registered_flags() -> tuple[str, ...]:
+    """The flags of all registered backends; their packages are not imported."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+
+
+def registered_packages() -> tuple[str, ...]:
+    """The import names of the packages that registered them."""
+    return tuple(sorted({point.value.split(":")[0].split(".")[0] for point in entry_points(group=GROUP)}))
+
+
+@cache
+def _load_all() -> tuple[dict[str, Backend], dict[str, str]]:
+    """The backends that load, and the reasons of those that do not, by flag."""
+    loaded, broken = {}, {}
+    for point in sorted(entry_points(group=GROUP)):
+        try:
+            loaded[point.name] = point.load()()
+        # whatever a foreign package raises on import, the others must stay usable
+        except Exception as error:
+            broken[point.name] = last_line(error)
+    return loaded, broken
+
+
+def installed_backends() -> dict[str, Backend]:
+    """The registered backends whose packages load, by flag; their frameworks may still be missing."""
+    return dict(_load_all()[0])
+
+
+def broken_backends() -> dict[str, str]:
+    """The registered backends whose packages fail to load, by flag, each with the reason."""
+    return dict(_load_all()[1])
+
+
+def get_backend(flag: str) -> Backend:
+    """The backend of this name, ready for use: its framework is imported.
+
+    Parameters
+    ----------
+    flag : str
+        One of its names: ``pt``, ``pytorch``, ….
+
+    Raises
+    ------
+    BackendError
+        Where it is not installed (says what to install), or it or its framework fails to import (says why).
+    """
+    backend = find_backend(flag)
+    backend.import_framework()
+    return backend
+
+
+def find_backend(flag: str) -> Backend:
+    """The backend of this name, its framework untouched.
+
+    Raises
+    ------
+    BackendError
+        Where its package is not installed or fails to import.
+    """
+    known = known_backend(flag)
+    name = known.flags[0] if known else flag
+    loaded, broken = _load_all()
+    if name in broken:
+        raise BackendError(f"the backend {flag!r} is installed but fails to import: {broken[name]}")
+    for key, backend in loaded.items():
+        if name == key or flag in backend.flags:
+            return backend
+    if known:
+        raise BackendError(f"the backend {known.name} is not installed: `pip install {known.distribution}`.")
+    raise BackendError(f"there is no backend {flag!r}; installed: {', '.join(loaded) or 'none'} (see `dp backends`).")
+
+
+def backend_of_file(path: str | Path) -> Backend:
+    """The backend that reads a model or checkpoint file, found by the file's ending, ready for use.
+
+    Raises
+    ------
+    BackendError
+        Where no installed backend reads such files (says what to install if a known one does),
+        or its framework fails to import.
+    """
+    suffix = Path(path).suffix
+    for backend in installed_backends().values():
+        if suffix and suffix in (*backend.suffixes, backend.checkpoint_suffix):
+            backend.import_framework()
+            return backend
+    known = known_reader(suffix)
+    if known:
+        raise BackendError(f"{path} is a file of {known.name}, which is not installed: `pip install {known.distribution}`.")
+    endings = sorted(suffix for backend in installed_backends().values() for suffix in backend.suffixes)
+    raise BackendError(
+        f"{path}: no installed backend reads files that end in {suffix or 'nothing'!r}; "
+        f"known endings: {', '.join(endings) or 'none, install a backend, e.g. `pip install deepmd-pt`'}."
+    )
+
+
+def training_backend(flag: str | None = None) -> Backend:
+    """The backend to train with.
+
+    Parameters
+    ----------
+    flag : str or None
+        The one asked for. None: ``DP_BACKEND`` where it is set, else the only installed one that trains,
+        or PyTorch where there are several.
+
+    Raises
+    ------
+    BackendError
+        Where none trains, or several do and PyTorch is not among them.
+    """
+    flag = flag or os.environ.get("DP_BACKEND")
+    if flag:
+        return get_backend(flag)
+    able = [
+        key
+        for key, backend in installed_backends().items()
+        if Backend.Feature.ENTRY_POINT in backend.features and backend.is_available()
+    ]
+    if not able:
+        raise BackendError("no installed backend trains models: `pip install deepmd-pt`.")
+    if len(able) > 1 and PREFERRED_TRAINER not in able:
+        raise BackendError(f"several backends train models ({', '.join(able)}): choose one, e.g. `dp -b {able[0]} train`.")
+    return get_backend(able[0] if len(able) == 1 else PREFERRED_TRAINER)
+
+
+def complete_model_name(name: str, flag: str | None = None) -> str:
+    """The file meant by a model's name that may lack its ending: ``frozen_model`` for ``frozen_model.pth``.
+
+    The endings of the backend asked for are tried first, then those of the other installed ones.
+
+    Raises
+    ------
+    BackendError
+        Where the backend asked for is not installed.
+    """
+    if Path(name).exists():
+        return name
+    backends = [find_backend(flag)] if flag else list(installed_backends().values())
+    for backend in backends:
+        for suffix in backend.suffixes:
+            if Path(name + suffix).exists():
+                return name + suffix
+    return name

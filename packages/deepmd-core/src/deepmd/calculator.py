@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The ASE calculator of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepmd.errors import InputError
+from deepmd.infer import DeepPot
+
+try:
+    from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+except ImportError as error:
+    raise ImportError("deepmd.calculator needs ASE: `pip install 'deepmd-core[ase]'`.") from error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+
+PARAMETERS = ("fparam", "aparam")
+GAP = 1.0
+"""Room beyond the cut-off [Å] between images along an open axis."""
+
+
+class DP(Calculator):
+    """ASE calculator that evaluates a Deep Potential model.
+
+    ``atoms.info["fparam"]`` and ``atoms.info["aparam"]`` are handed to the model. Each axis may be periodic
+    or open. The stress is -virial / volume in ASE's order (xx, yy, zz, yz, xz, xy): tension is positive.
+
+    Parameters
+    ----------
+    model : str or Path
+        Model file.
+    label : str
+        Name of the calculator.
+    type_dict : dict[str, int], optional
+        Type of each element; default: the model's type map.
+    neighbor_list : object, optional
+        Neighbour list of ASE's kind, for backends that take one.
+    head : str, optional
+        Branch of a multi-task model.
+    **kwargs
+        Handed to ASE's `Calculator`.
+
+    Examples
+    --------
+    >>> from ase.build import molecule
+    >>> from deepmd.calculator import DP
+    >>> water = molecule("H2O", calculator=DP("model.pth"))
+    >>> energy = water.get_potential_energy()
+    """
+
+    name = "DP"
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "virial", "stress"]
+
+    def __init__(
+        self,
+        model: str | Path,
+        label: str = "DP",
+        type_dict: dict[str, int] | None = None,
+        neighbor_list: Any = None,
+        head: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label=label, **kwargs)
+        self.dp = DeepPot(model, neighbor_list=neighbor_list, head=head)
+        self.type_dict = type_dict or {name: index for index, name in enumerate(self.dp.get_type_map())}
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | tuple[str, ...] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Computes all properties.
+
+        Raises
+        ------
+        InputError
+            The model does not know an element.
+        PropertyNotImplementedError
+            The stress is asked for, but the cell has no volume or no axis is periodic.
+        """
+        super().calculate(atoms, properties, system_changes)
+        atoms = self.atoms
+        parameters = {key: atoms.info.get(key) for key in PARAMETERS}
+        cell = periodic_cell(atoms, self.dp.get_rcut())
+        energy, force, virial = self.dp.eval(atoms.positions, cell, self._find_types(atoms), **parameters)
+        self.results = {
+            "energy": float(energy[0, 0]),
+            "free_energy": float(energy[0, 0]),
+            "forces": force[0],
+            "virial": virial[0].reshape(3, 3),
+        }
+        if atoms.pbc.any() and atoms.cell.rank == 3:
+            self.results["stress"] = _stress(self.results["virial"], atoms.get_volume())
+        elif "stress" in properties:
+            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What changed since the last calculation; ASE itself does not look at ``atoms.info``."""
+        changes = super().check_state(atoms, tol)
+        if self.atoms is not None:
+            before, now = self.atoms.info, atoms.info
+            changes += [key for key in PARAMETERS if not np.array_equal(before.get(key), now.get(key))]
+        return changes
+
+    def _find_types(self, atoms: Atoms) -> list[int]:
+        symbols = atoms.get_chemical_symbols()
+        unknown = sorted(set(symbols) - set(self.type_dict))
+        if unknown:
+            raise InputError(f"the model does not know {', '.join(unknown)}; it knows {', '.join(self.type_dict)}.")
+        return [self.type_dict[symbol] for symbol in symbols]
+
+
+def periodic_cell(atoms: Atoms, rcut: float) -> np.ndarray | None:
+    """A cell, periodic in all directions, in which the atoms have the neighbours that they have in their own.
+
+    Models know only cells that are periodic in all directions or in none. An open axis becomes one at right
+    angles to the periodic ones that is so long that no atom is within ``rcut`` of an image along it.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Any of its axes may be periodic.
+    rcut : float
+        Cut-off radius [Å].
+
+    Returns
+    -------
+    np.ndarray, (3, 3) [Å], or None
+        Rows are cell vectors; None: no axis is periodic.
+    """
+    pbc = atoms.pbc
+    if not pbc.any():
+        return None
+    cell = np.array(atoms.cell)
+    if pbc.all():
+        return cell
+    # the right singular vectors beyond the rank span what is perpendicular to the periodic axes
+    normals = np.linalg.svd(cell[pbc])[2][pbc.sum() :]
+    extent = np.ptp(atoms.positions @ normals.T, axis=0)
+    cell[~pbc] = normals * (extent + rcut + GAP)[:, None]
+    return cell
+
+
+def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
+    """Stress in Voigt's order, (6,) [eV/Å³]."""
+    stress = -(virial + virial.T) / (2 * volume)
+    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The document around a serialized model: who wrote it, when, from which input."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import deepmd
+from deepmd.errors import ModelFileError
+
+
+def new_document(
+    model: dict,
+    *,
+    backend: str,
+    model_def_script: dict,
+    min_nbor_dist: float | None = None,
+    self_test: dict | None = None,
+) -> dict:
+    """A document for a model.
+
+    Parameters
+    ----------
+    model : dict
+        The model's tree, as its ``serialize()`` gives it.
+    backend : str
+        Name of the backend that made it, e.g. ``PyTorch``.
+    model_def_script : dict
+        The input's model section.
+    min_nbor_dist : float, optional
+        Smallest distance between two atoms in the training data [Å].
+    self_test : dict, optional
+        What `deepmd.contract.self_test.make_self_test` gives.
+    """
+    document: dict[str, Any] = {
+        "software": "deepmd-core",
+        "version": deepmd.__version__,
+        "time": str(datetime.now(tz=timezone.utc)),
+        "model": model,
+        "model_def_script": model_def_script,
+        "backend": backend,
+    }
+    if min_nbor_dist is not None:
+        document["min_nbor_dist"] = float(min_nbor_dist)
+    if self_test is not None:
+        document["self_test"] = self_test
+    return document
+
+
+def check_document(document: Any, source: str) -> dict:
+    """The document, if it is one: a mapping with a model.
+
+    Raises
+    ------
+    ModelFileError
+        Where it is none; ``source`` names the file in the message.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("model"), dict):
+        raise ModelFileError(f"{source} holds no Deep Potential model: the mapping `model` is not in it.")
+    return document

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""A batch of frames and what a model or a loss asks of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DataRequirement:
+    """An item of the data that a model or a loss needs.
+
+    Attributes
+    ----------
+    key : str
+        File name without ending: ``energy`` for ``set.*/energy.npy``.
+    ndof : int
+        Numbers per frame, or per atom where ``atomic``.
+    atomic : bool
+        Whether there is one value per atom.
+    must : bool
+        Whether a system without it is an error; else it is filled with ``default`` and ``Batch.found`` is False.
+    repeat : int
+        Each number is repeated so many times (``atom_pref``: 3).
+    default : float
+        Value where it is missing.
+    high_precision : bool
+        Kept in float64 whatever the model's precision.
+    """
+
+    key: str
+    ndof: int
+    atomic: bool = False
+    must: bool = False
+    repeat: int = 1
+    default: float = 0.0
+    high_precision: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Frames of one system, all with the same number of atoms.
+
+    Attributes
+    ----------
+    coord : np.ndarray, (nframes, natoms, 3) float64 [Å]
+    box : np.ndarray or None, (nframes, 3, 3) float64 [Å]
+        Rows are cell vectors; None: open boundaries.
+    atype : np.ndarray, (nframes, natoms) int64
+        Index into the model's type map; -1: virtual atom (mixed-type padding).
+    labels : dict[str, np.ndarray]
+        Each required item: (nframes, ndof) or, where atomic, (nframes, natoms, ndof). Units: eV, Å.
+    found : dict[str, bool]
+        Whether the item is in the data; else its label holds the default.
+    system : str
+        Name of the system, for messages.
+    frames : np.ndarray, (nframes,) int64
+        Numbers of the frames within the system.
+    mixed_types : bool
+        Whether the types differ between frames.
+    """
+
+    coord: np.ndarray
+    box: np.ndarray | None
+    atype: np.ndarray
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    found: dict[str, bool] = field(default_factory=dict)
+    system: str = ""
+    frames: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    mixed_types: bool = False
+
+    @property
+    def nframes(self) -> int:
+        return self.coord.shape[0]
+
+    @property
+    def natoms(self) -> int:
+        return self.coord.shape[1]

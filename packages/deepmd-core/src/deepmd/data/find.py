@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Finding the systems that the key ``systems`` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+
+from deepmd.data.source import open_hdf5
+from deepmd.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def find_systems(systems: str | list[str], patterns: list[str] | None = None) -> list[str]:
+    """Names of all systems in the paths given, each path's in alphabetical order.
+
+    Parameters
+    ----------
+    systems : str or list of str
+        Folders, searched recursively for ``type.raw``; HDF5 files, searched for groups with ``type.raw``, or
+        ``file.hdf5#/group``.
+    patterns : list of str, optional
+        Take only the folders below a path that match one of these patterns (``rglob_patterns``).
+
+    Raises
+    ------
+    DataError
+        If a path does not exist or holds no system.
+    """
+    roots = [systems] if isinstance(systems, str) else list(systems)
+    if not roots:
+        raise DataError("`systems` is an empty list; give at least one folder or HDF5 file.")
+    return [name for root in roots for name in _systems_in(str(root), patterns)]
+
+
+def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
+    path, _, group = root.partition("#")
+    if Path(path).is_file():
+        found = sorted(_groups(path, group))
+    elif Path(root).is_dir():
+        found = sorted(str(folder) for folder in _folders(Path(root), patterns))
+    else:
+        raise DataError(f"`systems` names {root}, which does not exist (relative to {Path.cwd()}).")
+    if not found:
+        wanted = f" matching {', '.join(patterns)}" if patterns else ""
+        raise DataError(f"no system found in {root}: expected a folder or HDF5 group{wanted} with type.raw.")
+    return found
+
+
+def _folders(root: Path, patterns: list[str] | None) -> set[Path]:
+    if patterns:
+        candidates = (folder for pattern in patterns for folder in root.rglob(pattern))
+        return {folder for folder in candidates if (folder / "type.raw").is_file()}
+    return {file.parent for file in root.rglob("type.raw") if file.is_file()}
+
+
+def _groups(path: str, group: str) -> Iterator[str]:
+    """Names ``path#/group`` of the groups at or below ``group`` that hold ``type.raw``."""
+    file = open_hdf5(path)
+    start = f"/{group.strip('/')}"
+    if start not in file:
+        raise DataError(f"{path}: there is no group {start} in this file.")
+    if "type.raw" in file[start]:
+        yield f"{path}#{start}"
+    found: list[str] = []
+    file[start].visititems(lambda name, item: found.append(name) if _is_system(item) else None)
+    yield from (f"{path}#{start.rstrip('/')}/{name}" for name in found)
+
+
+def _is_system(item: h5py.Group | h5py.Dataset) -> bool:
+    return isinstance(item, h5py.Group) and "type.raw" in item

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Where a system's arrays lie: a folder of npy files, a folder of text, or a group of an HDF5 file."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from deepmd.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+MAX_OPEN_ARRAYS = 512
+MAX_OPEN_HDF5_FILES = 32
+
+
+class Source(ABC):
+    """The files of one system, whatever holds them. Arrays stay on disk until rows are taken."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def words(self, name: str) -> list[str] | None:
+        """The words of a small file such as ``type.raw``; None where there is none."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether a file such as ``nopbc`` is there."""
+
+    @abstractmethod
+    def sets(self) -> list[str]:
+        """Names of the sets in order."""
+
+    @abstractmethod
+    def where(self, set_name: str, key: str) -> str:
+        """The file of an item, for messages and for `array`."""
+
+    @abstractmethod
+    def exists(self, set_name: str, key: str) -> bool:
+        """Whether the item is in the set."""
+
+    @abstractmethod
+    def array(self, set_name: str, key: str) -> ArrayLike:
+        """The item's array, on disk where the format allows it: has a shape and takes row indices."""
+
+
+class FolderSource(Source):
+    """A folder with ``type.raw`` and ``set.*/*.npy``; the arrays are memory-mapped."""
+
+    def words(self, name: str) -> list[str] | None:
+        path = Path(self.name, name)
+        return path.read_text(encoding="utf-8").split() if path.is_file() else None
+
+    def has(self, name: str) -> bool:
+        return Path(self.name, name).exists()
+
+    def sets(self) -> list[str]:
+        return sorted(path.name for path in Path(self.name).glob("set.*") if path.is_dir())
+
+    def where(self, set_name: str, key: str) -> str:
+        return os.path.join(self.name, set_name, f"{key}.npy")
+
+    def exists(self, set_name: str, key: str) -> bool:
+        return Path(self.where(set_name, key)).is_file()
+
+    def array(self, set_name: str, key: str) -> np.ndarray:
+        path = self.where(set_name, key)
+        return _open_npy(path, os.stat(path).st_mtime_ns)
+
+
+class TextSource(FolderSource):
+    """A folder with ``coord.raw`` and the like, one frame a line. A file is held in memory once it is read."""
+
+    def sets(self) -> list[str]:
+        return ["."] if Path(self.name, "coord.raw").is_file() else []
+
+    def where(self, set_name: str, key: str) -> str:
+        return os.path.join(self.name, f"{key}.raw")
+
+    def array(self, set_name: str, key: str) -> np.ndarray:
+        path = self.where(set_name, key)
+        return _read_text(path, os.stat(path).st_mtime_ns)
+
+
+class HDF5Source(Source):
+    """A group of an HDF5 file, written ``file.hdf5#/group``, with the same names inside as a folder has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.path, _, group = name.partition("#")
+        self.group = group.strip("/")
+
+    def words(self, name: str) -> list[str] | None:
+        if not self.has(name):
+            return None
+        values = np.atleast_1d(self._root()[self._inside(name)][()]).ravel().tolist()
+        return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+    def has(self, name: str) -> bool:
+        return self._inside(name) in self._root()
+
+    def sets(self) -> list[str]:
+        group = self._root()[f"/{self.group}"]
+        return sorted(key for key in group if key.startswith("set."))
+
+    def where(self, set_name: str, key: str) -> str:
+        return f"{self.path}#{self._inside(f'{set_name}/{key}.npy')}"
+
+    def exists(self, set_name: str, key: str) -> bool:
+        return self.has(f"{set_name}/{key}.npy")
+
+    def array(self, set_name: str, key: str) -> h5py.Dataset:
+        return self._root()[self._inside(f"{set_name}/{key}.npy")]
+
+    def _root(self) -> h5py.File:
+        return open_hdf5(self.path)
+
+    def _inside(self, name: str) -> str:
+        return f"/{self.group}/{name}" if self.group else f"/{name}"
+
+
+def open_source(name: str) -> Source:
+    """The source that reads the system of this name.
+
+    Raises
+    ------
+    DataError
+        Where nothing is there.
+    """
+    path, _, group = name.partition("#")
+    if Path(path).is_file():
+        if group.strip("/") and group not in open_hdf5(path):
+            raise DataError(f"{path}: there is no group {group} in this file.")
+        return HDF5Source(name)
+    if not Path(name).is_dir():
+        raise DataError(f"system {name}: no such folder or HDF5 file.")
+    folder = FolderSource(name)
+    return folder if folder.sets() else TextSource(name)
+
+
+@lru_cache(maxsize=MAX_OPEN_HDF5_FILES)
+def open_hdf5(path: str) -> h5py.File:
+    """An HDF5 file opened for reading; some stay open, since opening one costs more than a read."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path}: not an HDF5 file, or truncated ({error}).") from error
+
+
+@lru_cache(maxsize=MAX_OPEN_ARRAYS)
+def _open_npy(path: str, _changed_ns: int) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path}: not a NumPy array file, or truncated ({error}).") from error
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{path}: holds {array.dtype}, expected numbers.")
+    return array
+
+
+@lru_cache(maxsize=MAX_OPEN_ARRAYS)
+def _read_text(path: str, _changed_ns: int) -> np.ndarray:
+    try:
+        return np.loadtxt(path, ndmin=2)
+    except ValueError as error:
+        raise DataError(f"{path}: each line must hold the same number of numbers ({error}).") from error

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""One system: frames that all have the same number of atoms."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.data.batch import Batch
+from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
+from deepmd.data.source import open_source
+from deepmd.data.types import TypeMapping, read_types, type_names
+from deepmd.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from deepmd.data.batch import DataRequirement
+
+log = logging.getLogger(__name__)
+
+REAL_TYPES = "real_atom_types"
+
+
+class System:
+    """Frames in a folder (npy or text) or an HDF5 group, read from disk as they are asked for.
+
+    Opening reads the types and the shapes only. The numbers are checked once, piece by piece, before the first
+    frame is given (`check`).
+
+    Parameters
+    ----------
+    path : str
+        Folder, or ``file.hdf5#/group``.
+    type_map : list of str, optional
+        Names of the model's types; None: the system's own.
+    requirements : iterable of DataRequirement
+        The labels wanted.
+
+    Attributes
+    ----------
+    name : str
+        The path.
+    natoms : int
+        Atoms of a frame, virtual atoms included.
+    nframes : int
+    pbc : bool
+        Periodic in all directions; False where there is a file ``nopbc``.
+    mixed_type : bool
+        Whether each frame has its own types (``set.*/real_atom_types.npy``).
+
+    Raises
+    ------
+    DataError
+        A file is missing or misshapen, or an element is not in the type map.
+    """
+
+    def __init__(
+        self, path: str, type_map: list[str] | None = None, requirements: Iterable[DataRequirement] = ()
+    ) -> None:
+        self.source = open_source(str(path))
+        self.name = str(path)
+        types = read_types(self.source)
+        self.natoms = len(types)
+        self.pbc = not self.source.has("nopbc")
+        self.sets = self.source.sets()
+        if not self.sets:
+            raise DataError(f"system {self.name}: neither folders set.* nor coord.raw; one of them holds the frames.")
+        self.mixed_type = self._is_in_sets(REAL_TYPES)
+        self.type_map = list(type_map) if type_map else type_names(self.source, types)
+        if type_map and not self.source.has("type_map.raw"):
+            log.warning("system %s has no type_map.raw: the model's order of types is taken: %s", path, type_map)
+        self._mapping = TypeMapping(self.source, self.type_map)
+        if self.mixed_type:
+            self.atype = np.full(self.natoms, -1, dtype=np.int64)
+        else:
+            self._mapping.check(np.unique(types), f"system {self.name}")
+            self.atype = self._mapping(types)
+        self._set_nframes = [self._count_frames(set_name) for set_name in self.sets]
+        self._first = np.concatenate([[0], np.cumsum(self._set_nframes)])
+        self.nframes = int(self._first[-1])
+        self._check_shapes()
+        self._checked: set[str] = set()
+        self.require(requirements)
+
+    def __repr__(self) -> str:
+        return f"System({self.name!r}, natoms={self.natoms}, nframes={self.nframes})"
+
+    def require(self, requirements: Iterable[DataRequirement]) -> None:
+        """Sets the labels that batches hold.
+
+        Raises
+        ------
+        DataError
+            One that must be there is missing, is in some sets only, or has the wrong shape.
+        """
+        self.requirements = list(requirements)
+        self._files = {item.key: self._file_key(item) for item in self.requirements}
+        self.found = {key: file is not None for key, file in self._files.items()}
+        for item in self.requirements:
+            if self.found[item.key]:
+                meaning = f"{item.ndof} for each of {self.natoms} atoms" if item.atomic else f"{item.ndof} per frame"
+                self._check_shape(self._files[item.key], self._width(item), meaning)
+
+    def check(self) -> None:
+        """Reads all that is used once, with bounded memory, unless that was done before.
+
+        Raises
+        ------
+        DataError
+            A number is not finite, a cell has no volume, or a type is unknown: names the file and the frame.
+        """
+        for key, width in self._used().items():
+            if key not in self._checked:
+                self._check_numbers(key, width)
+                self._checked.add(key)
+
+    def read(self, frames: Iterable[int]) -> Batch:
+        """The frames with these numbers, in this order."""
+        self.check()
+        frames = np.asarray(frames, dtype=np.int64)
+        shape = (len(frames), self.natoms)
+        return Batch(
+            coord=self._rows("coord", self.natoms * 3, frames).reshape(*shape, 3),
+            box=self._rows("box", 9, frames).reshape(-1, 3, 3) if self.pbc else None,
+            atype=self._types(frames),
+            labels={item.key: self._label(item, frames) for item in self.requirements},
+            found=dict(self.found),
+            system=self.name,
+            frames=frames,
+            mixed_types=self.mixed_type,
+        )
+
+    def batches(self, batch_size: int, frames: Iterable[int] | None = None) -> Iterator[Batch]:
+        """The frames given (default: all, in the files' order) in batches of at most ``batch_size``."""
+        frames = np.arange(self.nframes) if frames is None else np.asarray(frames, dtype=np.int64)
+        for start in range(0, len(frames), batch_size):
+            yield self.read(frames[start : start + batch_size])
+
+    # structure
+
+    def _is_in_sets(self, key: str) -> bool:
+        """Whether the sets have an item; DataError where some do and some don't."""
+        lacking = [name for name in self.sets if not self.source.exists(name, key)]
+        if lacking and len(lacking) < len(self.sets):
+            raise DataError(f"{self.source.where(lacking[0], key)} is missing, while other sets of the system have it.")
+        return not lacking
+
+    def _count_frames(self, set_name: str) -> int:
+        if not self.source.exists(set_name, "coord"):
+            raise DataError(f"{self.source.where(set_name, 'coord')} is missing.")
+        array = self.source.array(set_name, "coord")
+        # one frame may be stored without the axis of the frames
+        nframes = array.shape[0] if array.ndim > 1 and array.size != self.natoms * 3 else 1
+        if nframes == 0:
+            raise DataError(f"{self.source.where(set_name, 'coord')}: no frames.")
+        return nframes
+
+    def _check_shapes(self) -> None:
+        self._check_shape("coord", self.natoms * 3, f"3 for each of the {self.natoms} atoms in type.raw")
+        if self.mixed_type:
+            self._check_shape(REAL_TYPES, self.natoms, f"one for each of the {self.natoms} atoms in type.raw")
+        if not self.pbc:
+            return
+        if not self._is_in_sets("box"):
+            where = self.source.where(self.sets[0], "box")
+            raise DataError(f"{where} is missing; for open boundaries put an empty file `nopbc` beside type.raw.")
+        self._check_shape("box", 9, "three cell vectors")
+
+    def _check_shape(self, key: str, width: int, meaning: str) -> None:
+        for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
+            where = self.source.where(set_name, key)
+            check_shape(self.source.array(set_name, key), nframes, width, where, meaning)
+
+    def _file_key(self, item: DataRequirement) -> str | None:
+        """The name that an item has on disk; ``atom_x`` may be ``atomic_x``."""
+        names = [item.key]
+        if item.key.startswith("atom_"):
+            names.append("atomic_" + item.key.removeprefix("atom_"))
+        for name in names:
+            if self._is_in_sets(name):
+                return name
+        if item.must:
+            raise DataError(f"{self.source.where(self.sets[0], item.key)} is missing; the model or the loss needs it.")
+        return None
+
+    def _width(self, item: DataRequirement) -> int:
+        return item.ndof * self.natoms if item.atomic else item.ndof
+
+    # numbers
+
+    def _used(self) -> dict[str, int]:
+        """Names on disk and numbers per frame of all that batches hold."""
+        used = {"coord": self.natoms * 3}
+        if self.pbc:
+            used["box"] = 9
+        if self.mixed_type:
+            used[REAL_TYPES] = self.natoms
+        return used | {
+            self._files[item.key]: self._width(item) for item in self.requirements if self.found[item.key]
+        }
+
+    def _check_numbers(self, key: str, width: int) -> None:
+        for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
+            array, where = self.source.array(set_name, key), self.source.where(set_name, key)
+            check_finite(array, nframes, width, where)
+            if key == "box":
+                check_cells(array, nframes, where)
+            if key == REAL_TYPES:
+                for _, piece in iterate_rows(array, nframes, width):
+                    self._mapping.check(np.unique(piece), where)
+
+    def _rows(self, key: str, width: int, frames: np.ndarray) -> np.ndarray:
+        """An item of some frames, (nframes, width) float64."""
+        if len(frames) and not 0 <= frames.min() <= frames.max() < self.nframes:
+            raise DataError(f"system {self.name}: frame {frames.max()} asked for, it has {self.nframes}.")
+        out = np.empty((len(frames), width))
+        set_of = np.searchsorted(self._first, frames, side="right") - 1
+        for index in set(set_of.tolist()):
+            chosen = set_of == index
+            array = self.source.array(self.sets[index], key)
+            out[chosen] = read_rows(array, frames[chosen] - self._first[index], self._set_nframes[index], width)
+        return out
+
+    def _types(self, frames: np.ndarray) -> np.ndarray:
+        if self.mixed_type:
+            return self._mapping(self._rows(REAL_TYPES, self.natoms, frames).astype(np.int64))
+        return np.tile(self.atype, (len(frames), 1))
+
+    def _label(self, item: DataRequirement, frames: np.ndarray) -> np.ndarray:
+        shape = (len(frames), self.natoms, item.ndof) if item.atomic else (len(frames), item.ndof)
+        file = self._files[item.key]
+        if file is None:
+            values = np.full(shape, item.default, dtype=np.float64)
+        else:
+            values = self._rows(file, self._width(item), frames).reshape(shape)
+        return np.repeat(values, item.repeat, axis=-1) if item.repeat > 1 else values

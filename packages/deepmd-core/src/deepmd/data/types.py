@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Atom types by name: from a system's own numbering to the model's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deepmd.data.source import Source
+
+
+def read_types(source: Source) -> np.ndarray:
+    """The types in ``type.raw``, (natoms,) int64, in the system's own numbering."""
+    words = source.words("type.raw")
+    if not words:
+        raise DataError(f"system {source.name}: type.raw is missing or empty; it lists the type of each atom.")
+    try:
+        types = np.array([int(float(word)) for word in words], dtype=np.int64)
+    except ValueError as error:
+        raise DataError(f"system {source.name}: type.raw must hold integers ({error}).") from error
+    if types.min() < 0:
+        raise DataError(f"system {source.name}: type.raw holds {types.min()}, expected types from 0.")
+    return types
+
+
+def type_names(source: Source, types: np.ndarray) -> list[str]:
+    """The system's own type map, made up (``Type_0``, ...) where it has none."""
+    return source.words("type_map.raw") or [f"Type_{i}" for i in range(int(types.max()) + 1)]
+
+
+class TypeMapping:
+    """Turns a system's type numbers into the model's, by the elements' names.
+
+    Parameters
+    ----------
+    source : Source
+        Its ``type_map.raw`` names the system's types; without it the model's order is taken.
+    type_map : list of str
+        Names of the model's types.
+    """
+
+    def __init__(self, source: Source, type_map: list[str]) -> None:
+        self.name = source.name
+        self.type_map = type_map
+        self.names = source.words("type_map.raw") or type_map
+        position = {name: index for index, name in enumerate(type_map)}
+        self._table = np.array([position.get(name, -2) for name in self.names] + [-1], dtype=np.int64)
+
+    def check(self, used: Iterable[int], where: str) -> None:
+        """Raises DataError if a type number that is used has no name, or a name that the model lacks."""
+        numbers = sorted(int(number) for number in used)
+        outside = [number for number in numbers if not -1 <= number < len(self.names)]
+        if outside:
+            raise DataError(f"{where}: type {outside[-1]}, but the type map has {len(self.names)} names: {self.names}.")
+        unknown = [self.names[number] for number in numbers if self._table[number] == -2]
+        if unknown:
+            raise DataError(
+                f"{where}: {', '.join(unknown)} not in the model's type_map {self.type_map}; add to it or leave the "
+                "system out."
+            )
+
+    def __call__(self, types: np.ndarray) -> np.ndarray:
+        """The model's type numbers; -1 (virtual atom) stays -1."""
+        return self._table[types]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp convert-backend`: writes a model as another backend's file, then lets that file prove itself."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from deepmd.backend.discovery import backend_of_file
+from deepmd.contract.self_test import describe, make_self_test, verify
+from deepmd.files import atomic_path
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from deepmd.backend import Backend
+
+
+def run(args: Namespace) -> None:
+    """Converts ``args.INPUT`` to ``args.OUTPUT`` and prints the largest differences of the self-test."""
+    differences = convert(args.INPUT, args.OUTPUT)
+    print(f"{args.OUTPUT} gives the numbers of {args.INPUT}; largest differences: {describe(differences)}")
+
+
+def convert(source: str, target: str) -> dict[str, float]:
+    """Writes the model of ``source`` to ``target``; the endings pick the backends.
+
+    The target is put in place only when it has reproduced the self-test, which is the one in the source file,
+    or made with the source's backend where the file has none.
+
+    Returns
+    -------
+    dict[str, float]
+        Largest differences of ``energy`` [eV], ``force`` [eV/Å] and ``virial`` [eV].
+
+    Raises
+    ------
+    ModelFileError
+        Where the source cannot be read, or the target gives other numbers.
+    """
+    reader, writer = backend_of_file(source), backend_of_file(target)
+    document = _document_with_self_test(reader, source)
+    with atomic_path(target) as temporary:
+        writer.deserialize_hook(str(temporary), document)
+        with closing(writer.deep_eval(str(temporary))) as model:
+            return verify(model, document)
+
+
+def _document_with_self_test(backend: Backend, path: str) -> dict:
+    document = backend.serialize_hook(path)
+    if document.get("self_test") is None:
+        with closing(backend.deep_eval(path)) as model:
+            document = {**document, "self_test": make_self_test(model)}
+    return document

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp eval-desc`: writes the descriptors of the atoms in data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.data import System
+from deepmd.files import atomic_path
+from deepmd.infer import DeepEval
+from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, needed_inputs
+
+if TYPE_CHECKING:
+    import argparse
+
+log = logging.getLogger(__name__)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the sub-command."""
+    systems = choose_systems(args.system, args.datafile)
+    eval_desc(model=args.model, systems=systems, output=args.output, dtype=args.dtype)
+
+
+def eval_desc(*, model: str, systems: list[str], output: str = "desc", dtype: str = "native") -> list[Path]:
+    """Writes the descriptors of each system, (nframes, natoms, dim_descrpt), to a file of its name.
+
+    Parameters
+    ----------
+    model : str
+        Model file.
+    systems : list of str
+        Data systems.
+    output : str
+        Folder of the files.
+    dtype : {"native", "fp32", "fp64"}
+        Precision of the files.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    DataError
+        A system cannot be read, or lacks what the model needs.
+    """
+    files = []
+    with DeepEval(model) as dp:
+        for name, path in zip(systems, _name_files(systems, Path(output)), strict=True):
+            system = System(name, dp.get_type_map(), needed_inputs(dp))
+            parts = [dp.eval_descriptor(**eval_arguments(batch), dtype=dtype) for batch in iterate_frames(system)]
+            descriptor = np.concatenate(parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                np.save(temporary, descriptor)
+            log.info("descriptors of %s, shape %s, written to %s", name, descriptor.shape, path)
+            files.append(path)
+    return files
+
+
+def _name_files(systems: list[str], folder: Path) -> list[Path]:
+    """``FOLDER/<last part of the system's name>.npy``; with the parts before it where two systems would share a file."""
+    paths = [os.path.normpath(system.replace("#", "")) for system in systems]
+    names = [Path(path).absolute().name for path in paths]
+    if len(set(names)) < len(names):
+        common = os.path.commonpath([os.path.abspath(path) for path in paths])
+        names = [os.path.relpath(path, common) for path in paths]
+    return [folder / f"{name}.npy" for name in names]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp neighbor-stat`: the smallest distance and the most neighbours in data."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.backend import Backend
+from deepmd.backend.discovery import get_backend, installed_backends
+from deepmd.data import System, find_systems
+from deepmd.errors import BackendError, InputError
+from deepmd.train.neighbor_statistics import neighbor_statistics
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the sub-command."""
+    neighbor_stat(
+        system=args.system,
+        rcut=args.rcut,
+        type_map=args.type_map,
+        mixed_type=args.mixed_type,
+        backend=args.backend,
+    )
+
+
+def neighbor_stat(
+    *,
+    system: str,
+    rcut: float,
+    type_map: list[str] | None = None,
+    mixed_type: bool = False,
+    backend: str | None = None,
+) -> tuple[float, np.ndarray]:
+    """Logs and gives the neighbour statistics of data systems.
+
+    Parameters
+    ----------
+    system : str
+        Folder, searched recursively, or HDF5 file.
+    rcut : float
+        Cut-off radius [Å].
+    type_map : list of str, optional
+        Names of the types; None: those of the data, in the order in which they are met.
+    mixed_type : bool
+        Whether all types are counted together.
+    backend : str, optional
+        Flag of the backend that searches; None: any installed one that can.
+
+    Returns
+    -------
+    min_nbor_dist : float
+        Smallest distance between two atoms [Å]; inf where no two are within ``rcut``.
+    max_nbor_size : np.ndarray, (ntypes,) int, or (1,) where ``mixed_type``
+        Most neighbours of each type that an atom has.
+
+    Raises
+    ------
+    InputError
+        ``rcut`` is not positive.
+    DataError
+        A system cannot be read, or two atoms are at the same place.
+    BackendError
+        No installed backend searches neighbours.
+    """
+    if not rcut > 0:
+        raise InputError(f"--rcut is {rcut}, expected a positive distance in Å.")
+    names = find_systems(system)
+    if type_map is None:
+        type_map = _merge_type_maps(names)
+        log.info("type_map: %s", type_map)
+    systems = [System(name, type_map) for name in names]
+    found = neighbor_statistics(systems, rcut, len(type_map), _find_search(backend))
+    nframes = sum(system.nframes for system in systems)
+    if found.nframes < nframes:
+        log.warning("looked at %d of the %d frames, spread evenly over the data.", found.nframes, nframes)
+    if math.isinf(found.min_distance):
+        log.warning("no atom has a neighbour within %g Å.", rcut)
+    max_nbor_size = np.array([found.max_total]) if mixed_type else found.max_nnei
+    log.info("min_nbor_dist: %f", found.min_distance)
+    log.info("max_nbor_size: %s", max_nbor_size)
+    return found.min_distance, max_nbor_size
+
+
+def _merge_type_maps(names: list[str]) -> list[str]:
+    """All types of the systems, in the order in which they are met."""
+    return list(dict.fromkeys(element for name in names for element in System(name).type_map))
+
+
+def _find_search(flag: str | None) -> Callable:
+    """The ``neighbor_stat`` of the backend asked for, or of the first installed one that has it."""
+    if flag:
+        return get_backend(flag).neighbor_stat
+    for backend in installed_backends().values():
+        if Backend.Feature.NEIGHBOR_STAT in backend.features and backend.is_available():
+            return backend.neighbor_stat
+    raise BackendError("no installed backend searches neighbours: `pip install deepmd-dp`.")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp test`: compares a model with labelled data."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.data import DataRequirement, System, find_systems
+from deepmd.errors import InputError
+from deepmd.infer import DeepPot
+from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, pair_up, report
+from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, needed_inputs
+from deepmd.plot.parity import ParityData
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+LABELS = (
+    DataRequirement("energy", 1, high_precision=True),
+    DataRequirement("force", 3, atomic=True),
+    DataRequirement("virial", 9),
+    DataRequirement("atom_pref", 1, atomic=True, repeat=3),
+)
+ATOMIC_LABELS = (DataRequirement("atom_ener", 1, atomic=True, must=True),)
+RULE = "# ----------------------------------------------- "
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the sub-command."""
+    test(
+        model=args.model,
+        systems=_choose_systems(args),
+        numb_test=args.numb_test,
+        rand_seed=args.rand_seed,
+        shuffle_test=args.shuffle_test,
+        detail_file=args.detail_file,
+        atomic=args.atomic,
+        plot=args.plot,
+    )
+
+
+def test(
+    *,
+    model: str,
+    systems: list[str],
+    numb_test: int = 0,
+    rand_seed: int | None = None,
+    shuffle_test: bool = False,
+    detail_file: str | None = None,
+    atomic: bool = False,
+    plot: str | None = None,
+) -> dict[str, float]:
+    """Compares a model with labelled data and logs the errors, by system and over all.
+
+    Parameters
+    ----------
+    model : str
+        Model file.
+    systems : list of str
+        Data systems.
+    numb_test : int
+        Most frames taken of each system; 0: all.
+    rand_seed : int, optional
+        Seed of the random order.
+    shuffle_test : bool
+        Whether frames are taken in random order.
+    detail_file : str, optional
+        Prefix of the detail files.
+    atomic : bool
+        Whether atomic energies are compared.
+    plot : str, optional
+        Picture of the predictions against the labels to draw.
+
+    Returns
+    -------
+    dict[str, float]
+        Errors over all systems by deepmd-kit's short keys, e.g. ``rmse_ea`` [eV/atom], ``rmse_f`` [eV/Å].
+
+    Raises
+    ------
+    DataError
+        A system cannot be read, or lacks what the model needs.
+    InputError
+        ``numb_test`` is negative, or no system has a label.
+    """
+    if numb_test < 0:
+        raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")
+    rng = np.random.default_rng(rand_seed) if shuffle_test else None
+    picture = ParityData(plot)
+    errors = []
+    with DeepPot(model) as dp, DetailFiles(detail_file) as details:
+        for name in systems:
+            log.info("# ---------------output of dp test--------------- ")
+            log.info("# testing system : %s", name)
+            system = System(name, dp.get_type_map(), [*needed_inputs(dp), *LABELS, *(ATOMIC_LABELS if atomic else ())])
+            of_batches = []
+            for pairs in _compare(dp, system, _choose_frames(system.nframes, numb_test, rng), atomic):
+                details.write(name, pairs)
+                picture.add(pairs)
+                of_batches.append({key: Error.of(pair) for key, pair in pairs.items()})
+            errors.append(add_errors(of_batches))
+            _log_errors(errors[-1])
+    log.info("# ----------weighted average of errors----------- ")
+    log.info("# number of systems : %d", len(systems))
+    total = add_errors(errors)
+    if not total:
+        raise InputError("no system has an energy, force or virial to compare with.")
+    _log_errors(total)
+    picture.draw()
+    return as_numbers(total)
+
+
+def _compare(dp: DeepPot, system: System, frames: np.ndarray, atomic: bool) -> Iterator[dict[str, Pair]]:
+    """Labels beside predictions, one batch after the other."""
+    for batch in iterate_frames(system, frames):
+        yield pair_up(batch, dp.eval(**eval_arguments(batch), atomic=atomic))
+    log.info("# number of test data : %d ", len(frames))
+
+
+def _choose_frames(nframes: int, numb_test: int, rng: np.random.Generator | None) -> np.ndarray:
+    frames = np.arange(nframes) if rng is None else rng.permutation(nframes)
+    return frames[: numb_test or None]
+
+
+def _log_errors(errors: dict[str, Error]) -> None:
+    for line in report(errors) or ["no energy, force or virial to compare with"]:
+        log.info(line)
+    log.info(RULE)
+
+
+def _choose_systems(args: argparse.Namespace) -> list[str]:
+    """The systems that ``--train-data`` or ``--valid-data``, else ``-f`` or ``-s``, name."""
+    if args.train_json:
+        return _systems_of_input(args.train_json, "training_data")
+    if args.valid_json:
+        return _systems_of_input(args.valid_json, "validation_data")
+    return choose_systems(args.system, args.datafile)
+
+
+def _systems_of_input(path: str, section: str) -> list[str]:
+    """The systems in a section of an input file; relative ones start at the file's folder, as in deepmd-kit."""
+    from deepmd.schema import load_input
+
+    data = load_input(path).get("training", {}).get(section) or {}
+    systems = data.get("systems")
+    if not systems:
+        raise InputError(f"{path} has no training/{section}/systems.")
+    names = [systems] if isinstance(systems, str) else systems
+    return find_systems([str(Path(path).parent / name) for name in names], data.get("rglob_patterns"))

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Errors that a user can mend: the `dp` command prints each as one line and exits with 1."""
+
+
+class DeepmdError(Exception):
+    """A mistake in what the user gave: states the value, what was expected, what to do."""
+
+
+class InputError(DeepmdError):
+    """The input file (`input.json`) or a command-line argument is wrong."""
+
+
+class DataError(DeepmdError):
+    """A data system is wrong; the message names the file and, where known, the frame."""
+
+
+class ModelFileError(DeepmdError):
+    """A model file cannot be read: unknown, newer, truncated, or misshapen."""
+
+
+class BackendError(DeepmdError):
+    """A backend is not installed, fails to import, or cannot do what was asked."""
+
+
+class TrainingError(DeepmdError):
+    """Training cannot go on, for instance since the loss is not finite."""

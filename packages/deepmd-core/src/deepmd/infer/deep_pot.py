@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Potential energy models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd.infer.evaluator import DeepEval, refuse_unknown
+from deepmd.infer.frames import read_frames
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+class DeepPot(DeepEval, model_type="energy"):
+    """A potential energy model; the parameters are those of `DeepEval`.
+
+    Examples
+    --------
+    >>> from deepmd.infer import DeepPot
+    >>> dp = DeepPot("model.pth")
+    >>> coord = [[1.0, 0.0, 0.0, 0.0, 0.0, 1.5, 1.0, 0.0, 3.0]]
+    >>> e, f, v = dp.eval(coord, None, ["H", "O", "H"])
+    """
+
+    def eval(
+        self,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
+        atomic: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+        **kwargs: Any,
+    ) -> tuple[np.ndarray, ...]:
+        """Energies, forces and virials of frames.
+
+        Parameters
+        ----------
+        coords : (nframes, natoms * 3) or (nframes, natoms, 3) [Å]
+            The axis of the frames may be missing where there is one frame.
+        cells : (nframes, 9) or (nframes, 3, 3) [Å] or None
+            Rows are cell vectors, periodic in all directions; None: open boundaries.
+        atom_types : (natoms,), or (nframes, natoms) where ``mixed_type``
+            Indices into the type map (-1: virtual atom), or names of elements.
+        atomic : bool
+            Whether atomic energies and virials are given too.
+        fparam : (nframes, dim_fparam) or (dim_fparam,), optional
+        aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
+        mixed_type : bool
+            Whether the types differ between the frames.
+        **kwargs
+            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+
+        Returns
+        -------
+        energy : np.ndarray, (nframes, 1) float64 [eV]
+        force : np.ndarray, (nframes, natoms, 3) float64 [eV/Å]
+        virial : np.ndarray, (nframes, 9) float64 [eV]
+            The stress is -virial / volume.
+        atom_energy : np.ndarray, (nframes, natoms, 1) float64 [eV]
+            Only where ``atomic``.
+        atom_virial : np.ndarray, (nframes, natoms, 9) float64 [eV]
+            Only where ``atomic``.
+
+        Raises
+        ------
+        InputError
+            Something has the wrong size, is missing, is not finite, or names an unknown type.
+        """
+        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
+        refuse_unknown(kwargs)
+
+        def evaluate(**part: np.ndarray | None) -> dict[str, np.ndarray]:
+            return self.deep_eval.eval(**part, atomic=atomic)
+
+        results = self._batch_size.evaluate(evaluate, frames)
+        nframes, natoms = frames["atom_types"].shape
+        shapes = {"energy": (nframes, 1), "force": (nframes, natoms, 3), "virial": (nframes, 9)}
+        if atomic:
+            shapes |= {"atom_energy": (nframes, natoms, 1), "atom_virial": (nframes, natoms, 9)}
+        return tuple(np.asarray(results[key], dtype=np.float64).reshape(shape) for key, shape in shapes.items())

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Checks what a user gives to be evaluated and brings it into the shapes that backends take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from deepmd.infer.deep_eval import DeepEvalBackend
+
+
+def read_frames(
+    model: DeepEvalBackend,
+    coords: ArrayLike,
+    cells: ArrayLike | None,
+    atom_types: ArrayLike,
+    fparam: ArrayLike | None = None,
+    aparam: ArrayLike | None = None,
+    mixed_type: bool = False,
+) -> dict[str, np.ndarray | None]:
+    """The frames as a backend takes them, by the names of its arguments.
+
+    Parameters
+    ----------
+    model : DeepEvalBackend
+        Its type map and its numbers of parameters are what is checked against.
+    coords : (nframes, natoms * 3) or (nframes, natoms, 3) [Å]
+        The axis of the frames may be missing where there is one frame.
+    cells : (nframes, 9) or (nframes, 3, 3) [Å] or None
+        Rows are cell vectors; None: open boundaries.
+    atom_types : (natoms,), or (nframes, natoms) where ``mixed_type``
+        Indices into the type map (-1: virtual atom), or names of elements.
+    fparam : (nframes, dim_fparam) or (dim_fparam,), optional
+    aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
+
+    Returns
+    -------
+    dict[str, np.ndarray or None]
+        ``coords`` (nframes, natoms, 3), ``cells`` (nframes, 3, 3), ``atom_types`` (nframes, natoms),
+        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam).
+
+    Raises
+    ------
+    InputError
+        Something has the wrong size, is missing, is not finite, or names an unknown type.
+    """
+    types = _read_types(atom_types, model.get_type_map(), mixed_type)
+    natoms = types.shape[1]
+    coords = _read_coords(coords, natoms)
+    nframes = len(coords)
+    if len(types) not in (1, nframes):
+        raise InputError(f"atom_types has {len(types)} rows, but coords holds {nframes} frames of {natoms} atoms.")
+    dim_fparam, dim_aparam = model.get_dim_fparam(), model.get_dim_aparam()
+    return {
+        "coords": coords,
+        "cells": None if cells is None else _read_cells(cells, nframes),
+        "atom_types": np.ascontiguousarray(np.broadcast_to(types, (nframes, natoms))),
+        "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
+        "aparam": _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam)),
+    }
+
+
+def find_types(names: ArrayLike, type_map: list[str]) -> np.ndarray:
+    """Indices of elements' names in a type map, int64 in the shape of the names.
+
+    Raises
+    ------
+    InputError
+        An element is not in the type map.
+    """
+    names = np.asarray(names)
+    unknown = sorted(set(names.ravel().tolist()) - set(type_map))
+    if unknown:
+        raise InputError(f"the model does not know {', '.join(unknown)}; its type_map is {' '.join(type_map)}.")
+    index = {name: number for number, name in enumerate(type_map)}
+    return np.array([index[name] for name in names.ravel().tolist()], dtype=np.int64).reshape(names.shape)
+
+
+def _read_types(atom_types: ArrayLike, type_map: list[str], mixed_type: bool) -> np.ndarray:
+    """The types, (1, natoms), or (nframes, natoms) where they differ between frames."""
+    types = np.asarray(atom_types)
+    if types.size == 0:
+        raise InputError("atom_types is empty; give the type of each atom.")
+    if types.ndim > 2 or (mixed_type and types.ndim < 2):
+        expected = "(nframes, natoms)" if mixed_type else "(natoms,)"
+        raise InputError(f"atom_types has the shape {types.shape}, expected {expected}.")
+    types = np.atleast_2d(find_types(types, type_map) if types.dtype.kind == "U" else types)
+    if types.dtype.kind not in "iuf" or (types.dtype.kind == "f" and not np.array_equal(types, np.rint(types))):
+        raise InputError(f"atom_types holds {types.dtype}, expected integers or names of elements.")
+    if types.min() < -1 or types.max() >= len(type_map):
+        outside = types.min() if types.min() < -1 else types.max()
+        raise InputError(
+            f"atom_types holds {outside:g}, expected 0 to {len(type_map) - 1}: the model's type_map is {' '.join(type_map)}."
+        )
+    return types.astype(np.int64)
+
+
+def _read_coords(coords: ArrayLike, natoms: int) -> np.ndarray:
+    coords = _read_numbers("coords", coords)
+    if coords.size == 0 or coords.size % (natoms * 3):
+        raise InputError(f"coords holds {coords.size} numbers, expected a multiple of 3 for each of {natoms} atoms.")
+    coords = coords.reshape(-1, natoms, 3)
+    if not np.isfinite(coords).all():
+        frame, atom, _ = np.argwhere(~np.isfinite(coords))[0]
+        raise InputError(f"coords of atom {atom} in frame {frame} are {coords[frame, atom]}, expected finite numbers.")
+    return coords
+
+
+def _read_cells(cells: ArrayLike, nframes: int) -> np.ndarray:
+    cells = _read_numbers("cells", cells)
+    if cells.size != nframes * 9:
+        raise InputError(f"cells has the shape {cells.shape}, expected ({nframes}, 9) or ({nframes}, 3, 3).")
+    cells = cells.reshape(nframes, 3, 3)
+    # negated, so that a NaN fails too
+    is_flat = ~(np.abs(np.linalg.det(cells)) > 1e-12)
+    if is_flat.any():
+        raise InputError(f"the cell of frame {np.argmax(is_flat)} has no volume; for open boundaries give cells=None.")
+    return cells
+
+
+def _read_parameters(
+    name: str, values: ArrayLike | None, shape: tuple[int, ...], optional: bool = False
+) -> np.ndarray | None:
+    """fparam or aparam, where the leading axes of ``shape`` may be missing."""
+    dim = shape[-1]
+    if values is None:
+        if dim > 0 and not optional:
+            raise InputError(f"the model needs {name}: {dim} numbers for each {'frame' if len(shape) == 2 else 'atom'}.")
+        return None
+    values = _read_numbers(name, values)
+    if dim == 0:
+        raise InputError(f"{name} is given, but the model takes none.")
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} holds a number that is not finite.")
+    for missing in range(len(shape)):
+        if values.size == np.prod(shape[missing:]):
+            return np.ascontiguousarray(np.broadcast_to(values.reshape(shape[missing:]), shape))
+    accepted = " or ".join(str(shape[missing:]) for missing in range(len(shape)))
+    raise InputError(f"{name} has the shape {values.shape}, expected {accepted}.")
+
+
+def _read_numbers(name: str, values: ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} is not an array of numbers ({error}).") from error

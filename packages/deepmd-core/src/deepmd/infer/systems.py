@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Data systems as input of a model: which ones, what they must hold, and their frames as arguments of `eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepmd.data import DataRequirement, find_systems
+from deepmd.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from deepmd.data import Batch, System
+    from deepmd.infer.evaluator import DeepEval
+
+ATOMS_READ_AT_ONCE = 200_000
+"""Bounds the memory for labels and results; how many atoms a model takes at once is found by AutoBatchSize."""
+
+
+def choose_systems(system: str, datafile: str | None = None) -> list[str]:
+    """The systems that the flags ``-s`` and ``-f`` of a command name.
+
+    Parameters
+    ----------
+    system : str
+        Folder or HDF5 file, searched recursively; ignored where there is a ``datafile``.
+    datafile : str, optional
+        Text file with one system a line.
+
+    Raises
+    ------
+    InputError
+        ``datafile`` cannot be read or is empty.
+    DataError
+        No system is found.
+    """
+    if datafile is None:
+        return find_systems(system)
+    try:
+        lines = Path(datafile).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the list of systems {datafile}: {error}.") from error
+    systems = [line.strip() for line in lines if line.strip()]
+    if not systems:
+        raise InputError(f"{datafile} is empty; expected one data system a line.")
+    return systems
+
+
+def needed_inputs(model: DeepEval) -> list[DataRequirement]:
+    """What the data must hold besides coordinates and cells to be evaluated by a model."""
+    needed = []
+    if model.get_dim_fparam() > 0:
+        needed.append(DataRequirement("fparam", model.get_dim_fparam(), must=not model.has_default_fparam()))
+    if model.get_dim_aparam() > 0:
+        needed.append(DataRequirement("aparam", model.get_dim_aparam(), atomic=True, must=True))
+    return needed
+
+
+def iterate_frames(system: System, frames: Iterable[int] | None = None) -> Iterator[Batch]:
+    """The frames given (default: all) in batches of bounded size."""
+    return system.batches(max(1, ATOMS_READ_AT_ONCE // system.natoms), frames)
+
+
+def eval_arguments(batch: Batch) -> dict[str, Any]:
+    """A batch as keyword arguments of `DeepPot.eval` and `DeepEval.eval_descriptor`."""
+    parameters = {key: batch.labels[key] for key in ("fparam", "aparam") if batch.found.get(key)}
+    return {"coords": batch.coord, "cells": batch.box, "atom_types": batch.atype, "mixed_type": True, **parameters}

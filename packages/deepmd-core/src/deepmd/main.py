@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The `dp` command: parses the command line and runs a sub-command's module of deepmd.entrypoints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import deepmd
+from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
+from deepmd.errors import DeepmdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BACKEND_HELP = (
+    "backend to use. Default: the environment variable DP_BACKEND; without it a model file's ending decides, "
+    "and a training takes the only installed backend that trains, or pt if there are several"
+)
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="dp", description="Deep Potential models for molecular dynamics: train, test, convert, run."
+    )
+    parser.add_argument("--version", action="version", version=f"deepmd-core {deepmd.__version__}")
+    _add_backend_flags(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    common = _common_parser()
+    for name, command in COMMANDS.items():
+        _add_command(commands, name, command, common)
+    for name, purpose in NOT_YET.items():
+        commands.add_parser(name, help=f"(not in this version yet) {purpose}", add_help=False)
+    return parser
+
+
+def _add_backend_flags(parser: argparse.ArgumentParser) -> None:
+    from deepmd.backend.discovery import registered_flags
+    from deepmd.backend.known import KNOWN
+
+    names = {known.flags[0]: known.flags for known in KNOWN}
+    names |= {flag: (flag,) for flag in registered_flags() if flag not in names}
+    group = parser.add_mutually_exclusive_group()
+    default = os.environ.get("DP_BACKEND") or None
+    group.add_argument("-b", "--backend", metavar="NAME", default=default, help=BACKEND_HELP)
+    for flag, aliases in names.items():
+        options = [f"--{alias}" for alias in aliases]
+        group.add_argument(*options, dest="backend", action="store_const", const=flag, help=f"same as -b {flag}")
+
+
+def _common_parser() -> argparse.ArgumentParser:
+    """The flags that all sub-commands have."""
+    from deepmd.log import LEVELS
+
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "-v", "--log-level", choices=LEVELS, default="INFO", help="least severe messages shown: a name or a number"
+    )
+    parser.add_argument("-l", "--log-path", help="file that the messages are written to as well")
+    return parser
+
+
+def _add_command(commands: argparse._SubParsersAction, name: str, command: Command, common: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser(
+        name,
+        parents=[common],
+        help=command.summary,
+        description=command.summary[0].upper() + command.summary[1:] + ".",
+        epilog="examples:\n" + "\n".join(f"    {example}" for example in command.examples),
+        formatter_class=_HelpFormatter,
+    )
+    for item in command.flags:
+        if isinstance(item, Flag):
+            parser.add_argument(*item.names, **item.options)
+        else:
+            group = parser.add_mutually_exclusive_group()
+            for flag in item:
+                group.add_argument(*flag.names, **flag.options)
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples' lines and states the defaults worth knowing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, "", argparse.SUPPRESS):
+            return action.help
+        return f"{action.help} (default: %(default)s)"
+
+
+def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
+    """The parsed command line; ``backend`` is the backend's flag, or None where none was asked for.
+
+    Raises
+    ------
+    InputError
+        For a flag of deepmd-kit that this version does not have.
+    SystemExit
+        For ``-h`` and ``--version``, and with status 2 for a wrong command line.
+    """
+    from deepmd.backend.known import known_backend
+    from deepmd.log import LEVELS
+
+    parser = main_parser()
+    namespace, unknown = parser.parse_known_args(args)
+    if namespace.command is None:
+        parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
+    if unknown and namespace.command not in NOT_YET:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    known = known_backend(namespace.backend)
+    namespace.backend = known.flags[0] if known else namespace.backend
+    namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
+    return namespace
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs a sub-command: ``deepmd.entrypoints.<command>.run(args)``."""
+    module = "not_yet" if args.command in NOT_YET else args.command.replace("-", "_")
+    import_module(f"deepmd.entrypoints.{module}").run(args)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The command line: a user's mistake gives one line on stderr and status 1, Ctrl-C status 130."""
+    try:
+        namespace = parse_args(args)
+        _prepare(namespace)
+        run(namespace)
+    except DeepmdError as error:
+        sys.exit(f"dp: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader, such as `head`, has had enough; Python would complain again when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    """Sets up logging and completes the models' names."""
+    import logging
+
+    from deepmd.backend.discovery import complete_model_name, registered_packages
+    from deepmd.log import set_up_logging
+
+    set_up_logging(args.log_level, getattr(args, "log_path", None), ("deepmd", *registered_packages()))
+    for note in getattr(args, "notes", ()):
+        logging.getLogger(__name__).info(note)
+    if hasattr(args, "model"):
+        args.model = complete_model_name(args.model, args.backend)
+    if hasattr(args, "models"):
+        args.models = [complete_model_name(name, args.backend) for name in args.models]
+
+
+if __name__ == "__main__":
+    main()

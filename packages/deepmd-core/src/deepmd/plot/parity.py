@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Parity pictures: predictions against labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from deepmd.errors import InputError
+from deepmd.files import atomic_path
+from deepmd.infer.quantities import Error, Pair
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_DOTS = 3000
+"""With more values than these, the density is drawn instead of dots."""
+MARGIN = 0.05
+INK, LINE, DOTS, DENSITY = "#22262b", "#9aa1a9", "#1f6fb2", "viridis"
+
+
+class Panel(NamedTuple):
+    """How a quantity is drawn."""
+
+    key: str
+    title: str
+    unit: str
+    is_centered: bool = False
+    """Whether the mean of the labels is taken off, since only differences mean something."""
+
+
+PANELS = (
+    Panel("energy_per_atom", "Energy per atom", "eV/atom", is_centered=True),
+    Panel("force", "Force components", "eV/Å"),
+    Panel("virial_per_atom", "Virial per atom", "eV/atom"),
+)
+
+
+class ParityData:
+    """Collects pairs of labels and predictions, batch by batch, for a picture.
+
+    Parameters
+    ----------
+    path : str or None
+        Picture to draw; None: nothing is kept.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+        self._parts: dict[str, list[Pair]] = {panel.key: [] for panel in PANELS if path}
+
+    def add(self, pairs: dict[str, Pair]) -> None:
+        """Keeps what is drawn of one batch."""
+        for key, parts in self._parts.items():
+            if key in pairs:
+                parts.append(pairs[key])
+
+    def draw(self) -> None:
+        """Draws all that was added."""
+        if self.path is None:
+            return
+        pairs = {
+            key: Pair(*(np.concatenate([part[i] for part in parts]) for i in range(2)))
+            for key, parts in self._parts.items()
+            if parts
+        }
+        plot_parity(pairs, self.path)
+
+
+def plot_parity(pairs: dict[str, Pair], path: str | Path) -> None:
+    """Draws predictions against labels, a panel for each quantity, with MAE and RMSE.
+
+    Parameters
+    ----------
+    pairs : dict[str, Pair]
+        Any of ``energy_per_atom`` [eV], ``force`` [eV/Å], ``virial_per_atom`` [eV].
+    path : str or Path
+        Picture to write; the ending picks the format.
+
+    Raises
+    ------
+    InputError
+        matplotlib is not installed, does not know the format, or there is nothing to draw.
+    """
+    panels = [panel for panel in PANELS if panel.key in pairs]
+    if not panels:
+        raise InputError(f"nothing to draw in {path}: no energies, forces or virials.")
+    check_can_draw(path)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(panels), 4.2), layout="constrained", dpi=160)
+    for panel, axes in zip(panels, np.ravel(figure.subplots(1, len(panels))), strict=True):
+        _draw_panel(axes, panel, pairs[panel.key])
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary)
+
+
+def check_can_draw(path: str | Path) -> None:
+    """Raises InputError unless matplotlib is installed and knows the picture's format."""
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError as error:
+        raise InputError("drawing needs matplotlib: `pip install 'deepmd-core[plot]'`.") from error
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.removeprefix(".") not in formats:
+        raise InputError(f"cannot draw into {path}: the ending must be one of {', '.join(sorted(formats))}.")
+
+
+def _draw_panel(axes: Axes, panel: Panel, pair: Pair) -> None:
+    offset = np.mean(pair.label) if panel.is_centered else 0.0
+    label, prediction = np.ravel(pair.label) - offset, np.ravel(pair.prediction) - offset
+    limits = _limits(label, prediction)
+    axes.plot(limits, limits, color=LINE, linewidth=1, zorder=1)
+    if label.size > MAX_DOTS:
+        axes.hexbin(label, prediction, gridsize=90, bins="log", mincnt=1, cmap=DENSITY, extent=(*limits, *limits), linewidths=0.1)
+    else:
+        axes.scatter(label, prediction, s=12, color=DOTS, alpha=0.5, linewidths=0, zorder=2)
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    axes.locator_params(nbins=5)
+    axes.set_title(panel.title, color=INK, fontsize=11, loc="left")
+    unit = f"{panel.unit}{', less the mean label' if panel.is_centered else ''}"
+    axes.set_xlabel(f"label [{unit}]", color=INK)
+    axes.set_ylabel(f"prediction [{unit}]", color=INK)
+    axes.text(0.04, 0.96, _summary(panel, pair), transform=axes.transAxes, va="top", fontsize=9, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=9)
+
+
+def _limits(label: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
+    """The same limits for both axes, around all values."""
+    lowest, highest = min(label.min(), prediction.min()), max(label.max(), prediction.max())
+    margin = MARGIN * (highest - lowest) or 1.0
+    return float(lowest - margin), float(highest + margin)
+
+
+def _summary(panel: Panel, pair: Pair) -> str:
+    error = Error.of(pair)
+    unit = f"m{panel.unit}"
+    return f"RMSE {1000 * error.rmse:.3g} {unit}\nMAE  {1000 * error.mae:.3g} {unit}\n{pair.label.size} values"

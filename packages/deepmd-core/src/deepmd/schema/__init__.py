@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The input file: what it may contain, its defaults, its errors."""
+
+from deepmd.schema.doc import doc
+from deepmd.schema.load import load_input
+from deepmd.schema.normalize import normalize
+
+__all__ = ["doc", "load_input", "normalize"]

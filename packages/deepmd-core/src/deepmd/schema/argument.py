@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The few words in which the schema is written, on top of dargs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dargs import Argument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ACTIVATIONS = ("tanh", "relu", "relu6", "softplus", "sigmoid", "gelu", "gelu_tf", "silu", "none", "linear")
+PARAMETRIC_ACTIVATIONS = ("silut", "custom_silu")
+PRECISIONS = ("default", "float64", "float32")
+
+
+class NotYet(Argument):
+    """A key, or a choice of a ``type``, that deepmd-kit knows and this version does not act on.
+
+    A key may be given with its default, which asks for nothing.
+    """
+
+
+class Unused(Argument):
+    """A key of deepmd-kit that only matters beside one which is `NotYet`, or whose absence changes no result.
+
+    Any value will do; where it has a ``doc``, that is why it has no effect, and the log says so.
+    """
+
+
+def key(name: str, dtype: Any, doc: str, **options: Any) -> Argument:
+    """A key of the input; it is optional where it has a default."""
+    options.setdefault("optional", "default" in options)
+    return Argument(name, dtype, doc=doc, **options)
+
+
+def not_yet(name: str, dtype: Any = dict, **options: Any) -> Argument:
+    """A key or a choice that is not in this version; ``default`` is the value that may be given."""
+    return NotYet(name, dtype, optional=True, **options)
+
+
+def unused(name: str, dtype: Any, **options: Any) -> Argument:
+    return Unused(name, dtype, optional=True, **options)
+
+
+def must(condition: Callable[[Any], bool], expected: str) -> dict[str, Any]:
+    """A condition on a value, and what is expected, for the message: ``a positive number``."""
+    return {"extra_check": condition, "extra_check_errmsg": expected}
+
+
+def one_of(*values: str) -> dict[str, Any]:
+    return must(lambda value: value in values, f"one of {', '.join(values)}")
+
+
+POSITIVE = must(lambda value: value > 0, "a positive number")
+NOT_NEGATIVE = must(lambda value: value >= 0, "zero or a positive number")
+FRACTION = must(lambda value: 0 <= value < 1, "a number from 0 to below 1")
+WIDTHS = must(lambda value: len(value) > 0 and min(value) > 0, "a list of positive widths, one per layer")
+
+
+def is_activation(name: str) -> bool:
+    """Whether this is the name of an activation function, such as ``tanh`` or ``silut:3.0``."""
+    head, _, parameter = name.lower().partition(":")
+    if head in PARAMETRIC_ACTIVATIONS:
+        return not parameter or parameter.replace(".", "", 1).isdigit()
+    return head in ACTIVATIONS and not parameter
+
+
+def activation_function() -> Argument:
+    names = ", ".join((*ACTIVATIONS, *(f"{name}:THRESHOLD" for name in PARAMETRIC_ACTIVATIONS)))
+    return key(
+        "activation_function",
+        str,
+        f"Activation function of the hidden layers: {names}.",
+        default="tanh",
+        **must(is_activation, f"one of {names}"),
+    )
+
+
+def precision() -> Argument:
+    return key(
+        "precision",
+        str,
+        "Floating-point type of the parameters and of the computation; `default` is float64.",
+        default="default",
+        **one_of(*PRECISIONS),
+    )
+
+
+def seed(of: str) -> Argument:
+    return key("seed", [int, None], f"Seed of {of}; null: a new one in each run.", optional=True)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The schema as a document: for people (reStructuredText) and for programs (JSON, JSON Schema)."""
+
+from __future__ import annotations
+
+import json
+
+from dargs import Argument, ArgumentEncoder, Variant
+from dargs.json_schema import generate_json_schema
+
+from deepmd.errors import InputError
+from deepmd.schema.argument import NotYet, Unused
+from deepmd.schema.normalize import schema
+
+
+def doc(out_type: str = "rst") -> str:
+    """What an input may contain, without that which deepmd-kit has and this version has not.
+
+    Parameters
+    ----------
+    out_type : str
+        ``rst``, ``json`` (dargs' own form) or ``json_schema``.
+
+    Raises
+    ------
+    InputError
+        For another type.
+    """
+    tree = _supported(schema())
+    if out_type == "rst":
+        return "\n\n".join(section.gen_doc() for section in tree.sub_fields.values())
+    if out_type == "json":
+        return json.dumps(list(tree.sub_fields.values()), cls=ArgumentEncoder)
+    if out_type == "json_schema":
+        return json.dumps(generate_json_schema(tree))
+    raise InputError(f"out_type is {out_type!r}; expected rst, json or json_schema.")
+
+
+def _supported(argument: Argument) -> Argument:
+    """A copy of the argument without the parts that do not act."""
+    copy = Argument(
+        argument.name,
+        argument.dtype,
+        [_supported(field) for field in argument.sub_fields.values() if _acts(field)],
+        [_supported_variant(variant) for variant in argument.sub_variants.values()],
+        optional=argument.optional,
+        default=argument.default,
+        alias=argument.alias,
+        doc=argument.doc,
+    )
+    return copy
+
+
+def _supported_variant(variant: Variant) -> Variant:
+    choices = [_supported(choice) for choice in variant.choice_dict.values() if _acts(choice)]
+    return Variant(variant.flag_name, choices, variant.optional, variant.default_tag, variant.doc)
+
+
+def _acts(argument: Argument) -> bool:
+    return not isinstance(argument, NotYet | Unused)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Arguments of the section ``model``."""
+
+from __future__ import annotations
+
+from dargs import Argument, Variant
+
+from deepmd.schema.argument import POSITIVE, key, must, not_yet, unused
+from deepmd.schema.descriptor import descriptor
+from deepmd.schema.fitting import fitting_net
+
+NOT_YET_MODELS = {
+    "dpa4": ("DPA4", "SeZM", "sezm"),
+    "frozen": (),
+    "pairtab": (),
+    "pairwise_dprc": (),
+    "linear_ener": (),
+}
+"""deepmd-kit's other kinds of models and their aliases."""
+
+
+def standard() -> Argument:
+    fields = [
+        descriptor(),
+        fitting_net(),
+        unused("model_branch_alias", list, default=[]),
+        key("info", dict, "Notes that are kept with the model.", default={}),
+        not_yet("bridging_method", str, default="None"),
+        unused("bridging_r_inner", float, default=0.5),
+        unused("bridging_r_outer", float, default=0.8),
+    ]
+    return Argument("standard", dict, fields, doc="A descriptor and a fitting net.")
+
+
+def model() -> Argument:
+    """The section ``model``."""
+    fields = [
+        key(
+            "type_map",
+            list[str],
+            "Names of the types, e.g. `[O, H]`; data are matched by name.",
+            **must(lambda names: 0 < len(names) == len(set(names)), "a list of different names"),
+        ),
+        key("data_stat_nbatch", int, "Batches of each system that the statistics are made of.", default=10, **POSITIVE),
+        key("data_stat_protect", float, "Smallest standard deviation of the environment matrix.", default=0.01),
+        key("data_bias_nsample", int, "Frames per system that the energy per type is fitted to.", default=10, **POSITIVE),
+        key("pair_exclude_types", list[list[int]], "Pairs of types that do not see each other.", default=[]),
+        key("atom_exclude_types", list[int], "Types without an atomic energy.", default=[]),
+        key(
+            "preset_out_bias",
+            [dict, None],
+            "Energy per type that is taken instead of the fitted one, e.g. `{energy: [null, -13.6]}` [eV].",
+            default=None,
+        ),
+        not_yet("use_srtab", str),
+        unused("smin_alpha", float),
+        unused("sw_rmin", float),
+        unused("sw_rmax", float),
+        unused("srtab_add_bias", bool, default=True),
+        *(not_yet(name) for name in ("type_embedding", "modifier", "compress", "spin", "model_dict", "shared_dict")),
+        not_yet("finetune_head", str),
+    ]
+    choices = [standard(), *(not_yet(name, alias=alias) for name, alias in NOT_YET_MODELS.items())]
+    variant = Variant("type", choices, optional=True, default_tag="standard", doc="Kind of the model.")
+    return key("model", dict, "What is trained.", sub_fields=fields, sub_variants=[variant])

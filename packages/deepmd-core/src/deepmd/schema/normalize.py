@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""From an input as written to one with all defaults, or a message that says what to mend."""
+
+from __future__ import annotations
+
+import logging
+from copy import deepcopy
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, get_origin
+
+from dargs import Argument, Variant
+from dargs.dargs import isinstance_annotation
+
+from deepmd.errors import InputError
+from deepmd.schema.argument import NotYet, Unused, not_yet
+from deepmd.schema.learning_rate import learning_rate
+from deepmd.schema.loss import loss
+from deepmd.schema.model import model
+from deepmd.schema.optimizer import optimizer
+from deepmd.schema.semantics import check_meaning
+from deepmd.schema.training import training, validating
+from deepmd.schema.upgrade import upgrade
+
+log = logging.getLogger(__name__)
+
+TYPE_NAMES = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "null",
+    list[int]: "a list of integers",
+    list[float]: "a list of numbers",
+    list[str]: "a list of strings",
+    list[bool]: "a list of true or false",
+    list[list[int]]: "a list of lists of integers",
+}
+
+
+@cache
+def schema() -> Argument:
+    """The whole input as a tree of arguments."""
+    sections = [model(), learning_rate(), optimizer(), loss(), training(), validating()]
+    multi_task = [not_yet(name) for name in ("loss_dict", "learning_rate_dict")]
+    return Argument("input", dict, [*sections, *multi_task, not_yet("nvnmd")], doc="Input of a training.")
+
+
+def normalize(config: dict[str, Any]) -> dict[str, Any]:
+    """The input with aliases resolved, comments dropped and all defaults filled in.
+
+    Parameters
+    ----------
+    config : dict
+        What the input file holds; it is left unchanged.
+
+    Raises
+    ------
+    InputError
+        For an unknown key (the nearest known one is named), a key or a type that deepmd-kit has and this version
+        has not, a missing key, a wrong value, and values that contradict each other.
+    """
+    if not isinstance(config, dict):
+        raise InputError(f"the input is {_describe(config)}, not a mapping of sections such as `model`.")
+    config = upgrade(_without_comments(deepcopy(config)))
+    # dargs fills defaults only into what is there
+    for section in ("loss", "optimizer"):
+        config.setdefault(section, {})
+    tree = schema()
+    tree.traverse_value(config, value_hook=_check_support, sub_hook=_check_keys)
+    config = tree.normalize_value(config, inplace=True)
+    tree.traverse_value(config, key_hook=_check_presence, value_hook=_check_value)
+    check_meaning(config)
+    return config
+
+
+def _without_comments(value: Any) -> Any:
+    """The value without the keys that begin with an underscore, such as ``_comment``."""
+    if isinstance(value, dict):
+        return {key: _without_comments(part) for key, part in value.items() if not str(key).startswith("_")}
+    if isinstance(value, list):
+        return [_without_comments(part) for part in value]
+    return value
+
+
+def _join(path: list[str], name: str) -> str:
+    return "/".join([*path, name])
+
+
+def _describe(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
+    if isinstance(argument, NotYet) and value != argument.default:
+        raise InputError(
+            f"{_join(path, argument.name)}: deepmd-kit knows this key, this version does not support it yet; leave it out."
+        )
+    if isinstance(argument, Unused) and argument.doc:
+        log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
+
+
+def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
+    """Checks a section's types, then its keys against those that the types allow."""
+    for variant in argument.sub_variants.values():
+        _check_choice(variant, section, path)
+    allowed: dict[str, str] = {}
+    for field in argument.flatten_sub(section, path).values():
+        allowed |= dict.fromkeys((field.name, *field.alias), field.name)
+    for name in section if allowed else ():
+        if name not in allowed:
+            raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, list(allowed))}.")
+        if name != allowed[name] and allowed[name] in section:
+            raise InputError(f"{_join(path, name)} and {allowed[name]} mean the same and are both given; keep one.")
+
+
+def _check_choice(variant: Variant, section: dict, path: list[str]) -> None:
+    if variant.flag_name not in section and variant.optional:
+        return
+    where, tag = _join(path, variant.flag_name), section.get(variant.flag_name)
+    supported = [name for name, choice in variant.choice_dict.items() if not isinstance(choice, NotYet)]
+    if tag is None:
+        raise InputError(f"{where} is missing; give one of {', '.join(supported)}.")
+    choice = variant.choice_dict.get(variant.choice_alias.get(str(tag), str(tag)))
+    if choice is None:
+        advice = _advice(str(tag), [*variant.choice_dict, *variant.choice_alias])
+        raise InputError(f"{where}: there is no {_describe(tag)}; {advice}; this version has {', '.join(supported)}.")
+    if isinstance(choice, NotYet):
+        raise InputError(
+            f"{where}: deepmd-kit knows {tag!r}, this version does not support it yet; it has {', '.join(supported)}."
+        )
+
+
+def _advice(name: str, allowed: list[str]) -> str:
+    """What may have been meant by an unknown name: one like it here, or the same in another section."""
+    near = get_close_matches(name, allowed, n=1)
+    if near:
+        return f"did you mean `{near[0]}`"
+    places = _places().get(name)
+    if places:
+        return f"it belongs in {' or '.join(places)}"
+    return f"known here are {', '.join(sorted(allowed))}"
+
+
+@cache
+def _places() -> dict[str, list[str]]:
+    """The sections where each key of the schema may stand."""
+    places: dict[str, list[str]] = {}
+
+    def visit(argument: Argument, path: list[str]) -> None:
+        choices = [choice for variant in argument.sub_variants.values() for choice in variant.choice_dict.values()]
+        for field in argument.sub_fields.values():
+            for name in (field.name, *field.alias):
+                sections = places.setdefault(name, [])
+                if path and "/".join(path) not in sections:
+                    sections.append("/".join(path))
+            visit(field, [*path, field.name])
+        for choice in choices:
+            visit(choice, path)
+
+    visit(schema(), [])
+    return places
+
+
+def _check_presence(argument: Argument, section: dict, path: list[str]) -> None:
+    if argument.name not in section and not argument.optional:
+        meaning = f" ({argument.doc.rstrip('.')})" if argument.doc else ""
+        raise InputError(f"{_join(path, argument.name)} is missing{meaning}; it must be given.")
+
+
+def _check_value(argument: Argument, value: Any, path: list[str]) -> None:
+    where = f"{_join(path, argument.name)} is {_describe(value)}"
+    is_flag_for_number = isinstance(value, bool) and bool not in argument.dtype
+    if is_flag_for_number or not any(isinstance_annotation(value, dtype) for dtype in argument.dtype):
+        raise InputError(f"{where}; expected {_expected_types(argument)}.")
+    if argument.extra_check is not None and not argument.extra_check(value):
+        raise InputError(f"{where}; expected {argument.extra_check_errmsg}.")
+
+
+def _expected_types(argument: Argument) -> str:
+    # a plain `list` or `dict` beside a list of something says nothing more
+    dtypes = [d for d in argument.dtype if d is not list or not any(get_origin(other) is list for other in argument.dtype)]
+    return " or ".join(sorted(TYPE_NAMES[None.__class__ if dtype is None else dtype] for dtype in dtypes))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Inputs written for older versions of deepmd-kit, brought to today's form."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from deepmd.errors import InputError
+
+log = logging.getLogger(__name__)
+
+V1_DATA_KEYS = ("systems", "batch_size", "sys_prob", "sys_probs", "sys_weights", "auto_prob", "auto_prob_style")
+WARMUP_KEYS = ("warmup_steps", "warmup_ratio", "warmup_start_factor")
+OPTIMIZER_KEYS = (
+    *("opt_type", "weight_decay", "adam_beta1", "adam_beta2", "momentum", "muon_momentum", "lr_adjust"),
+    *("lr_adjust_coeff", "kf_blocksize"),
+    *(f"kf_{when}_pref_{term}" for when in ("start", "limit") for term in "ef"),
+)
+EFFECTLESS_KEYS = ("numb_test", "set_prefix")
+
+
+def upgrade(config: dict[str, Any]) -> dict[str, Any]:
+    """A copy of an input whose keys of older versions stand where they belong today.
+
+    Raises
+    ------
+    InputError
+        For an input of version 0, without a section ``model``, and for a setting given in two places.
+    """
+    if "model" not in config:
+        raise InputError("the input has no section `model`; inputs of deepmd-kit 0.x must be rewritten by hand.")
+    config = {name: dict(section) if isinstance(section, dict) else section for name, section in config.items()}
+    if isinstance(config.get("training"), dict):
+        if "systems" in config["training"]:
+            _gather_training_data(config)
+        _move(config, WARMUP_KEYS, "learning_rate")
+        _move(config, OPTIMIZER_KEYS, "optimizer")
+        _drop_effectless(config["training"])
+    if "opt_type" in config.get("optimizer", {}):
+        config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
+    if isinstance(config["model"].get("descriptor"), dict):
+        config["model"]["descriptor"] = _strip_mode(config["model"]["descriptor"])
+    return config
+
+
+def _gather_training_data(config: dict[str, Any]) -> None:
+    """Version 1 had the data's keys in ``training``, and a decay rate that gave the last learning rate."""
+    training = config["training"]
+    if "training_data" in training:
+        raise InputError("training/systems and training/training_data are both given; keep training/training_data.")
+    data = {key: training.pop(key) for key in V1_DATA_KEYS if key in training}
+    if "sys_prob" in data:
+        data["sys_probs"] = data.pop("sys_prob")
+    training["training_data"] = data
+    log.warning("training/systems and its like are an old form; they are read as training/training_data.")
+    _decay_rate_to_stop_lr(config)
+
+
+def _decay_rate_to_stop_lr(config: dict[str, Any]) -> None:
+    rate = config.get("learning_rate")
+    steps = next((config["training"][key] for key in ("stop_batch", "numb_steps") if key in config["training"]), None)
+    if isinstance(rate, dict) and {"decay_rate", "decay_steps", "start_lr"} <= rate.keys() and steps is not None:
+        decays = steps / rate["decay_steps"]
+        rate["stop_lr"] = rate["start_lr"] * math.exp(math.log(rate.pop("decay_rate")) * decays)
+
+
+def _move(config: dict[str, Any], keys: tuple[str, ...], section: str) -> None:
+    """Moves keys of ``training`` to a section of their own."""
+    moved = {key: config["training"].pop(key) for key in keys if key in config["training"]}
+    if not moved:
+        return
+    target = config.setdefault(section, {})
+    twice = sorted(moved.keys() & target.keys())
+    if twice:
+        raise InputError(f"training/{twice[0]} and {section}/{twice[0]} are both given; keep {section}/{twice[0]}.")
+    target.update(moved)
+    log.warning("%s belong in %s; they are read as if they stood there.", ", ".join(moved), section)
+
+
+def _drop_effectless(training: dict[str, Any]) -> None:
+    data = [training.get(name) for name in ("training_data", "validation_data")]
+    for section in [training, *(part for part in data if isinstance(part, dict))]:
+        for key in EFFECTLESS_KEYS:
+            if section.pop(key, None) is not None:
+                log.warning("%s has no effect and is left out.", key)
+
+
+def _strip_mode(descriptor: dict[str, Any]) -> dict[str, Any]:
+    """Reads the switch that ``tebd_input_mode`` replaced."""
+    stripped = descriptor.get("stripped_type_embedding")
+    if stripped is None:
+        return descriptor
+    rest = {key: value for key, value in descriptor.items() if key != "stripped_type_embedding"}
+    return {**rest, "tebd_input_mode": "strip" if stripped else "concat"}

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""A training from its input: data, model, loop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepmd.data import DataRequirement, TrainingData
+from deepmd.errors import InputError
+from deepmd.files import atomic_path
+from deepmd.train.checkpoint import CheckpointStore, read_state
+from deepmd.train.display import make_display
+from deepmd.train.lcurve import LearningCurve
+from deepmd.train.loop import TrainingLoop, TrainingResult
+from deepmd.train.schedule import learning_rate
+from deepmd.train.sel import check_sel_is_settled, settle_sel
+from deepmd.train.trainer import TrainingState
+
+if TYPE_CHECKING:
+    from deepmd.backend import Backend
+    from deepmd.train.trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+
+def run_training(
+    config: dict,
+    backend: Backend,
+    *,
+    restart: Path | None = None,
+    init_model: Path | None = None,
+    skip_neighbor_stat: bool = False,
+    output: str | None = "out.json",
+    terminal: bool | None = None,
+) -> TrainingResult:
+    """Trains a model.
+
+    Parameters
+    ----------
+    config : dict
+        The normalised input. Filled in here: ``sel`` where it is ``auto``, ``training/seed`` where there is none,
+        ``training/numb_steps`` where epochs are given.
+    backend : Backend
+        The framework that trains.
+    restart : Path, optional
+        Checkpoint of any backend to go on from: model, optimiser, step and order of the data.
+    init_model : Path, optional
+        Checkpoint of any backend to take the model from, at step 0.
+    skip_neighbor_stat : bool
+        Leave out the look at the neighbours in the data.
+    output : str, optional
+        Where the input is written with all that was filled in; None: nowhere.
+    terminal : bool, optional
+        Whether a progress bar is shown; None: where standard error is a terminal.
+
+    Raises
+    ------
+    InputError, DataError, ModelFileError, TrainingError
+    """
+    state = _first_state(restart, init_model)
+    if state is not None:
+        _take_model_section(config, state)
+    saved = state.loop if state else {}
+    training = config["training"]
+    training["seed"] = _seed(training.get("seed"), saved)
+    data, validation = _open_data(config, saved)
+    min_nbor_dist = state.model.get("min_nbor_dist") if state else None
+    if state is None:
+        min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+    numb_steps = training["numb_steps"] = _numb_steps(training, data)
+    rate = learning_rate(config["learning_rate"], numb_steps)
+    trainer = _make_trainer(config, backend, data, state)
+    for part in (data, validation):
+        if part is not None:
+            part.require(trainer.requirements)
+            part.check()
+    if output:
+        _write_output(output, config)
+    log.info("training on %s, %d steps.", trainer.device, numb_steps)
+    start = state.step if state else 0
+    store = CheckpointStore(training["save_ckpt"], backend.checkpoint_suffix, training["max_ckpt_keep"])
+    display = make_display(start, numb_steps, training.get("time_training", True), terminal)
+    with LearningCurve(training["disp_file"], start if restart else None) as curve:
+        loop = TrainingLoop(
+            trainer, data, validation, rate, training, store, curve, display, start, numb_steps, min_nbor_dist, saved
+        )
+        return loop.run()
+
+
+def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState | None:
+    if restart is not None:
+        return read_state(restart)
+    if init_model is not None:
+        return TrainingState(model=read_state(init_model).model, optimizer={})
+    return None
+
+
+def _take_model_section(config: dict, state: TrainingState) -> None:
+    """Puts the section that the checkpoint's model was made from in the input's place.
+
+    Types are told apart by their place in the type map, so that one must agree; other differences are reported.
+    """
+    given, made_from = config["model"], state.model.get("model_def_script")
+    names = state.model["model"].get("type_map")
+    if names and names != given["type_map"]:
+        raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
+    if not made_from:
+        return
+    differing = [
+        f"{part}/{key}"
+        for part in ("descriptor", "fitting_net")
+        for key, value in given[part].items()
+        if value != made_from[part].get(key) and not (key == "sel" and isinstance(value, str))
+    ]
+    if differing:
+        log.warning("the checkpoint's model is used; these keys of the input differ from it: %s.", ", ".join(differing))
+    config["model"] = made_from
+
+
+def _seed(given: int | None, saved: dict[str, Any]) -> int:
+    """The saved seed goes first, so that a restart draws the same data."""
+    if saved:
+        return saved["data"]["seed"]
+    return secrets.randbits(31) if given is None else given
+
+
+def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
+    training, type_map = config["training"], config["model"]["type_map"]
+    data = TrainingData(training["training_data"], type_map, _statistics_labels(config["model"]), training["seed"])
+    log.info("%s", data.summary("training"))
+    validation = None
+    if training.get("validation_data"):
+        # its own seed: the same folder may serve for both
+        validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
+        log.info("%s", validation.summary("validation"))
+    if saved:
+        data.restore(saved["data"])
+    if validation and "validation" in saved:
+        validation.restore(saved["validation"])
+    return data, validation
+
+
+def _statistics_labels(model: dict) -> list[DataRequirement]:
+    """What the statistics read before there is a trainer to ask: energies for the bias, and the model's inputs."""
+    fitting = model["fitting_net"]
+    labels = [DataRequirement("energy", 1, high_precision=True)]
+    if fitting.get("numb_fparam"):
+        labels.append(DataRequirement("fparam", fitting["numb_fparam"], must=fitting.get("default_fparam") is None))
+    if fitting.get("numb_aparam"):
+        labels.append(DataRequirement("aparam", fitting["numb_aparam"], atomic=True, must=True))
+    return labels
+
+
+def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:
+    if skip:
+        check_sel_is_settled(config["model"])
+        return None
+    return settle_sel(config["model"], data.systems, backend.neighbor_stat)
+
+
+def _numb_steps(training: dict, data: TrainingData) -> int:
+    steps, epochs = training.get("numb_steps"), training.get("numb_epoch")
+    if (steps is None) == (epochs is None):
+        raise InputError("training: give one of numb_steps and numb_epoch.")
+    if epochs is None:
+        return int(steps)
+    if epochs <= 0:
+        raise InputError(f"training/numb_epoch {epochs}: expected a number above 0.")
+    del training["numb_epoch"]
+    return data.steps_of_epochs(epochs)
+
+
+def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
+    if state is not None:
+        return backend.trainer.from_state(config, state)
+    nbatches = config["model"].get("data_stat_nbatch", 10)
+    return backend.trainer.from_input(config, lambda: data.statistics_batches(nbatches))
+
+
+def _write_output(path: str, config: dict) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

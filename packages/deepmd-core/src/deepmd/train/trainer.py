@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What the training loop asks of a backend: a step, an evaluation, and a state of named arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy as np
+
+    from deepmd.data.batch import Batch
+
+
+@dataclass
+class TrainingState:
+    """All that a training needs to go on, in any backend.
+
+    Attributes
+    ----------
+    model : dict
+        The contract's document of the model (see deepmd.contract).
+    optimizer : dict[str, np.ndarray]
+        The optimiser's arrays, named ``<slot>/<path of the parameter>``,
+        e.g. ``exp_avg/descriptor.embeddings.networks.0.layers.1.w``; scalars are 0-d arrays.
+    step : int
+        Number of steps done.
+    loop : dict
+        The loop's own state: plain numbers, strings, lists (generator states, best scores).
+    """
+
+    model: dict
+    optimizer: dict[str, np.ndarray]
+    step: int = 0
+    loop: dict[str, Any] = field(default_factory=dict)
+
+
+class Trainer(ABC):
+    """One model being trained by one framework."""
+
+    @classmethod
+    @abstractmethod
+    def from_input(
+        cls,
+        config: dict,
+        frames: Callable[[], Iterable[Batch]],
+    ) -> Trainer:
+        """A new model, its statistics and first weights, ready for step 0.
+
+        Parameters
+        ----------
+        config : dict
+            The normalised input: sections ``model``, ``loss``, ``optimizer``, ``learning_rate``, ``training``.
+        frames : callable
+            Each call streams the batches that the statistics are made of, once.
+        """
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, config: dict, state: TrainingState) -> Trainer:
+        """A trainer with a given model; the optimiser's arrays are taken where there are any.
+
+        The loss and the optimiser come from ``config``, the model from ``state`` only.
+        """
+
+    @abstractmethod
+    def prepare(self, batch: Batch) -> Any:
+        """Makes a batch ready for `step` and `evaluate`: neighbour lists, conversion to tensors.
+
+        Called ahead of the step in another thread; touches no parameter.
+        """
+
+    @abstractmethod
+    def step(self, prepared: Any, lr: float) -> dict[str, float]:
+        """One optimiser step at the learning rate ``lr`` [1]; gives the metrics *before* the update.
+
+        The metrics hold ``loss`` (the weighted sum minimised), ``rmse`` (its square root) and the loss's own
+        entries such as ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], in a fixed order.
+        Where the loss is not finite nothing is updated.
+        """
+
+    @abstractmethod
+    def evaluate(self, prepared: Any, lr: float) -> dict[str, float]:
+        """The same metrics without an update."""
+
+    @abstractmethod
+    def state(self) -> TrainingState:
+        """The present state; ``step`` and ``loop`` are filled in by the loop."""
+
+    @classmethod
+    @abstractmethod
+    def write_checkpoint(cls, path: str, state: TrainingState) -> None:
+        """Writes a checkpoint in the backend's own format; the loop gives a temporary name and renames."""
+
+    @classmethod
+    @abstractmethod
+    def read_checkpoint(cls, path: str) -> TrainingState:
+        """Reads what `write_checkpoint` wrote."""
+
+    @property
+    @abstractmethod
+    def requirements(self) -> list[Any]:
+        """The labels that the loss needs and the inputs that the model needs: list of DataRequirement."""
+
+    @property
+    @abstractmethod
+    def device(self) -> str:
+        """Where the model runs, for people: ``cpu (2 threads)``, ``cuda:0 (H100)``."""

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The array namespace of whatever library the arrays come from."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import array_api_compat
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy as np
+
+    from deepmd_dp.module import Array
+
+_registered: dict[type, ModuleType] = {}
+
+
+def register_namespace(array_type: type, namespace: ModuleType) -> None:
+    """Use `namespace` for arrays of this type (and its subtypes) instead of array-api-compat's.
+
+    A backend calls it for a library that array-api-compat does not know, or where single
+    functions of its namespace must differ, for instance under tracing.
+    """
+    _registered[array_type] = namespace
+    _namespace_of_type.cache_clear()
+
+
+@cache
+def _namespace_of_type(array_type: type) -> ModuleType | None:
+    return next((_registered[base] for base in array_type.__mro__ if base in _registered), None)
+
+
+def array_namespace(array: Array) -> ModuleType:
+    """The functions of the Array API standard for this array."""
+    return _namespace_of_type(type(array)) or array_api_compat.array_namespace(array)
+
+
+def shape(array: Array) -> tuple[Any, ...]:
+    """Sizes of an array, usable in reshape and broadcast_to also where they are known at run time only.
+
+    A namespace whose sizes may be unknown while tracing (TensorFlow, Paddle) brings its own ``shape``.
+    """
+    xp = array_namespace(array)
+    return xp.shape(array) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
+
+
+def constant(value: np.ndarray, like: Array) -> Array:
+    """A NumPy array as a constant beside `like`: same library, dtype and device."""
+    xp = array_namespace(like)
+    return xp.asarray(value, dtype=like.dtype, device=device(like))
+
+
+def device(array: Array) -> Any:
+    """Device of an array; None where its library has no devices."""
+    xp = array_namespace(array)
+    return xp.device(array) if hasattr(xp, "device") else array_api_compat.device(array)
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """The array as NumPy's, without a derivative, on the CPU."""
+    import numpy
+
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+    return numpy.asarray(array)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Evaluation by NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepmd.contract import read_document
+from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_dp.numpy_derivative import energy_and_gradient
+
+
+class NumpyDeepEval(BaseDeepEval):
+    """A `.dp`, `.yaml` or `.safetensors` file, evaluated by NumPy, forces and virials included."""
+
+    def read_document(self, path: str) -> dict:
+        return read_document(path)
+
+    def from_numpy(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(array)
+
+    def energy_and_gradient(self, model: Any, env: Any, fparam: Any, aparam: Any) -> Any:
+        return energy_and_gradient(model, env, fparam, aparam)

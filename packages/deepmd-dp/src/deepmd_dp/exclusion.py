@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Pairs of types that a descriptor or a model does not look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd_dp.array_api import array_namespace, constant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from deepmd_dp.environment import Environment
+    from deepmd_dp.module import Array
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def as_pairs(exclude_types: Iterable[Sequence[int]]) -> Pairs:
+    """The list of an input or a file as a hashable setting."""
+    return tuple((int(i), int(j)) for i, j in exclude_types)
+
+
+def pair_weights(env: Environment, block: int, exclude_types: Pairs, like: Array) -> Array:
+    """1 for each slot whose pair of types is looked at, 0 for an excluded one, (nframes, nloc, nnei)."""
+    xp = array_namespace(env.atype)
+    ntypes = len(env.centers)
+    table = np.ones((ntypes, ntypes))
+    for i, j in exclude_types:
+        table[i, j] = table[j, i] = 0.0
+    pair = env.center_type[:, :, None] * ntypes + env.neighbor_type[block]
+    weights = xp.take(constant(table.ravel(), like), xp.reshape(pair, (-1,)), axis=0)
+    return xp.reshape(weights, pair.shape)

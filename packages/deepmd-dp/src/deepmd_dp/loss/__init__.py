@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Losses by their names in the input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepmd.errors import InputError
+from deepmd_dp.loss.ener import EnergyLoss
+
+LOSSES: dict[str, type] = {"ener": EnergyLoss}
+
+
+def new_loss(section: dict[str, Any], start_lr: float) -> Any:
+    """The loss of the input's section ``loss``.
+
+    Parameters
+    ----------
+    section : dict
+        Normalised.
+    start_lr : float
+        Learning rate at which the prefactors have their first values [1].
+
+    Raises
+    ------
+    InputError
+        There is no such loss in this version, or its settings contradict each other.
+    """
+    name = section.get("type", "ener")
+    if name not in LOSSES:
+        raise InputError(f"loss {name!r} is not supported by this version; supported are {', '.join(LOSSES)}.")
+    return LOSSES[name].from_input(section, start_lr)

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The loss of a potential: energy, force, virial, and further terms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deepmd.data.batch import DataRequirement
+from deepmd.errors import InputError
+from deepmd_dp.array_api import array_namespace, constant
+from deepmd_dp.loss.prefactor import Prefactor
+from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd_dp.module import Array
+
+    Arrays = dict[str, Array]
+
+
+class _Term(NamedTuple):
+    """A summand of the loss."""
+
+    metric: str  # name of the figure shown
+    prefactor: Prefactor
+    labels: tuple[str, ...]  # without these it is left out
+    value: Callable[[Arrays, Arrays], tuple[Array, Array]]  # the summand at prefactor 1, and the figure shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyLoss:
+    r"""Loss `ener`: Σ_t p_t L_t over the terms t, p_t = limit + (start - limit) lr / start_lr.
+
+    With Δ the difference between label and prediction, N the frame's real atoms, and means over
+    frames (or over all real atoms of the batch) and components:
+
+    ====== ============================ ==========================================
+    term   Δ                            L for `loss_func` mse; mae
+    ====== ============================ ==========================================
+    e      energy [eV]                  mean Δ²/N; mean \|Δ\|/N
+    f      force [eV/Å]                 mean Δ²; mean \|Δ\|
+    v      virial [eV]                  mean Δ²/N; mean \|Δ\|/N
+    ae     atomic energy [eV]           mean Δ²; mean \|Δ\|
+    pf     force [eV/Å]                 mean w Δ²; mean w \|Δ\|, w from atom_pref
+    gf     Σ_i drdq_i force_i           mean Δ²; mean Δ²
+    ====== ============================ ==========================================
+
+    Attributes
+    ----------
+    start_lr : float
+        Learning rate at which the prefactors have their first values [1].
+    pref_e, pref_f, pref_v, pref_ae, pref_pf, pref_gf : Prefactor
+    relative_f : float or None
+        Divides Δ of f and pf by the length of the label's force plus this [eV/Å].
+    enable_atom_ener_coeff : bool
+        The energy is Σ_i c_i E_i with the label's coefficients.
+    numb_generalized_coord : int
+        Generalised coordinates q in drdq.
+    use_huber : bool
+        With mse, e and v become the mean of Huber's function of Δ/N, f and ae that of Δ.
+    huber_delta : tuple of float
+        Where Huber's function becomes linear: energy [eV], force [eV/Å], virial [eV].
+    loss_func : str
+        ``mse`` or ``mae``.
+    f_use_norm : bool
+        f takes the length of an atom's Δ instead of its components.
+    use_default_pf : bool
+        The weights of pf are 1 where there is no atom_pref.
+    intensive_ener_virial : bool
+        With mse, e and v are mean (Δ/N)².
+
+    References
+    ----------
+    Wang et al., Comput. Phys. Commun. 228, 178 (2018) (arXiv:1712.03641), eq. 10;
+    the terms and their norms are those of deepmd-kit 3.2.
+    """
+
+    start_lr: float
+    pref_e: Prefactor = Prefactor()
+    pref_f: Prefactor = Prefactor()
+    pref_v: Prefactor = Prefactor()
+    pref_ae: Prefactor = Prefactor()
+    pref_pf: Prefactor = Prefactor()
+    pref_gf: Prefactor = Prefactor()
+    relative_f: float | None = None
+    enable_atom_ener_coeff: bool = False
+    numb_generalized_coord: int = 0
+    use_huber: bool = False
+    huber_delta: tuple[float, float, float] = (0.01, 0.01, 0.01)
+    loss_func: str = "mse"
+    f_use_norm: bool = False
+    use_default_pf: bool = False
+    intensive_ener_virial: bool = False
+
+    @classmethod
+    def from_input(cls, section: dict[str, Any], start_lr: float) -> EnergyLoss:
+        """The loss of the input's normalised section ``loss``.
+
+        Raises
+        ------
+        InputError
+            A term is not supported, or settings contradict each other.
+        """
+        if section.get("start_pref_h") or section.get("limit_pref_h"):
+            raise InputError(
+                "start_pref_h and limit_pref_h: training on Hessians is not supported by this version; remove them."
+            )
+        copied = (
+            "enable_atom_ener_coeff numb_generalized_coord use_huber loss_func f_use_norm use_default_pf "
+            "intensive_ener_virial"
+        )
+        loss = cls(
+            start_lr=start_lr,
+            **{f"pref_{term}": Prefactor.of(section, term) for term in ("e", "f", "v", "ae", "pf", "gf")},
+            relative_f=section.get("relative_f"),
+            huber_delta=_three_deltas(section["huber_delta"]),
+            **{name: section[name] for name in copied.split()},
+        )
+        loss._check()
+        return loss
+
+    def _check(self) -> None:
+        """Raises InputError for what does not go together."""
+        if self.loss_func not in ("mse", "mae"):
+            raise InputError(f"loss_func is {self.loss_func!r}; expected 'mse' or 'mae'.")
+        if self.pref_gf.is_used and self.numb_generalized_coord < 1:
+            raise InputError(
+                f"numb_generalized_coord is {self.numb_generalized_coord}; "
+                "with start_pref_gf and limit_pref_gf it must be the number of generalised coordinates, 1 or more."
+            )
+        if self.f_use_norm and not (self.use_huber or self.loss_func == "mae"):
+            raise InputError("f_use_norm needs use_huber or loss_func 'mae'; set one of them or remove it.")
+        if self.use_huber and (self.pref_pf.is_used or self.pref_gf.is_used or self.relative_f is not None):
+            raise InputError("use_huber does not go with relative_f or the prefactors pf and gf; remove the one or the others.")
+
+    @property
+    def needs_force(self) -> bool:
+        """Whether the predicted forces are looked at."""
+        return self.pref_f.is_used or self.pref_pf.is_used or self.pref_gf.is_used
+
+    @property
+    def needs_virial(self) -> bool:
+        """Whether the predicted virial is looked at."""
+        return self.pref_v.is_used
+
+    @property
+    def requirements(self) -> list[DataRequirement]:
+        """The labels to read; none must be there: a term without its label is left out."""
+        wanted = [
+            (self.pref_e.is_used, DataRequirement("energy", 1, high_precision=True)),
+            (self.needs_force or self.relative_f is not None, DataRequirement("force", 3, atomic=True)),
+            (self.pref_v.is_used, DataRequirement("virial", 9)),
+            (self.pref_ae.is_used, DataRequirement("atom_ener", 1, atomic=True)),
+            (self.pref_pf.is_used, DataRequirement("atom_pref", 1, atomic=True, repeat=3, default=1.0)),
+            (self.pref_gf.is_used, DataRequirement("drdq", 3 * self.numb_generalized_coord, atomic=True)),
+            (self.enable_atom_ener_coeff, DataRequirement("atom_ener_coeff", 1, atomic=True, default=1.0)),
+        ]
+        return [requirement for is_wanted, requirement in wanted if is_wanted]
+
+    def __call__(
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
+    ) -> tuple[Array, Arrays]:
+        """The loss, 0-d, and the figures to show, each 0-d, in the order of deepmd-kit's `lcurve.out`.
+
+        Parameters
+        ----------
+        prediction : dict of Array
+            ``energy`` (nframes, 1) [eV], ``force`` (nframes, nloc, 3) [eV/Å] where `needs_force`, ``virial``
+            (nframes, 9) [eV] where `needs_virial`, ``atom_energy`` (nframes, nloc, 1) [eV], ``mask``
+            (nframes, nloc, 1): 1 for real atoms, 0 for virtual ones; all of one floating-point type.
+        label : dict of Array
+            What `requirements` says, of the same type.
+        found : dict of bool
+            Whether the data has the label; else its term is left out and its figure is NaN.
+        lr : float or 0-d Array
+            Present learning rate [1].
+
+        Returns
+        -------
+        tuple of Array, dict of Array
+            ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
+            [eV/Å], ``rmse_gf``; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf``.
+        """
+        loss = constant(np.zeros(()), like=prediction["energy"])
+        metrics = {}
+        for term in self._terms():
+            if all(found.get(key, False) for key in term.labels):
+                value, metrics[term.metric] = term.value(prediction, label)
+                loss = loss + term.prefactor.at(lr / self.start_lr) * value
+            else:
+                metrics[term.metric] = constant(np.full((), math.nan), like=prediction["energy"])
+        return loss, metrics
+
+    def _terms(self) -> list[_Term]:
+        """The terms in use, in the alphabetical order of `lcurve.out`."""
+        kind = "rmse" if self.loss_func == "mse" else "mae"
+        pf_labels = ("force",) if self.use_default_pf else ("force", "atom_pref")
+        terms = [
+            _Term(f"{kind}_ae", self.pref_ae, ("atom_ener",), self._atom_energy),
+            _Term(f"{kind}_e", self.pref_e, ("energy",), self._energy),
+            _Term(f"{kind}_f", self.pref_f, ("force",), self._force),
+            _Term(f"{kind}_pf", self.pref_pf, pf_labels, self._weighted_force),
+            _Term("rmse_gf", self.pref_gf, ("force", "drdq"), self._generalized_force),
+            _Term(f"{kind}_v", self.pref_v, ("virial",), self._virial),
+        ]
+        return sorted((term for term in terms if term.prefactor.is_used), key=lambda term: term.metric)
+
+    def _atom_energy(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        difference = label["atom_ener"] - prediction["atom_energy"]
+        return self._of_atoms(difference, difference, prediction["mask"], self.huber_delta[0])
+
+    def _energy(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        energy = prediction["energy"]
+        if self.enable_atom_ener_coeff:
+            xp = array_namespace(energy)
+            energy = xp.sum(label["atom_ener_coeff"] * prediction["atom_energy"], axis=1)
+        return self._of_frames(label["energy"] - energy, prediction["mask"], self.huber_delta[0])
+
+    def _force(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        difference = self._force_difference(prediction, label)
+        looked_at = lengths(difference) if self.f_use_norm else difference
+        return self._of_atoms(looked_at, difference, prediction["mask"], self.huber_delta[1])
+
+    def _weighted_force(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        difference = self._force_difference(prediction, label)
+        weights = label["atom_pref"]
+        return self._of_atoms(difference, difference, prediction["mask"], self.huber_delta[1], weights)
+
+    def _generalized_force(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        difference = projections((label["force"] - prediction["force"]) * prediction["mask"], label["drdq"])
+        xp = array_namespace(difference)
+        mean = xp.mean(difference * difference)
+        return mean, xp.sqrt(mean)
+
+    def _virial(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        return self._of_frames(label["virial"] - prediction["virial"], prediction["mask"], self.huber_delta[2])
+
+    def _force_difference(self, prediction: Arrays, label: Arrays) -> Array:
+        difference = label["force"] - prediction["force"]
+        return difference if self.relative_f is None else difference / (lengths(label["force"]) + self.relative_f)
+
+    def _of_frames(self, difference: Array, mask: Array, delta: float) -> tuple[Array, Array]:
+        """Value and figure of a quantity of whole frames, difference (nframes, n)."""
+        xp = array_namespace(difference)
+        natoms = xp.sum(mask, axis=1)
+        per_atom = difference / natoms
+        if self.loss_func == "mae":
+            mean = xp.mean(xp.abs(per_atom))
+            return mean, mean
+        square = xp.mean(per_atom * per_atom)
+        if self.use_huber:
+            return xp.mean(huber(per_atom, delta)), xp.sqrt(square)
+        value = square if self.intensive_ener_virial else xp.mean(difference * per_atom)
+        return value, xp.sqrt(square)
+
+    def _of_atoms(
+        self, looked_at: Array, difference: Array, mask: Array, delta: float, weights: float | Array = 1.0
+    ) -> tuple[Array, Array]:
+        """Value, of what is looked at, and figure of a quantity of atoms, difference (nframes, nloc, n)."""
+        xp = array_namespace(difference)
+        if self.loss_func == "mae":
+            mean = masked_mean(weights * xp.abs(looked_at), mask)
+            return mean, mean
+        square = masked_mean(weights * difference * difference, mask)
+        return masked_mean(huber(looked_at, delta), mask) if self.use_huber else square, xp.sqrt(square)
+
+
+def _three_deltas(value: float | list[float]) -> tuple[float, float, float]:
+    """Huber's limits of energy, force, virial: one for all, or three."""
+    if not isinstance(value, list | tuple):
+        return (float(value),) * 3
+    if len(value) != 3:
+        raise InputError(f"huber_delta has {len(value)} values; expected one, or three for energy, force and virial.")
+    return tuple(float(each) for each in value)  # type: ignore[return-value]

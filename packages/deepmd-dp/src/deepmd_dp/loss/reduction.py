@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""From deviations to a number: means over real atoms, Huber's function, lengths of vectors."""
+
+from __future__ import annotations
+
+from deepmd_dp.array_api import array_namespace, shape
+from deepmd_dp.module import Array
+
+
+def masked_mean(x: Array, mask: Array) -> Array:
+    """Mean over the components of all real atoms of a batch, 0-d; 0 where there is none.
+
+    Parameters
+    ----------
+    x : Array, (nframes, nloc, n)
+    mask : Array, (nframes, nloc, 1)
+        1 for real atoms, 0 for virtual ones.
+    """
+    xp = array_namespace(x)
+    count = xp.sum(mask) * x.shape[-1]
+    return xp.sum(x * mask) / xp.where(count > 0, count, xp.ones_like(count))
+
+
+def huber(x: Array, delta: float) -> Array:
+    """x²/2 up to |x| = delta, beyond it the straight line that goes on with the same slope.
+
+    References
+    ----------
+    Huber, Ann. Math. Stat. 35, 73 (1964).
+    """
+    xp = array_namespace(x)
+    size = xp.abs(x)
+    return xp.where(size > delta, delta * (size - 0.5 * delta), 0.5 * x * x)
+
+
+def lengths(x: Array) -> Array:
+    """Length along the last axis, which stays with size 1; the derivative at zero is zero."""
+    xp = array_namespace(x)
+    square = xp.sum(x * x, axis=-1, keepdims=True)
+    is_zero = square <= 0
+    root = xp.sqrt(xp.where(is_zero, xp.ones_like(square), square))
+    return xp.where(is_zero, xp.zeros_like(square), root)
+
+
+def projections(vectors: Array, directions: Array) -> Array:
+    """Σ_i,k v[f, i, k] d[f, i, k, q] of each frame, (nframes, n).
+
+    Parameters
+    ----------
+    vectors : Array, (nframes, nloc, 3)
+    directions : Array, (nframes, nloc, 3 n)
+        n numbers for each component of each atom's vector.
+    """
+    xp = array_namespace(vectors)
+    nframes, nloc, width = shape(directions)
+    rows = xp.reshape(directions, (nframes, nloc * 3, width // 3))
+    return xp.sum(xp.reshape(vectors, (nframes, nloc * 3, 1)) * rows, axis=1)

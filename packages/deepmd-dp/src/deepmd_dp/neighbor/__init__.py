@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Neighbour lists, by the C++ cell list of deepmd-cc."""
+
+from deepmd_dp.neighbor.neighbor_list import (
+    NeighborList,
+    build_neighbor_list,
+    edge_pairs,
+    neighbor_statistics,
+)
+
+__all__ = ["NeighborList", "build_neighbor_list", "edge_pairs", "neighbor_statistics"]

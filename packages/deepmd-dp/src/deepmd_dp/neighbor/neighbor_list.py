@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Padded neighbour lists with periodic shifts: what a model takes besides atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd_dp import _neighbor
+from deepmd_dp.neighbor.frame import check_exclude_pairs, check_frame, check_sel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class NeighborList:
+    """Neighbours of every atom of one frame, in rows of equal length.
+
+    Parameters
+    ----------
+    nlist : np.ndarray, (nloc, nnei) int64
+        Index of the neighbour among the local atoms, -1 where the place is empty.
+    shift : np.ndarray, (nloc, nnei, 3) float64 [Å]
+        ``r_ij = coord[j] + shift - coord[i]``; 0 where the place is empty.
+    sections : tuple of int
+        Widths of the sections of a row, which add up to nnei: one for each type of
+        neighbour, or a single one. Within a section neighbours are sorted by distance.
+    ndropped : int
+        Atoms that have more neighbours than the given widths allow.
+    """
+
+    nlist: np.ndarray
+    shift: np.ndarray
+    sections: tuple[int, ...]
+    ndropped: int = 0
+
+
+def build_neighbor_list(
+    coord: Any,
+    box: Any,
+    atype: Any,
+    rcut: float,
+    *,
+    ntypes: int | None = None,
+    by_type: bool,
+    sel: Sequence[int] | None = None,
+    pbc: Any = None,
+    exclude_pairs: Any = (),
+    nthreads: int = 1,
+) -> NeighborList:
+    """Build the padded neighbour list of one frame, in time linear in its atoms.
+
+    Any cell will do: skewed, smaller than the cut-off (an atom may then neighbour its
+    own images), open along any axis; atoms may lie outside it. Atoms at the same place
+    are neighbours at distance 0.
+
+    Parameters
+    ----------
+    coord : array, (nloc, 3) [Å]
+    box : array, (3, 3) [Å], or None
+        Rows are cell vectors. That of an open axis is not read.
+    atype : array, (nloc,) int
+        Atoms of type -1 are virtual: without neighbours, and nobody's neighbour.
+    rcut : float [Å]
+        Neighbours are those with ``|r_ij| < rcut``.
+    ntypes : int, optional
+        Number of types; by default what `atype` has.
+    by_type : bool
+        A section for each type of neighbour, or one for all.
+    sel : sequence of int, optional
+        Width of each section, which keeps the nearest neighbours. By default the
+        largest count in the frame, at least 1.
+    pbc : bool or three of them, optional
+        Which axes are periodic; by default all if there is a box, else none.
+    exclude_pairs : iterable of pairs of int
+        Pairs of types, in either order, that are not neighbours of each other.
+    nthreads : int
+        Threads to search with; the result is the same.
+
+    Returns
+    -------
+    NeighborList
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, a type out of range, a coordinate not finite (the atom is
+        named), the cell flat, or the cut-off not positive.
+    """
+    frame = check_frame(coord, box, atype, pbc, ntypes)
+    if ntypes is None:
+        ntypes = max(int(frame.atype.max(initial=0)) + 1, 1)
+    nsections = ntypes if by_type else 1
+    nlist, shift, widths, ndropped = _neighbor.build_padded(
+        *frame.arguments(),
+        float(rcut),
+        nsections,
+        check_sel(sel, nsections),
+        check_exclude_pairs(exclude_pairs),
+        nthreads,
+    )
+    return NeighborList(nlist, shift, tuple(widths), ndropped)
+
+
+def neighbor_statistics(
+    coord: Any,
+    box: Any,
+    atype: Any,
+    rcut: float,
+    ntypes: int,
+    *,
+    pbc: Any = None,
+    nthreads: int = 1,
+) -> tuple[float, np.ndarray]:
+    """Nearest distance and largest numbers of neighbours in one frame.
+
+    Parameters
+    ----------
+    coord, box, atype, rcut, pbc, nthreads
+        As in `build_neighbor_list`.
+    ntypes : int
+        Number of types.
+
+    Returns
+    -------
+    min_distance : float [Å]
+        Infinite where no two atoms are within the cut-off.
+    max_nnei : np.ndarray, (ntypes,) int64
+        For each type the most neighbours of it that an atom has.
+    """
+    frame = check_frame(coord, box, atype, pbc, ntypes)
+    return _neighbor.count_neighbors(*frame.arguments(), float(rcut), ntypes, nthreads)
+
+
+def edge_pairs(
+    coord: Any,
+    box: Any,
+    rcut: float,
+    *,
+    atype: Any = None,
+    pbc: Any = None,
+    exclude_pairs: Any = (),
+    nthreads: int = 1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs within the cut-off, each in both directions, without padding.
+
+    Parameters
+    ----------
+    coord, box, rcut, pbc, exclude_pairs, nthreads
+        As in `build_neighbor_list`.
+    atype : array, (nloc,) int, optional
+        Needed for virtual atoms and `exclude_pairs` only.
+
+    Returns
+    -------
+    i, j : np.ndarray, (npairs,) int64 and int32
+        Centre and neighbour, sorted by centre, then by distance.
+    shift : np.ndarray, (npairs, 3) int32
+        ``r_ij = coord[j] + shift @ box - coord[i]``.
+    """
+    if atype is None:
+        atype = np.zeros(len(coord), dtype=np.int32)
+    frame = check_frame(coord, box, atype, pbc)
+    first, j, shift = _neighbor.build_pairs(
+        *frame.arguments(), float(rcut), check_exclude_pairs(exclude_pairs), nthreads
+    )
+    return np.repeat(np.arange(len(frame.coord)), np.diff(first)), j, shift

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Networks that all models are made of: layers, embedding and fitting nets, collections of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepmd.contract import check_class, take_array
+from deepmd_dp import ops
+from deepmd_dp.array_api import array_namespace
+from deepmd_dp.module import Array, Module, module, static
+from deepmd_dp.precision import numpy_dtype, precision_name
+
+
+@module
+class Layer(Module):
+    """One layer: act(x w + b) * idt, with a skip connection where `resnet` and the widths allow one.
+
+    Attributes
+    ----------
+    w : Array, (nin, nout)
+    b : Array or None, (nout,)
+    idt : Array or None, (nout,)
+        Time step of a residual layer.
+    """
+
+    w: Array
+    b: Array | None = None
+    idt: Array | None = None
+    activation_function: str = static(default="tanh")
+    resnet: bool = static(default=False)
+    precision: str = static(default="float64")
+    trainable: bool = static(default=True)
+
+    def __call__(self, x: Array) -> Array:
+        return ops.layer(x, self.w, self.b, self.idt, self.activation_function, self.resnet)
+
+    def serialize(self) -> dict[str, Any]:
+        return {
+            "@class": "Layer",
+            "@version": 2,
+            "bias": self.b is not None,
+            "use_timestep": self.idt is not None,
+            "activation_function": self.activation_function,
+            "resnet": self.resnet,
+            "precision": self.precision,
+            "trainable": self.trainable,
+            "@variables": {"w": self.w, "b": self.b, "idt": self.idt},
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str = "layer") -> Layer:
+        check_class(data, "Layer", 1, 2)
+        variables = data["@variables"]
+        w = take_array(variables, "w", (-1, -1), where=where)
+        nout = w.shape[1]
+        return cls(
+            w=w,
+            b=take_array(variables, "b", (nout,), where=where, optional=not data["bias"]),
+            idt=take_array(variables, "idt", (nout,), where=where, optional=not data["use_timestep"]),
+            activation_function=data["activation_function"],
+            resnet=data["resnet"],
+            precision=precision_name(data["precision"]),
+            trainable=data.get("trainable", True),
+        )
+
+    @classmethod
+    def initial(
+        cls,
+        rng: np.random.Generator,
+        nin: int,
+        nout: int,
+        *,
+        bias: bool = True,
+        use_timestep: bool = False,
+        activation_function: str = "none",
+        resnet: bool = False,
+        precision: str = "float64",
+        trainable: bool = True,
+        bias_mean: float = 0.0,
+    ) -> Layer:
+        """Random first values: w ~ N(0, 1/(nin+nout)), b ~ N(bias_mean, 1), idt ~ N(0.1, 0.001²)."""
+        dtype = numpy_dtype(precision)
+        w = rng.normal(0.0, 1.0 / np.sqrt(nin + nout), (nin, nout))
+        b = rng.normal(bias_mean, 1.0, (nout,))
+        idt = rng.normal(0.1, 0.001, (nout,))
+        return cls(
+            w=w.astype(dtype),
+            b=b.astype(dtype) if bias else None,
+            idt=idt.astype(dtype) if use_timestep else None,
+            activation_function=activation_function,
+            resnet=resnet,
+            precision=precision_name(precision),
+            trainable=trainable,
+        )
+
+
+@module
+class EmbeddingNetwork(Module):
+    """Layers with skip connections that map an edge's features to its embedding."""
+
+    layers: tuple[Layer, ...]
+    resnet_dt: bool = static(default=False)
+    precision: str = static(default="float64")
+
+    def __call__(self, x: Array) -> Array:
+        return ops.embedding_net(x, self.layers)
+
+    @property
+    def neuron(self) -> list[int]:
+        """Widths of the layers."""
+        return [each.w.shape[1] for each in self.layers]
+
+    def serialize(self) -> dict[str, Any]:
+        first = self.layers[0]
+        return {
+            "@class": "EmbeddingNetwork",
+            "@version": 2,
+            "in_dim": first.w.shape[0],
+            "neuron": self.neuron,
+            "activation_function": first.activation_function,
+            "resnet_dt": self.resnet_dt,
+            "bias": first.b is not None,
+            "precision": self.precision,
+            "layers": [each.serialize() for each in self.layers],
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str = "embedding net") -> EmbeddingNetwork:
+        check_class(data, "EmbeddingNetwork", 1, 2)
+        layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+        return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
+
+    @classmethod
+    def initial(
+        cls,
+        rng: np.random.Generator,
+        nin: int,
+        neuron: list[int],
+        *,
+        activation_function: str = "tanh",
+        resnet_dt: bool = False,
+        bias: bool = True,
+        precision: str = "float64",
+        trainable: bool = True,
+    ) -> EmbeddingNetwork:
+        """Random first values, see `Layer.initial`."""
+        widths = [nin, *neuron]
+        layers = tuple(
+            Layer.initial(
+                rng,
+                widths[i],
+                widths[i + 1],
+                bias=bias,
+                use_timestep=resnet_dt,
+                activation_function=activation_function,
+                resnet=True,
+                precision=precision,
+                trainable=trainable,
+            )
+            for i in range(len(neuron))
+        )
+        return cls(layers=layers, resnet_dt=resnet_dt, precision=precision_name(precision))
+
+
+@module
+class FittingNetwork(Module):
+    """Hidden layers and a last linear one that map an atom's descriptor to its output."""
+
+    layers: tuple[Layer, ...]
+    resnet_dt: bool = static(default=True)
+    precision: str = static(default="float64")
+
+    def __call__(self, x: Array) -> Array:
+        for each in self.layers:
+            x = each(x)
+        return x
+
+    def serialize(self) -> dict[str, Any]:
+        first, last = self.layers[0], self.layers[-1]
+        return {
+            "@class": "FittingNetwork",
+            "@version": 1,
+            "in_dim": first.w.shape[0],
+            "out_dim": last.w.shape[1],
+            "neuron": [each.w.shape[1] for each in self.layers[:-1]],
+            "activation_function": first.activation_function,
+            "resnet_dt": self.resnet_dt,
+            "precision": self.precision,
+            "bias_out": last.b is not None,
+            "layers": [each.serialize() for each in self.layers],
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str = "fitting net") -> FittingNetwork:
+        check_class(data, "FittingNetwork", 1, 1)
+        layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+        return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
+
+    @classmethod
+    def initial(
+        cls,
+        rng: np.random.Generator,
+        nin: int,
+        nout: int,
+        neuron: list[int],
+        *,
+        activation_function: str = "tanh",
+        resnet_dt: bool = True,
+        precision: str = "float64",
+        trainable: tuple[bool, ...] = (),
+    ) -> FittingNetwork:
+        """Random first values; a time step only where a layer keeps the width, none in the last."""
+        widths = [nin, *neuron]
+        flags = trainable or (True,) * (len(neuron) + 1)
+        hidden = [
+            Layer.initial(
+                rng,
+                widths[i],
+                widths[i + 1],
+                use_timestep=resnet_dt and widths[i] == widths[i + 1],
+                activation_function=activation_function,
+                resnet=True,
+                precision=precision,
+                trainable=flags[i],
+            )
+            for i in range(len(neuron))
+        ]
+        last = Layer.initial(rng, widths[-1], nout, precision=precision, trainable=flags[-1])
+        return cls(layers=(*hidden, last), resnet_dt=resnet_dt, precision=precision_name(precision))
+
+
+_NETWORKS = {"embedding_network": EmbeddingNetwork, "fitting_network": FittingNetwork}
+
+
+@module
+class NetworkCollection(Module):
+    """Nets by type: one for all (ndim 0), one a type (ndim 1), or one a pair of types (ndim 2).
+
+    With ndim 2 the net of the pair (i, j) stands at i + ntypes * j.
+    """
+
+    networks: tuple[Any, ...]
+    ndim: int = static(default=0)
+    ntypes: int = static(default=1)
+    network_type: str = static(default="embedding_network")
+
+    def __getitem__(self, key: tuple[int, ...]) -> Any:
+        return self.networks[sum(t * self.ntypes**k for k, t in enumerate(key))]
+
+    def serialize(self) -> dict[str, Any]:
+        return {
+            "@class": "NetworkCollection",
+            "@version": 1,
+            "ndim": self.ndim,
+            "ntypes": self.ntypes,
+            "network_type": self.network_type,
+            "networks": [each.serialize() for each in self.networks],
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str = "nets") -> NetworkCollection:
+        check_class(data, "NetworkCollection", 1, 1)
+        family = _NETWORKS[data["network_type"]]
+        return cls(
+            networks=tuple(family.deserialize(x, f"{where} {i}") for i, x in enumerate(data["networks"])),
+            ndim=data["ndim"],
+            ntypes=data["ntypes"],
+            network_type=data["network_type"],
+        )
+
+
+@module
+class LayerNorm(Module):
+    """Normalises the last axis to mean 0 and variance 1, then scales by w and shifts by b (Ba et al., 1607.06450)."""
+
+    w: Array
+    b: Array
+    eps: float = static(default=1e-5)
+    precision: str = static(default="float64")
+    trainable: bool = static(default=True)
+
+    def __call__(self, x: Array) -> Array:
+        xp = array_namespace(x)
+        centred = x - xp.mean(x, axis=-1, keepdims=True)
+        variance = xp.mean(centred * centred, axis=-1, keepdims=True)
+        return centred / xp.sqrt(variance + self.eps) * self.w + self.b
+
+    def serialize(self) -> dict[str, Any]:
+        return {
+            "@class": "LayerNorm",
+            "@version": 1,
+            "eps": self.eps,
+            "trainable": self.trainable,
+            "precision": self.precision,
+            "@variables": {"w": self.w, "b": self.b},
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str = "layer norm") -> LayerNorm:
+        check_class(data, "LayerNorm", 1, 1)
+        variables = data["@variables"]
+        w = take_array(variables, "w", (-1,), where=where)
+        return cls(
+            w=w,
+            b=take_array(variables, "b", w.shape, where=where),
+            eps=data["eps"],
+            precision=precision_name(data["precision"]),
+            trainable=data["trainable"],
+        )
+
+
+__all__ = ["EmbeddingNetwork", "FittingNetwork", "Layer", "LayerNorm", "NetworkCollection"]

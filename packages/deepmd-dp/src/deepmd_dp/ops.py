@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Operations that a backend may run faster than their plain form in the Array API.
+
+Each stands here once, in plain form. A backend registers a kernel of its own under the
+same name with `override`, for the arrays of its library; a test holds it to the plain form.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from deepmd_dp.activations import activation
+from deepmd_dp.array_api import array_namespace, shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deepmd_dp.module import Array
+    from deepmd_dp.network import Layer
+
+_overrides: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+def override(name: str, namespace: Any, kernel: Callable[..., Any]) -> None:
+    """Run `kernel` instead of the plain form of the operation for the arrays of a namespace."""
+    _overrides[name, namespace.__name__] = kernel
+
+
+def _operation(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(plain)
+    def operation(array: Array, *args: Any, **kwargs: Any) -> Any:
+        kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
+        return kernel(array, *args, **kwargs)
+
+    operation.plain = plain  # type: ignore[attr-defined]
+    return operation
+
+
+@_operation
+def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_function: str, resnet: bool) -> Array:
+    """act(x w + b) * idt, and with `resnet` a skip connection where the widths allow one.
+
+    Parameters
+    ----------
+    x : Array, (..., nin)
+    w : Array, (nin, nout)
+    b, idt : Array or None, (nout,)
+    resnet : bool
+        Adds x where nout == nin, and (x, x) where nout == 2 nin.
+    """
+    xp = array_namespace(x)
+    y = xp.matmul(x, w)
+    y = activation(activation_function)(y if b is None else y + b)
+    if idt is not None:
+        y = y * idt
+    nin, nout = w.shape
+    if resnet and nout == nin:
+        return y + x
+    if resnet and nout == 2 * nin:
+        return y + xp.concat([x, x], axis=-1)
+    return y
+
+
+@_operation
+def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
+    """The layers of an embedding net, one after the other.
+
+    Parameters
+    ----------
+    x : Array, (..., nin)
+        The first component is the one that forces go through.
+    """
+    for each in layers:
+        x = each(x)
+    return x
+
+
+@_operation
+def scatter_add(values: Array, index: Array, size: int) -> Array:
+    """Sums rows by their index: out[f, index[f, k]] += values[f, k]; rows with index -1 are left out.
+
+    Parameters
+    ----------
+    values : Array, (nframes, n, m)
+    index : Array, (nframes, n) integers in [-1, size)
+
+    Returns
+    -------
+    Array, (nframes, size, m)
+    """
+    xp = array_namespace(values)
+    one_hot = xp.equal(index[:, None, :], xp.reshape(xp.arange(size), (1, -1, 1)))
+    return xp.matmul(xp.astype(one_hot, values.dtype), values)
+
+
+@_operation
+def gather_rows(array: Array, index: Array) -> Array:
+    """Rows of each frame: out[f, ..., :] = array[f, index[f, ...]].
+
+    Parameters
+    ----------
+    array : Array, (nframes, n) or (nframes, n, m)
+    index : Array, (nframes, ...) integers in [0, n)
+    """
+    xp = array_namespace(array)
+    lead = shape(index)
+    flat = xp.reshape(index, (lead[0], -1))
+    if array.ndim == 2:
+        return xp.reshape(xp.take_along_axis(array, flat, axis=1), lead)
+    width = shape(array)[2]
+    rows = xp.broadcast_to(flat[:, :, None], (lead[0], shape(flat)[1], width))
+    return xp.reshape(xp.take_along_axis(array, rows, axis=1), (*lead, width))
+
+
+@_operation
+def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float) -> Array:
+    """Softmax over the last axis in which an item may count 0 or several times.
+
+    p_j = exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)).
+
+    Parameters
+    ----------
+    logits : Array, (..., n)
+    weights : Array, (..., n)
+        0: left out (its own p is 0 too), 1: counted.
+    rest : Array, (..., 1)
+        How many further items have the logit `rest_logit`.
+    """
+    xp = array_namespace(logits)
+    counted = weights > 0
+    floor = rest_logit * xp.ones_like(logits)
+    kept = xp.where(counted, logits, floor)
+    top = xp.max(kept, axis=-1, keepdims=True)
+    top = xp.where(top < rest_logit, rest_logit * xp.ones_like(top), top)
+    terms = xp.exp(kept - top) * weights
+    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - top)
+    return terms / xp.where(total > 0, total, xp.ones_like(total))
+
+
+def unit_vectors(x: Array) -> Array:
+    """x / |x| along the last axis, 0 for a zero vector, with a finite derivative."""
+    xp = array_namespace(x)
+    square = xp.sum(x * x, axis=-1, keepdims=True)
+    return x / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square)))

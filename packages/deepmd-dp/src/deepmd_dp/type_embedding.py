@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""A vector for each type, by which one net serves all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepmd.contract import check_class
+from deepmd_dp.array_api import constant
+from deepmd_dp.electron_configuration import ECONF_DIM, electron_configuration
+from deepmd_dp.module import Array, Module, module, static
+from deepmd_dp.network import EmbeddingNetwork
+from deepmd_dp.precision import precision_name
+
+
+@module
+class TypeEmbedNet(Module):
+    """Embeds the types: a net applied to their unit vectors or to their electron configurations."""
+
+    embedding: EmbeddingNetwork
+    ntypes: int = static()
+    use_econf_tebd: bool = static(default=False)
+    use_tebd_bias: bool = static(default=False)
+    padding: bool = static(default=True)
+    precision: str = static(default="float64")
+    trainable: bool = static(default=True)
+    type_map: tuple[str, ...] = static(default=())
+
+    def __call__(self) -> Array:
+        """One row a type, (ntypes, dim)."""
+        codes = electron_configuration(self.type_map) if self.use_econf_tebd else np.eye(self.ntypes)
+        return self.embedding(constant(codes, like=self.embedding.layers[0].w))
+
+    @property
+    def dim(self) -> int:
+        return self.embedding.neuron[-1]
+
+    def serialize(self) -> dict[str, Any]:
+        return {
+            "@class": "TypeEmbedNet",
+            "@version": 2,
+            "ntypes": self.ntypes,
+            "neuron": self.embedding.neuron,
+            "resnet_dt": self.embedding.resnet_dt,
+            "precision": self.precision,
+            "activation_function": self.embedding.layers[0].activation_function,
+            "trainable": self.trainable,
+            "padding": self.padding,
+            "use_econf_tebd": self.use_econf_tebd,
+            "use_tebd_bias": self.use_tebd_bias,
+            "type_map": list(self.type_map) or None,
+            "embedding": self.embedding.serialize(),
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> TypeEmbedNet:
+        check_class(data, "TypeEmbedNet", 1, 2)
+        return cls(
+            embedding=EmbeddingNetwork.deserialize(data["embedding"], "type embedding"),
+            ntypes=data["ntypes"],
+            use_econf_tebd=data.get("use_econf_tebd", False),
+            use_tebd_bias=data.get("use_tebd_bias", True),
+            padding=data["padding"],
+            precision=precision_name(data["precision"]),
+            trainable=data["trainable"],
+            type_map=tuple(data.get("type_map") or ()),
+        )
+
+    @classmethod
+    def initial(
+        cls,
+        rng: np.random.Generator,
+        dim: int,
+        type_map: list[str],
+        *,
+        use_econf_tebd: bool = False,
+        use_tebd_bias: bool = False,
+        precision: str = "float64",
+        trainable: bool = True,
+    ) -> TypeEmbedNet:
+        """Random first values."""
+        net = EmbeddingNetwork.initial(
+            rng,
+            ECONF_DIM if use_econf_tebd else len(type_map),
+            [dim],
+            activation_function="Linear",
+            bias=use_tebd_bias,
+            precision=precision,
+            trainable=trainable,
+        )
+        return cls(
+            embedding=net,
+            ntypes=len(type_map),
+            use_econf_tebd=use_econf_tebd,
+            use_tebd_bias=use_tebd_bias,
+            precision=precision_name(precision),
+            trainable=trainable,
+            type_map=tuple(type_map),
+        )

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The PyTorch backend, registered as `pt`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.backend import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd.infer.deep_eval import DeepEvalBackend
+    from deepmd.train.trainer import Trainer
+
+
+class PyTorchBackend(Backend):
+    """Trains, freezes to TorchScript and evaluates with PyTorch."""
+
+    name = "PyTorch"
+    flags = ("pt", "pytorch")
+    distribution = "deepmd-pt"
+    framework = "torch"
+    features = (
+        Backend.Feature.ENTRY_POINT | Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
+    )
+    suffixes = (".pth", ".pt")
+    checkpoint_suffix = ".pt"
+
+    @property
+    def trainer(self) -> type[Trainer]:
+        from deepmd_pt.trainer import PyTorchTrainer
+
+        return PyTorchTrainer
+
+    @property
+    def deep_eval(self) -> type[DeepEvalBackend]:
+        from deepmd_pt.deep_eval import PyTorchDeepEval
+
+        return PyTorchDeepEval
+
+    @property
+    def neighbor_stat(self) -> Callable[..., Any]:
+        from deepmd_dp.neighbor import neighbor_statistics
+
+        return neighbor_statistics
+
+    @property
+    def serialize_hook(self) -> Callable[[str], dict]:
+        from deepmd_pt.frozen import read_any
+
+        return read_any
+
+    @property
+    def deserialize_hook(self) -> Callable[[str, dict], None]:
+        from deepmd_pt.frozen import write
+
+        return write

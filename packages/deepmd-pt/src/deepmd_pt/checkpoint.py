@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Checkpoints `.pt`: a dict of tensors and plain values that `torch.load(weights_only=True)` reads."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepmd.contract import map_arrays
+from deepmd.errors import ModelFileError
+from deepmd.train.trainer import TrainingState
+
+_FORMAT = "deepmd-core training state"
+
+
+def write(path: str, state: TrainingState) -> None:
+    """Writes the state; arrays become tensors, all else stays plain."""
+    torch.save(
+        {
+            "format": _FORMAT,
+            "model": map_arrays(state.model, _as_tensor),
+            "optimizer": {name: _as_tensor(array) for name, array in state.optimizer.items()},
+            "step": state.step,
+            "loop": state.loop,
+        },
+        path,
+    )
+
+
+def read(path: str) -> TrainingState:
+    """Reads what `write` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        The file is damaged, or another program's.
+    """
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read as a checkpoint ({str(error).splitlines()[0]}); it is damaged or of another program."
+        ) from error
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        raise ModelFileError(
+            f"{path} is not a checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
+            "freezing it there and `dp convert-backend frozen.pth model.dp` there."
+        )
+    optimizer = {name: tensor.numpy() for name, tensor in data["optimizer"].items()}
+    return TrainingState(_as_arrays(data["model"]), optimizer, data["step"], data["loop"])
+
+
+def _as_tensor(array: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def _as_arrays(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _as_arrays(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_as_arrays(value) for value in tree]
+    return tree.numpy() if isinstance(tree, torch.Tensor) else tree

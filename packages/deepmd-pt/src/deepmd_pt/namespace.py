@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The Array API on torch: array-api-compat's, with the functions that a trace must not bake sizes into."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from array_api_compat.torch import *  # noqa: F403
+from array_api_compat.torch import __all__  # noqa: F401
+
+from deepmd_dp import array_api
+
+
+def take(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) -> torch.Tensor:
+    return torch.index_select(x, axis, indices)
+
+
+def take_along_axis(x: torch.Tensor, indices: torch.Tensor, *, axis: int = -1) -> torch.Tensor:
+    """torch.gather, since torch.take_along_dim bakes the sizes of an example into a trace."""
+    return torch.gather(x, axis, indices)
+
+
+def device(x: torch.Tensor) -> torch.device:
+    return x.device
+
+
+array_api.register_namespace(torch.Tensor, sys.modules[__name__])
