@@ -74,7 +74,7 @@ COMMANDS: dict[str, Command] = {
                 flag("-i", "--init-model", help="start from the model of this checkpoint, at step 0"),
                 flag("-r", "--restart", help="go on from this checkpoint"),
                 refused("-f", "--init-frz-model", why="starting from a frozen model; --init-model takes a checkpoint"),
-                refused("-t", "--finetune", why="fine-tuning a pretrained model; --init-model goes on with the same types"),
+                refused("-t", "--finetune", why="fine-tuning; --init-model goes on with the same types"),
             ),
             refused("--use-pretrain-script", nargs=0, default=False, why="the model section must be in the input file"),
             flag("-o", "--output", default="out.json", help="where to write the input with all its defaults"),
@@ -123,7 +123,7 @@ COMMANDS: dict[str, Command] = {
             HEAD,
             flag("--plot", metavar="PNG", help="draw predictions against labels into this picture"),
         ),
-        ("dp test -m model.pth -s data/validation -n 30", "dp test -m model.dp --valid-data input.json --plot parity.png"),
+        ("dp test -m model.pth -s data/test -n 30", "dp test -m model.dp --valid-data input.json --plot parity.png"),
     ),
     "convert-backend": Command(
         "write a model as another backend's file and prove that it gives the same numbers",

@@ -14,8 +14,10 @@ from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
 from deepmd.errors import DeepmdError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+TRAINING_COMMANDS = ("train", "freeze")
+"""Those that a backend may run in its own way, see Backend.entry_point_hook; files tell their backend elsewhere."""
 BACKEND_HELP = (
     "backend to use. Default: the environment variable DP_BACKEND; without it a model file's ending decides, "
     "and a training takes the only installed backend that trains, or pt if there are several"
@@ -64,7 +66,9 @@ def _common_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands: argparse._SubParsersAction, name: str, command: Command, common: argparse.ArgumentParser) -> None:
+def _add_command(
+    commands: argparse._SubParsersAction, name: str, command: Command, common: argparse.ArgumentParser
+) -> None:
     parser = commands.add_parser(
         name,
         parents=[common],
@@ -127,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> None:
     try:
         namespace = parse_args(args)
         _prepare(namespace)
-        run(namespace)
+        _hook(namespace)(namespace)
     except DeepmdError as error:
         sys.exit(f"dp: error: {error}")
     except KeyboardInterrupt:
@@ -136,6 +140,15 @@ def main(args: Sequence[str] | None = None) -> None:
         # the reader, such as `head`, has had enough; Python would complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _hook(args: argparse.Namespace) -> Callable[[argparse.Namespace], None]:
+    """What runs the command: `run`, or what the backend asked for puts in its place."""
+    if args.command in TRAINING_COMMANDS and args.backend:
+        from deepmd.backend.discovery import find_backend
+
+        return find_backend(args.backend).entry_point_hook
+    return run
 
 
 def _prepare(args: argparse.Namespace) -> None:

@@ -54,9 +54,9 @@ def constant(value: np.ndarray, like: Array) -> Array:
 
 
 def device(array: Array) -> Any:
-    """Device of an array; None where its library has no devices."""
-    xp = array_namespace(array)
-    return xp.device(array) if hasattr(xp, "device") else array_api_compat.device(array)
+    """Device of an array; None where its library has no devices. A registered namespace brings its own `device`."""
+    registered = _namespace_of_type(type(array))
+    return array_api_compat.device(array) if registered is None else registered.device(array)
 
 
 def to_numpy(array: Array) -> np.ndarray:

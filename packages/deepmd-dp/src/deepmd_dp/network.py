@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
+from deepmd.errors import ModelFileError
 from deepmd_dp import ops
 from deepmd_dp.array_api import array_namespace
 from deepmd_dp.module import Array, Module, module, static
@@ -97,6 +98,18 @@ class Layer(Module):
         )
 
 
+def _deserialize_layers(data: dict[str, Any], where: str) -> tuple[Layer, ...]:
+    """The layers of a net; each must take as many numbers as the one before it gives."""
+    layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+    width = data["in_dim"]
+    for i, each in enumerate(layers):
+        nin, nout = each.w.shape
+        if nin != width:
+            raise ModelFileError(f"{where}, layer {i}: array `w` has {nin} rows; expected {width}: damaged.")
+        width = nout
+    return layers
+
+
 @module
 class EmbeddingNetwork(Module):
     """Layers with skip connections that map an edge's features to its embedding."""
@@ -130,7 +143,7 @@ class EmbeddingNetwork(Module):
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "embedding net") -> EmbeddingNetwork:
         check_class(data, "EmbeddingNetwork", 1, 2)
-        layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+        layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
 
     @classmethod
@@ -196,7 +209,7 @@ class FittingNetwork(Module):
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "fitting net") -> FittingNetwork:
         check_class(data, "FittingNetwork", 1, 1)
-        layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+        layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
 
     @classmethod
@@ -264,6 +277,9 @@ class NetworkCollection(Module):
     def deserialize(cls, data: dict[str, Any], where: str = "nets") -> NetworkCollection:
         check_class(data, "NetworkCollection", 1, 1)
         family = _NETWORKS[data["network_type"]]
+        expected = data["ntypes"] ** data["ndim"]
+        if len(data["networks"]) != expected:
+            raise ModelFileError(f"{where}: {len(data['networks'])} nets; expected {expected}: damaged.")
         return cls(
             networks=tuple(family.deserialize(x, f"{where} {i}") for i, x in enumerate(data["networks"])),
             ndim=data["ndim"],

@@ -77,6 +77,26 @@ def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
 
 
 @_operation
+def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer]) -> Array:
+    """Moments of an atom's embedded neighbours, (r w)ᵀ G with G the embedding net of x.
+
+    Parameters
+    ----------
+    x : Array, (..., nnei, nin)
+        Input of the net; the first component is the one that forces go through.
+    r : Array, (..., nnei, nr)
+    weights : Array, (..., nnei, 1)
+        How often a neighbour counts; 0: not at all.
+
+    Returns
+    -------
+    Array, (..., nr, nout)
+    """
+    xp = array_namespace(x)
+    return xp.matmul(xp.matrix_transpose(r * weights), embedding_net(x, layers))
+
+
+@_operation
 def scatter_add(values: Array, index: Array, size: int) -> Array:
     """Sums rows by their index: out[f, index[f, k]] += values[f, k]; rows with index -1 are left out.
 

@@ -82,7 +82,8 @@ class Backend(ABC):
             Where it is not installed, or its import fails; the message ends with the framework's own reason.
         """
         if not self.is_available():
-            raise BackendError(f"{self.name} needs {self.framework}, which is not installed: `pip install {self.framework}`.")
+            remedy = f"`pip install {self.framework}`"
+            raise BackendError(f"{self.name} needs {self.framework}, which is not installed: {remedy}.")
         try:
             import_module(self.framework_module or self.framework)
         # a framework that does not fit its libraries fails with whatever its loader raises
@@ -91,7 +92,7 @@ class Backend(ABC):
 
     @property
     def entry_point_hook(self) -> Callable[[Namespace], None]:
-        """Runs a sub-command's parsed arguments with this backend."""
+        """Runs `dp train` and `dp freeze`, given their parsed arguments, where this backend was asked for."""
         from deepmd.main import run
 
         return run

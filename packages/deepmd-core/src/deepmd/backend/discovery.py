@@ -109,7 +109,8 @@ def backend_of_file(path: str | Path) -> Backend:
             return backend
     known = known_reader(suffix)
     if known:
-        raise BackendError(f"{path} is a file of {known.name}, which is not installed: `pip install {known.distribution}`.")
+        remedy = f"`pip install {known.distribution}`"
+        raise BackendError(f"{path} is a file of {known.name}, which is not installed: {remedy}.")
     endings = sorted(suffix for backend in installed_backends().values() for suffix in backend.suffixes)
     raise BackendError(
         f"{path}: no installed backend reads files that end in {suffix or 'nothing'!r}; "
@@ -142,7 +143,7 @@ def training_backend(flag: str | None = None) -> Backend:
     if not able:
         raise BackendError("no installed backend trains models: `pip install deepmd-pt`.")
     if len(able) > 1 and PREFERRED_TRAINER not in able:
-        raise BackendError(f"several backends train models ({', '.join(able)}): choose one, e.g. `dp -b {able[0]} train`.")
+        raise BackendError(f"several backends train ({', '.join(able)}): choose one, e.g. `dp -b {able[0]} train`.")
     return get_backend(able[0] if len(able) == 1 else PREFERRED_TRAINER)
 
 

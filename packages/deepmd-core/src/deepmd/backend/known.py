@@ -22,9 +22,7 @@ KNOWN = (
     KnownBackend(("tf", "tensorflow"), "TensorFlow", "deepmd-tf", (".pb", ".meta", ".index", ".data-00000-of-00001")),
     KnownBackend(("jax",), "JAX", "deepmd-jax", (".savedmodel", ".hlo", ".xlo", ".jax")),
     KnownBackend(("pd", "paddle"), "Paddle", "deepmd-pd", (".json", ".pdiparams", ".pd")),
-    KnownBackend(
-        ("dp", "dpmodel", "np", "numpy"), "DP (NumPy)", "deepmd-dp", (".dp", ".yaml", ".yml", ".safetensors")
-    ),
+    KnownBackend(("dp", "dpmodel", "np", "numpy"), "DP (NumPy)", "deepmd-dp", (".dp", ".yaml", ".yml", ".safetensors")),
 )
 
 

@@ -62,7 +62,9 @@ def map_arrays(tree: Any, function: Callable[[np.ndarray], Any]) -> Any:
     return map_variables(tree, function, is_array)
 
 
-def map_variables(tree: Any, function: Callable[[Any], Any], chosen: Callable[[Any], bool], inside: bool = False) -> Any:
+def map_variables(
+    tree: Any, function: Callable[[Any], Any], chosen: Callable[[Any], bool], inside: bool = False
+) -> Any:
     """A copy of the tree with each value below ``@variables`` for which ``chosen`` holds replaced.
 
     The readers use it to put arrays where a file's tree has references to them.

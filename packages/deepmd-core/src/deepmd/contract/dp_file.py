@@ -46,11 +46,11 @@ def read(path: Path) -> Any:
             tree = json.loads(file.attrs["json"])
             return map_variables(tree, lambda name: _dataset(file, name, path), is_reference)
     except OSError as error:
-        raise ModelFileError(f"{path} is not an HDF5 file or is truncated ({error}); write or copy it again.") from error
+        raise ModelFileError(f"{path} is not an HDF5 file or is truncated ({error}); copy it again.") from error
     except KeyError as error:
         raise ModelFileError(f"{path} is HDF5 but no model: its root has no attribute `json`.") from error
     except json.JSONDecodeError as error:
-        raise ModelFileError(f"{path}: the attribute `json` is no valid JSON ({error}); write the file again.") from error
+        raise ModelFileError(f"{path}: the attribute `json` is no valid JSON ({error}); copy it again.") from error
 
 
 def _dataset(file: h5py.File, name: str, path: Path) -> np.ndarray:

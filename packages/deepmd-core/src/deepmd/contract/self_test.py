@@ -3,7 +3,8 @@
 
 Whoever loads a copied or converted file can have it prove itself. The entry ``self_test`` of a document holds
 one frame: ``coord`` (1, natoms, 3) [Å], ``box`` (1, 3, 3) [Å], ``atype`` (1, natoms), where the model takes them
-``fparam`` and ``aparam``, and the results ``energy`` (1, 1) [eV], ``force`` (1, natoms, 3) [eV/Å], ``virial`` (1, 9) [eV].
+``fparam`` and ``aparam``, and the results: ``energy`` (1, 1) [eV], ``force`` (1, natoms, 3) [eV/Å], ``virial``
+(1, 9) [eV].
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 UNITS = {"energy": "eV", "force": "eV/Å", "virial": "eV"}
 """The results compared, and their units."""
 TOLERANCE = {"float64": 1e-9, "default": 1e-9, "float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
-"""Precision of the coarsest module to the largest difference accepted, relative to the largest result or to 1."""
+"""Precision of the coarsest module to the largest difference accepted, relative to the largest result or `FLOOR`."""
+FLOOR = 0.1
+"""Results below this [eV or eV/Å] are compared as if they were as large: what remains is rounding of larger numbers."""
 FPARAM_VALUE = 0.5
 SHEAR = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.1, -0.15, 1.0]])
 MIN_ATOMS = 8
@@ -61,7 +64,7 @@ def verify(deep_eval: DeepEvalBackend, document: dict) -> dict[str, float]:
     differences = {key: float(np.max(np.abs(results[key] - expected[key]))) for key in UNITS}
     tolerance = tolerance_of(document["model"])
     for key, difference in differences.items():
-        allowed = tolerance * max(1.0, float(np.max(np.abs(expected[key]))))
+        allowed = tolerance * max(FLOOR, float(np.max(np.abs(expected[key]))))
         # negated, so that a NaN fails too
         if not difference <= allowed:
             raise ModelFileError(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,13 +12,27 @@ from deepmd.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import ArrayLike
-
 CHUNK_NUMBERS = 2_000_000
 """Numbers that are held in memory at a time while an array is checked (16 MB)."""
 
 
-def check_shape(array: ArrayLike, nframes: int, width: int, where: str, meaning: str) -> None:
+class Rows(Protocol):
+    """An array that lies on disk or in memory: NpyFile, h5py.Dataset, np.ndarray."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def ndim(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def __getitem__(self, index: int | slice | np.ndarray | tuple[()]) -> np.ndarray:
+        """Rows; arrays of indices are increasing."""
+
+
+def check_shape(array: Rows, nframes: int, width: int, where: str, meaning: str) -> None:
     """Raises DataError unless the array holds ``width`` numbers in each of ``nframes`` frames.
 
     A single frame may lack the axis of the frames.
@@ -32,7 +46,7 @@ def check_shape(array: ArrayLike, nframes: int, width: int, where: str, meaning:
         raise DataError(f"{where}: shape {tuple(array.shape)}, expected ({nframes}, {width}): {meaning}.")
 
 
-def read_rows(array: ArrayLike, rows: np.ndarray, nframes: int, width: int) -> np.ndarray:
+def read_rows(array: Rows, rows: np.ndarray, nframes: int, width: int) -> np.ndarray:
     """Frames of an array whose shape was checked, (len(rows), width), in the order of ``rows``."""
     if nframes == 1:
         return np.asarray(array[()]).reshape(1, width)[rows]
@@ -43,7 +57,7 @@ def read_rows(array: ArrayLike, rows: np.ndarray, nframes: int, width: int) -> n
     return np.asarray(array[ordered]).reshape(len(ordered), width)[inverse]
 
 
-def iterate_rows(array: ArrayLike, nframes: int, width: int) -> Iterator[tuple[int, np.ndarray]]:
+def iterate_rows(array: Rows, nframes: int, width: int) -> Iterator[tuple[int, np.ndarray]]:
     """Pieces of an array: the number of the first frame and the frames, (n, width)."""
     step = max(1, CHUNK_NUMBERS // max(width, 1))
     if nframes == 1:
@@ -54,7 +68,7 @@ def iterate_rows(array: ArrayLike, nframes: int, width: int) -> Iterator[tuple[i
         yield start, piece.reshape(len(piece), width)
 
 
-def check_finite(array: ArrayLike, nframes: int, width: int, where: str) -> None:
+def check_finite(array: Rows, nframes: int, width: int, where: str) -> None:
     """Raises DataError that names the first frame with NaN or infinity."""
     for start, piece in iterate_rows(array, nframes, width):
         finite = np.isfinite(piece)
@@ -64,7 +78,7 @@ def check_finite(array: ArrayLike, nframes: int, width: int, where: str) -> None
             raise DataError(f"{where}: frame {start + row} holds {value}; remove or mend this frame.")
 
 
-def check_cells(array: ArrayLike, nframes: int, where: str) -> None:
+def check_cells(array: Rows, nframes: int, where: str) -> None:
     """Raises DataError that names the first frame whose cell vectors span no volume."""
     for start, piece in iterate_rows(array, nframes, 9):
         flat = np.abs(np.linalg.det(piece.reshape(-1, 3, 3).astype(np.float64))) < 1e-12

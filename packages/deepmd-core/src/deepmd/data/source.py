@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
+from deepmd.data.npy import open_npy
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from deepmd.data.npy import NpyFile
+    from deepmd.data.rows import Rows
 
-MAX_OPEN_ARRAYS = 512
+MAX_TEXT_FILES = 512
 MAX_OPEN_HDF5_FILES = 32
 
 
@@ -48,49 +50,68 @@ class Source(ABC):
         """Whether the item is in the set."""
 
     @abstractmethod
-    def array(self, set_name: str, key: str) -> ArrayLike:
+    def array(self, set_name: str, key: str) -> Rows:
         """The item's array, on disk where the format allows it: has a shape and takes row indices."""
 
 
-class FolderSource(Source):
-    """A folder with ``type.raw`` and ``set.*/*.npy``; the arrays are memory-mapped."""
+class Folder(Source):
+    """A folder; what the arrays' files look like is left to subclasses."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        # one listing instead of a look at each file, which would take most of the time to open many systems
+        self._files = frozenset(os.listdir(name))
 
     def words(self, name: str) -> list[str] | None:
-        path = Path(self.name, name)
-        return path.read_text(encoding="utf-8").split() if path.is_file() else None
+        if not self.has(name):
+            return None
+        with open(os.path.join(self.name, name), encoding="utf-8") as file:
+            return file.read().split()
 
     def has(self, name: str) -> bool:
-        return Path(self.name, name).exists()
+        return name in self._files
+
+
+class NpyFolder(Folder):
+    """A folder with ``type.raw`` and ``set.*/*.npy``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        folders = (file for file in sorted(self._files) if file.startswith("set."))
+        paths = {file: os.path.join(name, file) for file in folders}
+        self._sets = {file: frozenset(os.listdir(path)) for file, path in paths.items() if os.path.isdir(path)}
 
     def sets(self) -> list[str]:
-        return sorted(path.name for path in Path(self.name).glob("set.*") if path.is_dir())
+        return list(self._sets)
 
     def where(self, set_name: str, key: str) -> str:
         return os.path.join(self.name, set_name, f"{key}.npy")
 
     def exists(self, set_name: str, key: str) -> bool:
-        return Path(self.where(set_name, key)).is_file()
+        return f"{key}.npy" in self._sets[set_name]
 
-    def array(self, set_name: str, key: str) -> np.ndarray:
-        path = self.where(set_name, key)
-        return _open_npy(path, os.stat(path).st_mtime_ns)
+    def array(self, set_name: str, key: str) -> NpyFile:
+        return open_npy(self.where(set_name, key))
 
 
-class TextSource(FolderSource):
+class TextFolder(Folder):
     """A folder with ``coord.raw`` and the like, one frame a line. A file is held in memory once it is read."""
 
     def sets(self) -> list[str]:
-        return ["."] if Path(self.name, "coord.raw").is_file() else []
+        return ["."] if self.has("coord.raw") else []
 
     def where(self, set_name: str, key: str) -> str:
         return os.path.join(self.name, f"{key}.raw")
+
+    def exists(self, set_name: str, key: str) -> bool:
+        return self.has(f"{key}.raw")
 
     def array(self, set_name: str, key: str) -> np.ndarray:
         path = self.where(set_name, key)
         return _read_text(path, os.stat(path).st_mtime_ns)
 
 
-class HDF5Source(Source):
+class HDF5Group(Source):
     """A group of an HDF5 file, written ``file.hdf5#/group``, with the same names inside as a folder has."""
 
     def __init__(self, name: str) -> None:
@@ -139,11 +160,11 @@ def open_source(name: str) -> Source:
     if Path(path).is_file():
         if group.strip("/") and group not in open_hdf5(path):
             raise DataError(f"{path}: there is no group {group} in this file.")
-        return HDF5Source(name)
+        return HDF5Group(name)
     if not Path(name).is_dir():
         raise DataError(f"system {name}: no such folder or HDF5 file.")
-    folder = FolderSource(name)
-    return folder if folder.sets() else TextSource(name)
+    folder = NpyFolder(name)
+    return folder if folder.sets() else TextFolder(name)
 
 
 @lru_cache(maxsize=MAX_OPEN_HDF5_FILES)
@@ -155,18 +176,7 @@ def open_hdf5(path: str) -> h5py.File:
         raise DataError(f"{path}: not an HDF5 file, or truncated ({error}).") from error
 
 
-@lru_cache(maxsize=MAX_OPEN_ARRAYS)
-def _open_npy(path: str, _changed_ns: int) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path}: not a NumPy array file, or truncated ({error}).") from error
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{path}: holds {array.dtype}, expected numbers.")
-    return array
-
-
-@lru_cache(maxsize=MAX_OPEN_ARRAYS)
+@lru_cache(maxsize=MAX_TEXT_FILES)
 def _read_text(path: str, _changed_ns: int) -> np.ndarray:
     try:
         return np.loadtxt(path, ndmin=2)

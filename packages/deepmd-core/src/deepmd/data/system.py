@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REAL_TYPES = "real_atom_types"
+
+
+class Places(NamedTuple):
+    """Where some frames lie: for each set its number, which of the frames they are, and their rows in its files."""
+
+    nframes: int
+    parts: list[tuple[int, slice | np.ndarray, np.ndarray]]
 
 
 class System:
@@ -83,6 +90,7 @@ class System:
         self.nframes = int(self._first[-1])
         self._check_shapes()
         self._checked: set[str] = set()
+        self._is_checked = False
         self.require(requirements)
 
     def __repr__(self) -> str:
@@ -97,6 +105,7 @@ class System:
             One that must be there is missing, is in some sets only, or has the wrong shape.
         """
         self.requirements = list(requirements)
+        self._is_checked = False
         self._files = {item.key: self._file_key(item) for item in self.requirements}
         self.found = {key: file is not None for key, file in self._files.items()}
         for item in self.requirements:
@@ -112,21 +121,24 @@ class System:
         DataError
             A number is not finite, a cell has no volume, or a type is unknown: names the file and the frame.
         """
+        if self._is_checked:
+            return
         for key, width in self._used().items():
             if key not in self._checked:
                 self._check_numbers(key, width)
                 self._checked.add(key)
+        self._is_checked = True
 
     def read(self, frames: Iterable[int]) -> Batch:
         """The frames with these numbers, in this order."""
         self.check()
         frames = np.asarray(frames, dtype=np.int64)
-        shape = (len(frames), self.natoms)
+        places = self._places(frames)
         return Batch(
-            coord=self._rows("coord", self.natoms * 3, frames).reshape(*shape, 3),
-            box=self._rows("box", 9, frames).reshape(-1, 3, 3) if self.pbc else None,
-            atype=self._types(frames),
-            labels={item.key: self._label(item, frames) for item in self.requirements},
+            coord=self._rows("coord", self.natoms * 3, places).reshape(-1, self.natoms, 3),
+            box=self._rows("box", 9, places).reshape(-1, 3, 3) if self.pbc else None,
+            atype=self._types(places),
+            labels={item.key: self._label(item, places) for item in self.requirements},
             found=dict(self.found),
             system=self.name,
             frames=frames,
@@ -198,9 +210,7 @@ class System:
             used["box"] = 9
         if self.mixed_type:
             used[REAL_TYPES] = self.natoms
-        return used | {
-            self._files[item.key]: self._width(item) for item in self.requirements if self.found[item.key]
-        }
+        return used | {self._files[item.key]: self._width(item) for item in self.requirements if self.found[item.key]}
 
     def _check_numbers(self, key: str, width: int) -> None:
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
@@ -212,28 +222,41 @@ class System:
                 for _, piece in iterate_rows(array, nframes, width):
                     self._mapping.check(np.unique(piece), where)
 
-    def _rows(self, key: str, width: int, frames: np.ndarray) -> np.ndarray:
-        """An item of some frames, (nframes, width) float64."""
-        if len(frames) and not 0 <= frames.min() <= frames.max() < self.nframes:
-            raise DataError(f"system {self.name}: frame {frames.max()} asked for, it has {self.nframes}.")
-        out = np.empty((len(frames), width))
+    def _places(self, frames: np.ndarray) -> Places:
+        """Where frames lie.
+
+        Raises
+        ------
+        DataError
+            A number is not one of a frame.
+        """
+        outside = frames[(frames < 0) | (frames >= self.nframes)]
+        if len(outside):
+            raise DataError(f"system {self.name}: frame {outside[0]} asked for, it has {self.nframes}.")
+        if len(self.sets) == 1:
+            return Places(len(frames), [(0, slice(None), frames)])
         set_of = np.searchsorted(self._first, frames, side="right") - 1
-        for index in set(set_of.tolist()):
-            chosen = set_of == index
+        masks = [(index, set_of == index) for index in np.unique(set_of).tolist()]
+        return Places(len(frames), [(index, mask, frames[mask] - self._first[index]) for index, mask in masks])
+
+    def _rows(self, key: str, width: int, places: Places) -> np.ndarray:
+        """An item of some frames, (nframes, width) float64."""
+        out = np.empty((places.nframes, width))
+        for index, chosen, rows in places.parts:
             array = self.source.array(self.sets[index], key)
-            out[chosen] = read_rows(array, frames[chosen] - self._first[index], self._set_nframes[index], width)
+            out[chosen] = read_rows(array, rows, self._set_nframes[index], width)
         return out
 
-    def _types(self, frames: np.ndarray) -> np.ndarray:
+    def _types(self, places: Places) -> np.ndarray:
         if self.mixed_type:
-            return self._mapping(self._rows(REAL_TYPES, self.natoms, frames).astype(np.int64))
-        return np.tile(self.atype, (len(frames), 1))
+            return self._mapping(self._rows(REAL_TYPES, self.natoms, places).astype(np.int64))
+        return np.tile(self.atype, (places.nframes, 1))
 
-    def _label(self, item: DataRequirement, frames: np.ndarray) -> np.ndarray:
-        shape = (len(frames), self.natoms, item.ndof) if item.atomic else (len(frames), item.ndof)
+    def _label(self, item: DataRequirement, places: Places) -> np.ndarray:
+        shape = (places.nframes, self.natoms, item.ndof) if item.atomic else (places.nframes, item.ndof)
         file = self._files[item.key]
         if file is None:
             values = np.full(shape, item.default, dtype=np.float64)
         else:
-            values = self._rows(file, self._width(item), frames).reshape(shape)
+            values = self._rows(file, self._width(item), places).reshape(shape)
         return np.repeat(values, item.repeat, axis=-1) if item.repeat > 1 else values

@@ -137,11 +137,10 @@ class TrainingData:
 
     def summary(self, name: str) -> str:
         """A table of the systems, for people; the middle of a long one is left out."""
+        columns = zip(self.systems, self.batch_sizes, self.nbatches, self.probabilities, strict=True)
         rows = [
-            f"{_shorten(system.name):>42}  {system.natoms:6d}  {size:6d}  {nbatches:6d}  {prob:9.3e}  {'FT'[system.pbc]}"
-            for system, size, nbatches, prob in zip(
-                self.systems, self.batch_sizes, self.nbatches, self.probabilities, strict=True
-            )
+            f"{_shorten(system.name):>42}  {system.natoms:6d}  {size:6d}  {count:6d}  {prob:9.3e}  {'FT'[system.pbc]}"
+            for system, size, count, prob in columns
         ]
         if len(rows) > 20:
             rows[10:-10] = [f"{'...':>42}"]

@@ -66,7 +66,7 @@ def eval_desc(*, model: str, systems: list[str], output: str = "desc", dtype: st
 
 
 def _name_files(systems: list[str], folder: Path) -> list[Path]:
-    """``FOLDER/<last part of the system's name>.npy``; with the parts before it where two systems would share a file."""
+    """``FOLDER/<last part of a system's name>.npy``; with the parts before it where two would share a file."""
     paths = [os.path.normpath(system.replace("#", "")) for system in systems]
     names = [Path(path).absolute().name for path in paths]
     if len(set(names)) < len(names):

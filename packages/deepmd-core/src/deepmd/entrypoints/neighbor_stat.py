@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend import Backend
-from deepmd.backend.discovery import get_backend, installed_backends
+from deepmd.backend import Backend, discovery
 from deepmd.data import System, find_systems
 from deepmd.errors import BackendError, InputError
 from deepmd.train.neighbor_statistics import neighbor_statistics
@@ -99,8 +98,8 @@ def _merge_type_maps(names: list[str]) -> list[str]:
 def _find_search(flag: str | None) -> Callable:
     """The ``neighbor_stat`` of the backend asked for, or of the first installed one that has it."""
     if flag:
-        return get_backend(flag).neighbor_stat
-    for backend in installed_backends().values():
+        return discovery.get_backend(flag).neighbor_stat
+    for backend in discovery.installed_backends().values():
         if Backend.Feature.NEIGHBOR_STAT in backend.features and backend.is_available():
             return backend.neighbor_stat
     raise BackendError("no installed backend searches neighbours: `pip install deepmd-dp`.")

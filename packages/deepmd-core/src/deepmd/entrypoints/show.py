@@ -61,4 +61,5 @@ def run(args: Namespace) -> None:
 
 
 def _origin(document: dict[str, Any]) -> str:
-    return f"by {document.get('software')} {document.get('version')} ({document.get('backend')}) at {document.get('time')}"
+    software, version, backend = (document.get(key, "?") for key in ("software", "version", "backend"))
+    return f"by {software} {version} ({backend}) at {document.get('time', '?')}"

@@ -35,7 +35,7 @@ RULE = "# ----------------------------------------------- "
 
 def run(args: argparse.Namespace) -> None:
     """Runs the sub-command."""
-    test(
+    run_test(
         model=args.model,
         systems=_choose_systems(args),
         numb_test=args.numb_test,
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def test(
+def run_test(
     *,
     model: str,
     systems: list[str],

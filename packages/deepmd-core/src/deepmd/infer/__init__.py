@@ -29,6 +29,6 @@ __all__ = [
 ]
 
 
-def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:  # noqa: N802
+def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
     """The same as `DeepEval`, under the name that older scripts use."""
     return DeepEval(*args, **kwargs)

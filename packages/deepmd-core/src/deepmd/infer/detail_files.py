@@ -53,7 +53,7 @@ class DetailFiles:
         if quantity.key not in self._files:
             # the file is closed, then renamed: an ExitStack unwinds in reverse order
             path = self._stack.enter_context(atomic_path(f"{self.prefix}{quantity.suffix}"))
-            file = self._stack.enter_context(open(path, "w", encoding="utf-8"))
+            file = self._stack.enter_context(open(path, "w", encoding="utf-8"))  # noqa: SIM115
             file.write(f"# {_header(quantity, system)}\n")
             self._files[quantity.key] = file
         return self._files[quantity.key]

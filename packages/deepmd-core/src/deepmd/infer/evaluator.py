@@ -14,8 +14,9 @@ from deepmd.infer.batch_size import AutoBatchSize
 from deepmd.infer.frames import read_frames
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from numpy.typing import ArrayLike
-    from typing_extensions import Self
 
     from deepmd.infer.deep_eval import DeepEvalBackend
 
@@ -191,6 +192,11 @@ class DeepEval:
         return self.get_has_spin()
 
     @property
+    def use_spin(self) -> list[bool]:
+        """Whether each type has a spin; empty where the model takes no spins: none does."""
+        return []
+
+    @property
     def has_efield(self) -> bool:
         """Whether the model takes an electric field: none does."""
         return False
@@ -198,6 +204,14 @@ class DeepEval:
     @property
     def has_hessian(self) -> bool:
         """Whether `eval` gives a Hessian too: no model does."""
+        return False
+
+    def has_chg_spin_ebd(self) -> bool:
+        """Whether the model takes the total charge and spin: none does."""
+        return False
+
+    def has_default_chg_spin(self) -> bool:
+        """Whether charge and spin may be left out although the model takes them."""
         return False
 
     def get_model_def_script(self) -> dict:
@@ -234,7 +248,7 @@ def open_model(model_file: str | os.PathLike, **options: Any) -> DeepEvalBackend
 
 
 def refuse_unknown(arguments: dict[str, Any]) -> None:
-    """Raises InputError for an argument of `eval` that would have no effect; None is what scripts give for "not used"."""
+    """Raises InputError for an argument of `eval` that would have no effect; scripts give None for "not used"."""
     unused = [name for name, value in arguments.items() if value is not None]
     if unused:
         raise InputError(f"this model does not take {', '.join(unused)}.")

@@ -95,9 +95,8 @@ def _read_types(atom_types: ArrayLike, type_map: list[str], mixed_type: bool) ->
         raise InputError(f"atom_types holds {types.dtype}, expected integers or names of elements.")
     if types.min() < -1 or types.max() >= len(type_map):
         outside = types.min() if types.min() < -1 else types.max()
-        raise InputError(
-            f"atom_types holds {outside:g}, expected 0 to {len(type_map) - 1}: the model's type_map is {' '.join(type_map)}."
-        )
+        known = " ".join(type_map)
+        raise InputError(f"atom_types holds {outside:g}, expected 0 to {len(type_map) - 1}: the type_map is {known}.")
     return types.astype(np.int64)
 
 
@@ -106,9 +105,7 @@ def _read_coords(coords: ArrayLike, natoms: int) -> np.ndarray:
     if coords.size == 0 or coords.size % (natoms * 3):
         raise InputError(f"coords holds {coords.size} numbers, expected a multiple of 3 for each of {natoms} atoms.")
     coords = coords.reshape(-1, natoms, 3)
-    if not np.isfinite(coords).all():
-        frame, atom, _ = np.argwhere(~np.isfinite(coords))[0]
-        raise InputError(f"coords of atom {atom} in frame {frame} are {coords[frame, atom]}, expected finite numbers.")
+    _check_finite("coords", coords, ("frame", "atom"))
     return coords
 
 
@@ -117,8 +114,8 @@ def _read_cells(cells: ArrayLike, nframes: int) -> np.ndarray:
     if cells.size != nframes * 9:
         raise InputError(f"cells has the shape {cells.shape}, expected ({nframes}, 9) or ({nframes}, 3, 3).")
     cells = cells.reshape(nframes, 3, 3)
-    # negated, so that a NaN fails too
-    is_flat = ~(np.abs(np.linalg.det(cells)) > 1e-12)
+    _check_finite("cells", cells, ("frame", "vector"))
+    is_flat = np.abs(np.linalg.det(cells)) < 1e-12
     if is_flat.any():
         raise InputError(f"the cell of frame {np.argmax(is_flat)} has no volume; for open boundaries give cells=None.")
     return cells
@@ -131,18 +128,28 @@ def _read_parameters(
     dim = shape[-1]
     if values is None:
         if dim > 0 and not optional:
-            raise InputError(f"the model needs {name}: {dim} numbers for each {'frame' if len(shape) == 2 else 'atom'}.")
+            raise InputError(
+                f"the model needs {name}: {dim} numbers for each {'frame' if len(shape) == 2 else 'atom'}."
+            )
         return None
     values = _read_numbers(name, values)
     if dim == 0:
         raise InputError(f"{name} is given, but the model takes none.")
-    if not np.isfinite(values).all():
-        raise InputError(f"{name} holds a number that is not finite.")
     for missing in range(len(shape)):
         if values.size == np.prod(shape[missing:]):
-            return np.ascontiguousarray(np.broadcast_to(values.reshape(shape[missing:]), shape))
+            values = np.ascontiguousarray(np.broadcast_to(values.reshape(shape[missing:]), shape))
+            _check_finite(name, values, ("frame", "atom"))
+            return values
     accepted = " or ".join(str(shape[missing:]) for missing in range(len(shape)))
     raise InputError(f"{name} has the shape {values.shape}, expected {accepted}.")
+
+
+def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str]) -> None:
+    """Raises InputError that tells where the first number is that is not finite; ``axes`` name the first two axes."""
+    if not np.isfinite(values).all():
+        first = np.argwhere(~np.isfinite(values))[0]
+        where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first[:-1], strict=False))
+        raise InputError(f"{name} holds {values[tuple(first)]} at {where}, expected finite numbers.")
 
 
 def _read_numbers(name: str, values: ArrayLike) -> np.ndarray:

@@ -143,7 +143,7 @@ def calc_model_devi(
     frequency : int
         Steps between two frames.
     real_data : dict, optional
-        True ``energy`` (nframes, 1) and ``virial`` (nframes, 9) per atom [eV], and ``force`` (nframes, natoms, 3) [eV/Å].
+        True ``energy`` (nframes, 1) and ``virial`` (nframes, 9) per atom [eV], ``force`` (nframes, natoms, 3) [eV/Å].
     atomic : bool
         Whether a column for each atom's force is added.
     relative, relative_v : float, optional

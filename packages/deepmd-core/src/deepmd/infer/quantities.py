@@ -63,9 +63,7 @@ class Error:
         """The error of one pair."""
         difference = np.abs(pair.prediction - pair.label)
         weight = np.ones_like(difference) if pair.weight is None else pair.weight
-        return cls(
-            float(np.sum(weight * difference)), float(np.sum(weight * difference**2)), float(np.sum(weight))
-        )
+        return cls(float(np.sum(weight * difference)), float(np.sum(weight * difference**2)), float(np.sum(weight)))
 
     def __add__(self, other: Error) -> Error:
         return Error(self.absolute + other.absolute, self.square + other.square, self.weight + other.weight)

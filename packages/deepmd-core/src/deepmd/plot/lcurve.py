@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.files import atomic_path
-from deepmd.plot.parity import check_can_draw
+from deepmd.plot.parity import INK, LINE, check_can_draw
 from deepmd.train.lcurve import read_lcurve
 
 if TYPE_CHECKING:
@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-UNITS = {"e": "eV/atom", "f": "eV/Å", "v": "eV/atom", "ae": "eV", "pf": "eV/Å"}
-"""Last part of a metric's name to its unit."""
+TITLES = {
+    "e": ("Energy", "eV/atom"),
+    "f": ("Force", "eV/Å"),
+    "v": ("Virial", "eV/atom"),
+    "ae": ("Atomic energy", "eV"),
+    "pf": ("Weighted force", "eV/Å"),
+}
+"""Last part of a metric's name (``rmse_e``) to its quantity and unit."""
+TRAINING, VALIDATION = "#1f6fb2", "#d9822b"
 
 
 def plot_lcurve(source: str | Path, output: str | Path) -> None:
@@ -39,29 +46,39 @@ def plot_lcurve(source: str | Path, output: str | Path) -> None:
     from matplotlib.figure import Figure
 
     columns = read_lcurve(source)
-    metrics = list(dict.fromkeys(name[:-4] for name in columns if name.endswith(("_val", "_trn"))))
-    metrics = [name for name in metrics if np.isfinite(columns[f"{name}_trn"]).any()]
-    figure = Figure(figsize=(4 * (len(metrics) + 1), 3.2), layout="constrained", dpi=150)
-    all_axes = figure.subplots(1, len(metrics) + 1, squeeze=False)[0]
-    for axes, name in zip(all_axes, metrics, strict=False):
+    metrics = _metrics(columns)
+    figure = Figure(figsize=(3.6 * (len(metrics) + 1), 3.2), layout="constrained", dpi=160)
+    *panels, last = figure.subplots(1, len(metrics) + 1, squeeze=False)[0]
+    for axes, name in zip(panels, metrics, strict=True):
         _draw_metric(axes, columns, name)
-    all_axes[-1].plot(columns["step"], columns["lr"], color="black")
-    _label(all_axes[-1], "learning rate")
+    last.plot(columns["step"], columns["lr"], color=INK, linewidth=1.2)
+    _label(last, "Learning rate", "")
     with atomic_path(output) as temporary:
         figure.savefig(temporary)
 
 
+def _metrics(columns: dict[str, np.ndarray]) -> list[str]:
+    """Names of the metrics with labels, the root of the loss last."""
+    names = [name.removesuffix("_trn") for name in columns if name.endswith("_trn")]
+    names = [name for name in names if np.isfinite(columns[f"{name}_trn"]).any()]
+    return sorted(names, key=lambda name: "_" not in name)
+
+
 def _draw_metric(axes: Axes, columns: dict[str, np.ndarray], name: str) -> None:
-    axes.plot(columns["step"], columns[f"{name}_trn"], label="training", color="tab:blue", linewidth=1)
+    axes.plot(columns["step"], columns[f"{name}_trn"], label="training", color=TRAINING, linewidth=1)
     if f"{name}_val" in columns:
-        axes.plot(columns["step"], columns[f"{name}_val"], label="validation", color="tab:orange", linewidth=1)
-        axes.legend(frameon=False)
+        axes.plot(columns["step"], columns[f"{name}_val"], label="validation", color=VALIDATION, linewidth=1.2)
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
     kind, _, part = name.partition("_")
-    unit = UNITS.get(part)
-    _label(axes, f"{kind.upper()} {part} [{unit}]" if unit else name)
+    title, unit = TITLES.get(part, (part or "Root of the loss", ""))
+    _label(axes, title, f"{kind.upper()} [{unit}]" if unit else "")
 
 
-def _label(axes: Axes, quantity: str) -> None:
-    axes.set(xlabel="step", ylabel=quantity, yscale="log", xscale="symlog")
-    axes.set_xlim(left=0)
-    axes.grid(alpha=0.3)
+def _label(axes: Axes, title: str, quantity: str) -> None:
+    axes.set(xscale="log", yscale="log")
+    axes.set_title(title, color=INK, fontsize=11, loc="left")
+    axes.set_xlabel("step", color=INK)
+    axes.set_ylabel(quantity, color=INK)
+    axes.grid(color=LINE, alpha=0.3, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(which="both", colors=INK, labelsize=9)

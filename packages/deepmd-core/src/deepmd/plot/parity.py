@@ -45,9 +45,16 @@ class ParityData:
     ----------
     path : str or None
         Picture to draw; None: nothing is kept.
+
+    Raises
+    ------
+    InputError
+        matplotlib is not installed or does not know the format; said before anything is computed for the picture.
     """
 
     def __init__(self, path: str | None) -> None:
+        if path is not None:
+            check_can_draw(path)
         self.path = path
         self._parts: dict[str, list[Pair]] = {panel.key: [] for panel in PANELS if path}
 
@@ -114,15 +121,24 @@ def _draw_panel(axes: Axes, panel: Panel, pair: Pair) -> None:
     limits = _limits(label, prediction)
     axes.plot(limits, limits, color=LINE, linewidth=1, zorder=1)
     if label.size > MAX_DOTS:
-        axes.hexbin(label, prediction, gridsize=90, bins="log", mincnt=1, cmap=DENSITY, extent=(*limits, *limits), linewidths=0.1)
+        axes.hexbin(
+            label,
+            prediction,
+            gridsize=90,
+            bins="log",
+            mincnt=1,
+            cmap=DENSITY,
+            extent=(*limits, *limits),
+            linewidths=0.1,
+        )
     else:
         axes.scatter(label, prediction, s=12, color=DOTS, alpha=0.5, linewidths=0, zorder=2)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.locator_params(nbins=5)
     axes.set_title(panel.title, color=INK, fontsize=11, loc="left")
-    unit = f"{panel.unit}{', less the mean label' if panel.is_centered else ''}"
-    axes.set_xlabel(f"label [{unit}]", color=INK)
-    axes.set_ylabel(f"prediction [{unit}]", color=INK)
+    shift = " − mean label" if panel.is_centered else ""
+    axes.set_xlabel(f"label{shift} [{panel.unit}]", color=INK)
+    axes.set_ylabel(f"prediction{shift} [{panel.unit}]", color=INK)
     axes.text(0.04, 0.96, _summary(panel, pair), transform=axes.transAxes, va="top", fontsize=9, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
@@ -138,4 +154,4 @@ def _limits(label: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
 def _summary(panel: Panel, pair: Pair) -> str:
     error = Error.of(pair)
     unit = f"m{panel.unit}"
-    return f"RMSE {1000 * error.rmse:.3g} {unit}\nMAE  {1000 * error.mae:.3g} {unit}\n{pair.label.size} values"
+    return f"RMSE {1000 * error.rmse:.3g} {unit}\nMAE {1000 * error.mae:.3g} {unit}\n{pair.label.size:,} values"

@@ -29,6 +29,11 @@ class Unused(Argument):
     """
 
 
+def acts(argument: Argument) -> bool:
+    """Whether this version acts on the argument."""
+    return not isinstance(argument, NotYet | Unused)
+
+
 def key(name: str, dtype: Any, doc: str, **options: Any) -> Argument:
     """A key of the input; it is optional where it has a default."""
     options.setdefault("optional", "default" in options)

@@ -9,7 +9,7 @@ from dargs import Argument, ArgumentEncoder, Variant
 from dargs.json_schema import generate_json_schema
 
 from deepmd.errors import InputError
-from deepmd.schema.argument import NotYet, Unused
+from deepmd.schema.argument import acts
 from deepmd.schema.normalize import schema
 
 
@@ -41,7 +41,7 @@ def _supported(argument: Argument) -> Argument:
     copy = Argument(
         argument.name,
         argument.dtype,
-        [_supported(field) for field in argument.sub_fields.values() if _acts(field)],
+        [_supported(field) for field in argument.sub_fields.values() if acts(field)],
         [_supported_variant(variant) for variant in argument.sub_variants.values()],
         optional=argument.optional,
         default=argument.default,
@@ -52,9 +52,5 @@ def _supported(argument: Argument) -> Argument:
 
 
 def _supported_variant(variant: Variant) -> Variant:
-    choices = [_supported(choice) for choice in variant.choice_dict.values() if _acts(choice)]
+    choices = [_supported(choice) for choice in variant.choice_dict.values() if acts(choice)]
     return Variant(variant.flag_name, choices, variant.optional, variant.default_tag, variant.doc)
-
-
-def _acts(argument: Argument) -> bool:
-    return not isinstance(argument, NotYet | Unused)

@@ -55,7 +55,7 @@ def learning_rate() -> Argument:
         key("stop_lr_ratio", [float, None], "The same, as a part of `start_lr`.", default=None, **ratio),
         key("warmup_steps", int, "Steps in which the rate rises linearly.", default=0, **NOT_NEGATIVE),
         key("warmup_ratio", [float, None], "The same, as a part of all steps.", default=None),
-        key("warmup_start_factor", float, "The warm-up's first rate, as a part of `start_lr`.", default=0.0, **FRACTION),
+        key("warmup_start_factor", float, "The first rate, as a part of `start_lr`.", default=0.0, **FRACTION),
         unused("scale_by_worker", str, default="linear"),
     ]
     variant = Variant("type", [exp(), cosine(), wsd()], optional=True, default_tag="exp", doc="Kind of the schedule.")

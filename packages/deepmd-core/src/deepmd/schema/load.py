@@ -32,6 +32,7 @@ def load_input(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the input file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{path} is not valid JSON: {error.msg} in {place}.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error

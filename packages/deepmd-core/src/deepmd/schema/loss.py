@@ -13,6 +13,7 @@ TERMS = (
     ("v", "virial", 0.0, 0.0),
     ("ae", "atomic energies", 0.0, 0.0),
     ("pf", "forces weighted by `atom_pref`", 0.0, 0.0),
+    ("gf", "generalised forces, by `drdq`", 0.0, 0.0),
 )
 
 
@@ -28,11 +29,12 @@ def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]
 def ener() -> Argument:
     fields = [argument for term in TERMS for argument in prefactors(*term)]
     fields += [
-        *(not_yet(f"{when}_pref_{term}", float, default=0.0) for term in ("h", "gf") for when in ("start", "limit")),
-        not_yet("numb_generalized_coord", int, default=0),
+        not_yet("start_pref_h", float, default=0.0),
+        not_yet("limit_pref_h", float, default=0.0),
+        key("numb_generalized_coord", int, "Number of generalised coordinates in `drdq`.", default=0, **NOT_NEGATIVE),
         key("use_default_pf", bool, "Whether `atom_pref` is 1 in data without it.", default=False),
         key("relative_f", [float, None], "Errors of forces are divided by their size plus this [eV/Å].", optional=True),
-        key("enable_atom_ener_coeff", bool, "Whether the energy is the sum weighted by `atom_ener_coeff`.", default=False),
+        key("enable_atom_ener_coeff", bool, "Whether `atom_ener_coeff` weights the atomic energies.", default=False),
         key("use_huber", bool, "Whether large errors count linearly.", default=False),
         key("loss_func", str, "Squared (`mse`) or absolute (`mae`) errors.", default="mse", **one_of("mse", "mae")),
         key("f_use_norm", bool, "Whether a force's error is the length of the difference.", default=False),

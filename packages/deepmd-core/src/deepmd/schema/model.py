@@ -42,8 +42,14 @@ def model() -> Argument:
             **must(lambda names: 0 < len(names) == len(set(names)), "a list of different names"),
         ),
         key("data_stat_nbatch", int, "Batches of each system that the statistics are made of.", default=10, **POSITIVE),
-        key("data_stat_protect", float, "Smallest standard deviation of the environment matrix.", default=0.01),
-        key("data_bias_nsample", int, "Frames per system that the energy per type is fitted to.", default=10, **POSITIVE),
+        key(
+            "data_stat_protect",
+            float,
+            "Least standard deviation of frame and atomic parameters that they are divided by.",
+            default=0.01,
+            **POSITIVE,
+        ),
+        unused("data_bias_nsample", int, default=10),
         key("pair_exclude_types", list[list[int]], "Pairs of types that do not see each other.", default=[]),
         key("atom_exclude_types", list[int], "Types without an atomic energy.", default=[]),
         key(

@@ -7,13 +7,13 @@ import logging
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, get_origin
+from typing import Any
 
 from dargs import Argument, Variant
 from dargs.dargs import isinstance_annotation
 
 from deepmd.errors import InputError
-from deepmd.schema.argument import NotYet, Unused, not_yet
+from deepmd.schema.argument import NotYet, Unused, acts, not_yet
 from deepmd.schema.learning_rate import learning_rate
 from deepmd.schema.loss import loss
 from deepmd.schema.model import model
@@ -62,8 +62,7 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
         For an unknown key (the nearest known one is named), a key or a type that deepmd-kit has and this version
         has not, a missing key, a wrong value, and values that contradict each other.
     """
-    if not isinstance(config, dict):
-        raise InputError(f"the input is {_describe(config)}, not a mapping of sections such as `model`.")
+    _check_sections(config)
     config = upgrade(_without_comments(deepcopy(config)))
     # dargs fills defaults only into what is there
     for section in ("loss", "optimizer"):
@@ -74,6 +73,14 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
     tree.traverse_value(config, key_hook=_check_presence, value_hook=_check_value)
     check_meaning(config)
     return config
+
+
+def _check_sections(config: Any) -> None:
+    if not isinstance(config, dict):
+        raise InputError(f"the input is {_describe(config)}; expected a mapping of sections such as `model`.")
+    for name in schema().sub_fields.keys() & config.keys():
+        if not isinstance(config[name], dict):
+            raise InputError(f"{name} is {_describe(config[name])}; expected a mapping.")
 
 
 def _without_comments(value: Any) -> Any:
@@ -97,7 +104,7 @@ def _describe(value: Any) -> str:
 def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
     if isinstance(argument, NotYet) and value != argument.default:
         raise InputError(
-            f"{_join(path, argument.name)}: deepmd-kit knows this key, this version does not support it yet; leave it out."
+            f"{_join(path, argument.name)}: deepmd-kit has this key, this version does not support it yet."
         )
     if isinstance(argument, Unused) and argument.doc:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
@@ -107,42 +114,40 @@ def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
     """Checks a section's types, then its keys against those that the types allow."""
     for variant in argument.sub_variants.values():
         _check_choice(variant, section, path)
-    allowed: dict[str, str] = {}
-    for field in argument.flatten_sub(section, path).values():
-        allowed |= dict.fromkeys((field.name, *field.alias), field.name)
+    fields = argument.flatten_sub(section, path).values()
+    allowed = {name: field for field in fields for name in (field.name, *field.alias)}
     for name in section if allowed else ():
         if name not in allowed:
-            raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, list(allowed))}.")
-        if name != allowed[name] and allowed[name] in section:
-            raise InputError(f"{_join(path, name)} and {allowed[name]} mean the same and are both given; keep one.")
+            raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, allowed)}.")
+        if name != allowed[name].name and allowed[name].name in section:
+            raise InputError(f"{_join(path, name)} and {allowed[name].name} mean the same; give one of them.")
 
 
 def _check_choice(variant: Variant, section: dict, path: list[str]) -> None:
     if variant.flag_name not in section and variant.optional:
         return
     where, tag = _join(path, variant.flag_name), section.get(variant.flag_name)
-    supported = [name for name, choice in variant.choice_dict.items() if not isinstance(choice, NotYet)]
+    supported = ", ".join(name for name, choice in variant.choice_dict.items() if not isinstance(choice, NotYet))
     if tag is None:
-        raise InputError(f"{where} is missing; give one of {', '.join(supported)}.")
+        raise InputError(f"{where} is missing; give one of {supported}.")
     choice = variant.choice_dict.get(variant.choice_alias.get(str(tag), str(tag)))
     if choice is None:
-        advice = _advice(str(tag), [*variant.choice_dict, *variant.choice_alias])
-        raise InputError(f"{where}: there is no {_describe(tag)}; {advice}; this version has {', '.join(supported)}.")
+        near = get_close_matches(str(tag), [*variant.choice_dict, *variant.choice_alias], n=1)
+        hint = f" (perhaps {near[0]!r} is meant)" if near else ""
+        raise InputError(f"{where} is {_describe(tag)}{hint}; expected one of {supported}.")
     if isinstance(choice, NotYet):
-        raise InputError(
-            f"{where}: deepmd-kit knows {tag!r}, this version does not support it yet; it has {', '.join(supported)}."
-        )
+        raise InputError(f"{where}: deepmd-kit has {tag!r}, this version does not support it yet, only {supported}.")
 
 
-def _advice(name: str, allowed: list[str]) -> str:
-    """What may have been meant by an unknown name: one like it here, or the same in another section."""
+def _advice(name: str, allowed: dict[str, Argument]) -> str:
+    """What may have been meant by an unknown key: one like it here, or the same in another section."""
     near = get_close_matches(name, allowed, n=1)
     if near:
-        return f"did you mean `{near[0]}`"
+        return f"perhaps `{near[0]}` is meant"
     places = _places().get(name)
     if places:
         return f"it belongs in {' or '.join(places)}"
-    return f"known here are {', '.join(sorted(allowed))}"
+    return f"known here are {', '.join(sorted({field.name for field in allowed.values() if acts(field)}))}"
 
 
 @cache
@@ -181,6 +186,4 @@ def _check_value(argument: Argument, value: Any, path: list[str]) -> None:
 
 
 def _expected_types(argument: Argument) -> str:
-    # a plain `list` or `dict` beside a list of something says nothing more
-    dtypes = [d for d in argument.dtype if d is not list or not any(get_origin(other) is list for other in argument.dtype)]
-    return " or ".join(sorted(TYPE_NAMES[None.__class__ if dtype is None else dtype] for dtype in dtypes))
+    return " or ".join(sorted(TYPE_NAMES[dtype] for dtype in argument.dtype))

@@ -48,15 +48,12 @@ def _check_fitting(fitting: dict[str, Any], ntypes: int) -> None:
     trainable = fitting["trainable"]
     if isinstance(trainable, list) and len(trainable) != layers:
         raise InputError(f"{where}/trainable lists {len(trainable)} values; expected {layers}, one for each layer.")
-    if len(fitting["atom_ener"]) not in (0, ntypes):
-        raise InputError(
-            f"{where}/atom_ener lists {len(fitting['atom_ener'])} energies; expected {ntypes}, one for each name in type_map."
-        )
-    default = fitting["default_fparam"]
-    if default is not None and len(default) != fitting["numb_fparam"]:
-        raise InputError(
-            f"{where}/default_fparam lists {len(default)} numbers; expected numb_fparam, which is {fitting['numb_fparam']}."
-        )
+    energies = len(fitting["atom_ener"])
+    if energies not in (0, ntypes):
+        raise InputError(f"{where}/atom_ener lists {energies} energies; expected {ntypes}, one for each type.")
+    default, expected = fitting["default_fparam"], fitting["numb_fparam"]
+    if default is not None and len(default) != expected:
+        raise InputError(f"{where}/default_fparam lists {len(default)} numbers; numb_fparam says {expected}.")
 
 
 def _check_types(groups: list[list[int]], ntypes: int, where: str, per_item: int | None = 2) -> None:
@@ -75,4 +72,4 @@ def _check_preset(preset: dict[str, Any] | None, ntypes: int) -> None:
         if name != "energy":
             raise InputError(f"{where}/{name}: the model has no such output; expected `energy`.")
         if not isinstance(values, list) or len(values) != ntypes:
-            raise InputError(f"{where}/{name}: expected a list of {ntypes}, one number or null for each name in type_map.")
+            raise InputError(f"{where}/{name}: expected a list of {ntypes}, a number or null for each type.")

@@ -20,8 +20,8 @@ def data_fields() -> list[Argument]:
         key(
             "batch_size",
             [int, list[int], str],
-            "Frames per step: a number, one number per system, `auto` (at least 32 atoms), `auto:N` (at least N atoms), "
-            "`max:N` (at most N atoms), `filter:N` (likewise, without the systems of more atoms) or `mixed:N` "
+            "Frames per step: a number, one number per system, `auto` (at least 32 atoms), `auto:N` (at least N "
+            "atoms), `max:N` (at most N atoms), `filter:N` (likewise, without the systems of more atoms) or `mixed:N` "
             "(N frames, each of a system of its own).",
             default="auto",
         ),
@@ -105,7 +105,7 @@ def training() -> Argument:
             "Number of steps; either this or `numb_epoch` must be given.",
             optional=True,
             alias=["stop_batch", "num_step", "num_steps", "numb_step"],
-            **NOT_NEGATIVE,
+            **POSITIVE,
         ),
         key(
             "numb_epoch",

@@ -128,7 +128,9 @@ def read_state(path: Path) -> TrainingState:
 def _newest_in(folder: Path) -> Path:
     pointer = folder / POINTER
     if not pointer.is_file():
-        raise ModelFileError(f"{folder}: no file `{POINTER}` here; give the checkpoint itself, e.g. model.ckpt-1000.pt.")
+        raise ModelFileError(
+            f"{folder}: no file `{POINTER}` here; give the checkpoint itself, e.g. model.ckpt-1000.pt."
+        )
     path = folder / pointer.read_text(encoding="utf-8").strip()
     if not path.is_file():
         raise ModelFileError(f"{pointer} names {path}, which is not there; give the checkpoint itself.")

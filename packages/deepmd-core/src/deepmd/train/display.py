@@ -14,7 +14,7 @@ from deepmd.train.lcurve import shown_metrics
 
 log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 0.1
+REFRESH_SECONDS = 0.5
 
 
 class Clock:
@@ -94,6 +94,7 @@ class TerminalDisplay(Display):
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            refresh_per_second=1 / REFRESH_SECONDS,
             transient=True,
         )
         self._task = self._progress.add_task("training", total=total, completed=start, rate="")

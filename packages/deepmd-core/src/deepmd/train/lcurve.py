@@ -15,7 +15,7 @@ from deepmd.errors import InputError
 from deepmd.files import atomic_path
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from typing import Self
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ class LearningCurve:
             self._header = _cut(self.path, restart_step)
         self._file = self.path.open("w" if self._header is None else "a", encoding="utf-8")
 
-    def __enter__(self) -> LearningCurve:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     def write(self, step: int, train: dict[str, float], valid: dict[str, float], lr: float) -> None:
@@ -116,5 +116,6 @@ def _cut(path: Path, last_step: int) -> str | None:
 
 
 def _step_of(line: str) -> float:
-    word = line.split()[0] if line.strip() else ""
+    """The step of a row; infinity for what is none, such as a line that a crash cut short."""
+    word = line.split()[0] if line.strip() and line.endswith("\n") else ""
     return int(word) if word.isdigit() else math.inf

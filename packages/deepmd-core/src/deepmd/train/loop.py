@@ -164,6 +164,6 @@ class TrainingLoop:
     def _not_finite(self, loss: float, number: int, batch: Prepared) -> TrainingError:
         last = self._checkpoint or "none in this run"
         return TrainingError(
-            f"the loss is {loss} at step {number}, in {batch.where}. Look at this data (labels, units, atoms too close), "
+            f"the loss is {loss} at step {number}, in {batch.where}. Look at these data (labels, units, close atoms), "
             f"or lower the learning rate. Last checkpoint: {last}."
         )

@@ -49,8 +49,11 @@ def neighbor_statistics(systems: list[System], rcut: float, ntypes: int, neighbo
 
     Parameters
     ----------
+    systems : list of System
     rcut : float
         Cut-off radius [Å].
+    ntypes : int
+        Number of types in the systems' type map.
     neighbor_stat : callable
         `Backend.neighbor_stat`: statistics of one frame.
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
     from deepmd.data import Batch, TrainingData
 
@@ -46,42 +47,29 @@ class Prefetcher:
     def __init__(self, data: TrainingData, prepare: Callable[[Batch], Any], count: int) -> None:
         self._data = data
         self._prepare = prepare
-        self._count = count
-        self._queue: queue.Queue[Prepared | BaseException] = queue.Queue(DEPTH)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
+        self._left = count
+        # one worker, so that the batches are drawn in order
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._ahead: deque[Future[Prepared]] = deque()
 
-    def __enter__(self) -> Prefetcher:
-        self._thread.start()
+    def __enter__(self) -> Self:
+        for _ in range(DEPTH):
+            self._start_next()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        while self._thread.is_alive():
-            # the thread may be waiting for a place in the queue
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            self._thread.join(timeout=0.05)
+        self._executor.shutdown(cancel_futures=True)
 
     def get(self) -> Prepared:
         """The next batch, waiting for it where needed."""
-        item = self._queue.get()
-        if isinstance(item, BaseException):
-            raise item
-        return item
+        future = self._ahead.popleft()
+        self._start_next()
+        return future.result()
 
-    def _work(self) -> None:
-        for _ in range(self._count):
-            if self._stop.is_set():
-                return
-            try:
-                item: Prepared | BaseException = self._next()
-            # whatever goes wrong belongs to the thread that waits for the batch
-            except BaseException as error:
-                item = error
-            self._queue.put(item)
-            if isinstance(item, BaseException):
-                return
+    def _start_next(self) -> None:
+        if self._left > 0:
+            self._left -= 1
+            self._ahead.append(self._executor.submit(self._next))
 
     def _next(self) -> Prepared:
         batch = self._data.draw()

@@ -47,7 +47,9 @@ def check_sel_is_settled(model: dict) -> None:
     """Raises InputError where ``sel`` is ``auto`` and nothing will find its value."""
     for descriptor in _descriptors(model["descriptor"]):
         if isinstance(descriptor["sel"], str):
-            raise InputError(f"sel {descriptor['sel']!r} needs the neighbour statistics: leave out --skip-neighbor-stat.")
+            raise InputError(
+                f"sel {descriptor['sel']!r} needs the neighbour statistics: leave out --skip-neighbor-stat."
+            )
 
 
 def auto_sel(rule: str, most: int) -> int:

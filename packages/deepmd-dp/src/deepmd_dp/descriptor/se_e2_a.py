@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from deepmd.contract import check_class
+from deepmd_dp import ops
 from deepmd_dp.array_api import array_namespace, shape
 from deepmd_dp.descriptor.contraction import invariants
 from deepmd_dp.descriptor.env_stat import EnvStat
@@ -105,8 +106,7 @@ class SeE2A(Module):
     def _moment(self, rows: _Rows, types: tuple[int, ...]) -> Array:
         """Rᵀ G of the neighbours of one type, (n, 4, M)."""
         net = self.embeddings[types]
-        xp = array_namespace(rows.env)
-        moment = xp.matmul(xp.matrix_transpose(rows.env * rows.weights), net(rows.env[..., :1]))
+        moment = ops.embedding_moments(rows.env[..., :1], rows.env, rows.weights, net.layers)
         if rows.empty is None or rows.nempty is None:
             return moment
         slot = rows.empty[:, :, None] * net(rows.empty[:, :1])[:, None, :]

@@ -136,7 +136,7 @@ class EnergyLoss:
         if self.f_use_norm and not (self.use_huber or self.loss_func == "mae"):
             raise InputError("f_use_norm needs use_huber or loss_func 'mae'; set one of them or remove it.")
         if self.use_huber and (self.pref_pf.is_used or self.pref_gf.is_used or self.relative_f is not None):
-            raise InputError("use_huber does not go with relative_f or the prefactors pf and gf; remove the one or the others.")
+            raise InputError("use_huber does not go with relative_f and the prefactors pf and gf; remove it or them.")
 
     @property
     def needs_force(self) -> bool:

@@ -31,7 +31,11 @@ def deserialize_model(data: dict[str, Any]) -> Any:
     try:
         return _model_class(data.get("type", "standard")).deserialize(data)
     except KeyError as error:
-        raise ModelFileError(f"the serialized model lacks the key {error}; the file is damaged or not a model.") from error
+        message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
+        raise ModelFileError(message) from error
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        message = f"the serialized model cannot be read ({error}); the file is damaged or not a model."
+        raise ModelFileError(message) from error
 
 
 def new_model(section: dict[str, Any], rng: np.random.Generator) -> Any:

@@ -34,9 +34,7 @@ class Frame:
         return self.coord, self.atype, self.box, self.pbc
 
 
-def check_frame(
-    coord: Any, box: Any, atype: Any, pbc: Any, ntypes: int | None = None
-) -> Frame:
+def check_frame(coord: Any, box: Any, atype: Any, pbc: Any, ntypes: int | None = None) -> Frame:
     """Check a frame; arrays of the right kind are not copied.
 
     Raises
@@ -57,9 +55,7 @@ def check_exclude_pairs(pairs: Any) -> list[tuple[int, int]]:
     try:
         return [(int(i), int(j)) for i, j in pairs]
     except (TypeError, ValueError):
-        raise ValueError(
-            f"exclude_pairs is {pairs!r}; expected pairs of types, such as [(0, 1)]"
-        ) from None
+        raise ValueError(f"exclude_pairs is {pairs!r}; expected pairs of types, such as [(0, 1)]") from None
 
 
 def check_sel(sel: Sequence[int] | None, nsections: int) -> list[int] | None:
@@ -106,10 +102,7 @@ def _check_types(atype: Any, nloc: int, ntypes: int | None) -> np.ndarray:
     limit = np.iinfo(np.int32).max if ntypes is None else ntypes
     bad = np.flatnonzero((atype < -1) | (atype >= limit))
     if bad.size:
-        raise ValueError(
-            f"atom {bad[0]} has type {atype[bad[0]]}; expected -1 (virtual) or "
-            f"0 to {limit - 1}"
-        )
+        raise ValueError(f"atom {bad[0]} has type {atype[bad[0]]}; expected -1 (virtual) or 0 to {limit - 1}")
     return np.ascontiguousarray(atype, dtype=np.int32)
 
 
@@ -120,8 +113,5 @@ def _check_pbc(pbc: Any, box: np.ndarray | None) -> tuple[bool, bool, bool]:
     if len(flags) == 1:
         flags = flags * 3
     if len(flags) != 3:
-        raise ValueError(
-            f"pbc is {pbc!r}; expected one bool, three, or None: periodic where there "
-            "is a box"
-        )
+        raise ValueError(f"pbc is {pbc!r}; expected one bool, three, or None: periodic where there is a box")
     return flags

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The installed package, as a C++ project meets it."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import deepmd_cc
+
+HERE = Path(__file__).parent
+
+
+def run(*command) -> str:
+    """Run a command and give its output; a failure shows it."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def build(source: Path, folder: Path, *definitions: str) -> Path:
+    run("cmake", "-S", source, "-B", folder, *definitions)
+    run("cmake", "--build", folder)
+    return folder
+
+
+def test_version_is_one():
+    config = Path(deepmd_cc.cmake_dir(), "deepmd_ccConfigVersion.cmake").read_text()
+    assert re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == deepmd_cc.__version__
+    assert importlib.metadata.version("deepmd-cc") == deepmd_cc.__version__
+
+
+def test_command_prints_the_folders():
+    def printed(flag):
+        return run(sys.executable, "-m", "deepmd_cc", flag).strip()
+
+    assert printed("--include-dir") == deepmd_cc.include_dir()
+    assert printed("--cmake-dir") == deepmd_cc.cmake_dir()
+    assert printed("--version") == deepmd_cc.__version__
+
+
+def test_every_header_compiles_alone(tmp_path):
+    headers = sorted(Path(deepmd_cc.include_dir(), "deepmd").glob("*.hpp"))
+    assert headers
+    for header in headers:
+        source = tmp_path / f"{header.stem}.cc"
+        source.write_text(f'#include "deepmd/{header.name}"\n')
+        run(
+            *("c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror"),
+            *("-fsyntax-only", "-I", deepmd_cc.include_dir(), source),
+        )
+
+
+def test_stranger_builds_and_runs(tmp_path):
+    hint = f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}"
+    folder = build(HERE / "stranger", tmp_path, hint)
+    assert run(folder / "count_neighbors") == "18\n"
+
+
+def test_prefix_path_finds_the_package(tmp_path):
+    """What the entry point ``cmake.prefix`` relies on."""
+    prefix = Path(deepmd_cc.include_dir()).parent
+    run("cmake", "-S", HERE / "stranger", "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
+
+
+@pytest.mark.parametrize(
+    ("request_", "suits"),
+    [("0.1", True), ("0.1.0", True), ("0.1.9", False), ("0.2", False), ("1", False)],
+)
+def test_version_request(tmp_path, request_, suits):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.18)\nproject(p LANGUAGES C)\n"
+        f"find_package(deepmd_cc {request_})\n"
+        'message(STATUS "found: ${deepmd_cc_FOUND}")\n'
+    )
+    hint = f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}"
+    text = run("cmake", "-S", tmp_path, "-B", tmp_path / "build", hint)
+    assert ("found: 1" in text) == suits
+
+
+def test_cpp_unit_tests(tmp_path):
+    folder = build(HERE / "cpp", tmp_path, f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}")
+    text = run("ctest", "--test-dir", folder, "--verbose")
+    counts = re.findall(r"(\d+) checks, (\d+) failed", text)
+    assert len(counts) == 3
+    assert all(int(checks) > 0 and failed == "0" for checks, failed in counts)

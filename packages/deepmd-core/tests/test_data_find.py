@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Which systems the key ``systems`` names."""
+
+from __future__ import annotations
+
+import h5py
+import pytest
+from toy_data import write_system
+
+from deepmd.data import find_systems
+from deepmd.errors import DataError
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("b/x", "a/y", "a/z"):
+        write_system(tmp_path / name)
+    return tmp_path
+
+
+def test_a_folder_is_searched_to_its_depth(tree):
+    assert find_systems(str(tree)) == [str(tree / name) for name in ("a/y", "a/z", "b/x")]
+
+
+def test_a_list_is_taken_in_its_order(tree):
+    assert find_systems([str(tree / "b"), str(tree / "a/z")]) == [str(tree / "b/x"), str(tree / "a/z")]
+
+
+def test_patterns_choose_folders(tree):
+    assert find_systems(str(tree), ["a/*"]) == [str(tree / "a/y"), str(tree / "a/z")]
+    with pytest.raises(DataError, match=r"matching q\*"):
+        find_systems(str(tree), ["q*"])
+
+
+def test_groups_of_an_hdf5_file(tmp_path):
+    path = tmp_path / "all.hdf5"
+    with h5py.File(path, "w") as file:
+        for name in ("deep/one", "deep/two", "flat"):
+            file[f"{name}/type.raw"] = [0]
+    names = ["deep/one", "deep/two", "flat"]
+    assert find_systems(str(path)) == [f"{path}#/{name}" for name in names]
+    assert find_systems(f"{path}#/deep") == [f"{path}#/{name}" for name in names[:2]]
+    assert find_systems(f"{path}#/flat") == [f"{path}#/flat"]
+    with pytest.raises(DataError, match="no group /none"):
+        find_systems(f"{path}#/none")
+
+
+def test_nothing_found(tmp_path):
+    with pytest.raises(DataError, match="which does not exist"):
+        find_systems(str(tmp_path / "none"))
+    with pytest.raises(DataError, match="no system found"):
+        find_systems(str(tmp_path))
+    with pytest.raises(DataError, match="empty list"):
+        find_systems([])

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp show`, and what a document tells about its model."""
+
+from __future__ import annotations
+
+import document_backends
+import numpy as np
+import pytest
+from document_backends import make_document
+
+from deepmd.contract import write_document
+from deepmd.contract.summary import model_size, observed_types, serialization_tree
+from deepmd.entrypoints.convert_backend import convert
+from deepmd.errors import InputError, ModelFileError
+from deepmd.main import parse_args, run
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    document_backends.install(monkeypatch)
+    write_document(tmp_path / "model.dp", make_document())
+    return str(tmp_path / "model.dp")
+
+
+def show(capsys, *args):
+    run(parse_args(["show", *args]))
+    return capsys.readouterr().out.splitlines()
+
+
+def test_summary(path, capsys):
+    lines = show(capsys, path)
+    assert lines[0].startswith("written: by deepmd-core ")
+    assert "(Document)" in lines[0]
+    assert [line.split(":")[0] for line in lines[1:]] == ["type-map", "descriptor", "fitting-net", "size"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ("model-branch", "model-branch: none, it is a single-task model"),
+        ("type-map", 'type-map: ["O", "H"]'),
+        ("descriptor", 'descriptor: {"type": "morse"}'),
+        ("fitting-net", 'fitting-net: "not recorded in this file"'),
+        ("size", "size: descriptor 9, fitting-net 0, total 10 parameters"),
+        ("observed-type", 'observed-type: {"type_num": 1, "observed_type": ["H"]}'),
+    ],
+)
+def test_attributes(path, capsys, attribute, expected):
+    assert show(capsys, path, attribute) == [expected]
+
+
+def test_several_attributes_in_the_order_given(path, capsys):
+    assert [line.split(":")[0] for line in show(capsys, path, "size", "type-map")] == ["size", "type-map"]
+
+
+def test_unknown_attribute(path):
+    with pytest.raises(InputError, match="no attribute 'sizes'; there are model-branch, type-map"):
+        run(parse_args(["show", path, "sizes"]))
+
+
+def test_verify(path, tmp_path, capsys):
+    with pytest.raises(ModelFileError, match="has no self-test"):
+        run(parse_args(["show", path, "--verify"]))
+    convert(path, str(tmp_path / "tested.dp"))
+    capsys.readouterr()
+    assert show(capsys, str(tmp_path / "tested.dp"), "size", "--verify")[-1].startswith("self-test: passed")
+
+
+def test_statistics_are_no_parameters():
+    net = {"@class": "Layer", "@variables": {"w": np.ones((2, 3)), "b": np.ones(3)}}
+    model = {
+        "descriptor": {"embeddings": net, "@variables": {"davg": np.ones(4), "dstd": np.ones(4)}},
+        "fitting": {"nets": [net, net], "@variables": {"bias_atom_e": np.ones((2, 1)), "fparam_avg": np.ones(1)}},
+        "@variables": {"out_bias": np.ones((1, 2, 1)), "out_std": np.ones((1, 2, 1))},
+    }
+    assert model_size(model) == {"descriptor": 9, "fitting-net": 18, "total": 27}
+
+
+def test_recorded_types_come_first():
+    document = make_document() | {"model_def_script": {"info": {"observed_type": ["H", "O"]}}}
+    assert observed_types(document) == {"type_num": 2, "observed_type": ["H", "O"]}
+
+
+def test_tree_shows_modules_with_arrays():
+    tree = serialization_tree(make_document()["model"]).splitlines()
+    assert tree == [
+        "model: Model morse (12)",
+        "  descriptor: group (9)",
+        "    layers: list of 1 (9)",
+        "      0: Layer (9)",
+    ]

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp train`, `dp freeze` and `dp plot`, from the command line's arguments to their files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_backend
+from toy_backend import ToyEval, ToyTrainer
+from toy_data import write_system
+
+from deepmd.backend import discovery
+from deepmd.errors import InputError, ModelFileError
+from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.quantities import Pair
+from deepmd.main import main
+from deepmd.train import checkpoint
+
+INPUT = {
+    "model": {
+        "type_map": ["O", "H"],
+        "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 3.0, "rcut_smth": 1.0},
+        "fitting_net": {"neuron": [4]},
+    },
+    "learning_rate": {"type": "exp", "start_lr": 0.05, "stop_lr": 0.001, "decay_steps": 5},
+    "training": {
+        "training_data": {"systems": "data", "batch_size": 2},
+        "numb_steps": 20,
+        "disp_freq": 5,
+        "save_freq": 8,
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    toy_backend.install(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DP_BACKEND", "toy")
+    monkeypatch.setattr(logging.getLogger(), "handlers", list(logging.getLogger().handlers))
+    monkeypatch.setattr(discovery, "registered_packages", lambda: ())
+    for name, seed in (("a", 1), ("b", 2)):
+        write_system(tmp_path / "data" / name, [0, 1, 1], 10, seed=seed)
+    tmp_path.joinpath("input.json").write_text(json.dumps(INPUT))
+    return tmp_path
+
+
+def test_train_freeze_and_what_is_said(folder, capsys):
+    main(["train", "input.json"])
+    said = capsys.readouterr().err
+    assert "20 steps in 0:00:0" in said
+    assert "next: dp --toy freeze -c model.ckpt-20.toy" in said
+    assert json.loads(Path("out.json").read_text())["training"]["numb_steps"] == 20
+    main(["freeze"])
+    frozen = ToyEval("frozen_model.toymodel")
+    trained = checkpoint.read_state(Path("model.ckpt-20.toy")).model["model"]["@variables"]
+    assert np.array_equal(frozen.variables["w"], trained["w"])
+    assert frozen.document["self_test"]["@variables"]["energy"].shape == (1, 1)
+    assert "self-test passed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (["-c", "model.ckpt-8.toy", "-o", "early"], "early.toymodel"),
+        (["-c", "model.ckpt", "-o", "model.1"], "model.1.toymodel"),
+        (["-o", "model.othermodel"], "model.othermodel"),
+    ],
+)
+def test_freeze_to_the_ending_asked_for(arguments, written):
+    main(["train", "input.json"])
+    main(["freeze", *arguments])
+    assert Path(written).is_file()
+
+
+def test_a_frozen_file_with_other_numbers_is_removed(monkeypatch):
+    main(["train", "input.json"])
+    promise = ToyEval._frame
+
+    def wrong(self, *args):
+        energy, force, virial = promise(self, *args)
+        return energy * (1.1 if "self_test" in self.document else 1.0), force, virial
+
+    monkeypatch.setattr(ToyEval, "_frame", wrong)
+    with pytest.raises(SystemExit, match="dp: error: "):
+        main(["freeze"])
+    assert not Path("frozen_model.toymodel").exists()
+
+
+def test_restart_goes_on_by_the_checkpoints_name(capsys):
+    main(["train", "input.json"])
+    Path("model.ckpt-20.toy").rename("whole.toy")
+    Path("model.ckpt.toy").unlink()
+    Path("model.ckpt.toy").symlink_to("model.ckpt-16.toy")
+    main(["train", "input.json", "--restart", "model.ckpt"])
+    first, second = (ToyTrainer.read_checkpoint(name) for name in ("whole.toy", "model.ckpt-20.toy"))
+    assert np.array_equal(first.optimizer["exp_avg/w"], second.optimizer["exp_avg/w"])
+    main(["train", "input.json", "--restart", "model.ckpt"])
+    assert "nothing to train: the checkpoint has all 20 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_becomes_the_status_shells_expect(monkeypatch, capsys, number, status):
+    step = ToyTrainer.step
+
+    def interrupted(self, prepared, lr):
+        os.kill(os.getpid(), number)
+        return step(self, prepared, lr)
+
+    monkeypatch.setattr(ToyTrainer, "step", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "input.json"])
+    assert stop.value.code == status
+    assert "go on with: dp --toy train input.json --restart model.ckpt-1.toy" in capsys.readouterr().err
+
+
+def test_the_learning_curve_is_drawn():
+    main(["train", "input.json", "--plot"])
+    assert Path("lcurve.png").read_bytes()[1:4] == b"PNG"
+    main(["plot", "lcurve.out", "-o", "curve.svg"])
+    picture = Path("curve.svg").read_text()
+    assert picture.startswith("<?xml")
+    with pytest.raises(SystemExit, match=r"cannot draw into curve\.txt"):
+        main(["plot", "lcurve.out", "-o", "curve.txt"])
+
+
+def test_a_detail_file_is_drawn(capsys):
+    rng = np.random.default_rng(0)
+    force = rng.standard_normal((20, 3))
+    with DetailFiles("detail") as files:
+        files.write("data/a", {"force": Pair(force, force + 0.1), "energy": Pair(force[:, :1], force[:, :1])})
+    main(["plot", "detail.f.out"])
+    assert capsys.readouterr().out == "written: detail.f.png\n"
+    assert Path("detail.f.png").stat().st_size > 5000
+    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn are detail files that end in"):
+        main(["plot", "detail.e.out"])
+
+
+def test_plot_without_matplotlib_names_the_extra(monkeypatch):
+    from deepmd.entrypoints.plot import plot
+    from deepmd.entrypoints.train import train
+
+    train("input.json")
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match=r"deepmd-core\[plot\]"):
+        plot("lcurve.out")
+    with pytest.raises(InputError, match=r"deepmd-core\[plot\]"):
+        train("input.json", plot=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "none.json"], "none.json"),
+        (["train", "input.json", "--restart", "none"], "no checkpoint none"),
+        (["freeze", "-c", "none.toy"], r"no checkpoint none\.toy"),
+        (["plot", "none.out"], r"none\.out: no such file"),
+    ],
+)
+def test_a_users_mistake_is_one_line(arguments, message):
+    with pytest.raises(SystemExit, match=f"dp: error: .*{message}") as stop:
+        main(arguments)
+    assert "\n" not in str(stop.value)
+
+
+def test_errors_are_of_the_classes_that_callers_catch():
+    from deepmd.entrypoints.freeze import freeze
+
+    with pytest.raises(ModelFileError):
+        freeze("none.toy")

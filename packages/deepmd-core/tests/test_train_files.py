@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What a training writes: the learning curve, checkpoints, and lines for people."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_backend
+from toy_backend import ToyTrainer
+
+from deepmd.errors import InputError, ModelFileError, TrainingError
+from deepmd.train import TrainingState
+from deepmd.train.checkpoint import CheckpointStore, find_checkpoint, read_state
+from deepmd.train.display import Clock, PlainDisplay, TerminalDisplay, format_metrics, make_display
+from deepmd.train.lcurve import NOTE, LearningCurve, read_lcurve
+
+TRAIN = {"loss": 9.0, "rmse": 26.5, "rmse_f": 0.838, "rmse_e": 0.0634, "l2_ener_loss": 3.0}
+VALID = {"loss": 8.0, "rmse": 26.7, "rmse_f": 0.844, "rmse_e": 0.0587}
+# as `dp --pt train` of deepmd-kit 3.2.0 wrote them, but for the comment's words
+WITH_VALIDATION = (
+    "# step       rmse_val    rmse_trn    rmse_e_val  rmse_e_trn    rmse_f_val  rmse_f_trn   lr      \n",
+    "      1      2.67e+01    2.65e+01      5.87e-02    6.34e-02      8.44e-01    8.38e-01    1.0e-03\n",
+)
+WITHOUT_VALIDATION = (
+    "# step       rmse_trn    rmse_e_trn    rmse_f_trn   lr      \n",
+    "      1      2.65e+01      6.34e-02      8.38e-01    1.0e-03\n",
+)
+
+
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path, monkeypatch):
+    toy_backend.install(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("valid", "expected"), [(VALID, WITH_VALIDATION), ({}, WITHOUT_VALIDATION)])
+def test_learning_curve_has_deepmd_kits_columns(valid, expected):
+    with LearningCurve("out/lcurve.out") as curve:
+        curve.write(1, TRAIN, valid, 1e-3)
+    assert Path("out/lcurve.out").read_text() == expected[0] + NOTE + expected[1]
+
+
+def write_steps(steps, restart_step=None, valid=VALID):
+    with LearningCurve("lcurve.out", restart_step) as curve:
+        for step in steps:
+            curve.write(step, TRAIN, valid, 1e-3)
+
+
+def test_a_restart_drops_the_rows_after_its_step():
+    write_steps([1, 100, 200, 300])
+    with open("lcurve.out", "a") as file:
+        file.write("    40")  # a row cut short by a crash
+    write_steps([200, 300], restart_step=150)
+    whole = Path("lcurve.out").read_text()
+    assert read_lcurve("lcurve.out")["step"].tolist() == [1, 100, 200, 300]
+    write_steps([1, 100, 200, 300])
+    assert Path("lcurve.out").read_text() == whole
+
+
+def test_other_columns_after_a_restart_begin_a_new_file(caplog):
+    write_steps([1, 100])
+    write_steps([200], restart_step=100, valid={})
+    assert read_lcurve("lcurve.out")["step"].tolist() == [200]
+    assert read_lcurve("lcurve.out.old")["step"].tolist() == [1, 100]
+    assert "lcurve.out.old" in caplog.text
+
+
+def test_a_metric_without_validation_labels_is_nan():
+    write_steps([1], valid={"rmse": 1.0})
+    columns = read_lcurve("lcurve.out")
+    assert np.isnan(columns["rmse_e_val"])
+    assert columns["rmse_val"] == 1.0
+
+
+@pytest.mark.parametrize("text", ["", "# step lr\n", "1 2 3\n", "# step lr\n1 2 3\n"])
+def test_what_is_no_learning_curve(text):
+    with pytest.raises(InputError, match="no such file"):
+        read_lcurve("lcurve.out")
+    Path("lcurve.out").write_text(text)
+    with pytest.raises(InputError, match="not a learning curve"):
+        read_lcurve("lcurve.out")
+
+
+def new_state(step, value=1.0):
+    model = {"model": {"@variables": {"w": np.array([value])}}}
+    return TrainingState(model, {}, step)
+
+
+def names(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_checkpoints_are_numbered_linked_and_limited():
+    store = CheckpointStore("run/model.ckpt", ".toy", max_keep=2)
+    for step in (8, 90, 100):
+        assert store.write(ToyTrainer, new_state(step)) == Path(f"run/model.ckpt-{step}.toy")
+    assert names("run") == ["model.ckpt-100.toy", "model.ckpt-90.toy", "model.ckpt.toy"]
+    assert Path("run/model.ckpt.toy").is_symlink()
+    assert read_state(Path("run/model.ckpt.toy")).step == 100
+    assert Path("checkpoint").read_text() == "run/model.ckpt-100.toy"
+
+
+def test_all_checkpoints_are_kept_where_that_is_wanted():
+    store = CheckpointStore("model.ckpt", ".toy", max_keep=0)
+    for step in range(7):
+        store.write(ToyTrainer, new_state(step))
+    assert len(list(Path().glob("model.ckpt-*"))) == 7
+
+
+def test_checkpoints_of_a_longer_training_before_go_first():
+    for step in (500, 600):
+        CheckpointStore("model.ckpt", ".toy").write(ToyTrainer, new_state(step))
+    store = CheckpointStore("model.ckpt", ".toy", max_keep=3)
+    store.write(ToyTrainer, new_state(10))
+    assert {"model.ckpt-500.toy", "model.ckpt-600.toy"} < set(names())
+    store.write(ToyTrainer, new_state(20))
+    store.write(ToyTrainer, new_state(30))
+    assert names() == ["checkpoint", *(f"model.ckpt-{step}.toy" for step in (10, 20, 30)), "model.ckpt.toy"]
+
+
+def test_a_file_system_without_links_gets_a_copy(monkeypatch):
+    def refuse(*args):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    CheckpointStore("model.ckpt", ".toy").write(ToyTrainer, new_state(3))
+    assert not Path("model.ckpt.toy").is_symlink()
+    assert read_state(Path("model.ckpt.toy")).step == 3
+
+
+def test_a_failed_write_leaves_what_was_there(monkeypatch):
+    store = CheckpointStore("model.ckpt", ".toy")
+    store.write(ToyTrainer, new_state(1))
+    before = names()
+    with pytest.raises(TrainingError, match=r"model\.w is not finite"):
+        store.write(ToyTrainer, new_state(2, np.nan))
+
+    def fail(path, state):
+        Path(path).write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(ToyTrainer, "write_checkpoint", fail)
+    with pytest.raises(OSError, match="disk full"):
+        store.write(ToyTrainer, new_state(2))
+    assert names() == before
+    assert Path("checkpoint").read_text() == "model.ckpt-1.toy"
+
+
+def test_finding_a_checkpoint():
+    CheckpointStore("model.ckpt", ".toy").write(ToyTrainer, new_state(4))
+    CheckpointStore("model.ckpt", ".other").write(ToyTrainer, new_state(5))
+    assert find_checkpoint(".") == Path("model.ckpt-5.other")
+    assert find_checkpoint("model.ckpt-4.toy") == Path("model.ckpt-4.toy")
+    assert find_checkpoint("model.ckpt", ".other") == Path("model.ckpt.other")
+    assert find_checkpoint("model.ckpt-4") == Path("model.ckpt-4.toy")
+
+
+def test_no_checkpoint_found():
+    with pytest.raises(ModelFileError, match=r"no checkpoint model\.ckpt; looked for model\.ckpt, model\.ckpt\.toy"):
+        find_checkpoint("model.ckpt", ".toy")
+    with pytest.raises(ModelFileError, match="no file `checkpoint` here"):
+        find_checkpoint(".")
+    Path("checkpoint").write_text("gone.toy")
+    with pytest.raises(ModelFileError, match=r"names gone\.toy, which is not there"):
+        find_checkpoint(".")
+
+
+def test_clock_tells_rate_and_time_left():
+    clock = Clock(total=1000)
+    assert clock.mark(1, now=10.0) is None
+    assert clock.mark(101, now=20.0) == (10.0, timedelta(seconds=90))
+    assert clock.mark(301, now=30.0) == (15.0, timedelta(seconds=47))
+
+
+def test_plain_lines(caplog):
+    with caplog.at_level(logging.INFO), PlainDisplay(100) as display:
+        display.advance(1)
+        display.row(1, TRAIN, VALID, 1e-3)
+        display.row(50, TRAIN, {}, 5e-4)
+    first, second = caplog.messages
+    assert first == (
+        "batch 1: trn: rmse = 2.65e+01, rmse_e = 6.34e-02, rmse_f = 8.38e-01; "
+        "val: rmse = 2.67e+01, rmse_e = 5.87e-02, rmse_f = 8.44e-01; lr = 1.00e-03"
+    )
+    assert second.startswith(f"batch 50: {format_metrics(TRAIN, {}, 5e-4)}; ")
+    assert "steps/s, eta 0:" in second
+
+
+def test_times_are_left_out_where_that_is_wanted(caplog):
+    with caplog.at_level(logging.INFO), PlainDisplay(100, show_time=False) as display:
+        display.row(1, TRAIN, {}, 1e-3)
+        display.row(50, TRAIN, {}, 1e-3)
+    assert "steps/s" not in caplog.text
+
+
+def test_terminal_display_keeps_log_lines(capsys, monkeypatch):
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stderr)
+    monkeypatch.setattr(root, "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger("deepmd"), "level", logging.INFO)
+    with TerminalDisplay(0, 100) as display:
+        assert handler.stream is sys.stderr
+        display.advance(50)
+        display.row(50, TRAIN, {}, 1e-3)
+        display.row(60, TRAIN, {}, 1e-3)
+    assert handler.stream is sys.stderr
+    captured = capsys.readouterr()
+    assert "batch 50: trn: rmse" in captured.err.replace("\n", " ")
+    assert captured.out == ""
+
+
+def test_the_display_fits_where_it_goes():
+    assert isinstance(make_display(0, 10), PlainDisplay), "standard error is no terminal under pytest"
+    assert isinstance(make_display(0, 10, terminal=True), TerminalDisplay)

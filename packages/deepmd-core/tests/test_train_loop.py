@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The training loop with a real small trainer: it learns, goes on to the bit, and ends in good order."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import toy_backend
+from toy_backend import OtherToyBackend, ToyBackend, ToyTrainer, new_config
+from toy_data import frames_of, write_system
+
+from deepmd.data import DataRequirement, TrainingData
+from deepmd.errors import DataError, InputError, TrainingError
+from deepmd.train import run_training
+from deepmd.train.checkpoint import read_state
+from deepmd.train.lcurve import read_lcurve
+from deepmd.train.prefetch import Prefetcher
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working directory with data whose energies the toy model can learn."""
+    toy_backend.install(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("a", 1), ("b", 2)):
+        types = [0, 1, 1, 0] if name == "a" else [0, 1, 1]
+        frames = frames_of(types, 10, seed)
+        shape = (10, len(types), 3)
+        box = frames["box"].reshape(10, 3, 3)
+        morse = toy_backend._morse_energies(frames["coord"].reshape(shape), box, np.array([types] * 10))
+        energy = types.count(0) * -10 + types.count(1) * -2 + 0.3 * morse
+        write_system(tmp_path / "data" / name, types, 10, seed=seed, energy=energy[:, None])
+    return tmp_path
+
+
+def train(**options):
+    return run_training(options.pop("config", None) or new_config(), ToyBackend(), terminal=False, **options)
+
+
+def arrays_of(path):
+    state = read_state(path)
+    return {**state.model["model"]["@variables"], **state.optimizer}
+
+
+def assert_same_checkpoint(one, other):
+    first, second = arrays_of(one), arrays_of(other)
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert read_state(one).loop == read_state(other).loop
+
+
+def test_it_learns_and_writes_its_files(folder):
+    result = train(config=new_config(numb_steps=1000, disp_freq=100, save_freq=400))
+    assert (result.step, result.steps_run, result.signal) == (1000, 1000, None)
+    curve = read_lcurve("lcurve.out")
+    assert curve["step"].tolist() == [1, *range(100, 1001, 100)]
+    assert list(curve) == ["step", "rmse_val", "rmse_trn", "rmse_e_val", "rmse_e_trn", "lr"]
+    assert curve["rmse_e_val"][-1] < 0.1 * curve["rmse_e_val"][0]
+    assert sorted(path.name for path in folder.glob("model.ckpt*")) == [
+        "model.ckpt-1000.toy", "model.ckpt-400.toy", "model.ckpt-800.toy", "model.ckpt.toy",
+    ]  # fmt: skip
+    assert folder.joinpath("checkpoint").read_text() == "model.ckpt-1000.toy"
+    assert read_state("model.ckpt.toy").step == 1000
+    assert json.loads(folder.joinpath("out.json").read_text())["training"]["seed"] == 7
+
+
+def test_restart_gives_the_uninterrupted_run_to_the_bit(folder):
+    train(config=new_config(numb_steps=20, disp_avg=True))
+    whole = folder.joinpath("lcurve.out").read_text()
+    folder.joinpath("model.ckpt-20.toy").rename("whole.toy")
+    folder.joinpath("model.ckpt-16.toy").unlink()
+    result = train(config=new_config(numb_steps=20, disp_avg=True), restart=folder / "model.ckpt-8.toy")
+    assert (result.step, result.steps_run) == (20, 12)
+    assert_same_checkpoint("whole.toy", "model.ckpt-20.toy")
+    assert folder.joinpath("lcurve.out").read_text() == whole
+
+
+def test_restart_without_a_seed_in_the_input_uses_the_saved_one(folder):
+    train(config=new_config(seed=None))
+    folder.joinpath("model.ckpt-20.toy").rename("whole.toy")
+    train(config=new_config(seed=None), restart=folder / "model.ckpt-8.toy")
+    assert_same_checkpoint("whole.toy", "model.ckpt-20.toy")
+
+
+def test_another_backend_goes_on_from_the_checkpoint(folder):
+    train()
+    folder.joinpath("model.ckpt-20.toy").rename("whole.toy")
+    run_training(new_config(), OtherToyBackend(), restart=folder / "model.ckpt-8.toy", terminal=False)
+    assert_same_checkpoint("whole.toy", "model.ckpt-20.other")
+
+
+def test_a_complete_training_is_left_alone(folder):
+    train()
+    before = folder.joinpath("model.ckpt-20.toy").stat().st_mtime_ns
+    result = train(restart=folder / "model.ckpt-20.toy")
+    assert (result.steps_run, result.checkpoint) == (0, None)
+    assert folder.joinpath("model.ckpt-20.toy").stat().st_mtime_ns == before
+
+
+def test_init_model_takes_the_model_only(folder):
+    train()
+    folder.joinpath("model.ckpt-20.toy").rename("first.toy")
+    result = train(config=new_config(numb_steps=0), init_model=folder / "first.toy")
+    assert result.step == 0
+    state = read_state("model.ckpt-0.toy")
+    assert state.optimizer["step"] == 0
+    assert np.array_equal(state.model["model"]["@variables"]["w"], arrays_of("first.toy")["w"])
+
+
+def test_the_checkpoints_model_section_is_kept(folder, caplog):
+    train()
+    config = new_config(numb_steps=22)
+    config["model"]["descriptor"]["rcut"] = 2.5
+    with caplog.at_level(logging.WARNING):
+        train(config=config, restart=folder / "model.ckpt-20.toy")
+    assert "descriptor/rcut" in caplog.text
+    assert read_state("model.ckpt.toy").model["model_def_script"]["descriptor"]["rcut"] == 3.0
+    config = new_config()
+    config["model"]["type_map"] = ["H", "O"]
+    with pytest.raises(InputError, match=r"type_map of the input is \['H', 'O'\]"):
+        train(config=config, restart=folder / "model.ckpt-20.toy")
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_frames_named(folder):
+    config = new_config(training_data={"systems": ["data/a"], "batch_size": 1})
+    train(config=config)
+    last = folder.joinpath("model.ckpt-20.toy").read_bytes()
+    frame = draw_frame(30)
+    energy = np.load("data/a/set.000/energy.npy")
+    energy[frame] = 1e300
+    np.save("data/a/set.000/energy.npy", energy)
+    config = new_config(numb_steps=200, training_data=config["training"]["training_data"])
+    with pytest.raises(TrainingError, match=rf"loss is (inf|nan) at step \d+, in system data/a, frame\(s\) {frame}\."):
+        with np.errstate(over="ignore"):
+            train(config=config, restart=folder / "model.ckpt-20.toy")
+    assert folder.joinpath("model.ckpt-20.toy").read_bytes() == last
+    assert not list(folder.glob(".*model.ckpt*"))
+
+
+def draw_frame(step: int) -> int:
+    """The frame that is drawn first at a step after 20, in data/a alone."""
+    data = TrainingData({"systems": ["data/a"], "batch_size": 1}, ["O", "H"], seed=7)
+    return [int(data.draw().frames[0]) for _ in range(step)][-1]
+
+
+def test_parameters_that_are_not_finite_are_not_saved(folder, monkeypatch):
+    train(config=new_config(numb_steps=8))
+
+    def poison(self, gradient, lr):
+        self.parameters["w"] = self.parameters["w"] * np.nan
+
+    monkeypatch.setattr(ToyTrainer, "_adam", poison)
+    with pytest.raises(TrainingError, match="after step 9 the parameter model.w is not finite"):
+        train(config=new_config(numb_steps=9), restart=folder / "model.ckpt-8.toy")
+    assert folder.joinpath("checkpoint").read_text() == "model.ckpt-8.toy"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_a_checkpoint_to_go_on_from(folder, monkeypatch, number):
+    train()
+    folder.joinpath("model.ckpt-20.toy").rename("whole.toy")
+    before = signal.getsignal(number)
+    step = ToyTrainer.step
+
+    def interrupted(self, prepared, lr):
+        if self.moments["step"] == 10:
+            os.kill(os.getpid(), number)
+        return step(self, prepared, lr)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ToyTrainer, "step", interrupted)
+        result = train()
+    assert (result.step, result.signal) == (11, number)
+    assert result.checkpoint.name == "model.ckpt-11.toy"
+    assert signal.getsignal(number) is before
+    train(restart=folder / "model.ckpt-11.toy")
+    assert_same_checkpoint("whole.toy", "model.ckpt-20.toy")
+
+
+def test_a_second_interrupt_acts_at_once(monkeypatch):
+    def impatient(self, prepared, lr):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ToyTrainer, "step", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+
+
+def test_sel_auto_is_settled_and_the_smallest_distance_kept(folder):
+    config = new_config(numb_steps=1)
+    config["model"]["descriptor"]["sel"] = "auto"
+    train(config=config)
+    state = read_state("model.ckpt.toy")
+    sel = state.model["model_def_script"]["descriptor"]["sel"]
+    assert len(sel) == 2
+    assert all(number % 4 == 0 for number in sel)
+    assert 0 < state.model["min_nbor_dist"] < 3
+    assert json.loads(folder.joinpath("out.json").read_text())["model"]["descriptor"]["sel"] == sel
+    config = new_config(numb_steps=1)
+    config["model"]["descriptor"]["sel"] = "auto"
+    with pytest.raises(InputError, match="leave out --skip-neighbor-stat"):
+        train(config=config, skip_neighbor_stat=True)
+
+
+def test_epochs_instead_of_steps(folder):
+    config = new_config(numb_epoch=1.5)
+    del config["training"]["numb_steps"]
+    assert train(config=config).step == 15
+    assert json.loads(folder.joinpath("out.json").read_text())["training"]["numb_steps"] == 15
+    with pytest.raises(InputError, match="one of numb_steps and numb_epoch"):
+        train(config=new_config(numb_epoch=2))
+
+
+def test_disp_avg_shows_means_over_the_interval(monkeypatch):
+    losses = iter(range(1, 11))
+    monkeypatch.setattr(ToyTrainer, "step", lambda self, prepared, lr: {"loss": 1.0, "rmse": float(next(losses))})
+    config = new_config(numb_steps=10, disp_avg=True, validation_data=None)
+    train(config=config)
+    assert read_lcurve("lcurve.out")["rmse_trn"].tolist() == [1.0, 3.5, 8.0]
+
+
+def test_nothing_is_displayed_where_that_is_not_wanted(folder):
+    train(config=new_config(disp_training=False))
+    assert folder.joinpath("lcurve.out").read_text() == ""
+
+
+def test_wrong_data_are_found_before_the_first_step(folder):
+    energy = np.load("data/b/set.000/energy.npy")
+    energy[4] = np.nan
+    np.save("data/b/set.000/energy.npy", energy)
+    with pytest.raises(DataError, match=r"data/b/set\.000/energy\.npy: frame 4 holds nan"):
+        train()
+    assert not folder.joinpath("model.ckpt.toy").exists()
+
+
+def test_an_error_in_the_prefetch_thread_comes_at_its_step():
+    data = TrainingData({"systems": ["data"], "batch_size": 2}, ["O", "H"], [DataRequirement("energy", 1)], seed=1)
+    calls = []
+
+    def prepare(batch):
+        calls.append(batch.frames.tolist())
+        if len(calls) == 3:
+            raise ValueError("third")
+        return len(calls)
+
+    with Prefetcher(data, prepare, 6) as prefetcher:
+        assert [prefetcher.get().content, prefetcher.get().content] == [1, 2]
+        with pytest.raises(ValueError, match="third"):
+            prefetcher.get()
+
+
+def test_batches_are_prepared_ahead_but_the_state_is_that_of_the_step():
+    data = TrainingData({"systems": ["data"], "batch_size": 2}, ["O", "H"], seed=1)
+    with Prefetcher(data, lambda batch: None, 10) as prefetcher:
+        assert [prefetcher.get().state["drawn"] for _ in range(10)] == list(range(1, 11))
+
+
+def test_the_loop_costs_little(monkeypatch):
+    monkeypatch.setattr(ToyTrainer, "prepare", lambda self, batch: None)
+    monkeypatch.setattr(ToyTrainer, "step", lambda self, prepared, lr: {"loss": 1.0, "rmse": 1.0})
+    config = new_config(numb_steps=1000, disp_freq=1000, save_freq=1000, validation_data=None)
+    begin = time.perf_counter()
+    train(config=config)
+    # below 1 ms a step where the machine is free
+    assert time.perf_counter() - begin < 5.0

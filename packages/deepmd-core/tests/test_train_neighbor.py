@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Neighbour statistics, and what becomes of ``sel``."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import numpy as np
+import pytest
+from morse import count_neighbors
+from toy_data import NAMES, write_system
+
+from deepmd.data import System
+from deepmd.errors import DataError, InputError
+from deepmd.train import neighbor_statistics as module
+from deepmd.train.neighbor_statistics import neighbor_statistics
+from deepmd.train.sel import auto_sel, settle_sel
+
+# four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbours
+LINE = np.array([[0, 0, 0, 1, 0, 0, 2.5, 0, 0, 9, 0, 0]], dtype=float)
+
+
+@pytest.fixture
+def system(tmp_path):
+    write_system(tmp_path / "a", [0, 1, 0, 1], 1, pbc=False, coord=LINE, force=None)
+    return System(tmp_path / "a", NAMES)
+
+
+def test_statistics_of_a_line(system):
+    found = neighbor_statistics([system], 1.6, 2, count_neighbors)
+    assert (found.min_distance, found.max_nnei.tolist(), found.max_total, found.nframes) == (1.0, [2, 1], 2, 1)
+
+
+def test_no_neighbours(system):
+    assert neighbor_statistics([system], 0.5, 2, count_neighbors).min_distance == np.inf
+    model = {"type_map": NAMES, "descriptor": {"type": "se_e2_a", "sel": [1, 1], "rcut": 0.5}}
+    assert settle_sel(model, [system], count_neighbors) is None
+
+
+def test_virtual_atoms_are_no_neighbours(tmp_path):
+    types = np.array([[0, -1, 0, 1]])
+    write_system(tmp_path / "a", [0, 0, 0, 0], 1, pbc=False, coord=LINE, force=None, real_atom_types=types)
+    found = neighbor_statistics([System(tmp_path / "a", NAMES)], 3.0, 2, count_neighbors)
+    assert (found.min_distance, found.max_nnei.tolist()) == (2.5, [1, 0])
+
+
+def test_atoms_at_the_same_place(tmp_path):
+    coord = LINE.copy()
+    coord[0, 3:6] = coord[0, :3] + 1e-5
+    write_system(tmp_path / "a", [0, 1, 0, 1], 1, pbc=False, coord=coord, force=None)
+    with pytest.raises(DataError, match=r"a, frame 0: two atoms are at the same place"):
+        neighbor_statistics([System(tmp_path / "a", NAMES)], 1.6, 2, count_neighbors)
+
+
+def test_a_bounded_number_of_frames_is_spread_over_the_data(tmp_path, monkeypatch):
+    systems = []
+    for name in "ab":
+        write_system(tmp_path / name, [0, 1, 1], 50, sets=2)
+        systems.append(System(tmp_path / name, NAMES))
+    monkeypatch.setattr(module, "MAX_ATOMS", 30)
+    batches = list(module._some_frames(systems))
+    assert len(batches) == 10
+    assert [batch.frames[0] for batch in batches] == [0, 11, 22, 33, 44, 5, 16, 27, 38, 49]
+
+
+@pytest.mark.parametrize(
+    ("rule", "most", "expected"),
+    [("auto", 38, 44), ("auto", 72, 80), ("auto", 0, 0), ("auto:1.5", 10, 16), ("auto:1.0", 8, 8), ("auto:1.0", 9, 12)],
+)
+def test_auto_sel(rule, most, expected):
+    # the figures of deepmd-kit: 38 and 72 are water's neighbours within 6 Å
+    assert auto_sel(rule, most) == expected
+
+
+@pytest.mark.parametrize("rule", ["many", "auto:x", "auto:0.5"])
+def test_wrong_auto_sel(rule):
+    with pytest.raises(InputError, match=f"sel '{rule}'"):
+        auto_sel(rule, 10)
+
+
+def test_auto_is_replaced_in_every_part_of_a_hybrid(system):
+    parts = [
+        {"type": "se_e2_a", "sel": "auto", "rcut": 1.6},
+        {"type": "se_atten", "sel": "auto:2", "rcut": 1.6},
+        {"type": "se_e2_r", "sel": [4, 4], "rcut": 1.1},
+    ]
+    model = {"type_map": NAMES, "descriptor": {"type": "hybrid", "list": parts}}
+    assert settle_sel(model, [system], count_neighbors) == 1.0
+    assert [part["sel"] for part in parts] == [[4, 4], 4, [4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "message"),
+    [
+        ({"type": "se_e2_a", "sel": [1, 0]}, r"sel is too small: O 1 \(found 2\) neighbours within 1.6 Å"),
+        ({"type": "se_atten", "sel": 1}, r"sel is too small: 1 \(found 2\) neighbours"),
+        ({"type": "se_atten", "sel": [1, 0]}, r"sel is too small: 1 \(found 2\) neighbours"),
+    ],
+)
+def test_a_sel_that_is_too_small_is_told_with_the_numbers(system, caplog, descriptor, message):
+    with caplog.at_level(logging.WARNING):
+        settle_sel({"type_map": NAMES, "descriptor": descriptor | {"rcut": 1.6}}, [system], count_neighbors)
+    assert len(caplog.messages) == 1
+    assert re.match(message, caplog.messages[0])
+
+
+def test_a_sel_that_is_large_enough_needs_no_word(system, caplog):
+    with caplog.at_level(logging.WARNING):
+        descriptor = {"type": "se_e2_a", "sel": [2, 1], "rcut": 1.6}
+        settle_sel({"type_map": NAMES, "descriptor": descriptor}, [system], count_neighbors)
+    assert not caplog.messages

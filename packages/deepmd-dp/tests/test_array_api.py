@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The namespace of an array, sizes, constants, and the operations outside the standard."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+
+from deepmd_dp import array_api, ops
+from deepmd_dp.array_api import array_namespace, constant, device, register_namespace, shape, to_numpy
+
+
+def test_constants_match_their_neighbor(library):
+    like = library.xp.asarray(np.ones(3, np.float32))
+    made = constant(np.arange(2.0), like)
+    assert type(made) is type(like) and made.dtype == like.dtype and device(made) == device(like)
+    np.testing.assert_array_equal(to_numpy(made), [0.0, 1.0])
+    assert shape(made) == (2,)
+
+
+class Odd(np.ndarray):
+    """An array of a library that array-api-compat does not know."""
+
+
+class Odder(Odd):
+    """A subtype of it."""
+
+
+@pytest.fixture
+def odd_namespace():
+    namespace = types.ModuleType("odd")
+    namespace.shape, namespace.dynamic_shape, namespace.device = (lambda x: ("n", *x.shape[1:])), True, lambda _: "here"
+    register_namespace(Odd, namespace)
+    yield namespace
+    del array_api._registered[Odd]
+    array_api._namespace_of_type.cache_clear()
+
+
+def test_a_registered_namespace_serves_subtypes_too(odd_namespace):
+    for kind in (Odd, Odder):
+        array = np.zeros((4, 2)).view(kind)
+        assert array_namespace(array) is odd_namespace
+        assert shape(array) == ("n", 2) and device(array) == "here"
+    assert array_namespace(np.zeros(2)) is not odd_namespace
+
+
+def test_scatter_add(library):
+    values = np.arange(24.0).reshape(2, 6, 2)
+    index = np.array([[0, 2, 2, -1, 0, 1], [1, 1, 1, 1, -1, -1]])
+    expected = np.zeros((2, 3, 2))
+    for f, k in np.argwhere(index >= 0):
+        expected[f, index[f, k]] += values[f, k]
+    out = ops.scatter_add(library.xp.asarray(values), library.xp.asarray(index), 3)
+    np.testing.assert_array_equal(library.to_numpy(out), expected)
+
+
+@pytest.mark.parametrize("width", [(), (4,)], ids=["numbers", "rows"])
+def test_gather_rows(library, width):
+    array = np.random.default_rng(0).normal(size=(2, 5, *width))
+    index = np.array([[[0, 4], [1, 1]], [[3, 2], [2, 0]]])
+    expected = np.stack([array[f][index[f]] for f in range(2)])
+    out = ops.gather_rows(library.xp.asarray(array), library.xp.asarray(index))
+    np.testing.assert_array_equal(library.to_numpy(out), expected)
+
+
+def test_weighted_softmax(library):
+    logits = np.array([[1.0, -2.0, 700.0], [0.5, 3.0, 2.0]])
+    weights, rest = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]), np.array([[3.0], [-0.5]])
+    terms = np.exp(np.where(weights > 0, logits, 0.0)) * weights
+    expected = terms / (terms.sum(axis=-1, keepdims=True) + rest * np.exp(-1.0))
+    out = ops.weighted_softmax(*(library.xp.asarray(x) for x in (logits, weights, rest)), -1.0)
+    np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-14)
+
+
+def test_weighted_softmax_of_nothing_is_zero(library):
+    zeros = library.xp.zeros((1, 3))
+    out = ops.weighted_softmax(zeros, zeros, library.xp.zeros((1, 1)), -20.0)
+    np.testing.assert_array_equal(library.to_numpy(out), np.zeros((1, 3)))
+
+
+def test_unit_vectors(library):
+    vectors = library.xp.asarray(np.array([[3.0, 0.0, -4.0], [0.0, 0.0, 0.0]]))
+    units = library.to_numpy(ops.unit_vectors(vectors))
+    np.testing.assert_allclose(units, [[0.6, 0.0, -0.8], [0.0, 0.0, 0.0]], atol=1e-15)
+
+
+def test_an_override_serves_its_namespace_only():
+    arrays = np.ones((1, 2, 1)), np.zeros((1, 2), np.int64)
+    namespace = types.SimpleNamespace(__name__="deepmd_dp.no_library")
+    ops.override("scatter_add", namespace, lambda *_: "overridden")
+    assert ops.scatter_add(*arrays, 1)[0, 0, 0] == 2.0
+    register_namespace(Odd, namespace)
+    try:
+        assert ops.scatter_add(arrays[0].view(Odd), arrays[1], 1) == "overridden"
+    finally:
+        del array_api._registered[Odd], ops._overrides["scatter_add", namespace.__name__]
+        array_api._namespace_of_type.cache_clear()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The energy does not jump when a neighbour comes or goes, however many there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepmd_dp.derivatives import force_terms
+from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.numpy_derivative import energy_and_gradient
+
+
+def along_x(distances, moved_type):
+    """Two atoms in a crowd, the second at these distances from the first, which has type 0."""
+    crowd = np.array([[0.0, 1.3, 0.2], [0.3, -1.1, 0.8], [-0.9, 0.1, -1.2], [-1.4, 0.6, 0.9]])
+    x = np.sqrt(np.asarray(distances) ** 2 - 0.01)
+    frames = [np.concatenate([[[0.0, 0.0, 0.0], [each, 0.1, 0.0]], crowd]) for each in x]
+    return np.stack(frames), np.tile([0, moved_type, 1, 1, 0, 1], (len(frames), 1))
+
+
+def first_parameters(case, coord):
+    """Parameters of the case for other frames: those of its first atom."""
+    given = case.parameters
+    shapes = {"fparam": (len(coord), 1), "aparam": (*coord.shape[:2], 1)}
+    return {name: np.tile(value[(0,) * (value.ndim - 1)], shapes[name]) for name, value in given.items()}
+
+
+def energy_of(case, model, coord, atype):
+    return case.energy(model=model, coord=coord, box=None, atype=atype, parameters=first_parameters(case, coord))
+
+
+def test_lists_of_any_width_equal_lists_of_sel(case):
+    """What empty slots contribute is added once a list, not slot by slot."""
+    free = case.smooth_model
+    stat = free.descriptor.stat
+    assert free.list_widths is None
+    slots = replace(free, descriptor=replace(free.descriptor, stat=replace(stat, slots_differ=True)))
+    assert slots.list_widths == stat.sel
+    widths = [sum(x.shape[2] for x in build_environment(m, case.coord, None, case.atype).nlist) for m in (free, slots)]
+    assert widths[0] < widths[1] == sum(stat.sel)
+    for box in (case.box, None):
+        difference = case.energy(model=free, box=box) - case.energy(model=slots, box=box)
+        np.testing.assert_allclose(difference, 0.0, atol=case.tolerance)
+
+
+def with_sel(model, sel):
+    """The same model with so few slots that the lists overflow."""
+    descriptor = model.descriptor
+    stat = descriptor.stat
+    few = tuple(sel for _ in stat.sel)
+    keep = np.cumsum((0, *stat.sel[:-1]))
+    stat = replace(stat, davg=stat.davg[:, keep], dstd=stat.dstd[:, keep], sel=few)
+    return replace(model, descriptor=replace(descriptor, stat=stat))
+
+
+def jump_at_the_cutoff(case, model, moved_type):
+    """Largest change of an atomic energy as an atom passes the cut-off of another, by 2e-6 Å."""
+    rcut = model.rcut
+    inside, outside = energy_of(case, model, *along_x([rcut - 1e-6, rcut + 1e-6], moved_type))
+    return np.max(np.abs(inside - outside))
+
+
+@pytest.mark.parametrize("sel", [None, 1], ids=["room", "overfull"])
+def test_energy_is_continuous_at_the_cutoff(case, sel):
+    model = case.smooth_model if sel is None else with_sel(case.smooth_model, sel)
+    moved_type = 1 if case.model.descriptor.exclude_types else 0
+    assert jump_at_the_cutoff(case, model, moved_type) < max(1e-10, 0.1 * case.tolerance)
+
+
+@pytest.mark.xfail(strict=True, reason="as deepmd-kit has it: an excluded neighbour counts 0, an empty slot -davg/dstd")
+def test_energy_is_continuous_where_an_excluded_neighbor_leaves(excluding):
+    assert jump_at_the_cutoff(excluding, excluding.smooth_model, 0) < 1e-10
+
+
+def test_forces_are_the_slope_of_the_energy(case):
+    """Central differences of the energy in the middle of the switch."""
+    if case.tolerance > 1e-6:
+        pytest.skip("differences of float32 energies say little")
+    model, h, moved = case.smooth_model, 1e-4, 1
+    coord, atype = along_x(2.9 + np.array([-h, 0.0, h]), 0)
+    energy = energy_of(case, model, coord, atype).sum(axis=(1, 2))
+    parameters = first_parameters(case, coord)
+    env = build_environment(model, coord, None, atype)
+    _, gradient = energy_and_gradient(model, env, parameters.get("fparam"), parameters.get("aparam"))
+    force = force_terms(env, gradient, virial=False, atomic=False)["force"][1, moved, 0]
+    assert abs(force) > 1e-6
+    slope = (energy[2] - energy[0]) / (coord[2, moved, 0] - coord[0, moved, 0])
+    np.testing.assert_allclose(force, -slope, rtol=1e-5, atol=1e-8)
