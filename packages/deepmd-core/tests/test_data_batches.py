@@ -197,7 +197,7 @@ def test_frames_of_a_batch_are_described(folder):
 
 def test_mixed_batches_need_systems_of_a_kind(folder):
     write_system(folder / "c", [0], 3, force=None)
-    with pytest.raises(DataError, match="only one of .* has force"):
+    with pytest.raises(DataError, match=r"only one of .* has force"):
         open_data(folder, batch_size="mixed:2")
     write_system(folder / "d", [0], 3, pbc=False)
     with pytest.raises(DataError, match="differ in periodicity"):

@@ -136,9 +136,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_frames_named(folder):
     energy[frame] = 1e300
     np.save("data/a/set.000/energy.npy", energy)
     config = new_config(numb_steps=200, training_data=config["training"]["training_data"])
-    with pytest.raises(TrainingError, match=rf"loss is (inf|nan) at step \d+, in system data/a, frame\(s\) {frame}\."):
-        with np.errstate(over="ignore"):
-            train(config=config, restart=folder / "model.ckpt-20.toy")
+    message = rf"loss is (inf|nan) at step \d+, in system data/a, frame\(s\) {frame}\."
+    with pytest.raises(TrainingError, match=message), np.errstate(over="ignore"):
+        train(config=config, restart=folder / "model.ckpt-20.toy")
     assert folder.joinpath("model.ckpt-20.toy").read_bytes() == last
     assert not list(folder.glob(".*model.ckpt*"))
 
@@ -156,7 +156,7 @@ def test_parameters_that_are_not_finite_are_not_saved(folder, monkeypatch):
         self.parameters["w"] = self.parameters["w"] * np.nan
 
     monkeypatch.setattr(ToyTrainer, "_adam", poison)
-    with pytest.raises(TrainingError, match="after step 9 the parameter model.w is not finite"):
+    with pytest.raises(TrainingError, match=r"after step 9 the parameter model\.w is not finite"):
         train(config=new_config(numb_steps=9), restart=folder / "model.ckpt-8.toy")
     assert folder.joinpath("checkpoint").read_text() == "model.ckpt-8.toy"
 

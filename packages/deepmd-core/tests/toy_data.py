@@ -11,7 +11,7 @@ NAMES = ["O", "H"]
 
 
 def frames_of(types: list[int], nframes: int, seed: int = 0, edge: float = 6.0) -> dict[str, np.ndarray]:
-    """Random frames: coord (nframes, natoms*3) [Å], box (nframes, 9), energy (nframes, 1), force (nframes, natoms*3)."""
+    """Random frames of atoms in a cubic cell: coord, box, energy, force as they are in the files."""
     rng = np.random.default_rng(seed)
     natoms = len(types)
     energy = -10.0 * types.count(0) - 2.0 * types.count(1) + 0.1 * rng.standard_normal((nframes, 1))

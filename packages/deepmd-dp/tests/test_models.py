@@ -11,9 +11,12 @@ import pytest
 
 from deepmd.contract import map_arrays, read_document, walk_arrays
 from deepmd.errors import ModelFileError
+from deepmd_dp.derivatives import force_terms
+from deepmd_dp.descriptor.env_stat import EnvStat
 from deepmd_dp.environment_builder import build_environment
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.module import leaves
+from deepmd_dp.numpy_derivative import energy_and_gradient
 
 SEA = {"type": "se_e2_a", "sel": [14, 26], "rcut": 4.0, "rcut_smth": 0.5, "neuron": [2, 4], "axis_neuron": 2}
 ATTEN = {**SEA, "type": "se_atten", "sel": 40, "attn": 3, "attn_layer": 1, "tebd_dim": 2}
@@ -49,8 +52,21 @@ def from_section(model_section):
 
 @pytest.fixture(params=NEW_MODELS)
 def new(request, from_section):
-    """A new model with random weights."""
-    return from_section(**NEW_MODELS[request.param])
+    """A new model with random weights, and statistics as data gives them."""
+    model = from_section(**NEW_MODELS[request.param])
+    stat = model.descriptor.stat
+    davg, dstd = np.zeros_like(stat.davg), np.full_like(stat.dstd, 0.2)
+    davg[:, :, 0] = [[0.03], [0.05]]
+    return replace(model, descriptor=replace(model.descriptor, stat=EnvStat.of(davg, dstd, stat.sel)))
+
+
+def parameters_of(model):
+    """Frame and atomic parameters for the frames of `water`, where the model takes them."""
+    fitting = model.fitting
+    return (
+        np.full((3, fitting.numb_fparam), 0.3) if fitting.numb_fparam else None,
+        np.full((3, 12, fitting.numb_aparam), -0.2) if fitting.numb_aparam else None,
+    )
 
 
 def close(case, actual, expected):
@@ -161,11 +177,28 @@ def test_files_keep_every_array(case):
 
 
 def test_the_energy_survives_serialization(new, water):
-    parameters = (None, np.zeros((3, 12, 1))) if new.fitting.numb_aparam else ()
     again = deserialize_model(deepcopy(new.serialize()))
     env = build_environment(new, water.coord, water.box, water.atype)
-    np.testing.assert_array_equal(again(env, *parameters), new(env, *parameters))
-    assert np.all(np.isfinite(new(env, *parameters)))
+    energy = new(env, *parameters_of(new))
+    np.testing.assert_array_equal(again(env, *parameters_of(new)), energy)
+    assert np.all(np.isfinite(energy))
+
+
+def test_forces_are_the_slope_of_the_energy(new, water):
+    """Along a random displacement of all atoms, by central differences."""
+    h, direction = 1e-4, np.random.default_rng(9).normal(size=water.coord.shape)
+
+    def energy_at(coord):
+        env = build_environment(new, coord, water.box, water.atype)
+        return new(env, *parameters_of(new)).sum(axis=(1, 2))
+
+    env = build_environment(new, water.coord, water.box, water.atype)
+    _, gradient = energy_and_gradient(new, env, *parameters_of(new))
+    force = force_terms(env, gradient, virial=False, atomic=False)["force"]
+    slope = (energy_at(water.coord + h * direction) - energy_at(water.coord - h * direction)) / (2 * h)
+    tolerance = 1e-6 if new.descriptor.precision == "float64" else 0.05
+    np.testing.assert_allclose(-np.sum(force * direction, axis=(1, 2)), slope, rtol=0.0, atol=tolerance)
+    assert np.max(np.abs(slope)) > 1e-3
 
 
 @pytest.mark.parametrize("key", ["descriptor", "fitting", "type_map", "@variables", "@version"])

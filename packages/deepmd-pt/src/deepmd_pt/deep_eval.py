@@ -21,6 +21,10 @@ class PyTorchDeepEval(BaseDeepEval):
     def __init__(self, model_file: str, **kwargs: Any) -> None:
         super().__init__(model_file, **kwargs)
         load_ops()
+        batch_size = kwargs.get("auto_batch_size")
+        if arrays.device().type == "cuda" and hasattr(batch_size, "may_grow"):
+            # a GPU says when its memory is full; a CPU's kernel kills the process instead
+            batch_size.may_grow = True
         self._script = frozen.load(model_file) if frozen.is_frozen(model_file) else None
 
     def read_document(self, path: str) -> dict:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,7 +24,21 @@ from deepmd_dp.module import map_leaves
 from deepmd_pt import arrays, checkpoint
 from deepmd_pt.script import FrozenModel, TracedEnergy, TracedForces, environment_tensors
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _DOCUMENT = "deepmd_document.safetensors"
+
+
+@contextmanager
+def _torchscript() -> Iterator[None]:
+    """Without torch's notes that TorchScript is deprecated, one at each call.
+
+    C++ and LAMMPS load it without Python; to be looked at again when torch offers as much.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        yield
 
 
 def write(path: str, document: dict) -> None:
@@ -37,7 +52,8 @@ def write(path: str, document: dict) -> None:
     if not str(path).endswith(".pth"):
         raise ModelFileError(f"{path}: PyTorch models are written as .pth; .pt is the ending of training checkpoints.")
     script = _compile(deserialize_model(document["model"]))
-    torch.jit.save(script, str(path), _extra_files={_DOCUMENT: document_to_bytes(document)})
+    with _torchscript():
+        torch.jit.save(script, str(path), _extra_files={_DOCUMENT: document_to_bytes(document)})
 
 
 def _compile(model: Any) -> torch.jit.ScriptModule:
@@ -46,11 +62,9 @@ def _compile(model: Any) -> torch.jit.ScriptModule:
     fparam = torch.zeros((1, model.fitting.numb_fparam), dtype=torch.float64)
     aparam = torch.zeros((1, example.atype.shape[1], model.fitting.numb_aparam), dtype=torch.float64)
     tensors = environment_tensors(example)
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), _torchscript():
         # the sizes that are baked in are the widths of the nets; all others are tried in the tests
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        # TorchScript is what C++ and LAMMPS load without Python; to be looked at again when torch offers as much
-        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
         energy = torch.jit.trace(TracedEnergy(model), (*tensors, fparam, aparam), check_trace=False)
         mapping = torch.arange(example.atype.shape[1])[None, :]
         gradient = list(example.edge_vec)
@@ -71,7 +85,8 @@ def _example_environment(model: Any) -> Environment:
 
 def load(path: str) -> torch.jit.ScriptModule:
     """The TorchScript of a frozen file, on the device used."""
-    return torch.jit.load(str(path), map_location=arrays.device()).eval()
+    with _torchscript():
+        return torch.jit.load(str(path), map_location=arrays.device()).eval()
 
 
 def is_frozen(path: str) -> bool:
@@ -93,7 +108,8 @@ def read_document(path: str) -> dict:
     """
     files = {_DOCUMENT: ""}
     try:
-        torch.jit.load(str(path), map_location="cpu", _extra_files=files)
+        with _torchscript():
+            torch.jit.load(str(path), map_location="cpu", _extra_files=files)
     except RuntimeError as error:
         raise ModelFileError(
             f"{path} cannot be read as TorchScript ({str(error).splitlines()[0]}); the file is damaged."
@@ -122,4 +138,3 @@ def evaluate(
     nframes, nloc = env.atype.shape
     mapping = torch.arange(nloc, device=env.atype.device).expand(nframes, nloc)
     return script(*environment_tensors(env), mapping, fparam, aparam, atomic)
-

@@ -28,8 +28,7 @@ class _Rows(NamedTuple):
 
     def of(self, index: Array) -> _Rows:
         """The rows of some centres."""
-        xp = array_namespace(index)
-        return _Rows(*(None if x is None else xp.take(x, index, axis=0) for x in self))
+        return _Rows(*(None if x is None else array_namespace(x).take(x, index, axis=0) for x in self))
 
 
 @module
