@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+
 from deepmd_dp.network import EmbeddingNetwork, Layer
 from deepmd_pt import ops
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-TYPE_MAP = ["O", "H", "Li"]
+TYPE_MAP = ["O", "H"]
 DESCRIPTORS = {
-    "se_e2_a": {"sel": [6, 10, 5], "neuron": [3, 6, 6], "axis_neuron": 2},
+    "se_e2_a": {"sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
     "se_atten": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
     "se_atten_v2": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
 }
 """Small settings of each descriptor; `sel` is exceeded in the smallest cell of frames.py."""
-ACTIVATIONS = ["linear", "relu", "relu6", "softplus", "sigmoid", "gelu", "gelu_tf", "silu", "silut:2.0"]
+ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
+"""Functions of the embedding net to those of the fitting net."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +45,20 @@ CASES = [
     row("se_e2_a", "plain"),
     row("se_e2_a", "one side", type_one_side=True),
     row("se_e2_a", "time steps", resnet_dt=True, neuron=[4, 4, 8]),
-    row("se_e2_a", "excluded pairs", exclude_types=[[0, 1], [2, 2]]),
+    row("se_e2_a", "excluded pairs", exclude_types=[[0, 1]]),
     row("se_e2_a", "davg zero", set_davg_zero=True),
     row("se_e2_a", "protected", env_protection=0.1),
     row("se_e2_a", "float32", precision="float32", fitting={"precision": "float32"}),
     row("se_e2_a", "mixed precision", precision="float32"),
     row("se_e2_a", "frame and atomic parameters", fitting={"numb_fparam": 2, "numb_aparam": 1}),
     row("se_e2_a", "default fparam", fitting={"numb_fparam": 1, "default_fparam": [0.3]}),
-    row("se_e2_a", "energies of atoms", fitting={"atom_ener": [-1.5, None, 0.25]}),
+    row("se_e2_a", "energies of atoms", fitting={"atom_ener": [-1.5, None]}),
     row("se_e2_a", "no time steps in the fitting", fitting={"resnet_dt": False}),
-    row("se_e2_a", "model without some atoms and pairs", model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 2]]}),
-    *[row("se_e2_a", name, activation_function=name, fitting={"activation_function": name}) for name in ACTIVATIONS],
+    row("se_e2_a", "model without some atoms and pairs", model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 0]]}),
+    *[
+        row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
+        for one, two in ACTIVATIONS.items()
+    ],
     row("se_atten", "plain"),
     row("se_atten", "no attention", attn_layer=0),
     row("se_atten", "two layers", attn_layer=2),
@@ -69,11 +73,11 @@ CASES = [
     row("se_atten", "excluded pairs, smooth", exclude_types=[[0, 1]], smooth_type_embedding=True),
     row("se_atten", "excluded pairs", exclude_types=[[0, 1]]),
     row("se_atten", "davg zero, protected", set_davg_zero=True, env_protection=0.1),
-    row("se_atten", "all parameters", fitting={"numb_fparam": 1, "numb_aparam": 2, "atom_ener": [0.5, None, None]}),
+    row("se_atten", "all parameters", fitting={"numb_fparam": 1, "numb_aparam": 2, "atom_ener": [None, 0.5]}),
     row("se_atten", "float32", precision="float32", fitting={"precision": "float32"}),
     row("se_atten_v2", "plain"),
     row("se_atten_v2", "no attention, one side", attn_layer=0, type_one_side=True),
-    row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 2]]),
+    row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 1]]),
     row("se_atten_v2", "float32", precision="float32", fitting={"precision": "float32"}),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NTYPES = 3
 TRICLINIC = np.array([[1.0, 0.0, 0.0], [0.3, 0.95, 0.0], [-0.2, 0.25, 0.9]])
 
 
@@ -43,7 +42,8 @@ def _jittered_grid(shape: tuple[int, int, int], spacing: float, seed: int) -> tu
 
 
 def _types(nframes: int, natoms: int) -> np.ndarray:
-    return np.tile(np.arange(natoms) % NTYPES, (nframes, 1))
+    """Every third atom is of type 0."""
+    return np.tile(np.arange(natoms) % 3 > 0, (nframes, 1)).astype(np.int64)
 
 
 def _periodic() -> Frames:

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 import torch
+
 from deepmd_dp import ops as plain_ops
 from deepmd_dp.network import Layer
-
 from deepmd_pt import ops
 
 WIDTHS = [[1, 25, 50, 100], [1, 4, 8, 8], [1, 1, 2, 3], [3, 5, 10], [17, 7, 7, 14, 9], [2, 130]]
@@ -235,6 +235,7 @@ def test_falls_back_where_the_kernel_cannot_run(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace`:DeprecationWarning")  # the .pth files need it
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # the plain layer compares widths, which are constants
 def test_traces_and_transforms_see_the_plain_form():
     layers, x = make_layers([1, 4, 8]), make_input(10, 1).detach()
     layers = with_parameters(layers, [p.detach() for p in parameters(layers)])
@@ -245,7 +246,7 @@ def test_traces_and_transforms_see_the_plain_form():
     from torch.fx.experimental.proxy_tensor import make_fx
 
     for mode in ("real", "symbolic"):
-        graph = make_fx(lambda x: ops.embedding_net(x, layers), tracing_mode=mode)(x)
+        graph = make_fx(lambda x: ops.embedding_net(x, layers), tracing_mode=mode, _allow_non_fake_inputs=True)(x)
         assert "deepmd_pt" not in graph.code
     torch.testing.assert_close(torch.func.vmap(lambda x: ops.embedding_net(x, layers))(x), expected, check_stride=False)
 
@@ -258,10 +259,9 @@ def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
     ops.load_library.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pt_ops") as caught:
-            g = ops.embedding_net(x, layers)
-            ops.embedding_net(x, layers)
+            results = [ops.embedding_net(x, layers) for _ in range(2)]
         assert len(caught) == 1
-        torch.testing.assert_close(g, plain_ops.embedding_net.plain(x, layers))
+        torch.testing.assert_close(results[1], plain_ops.embedding_net.plain(x, layers))
     finally:
         ops.load_library.cache_clear()
 
@@ -282,6 +282,128 @@ def test_the_operators_refuse_wrong_arguments():
     ):
         with pytest.raises(RuntimeError, match="deepmd_pt"):
             jet(*bad, True)
+
+
+def make_environment(natoms, nnei, extra=0, dtype=torch.float64):
+    """An environment matrix, further inputs of the net, and weights that leave some neighbours out."""
+    env = make_input(natoms * nnei, 4, dtype).detach().reshape(natoms, nnei, 4).requires_grad_()
+    more = make_input(natoms * nnei, extra, dtype, seed=3).detach().reshape(natoms, nnei, extra).requires_grad_()
+    weights = (torch.rand(natoms, nnei, 1, generator=torch.Generator().manual_seed(4)) < 0.6).to(dtype)
+    weights[0], weights[1], weights[2:, nnei // 2 :] = 0, 1, 0
+    return env, more, weights
+
+
+def plain_moments(x, r, weights, layers):
+    return (r * weights).mT @ plain_ops.embedding_net.plain(x, layers)
+
+
+def moments_quantities(form, env, more, weights, layers):
+    """M, the derivatives of an energy, and the gradients of a loss of both."""
+    moments = form(torch.cat([env[..., :1], more], dim=-1), env, weights, layers)
+    energy = (moments.mT @ moments[..., :3]).square().sum().sqrt()
+    force = torch.autograd.grad(energy, [env, more], create_graph=True, allow_unused=True)
+    loss = 0.1 * energy**2 + sum((f**3).sum() for f in force)
+    return moments, *force, *torch.autograd.grad(loss, [env, more, *parameters(layers)], allow_unused=True)
+
+
+@pytest.mark.parametrize("widths", [[1, 25, 50, 100], [1, 4, 8, 8], [3, 5, 10]], ids=str)
+@pytest.mark.parametrize("nnei", [1, 5, 86, 150])
+def test_moments_and_their_training_derivatives(widths, nnei):
+    layers = make_layers(widths, idt=True)
+    case = make_environment(7, nnei, widths[0] - 1)
+    assert ops.is_fused(case[0], layers, case[2])
+    expected = moments_quantities(plain_moments, *case, layers)
+    actual = moments_quantities(ops.embedding_moments, *case, layers)
+    assert_agree(actual, expected, 1e-12)
+
+
+def test_moments_in_float32():
+    layers, case = make_layers([1, 25, 50, 100], dtype=torch.float32), make_environment(7, 40, dtype=torch.float32)
+    assert ops.is_fused(case[0], layers, case[2])
+    expected = moments_quantities(plain_moments, *case, layers)
+    assert_agree(moments_quantities(ops.embedding_moments, *case, layers), expected, 1e-4)
+
+
+@pytest.mark.parametrize("nin", [1, 2])
+@pytest.mark.parametrize("all_used", [True, False])
+def test_moments_gradcheck(nin, all_used):
+    layers = make_layers([nin, 3, 6], idt=True)
+    x = make_input(6, nin).detach().reshape(2, 3, nin).requires_grad_()
+    r = make_input(6, 2, seed=4).detach().reshape(2, 3, 2).requires_grad_()
+    weights = torch.ones(2, 3, 1, dtype=torch.float64)
+    if not all_used:
+        weights[0], weights[1, 1:] = torch.tensor([[1.0], [0.0], [0.5]]), 0.0
+
+    def moments(x, r, *params):
+        return ops.embedding_moments(x, r, weights, with_parameters(layers, params))
+
+    def force(x, r, *params):
+        return torch.autograd.grad(moments(x, r, *params).sin().sum(), (x, r), create_graph=True)
+
+    inputs = (x, r, *parameters(layers))
+    for function in (moments, force):
+        assert torch.autograd.gradcheck(function, inputs, fast_mode=True)
+        assert torch.autograd.gradgradcheck(function, inputs, fast_mode=True)
+
+
+def test_weights_may_have_a_gradient():
+    layers, (env, _, weights) = make_layers([1, 4, 8]), make_environment(3, 6)
+    weights.requires_grad_()
+    results = [
+        torch.autograd.grad(form(env[..., :1], env, weights, layers).sin().sum(), [env, weights])
+        for form in (ops.embedding_moments, plain_moments)
+    ]
+    assert_agree(*results, 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (2, 3, 5)])
+def test_moments_of_any_leading_axes(shape):
+    layers = make_layers([1, 4, 8])
+    env = torch.randn(*shape, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    weights = torch.ones(*shape, 1, dtype=torch.float64)
+    results = []
+    for form in (ops.embedding_moments, plain_moments):
+        moments = form(env[..., :1], env, weights, layers)
+        results.append([moments, *torch.autograd.grad(moments.sin().sum(), [env, *parameters(layers)])])
+    assert results[0][0].shape == (*shape[:-1], 4, 8)
+    assert_agree(*results, 1e-12)
+
+
+def test_moments_have_the_same_bits_with_any_number_of_threads():
+    layers, case = make_layers([1, 25, 50, 100]), make_environment(50, 86)
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3, 1):
+            torch.set_num_threads(count)
+            results.append(ops_results := ops_quantities(case, layers))
+            assert all(t.isfinite().all() for t in ops_results)
+    finally:
+        torch.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def ops_quantities(case, layers):
+    """Through the moments alone: PyTorch's own products elsewhere may depend on the threads."""
+    env, more, weights = case
+    moments = ops.embedding_moments(torch.cat([env[..., :1], more], dim=-1), env, weights, layers)
+    along = torch.ones_like(moments).requires_grad_()
+    (force,) = torch.autograd.grad(moments, env, along, create_graph=True)
+    return moments, force, *torch.autograd.grad((moments, force), [along, *parameters(layers)], (along, env.detach()))
+
+
+def test_moments_give_forces_without_going_back_through_the_net(monkeypatch):
+    layers, (env, _, weights) = make_layers([1, 4, 8]), make_environment(3, 6)
+    calls = []
+    gradient = ops._moments_gradient
+    monkeypatch.setattr(ops, "_moments_gradient", lambda *args: calls.append(args) or gradient(*args))
+    energy = ops.embedding_moments(env[..., :1], env, weights, layers).sin().sum()
+    (force,) = torch.autograd.grad(energy, env, create_graph=True)
+    assert not calls
+    torch.autograd.grad(energy + (force**2).sum(), parameters(layers))
+    assert len(calls) == 1
+    assert not calls[0][1]  # the gradient of the inputs is not asked for and not computed
 
 
 def test_load_ops_makes_models_use_the_kernel(monkeypatch):

@@ -137,4 +137,7 @@ def evaluate(
     """What the frozen graph itself gives for some surroundings without ghost atoms."""
     nframes, nloc = env.atype.shape
     mapping = torch.arange(nloc, device=env.atype.device).expand(nframes, nloc)
-    return script(*environment_tensors(env), mapping, fparam, aparam, atomic)
+    # TorchScript's optimiser takes seconds at each of the first calls, and its graph with a derivative inside
+    # is several times slower than the operations run as they are (measured with torch 2.13 on the CPU)
+    with torch.jit.optimized_execution(False):
+        return script(*environment_tensors(env), mapping, fparam, aparam, atomic)

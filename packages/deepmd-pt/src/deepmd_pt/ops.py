@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+
 from deepmd_dp import ops as plain_ops
 
 if TYPE_CHECKING:
@@ -356,9 +357,7 @@ class _MomentsForce(torch.autograd.Function):
         v, w = v.contiguous(), w.contiguous()
         if not torch.is_grad_enabled():
             need_r = _will_run(ctx.next_functions[0][0])
-            ggm, gg, gdg, gr = torch.ops.deepmd_pt.moments_force_backward(
-                r, ctx.plan.count, gm, g, dg, v, w, need_r
-            )
+            ggm, gg, gdg, gr = torch.ops.deepmd_pt.moments_force_backward(r, ctx.plan.count, gm, g, dg, v, w, need_r)
             return None, gr if need_r else None, ggm, gg, gdg
         plan: _Plan = ctx.plan
         v, w = plan.used(v), plan.used(w)

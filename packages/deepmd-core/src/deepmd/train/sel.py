@@ -83,8 +83,9 @@ def _settle_one(descriptor: dict, found: NeighborStatistics, names: list[str]) -
         small = [f"{given} (found {found.max_total})"] if given < found.max_total else []
     if small:
         log.warning(
-            "sel is too small: %s neighbours within %g Å; the model leaves out the farthest ones and its energy jumps "
-            "where they change. Give larger numbers or `auto`.",
+            "sel is too small: %s neighbours within %g Å. All of them count here, and the energy stays smooth; "
+            "deepmd-kit would leave out the farthest, so the model gives other numbers there. Give larger numbers or "
+            "`auto`.",
             ", ".join(small),
             descriptor["rcut"],
         )

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The backends that must be tested are there: a missing or broken one is a failure, not fewer tests."""
+
+from __future__ import annotations
+
+import pytest
+from backends import BACKENDS, FORMS, REQUIRED
+
+from deepmd.backend.discovery import get_backend
+
+
+@pytest.mark.parametrize("flag", REQUIRED or ["dp"])
+def test_required_backend_is_tested(flag):
+    get_backend(flag)
+    assert flag in BACKENDS
+
+
+@pytest.mark.parametrize("flag", BACKENDS)
+def test_backend_has_files(flag):
+    assert [form for form in FORMS if form.flag == flag and not form.is_checkpoint]
