@@ -8,8 +8,9 @@ import sys
 import time
 from statistics import median
 
-from deepmd.infer import DeepPot
 from water import water_box
+
+from deepmd.infer import DeepPot
 
 model, natoms = DeepPot(sys.argv[1]), int(sys.argv[2])
 coord, box, types = water_box(natoms // 3)

@@ -19,6 +19,7 @@ try:
 
 except ImportError:
     import torch
+
     from deepmd.pt.utils.nlist import extend_input_and_build_neighbor_list
 
     frame = (torch.tensor(coord)[None], torch.tensor(types)[None])

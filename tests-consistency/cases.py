@@ -26,6 +26,9 @@ class Case:
     fitting: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def is_double(self) -> bool:
         return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
@@ -54,7 +57,11 @@ CASES = [
     row("se_e2_a", "default fparam", fitting={"numb_fparam": 1, "default_fparam": [0.3]}),
     row("se_e2_a", "energies of atoms", fitting={"atom_ener": [-1.5, None]}),
     row("se_e2_a", "no time steps in the fitting", fitting={"resnet_dt": False}),
-    row("se_e2_a", "model without some atoms and pairs", model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 0]]}),
+    row(
+        "se_e2_a",
+        "model without some atoms and pairs",
+        model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 0]]},
+    ),
     *[
         row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
         for one, two in ACTIVATIONS.items()

@@ -68,4 +68,3 @@ def _set_precision(tree: Any) -> None:
         tree["precision"] = "float64"
     for item in items:
         _set_precision(item)
-

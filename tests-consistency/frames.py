@@ -29,7 +29,10 @@ class Frames:
         """Values for the frame and atomic parameters that a model takes."""
         nframes, natoms = self.atom_types.shape
         rng = np.random.default_rng(5)
-        values = {"fparam": rng.normal(size=(nframes, dim_fparam)), "aparam": rng.normal(size=(nframes, natoms, dim_aparam))}
+        values = {
+            "fparam": rng.normal(size=(nframes, dim_fparam)),
+            "aparam": rng.normal(size=(nframes, natoms, dim_aparam)),
+        }
         return {name: value for name, value in values.items() if value.size}
 
 

@@ -20,11 +20,13 @@ def energies(model, frames: str, displacement=0.0, strain=0.0) -> np.ndarray:
     deformation = np.eye(3) + strain
     cells = None if chosen.cells is None else chosen.cells @ deformation
     parameters = chosen.parameters(model.get_dim_fparam(), model.get_dim_aparam())
-    return model.eval(chosen.coords @ deformation + displacement, cells, chosen.atom_types, **parameters)["energy"][:, 0]
+    return model.eval(chosen.coords @ deformation + displacement, cells, chosen.atom_types, **parameters)["energy"][
+        :, 0
+    ]
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-@pytest.mark.parametrize("case", CASES_DOUBLE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
 def test_forces(models, case, frames):
     model, force = models.reference(case), models.expected(case, frames)["force"]
     direction = np.random.default_rng(3).normal(size=force.shape)
@@ -33,7 +35,7 @@ def test_forces(models, case, frames):
 
 
 @pytest.mark.parametrize("frames", PERIODIC)
-@pytest.mark.parametrize("case", CASES_DOUBLE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
 def test_virial(models, case, frames):
     """virial[a, b] = -dE/d(strain[b, a]) of r -> r (1 + strain)."""
     model, virial = models.reference(case), models.expected(case, frames)["virial"].reshape(-1, 3, 3)
@@ -43,7 +45,7 @@ def test_virial(models, case, frames):
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-@pytest.mark.parametrize("case", CASES_DOUBLE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
 def test_sums(models, case, frames):
     """Atomic energies and virials add up, and nothing pushes the whole."""
     results = models.expected(case, frames)
@@ -52,7 +54,7 @@ def test_sums(models, case, frames):
     assert_close(results["force"].sum(axis=1), np.zeros((len(results["force"]), 3)), DOUBLE, "sum of forces")
 
 
-@pytest.mark.parametrize("case", CASES_DOUBLE, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
 def test_energy_depends_on_surroundings(models, case):
     """Otherwise the comparisons above would compare zeros."""
     results = models.expected(case, "periodic and triclinic")

@@ -15,7 +15,7 @@ QUANTITIES = {"energy", "atom_energy", "force", "virial", "atom_virial", "descri
 
 @pytest.mark.parametrize("frames", FRAMES)
 @pytest.mark.parametrize("form", FIRST_FORMS, ids=str)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_results(models, case, form, frames):
     expected = models.expected(case, frames)
     results = evaluate(models.evaluator(case, form), frames)

@@ -12,7 +12,8 @@ import torch
 
 from deepmd_dp import ops as plain_ops
 from deepmd_dp.network import Layer
-from deepmd_pt import ops
+from deepmd_pt import embedding_moments, kernel_library, ops
+from deepmd_pt.embedding_jet import JetGradient
 
 WIDTHS = [[1, 25, 50, 100], [1, 4, 8, 8], [1, 1, 2, 3], [3, 5, 10], [17, 7, 7, 14, 9], [2, 130]]
 ACTIVATIONS = ["tanh", "none", "relu", "sigmoid", "silu", "gelu"]
@@ -158,8 +159,8 @@ def test_only_what_requires_a_gradient_gets_one(needs):
 def test_forces_alone_do_not_go_back_through_the_net(monkeypatch):
     layers, x = make_layers([1, 4, 8]), make_input(10, 1)
     calls = []
-    apply = ops._JetGradient.apply
-    monkeypatch.setattr(ops._JetGradient, "apply", lambda *args: calls.append(args) or apply(*args))
+    apply = JetGradient.apply
+    monkeypatch.setattr(JetGradient, "apply", lambda *args: calls.append(args) or apply(*args))
     energy = ops.embedding_net(x, layers).sin().sum()
     (force,) = torch.autograd.grad(energy, x, create_graph=True)
     assert not calls
@@ -255,19 +256,19 @@ def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
     layers, x = make_layers([1, 4, 8]), make_input(10, 1)
     broken = tmp_path / "libdeepmd_pt_ops.so"
     broken.write_text("not a library")
-    monkeypatch.setattr(ops, "_library_path", lambda: broken)
-    ops.load_library.cache_clear()
+    monkeypatch.setattr(kernel_library, "_library_path", lambda: broken)
+    kernel_library.load_library.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pt_ops") as caught:
             results = [ops.embedding_net(x, layers) for _ in range(2)]
         assert len(caught) == 1
         torch.testing.assert_close(results[1], plain_ops.embedding_net.plain(x, layers))
     finally:
-        ops.load_library.cache_clear()
+        kernel_library.load_library.cache_clear()
 
 
 def test_the_operators_refuse_wrong_arguments():
-    assert ops.load_library()
+    assert kernel_library.load_library()
     x, w = torch.zeros(3, 1, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.float64)
     jet = torch.ops.deepmd_pt.embedding_jet
     for bad in (
@@ -396,8 +397,8 @@ def ops_quantities(case, layers):
 def test_moments_give_forces_without_going_back_through_the_net(monkeypatch):
     layers, (env, _, weights) = make_layers([1, 4, 8]), make_environment(3, 6)
     calls = []
-    gradient = ops._moments_gradient
-    monkeypatch.setattr(ops, "_moments_gradient", lambda *args: calls.append(args) or gradient(*args))
+    gradient = embedding_moments._moments_gradient
+    monkeypatch.setattr(embedding_moments, "_moments_gradient", lambda *args: calls.append(args) or gradient(*args))
     energy = ops.embedding_moments(env[..., :1], env, weights, layers).sin().sum()
     (force,) = torch.autograd.grad(energy, env, create_graph=True)
     assert not calls

@@ -132,6 +132,8 @@ def main(args: Sequence[str] | None = None) -> None:
         namespace = parse_args(args)
         _prepare(namespace)
         _hook(namespace)(namespace)
+        # a reader that has stopped is to be noticed here, not when the interpreter exits
+        sys.stdout.flush()
     except DeepmdError as error:
         sys.exit(f"dp: error: {error}")
     except KeyboardInterrupt:

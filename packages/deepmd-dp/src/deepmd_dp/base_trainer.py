@@ -125,7 +125,5 @@ class BaseTrainer(Trainer):
 
     def state(self) -> TrainingState:
         model = with_leaves(self._numpy_model, self.parameters())
-        document = new_document(
-            model.serialize(), backend=self.backend_name, model_def_script=self._config["model"]
-        )
+        document = new_document(model.serialize(), backend=self.backend_name, model_def_script=self._config["model"])
         return TrainingState(model=document, optimizer=self.moments())

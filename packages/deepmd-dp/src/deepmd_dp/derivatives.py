@@ -52,7 +52,7 @@ def force_terms(
 def _block_force(env: Environment, block: int, gradient: Array, nall: Any) -> Array:
     """Each edge pulls its centre one way and its neighbour the other."""
     xp = array_namespace(gradient)
-    nframes, nloc = shape(env.atype)
+    nframes = shape(env.atype)[0]
     rows = xp.concat([xp.sum(gradient, axis=2), -xp.reshape(gradient, (nframes, -1, 3))], axis=1)
     return ops.scatter_add(rows, xp.concat([_centers(env), _neighbors(env, block)], axis=1), nall)
 

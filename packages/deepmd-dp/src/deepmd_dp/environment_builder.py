@@ -51,9 +51,7 @@ def build_environment(
         The frames' lists where they are known already.
     """
     if lists is None:
-        lists = [
-            frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))
-        ]
+        lists = [frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))]
     blocks = [_collect_block(lists, block, coord, atype, model.rcut) for block in range(len(lists[0].sections))]
     centers, restore = _atoms_by_type(atype, model.ntypes)
     return Environment(

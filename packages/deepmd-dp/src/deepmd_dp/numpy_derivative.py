@@ -13,7 +13,6 @@ from deepmd_dp import (
     autograd_namespace,  # noqa: F401  makes the models run on traced arrays
     ops,
 )
-
 from deepmd_dp.array_api import array_namespace
 
 if TYPE_CHECKING:

@@ -7,7 +7,13 @@ import numpy as np
 
 from deepmd.errors import InputError
 
-_DTYPES = {"default": np.float64, "float64": np.float64, "double": np.float64, "float32": np.float32, "float": np.float32}
+_DTYPES = {
+    "default": np.float64,
+    "float64": np.float64,
+    "double": np.float64,
+    "float32": np.float32,
+    "float": np.float32,
+}
 
 
 def numpy_dtype(precision: str) -> np.dtype:

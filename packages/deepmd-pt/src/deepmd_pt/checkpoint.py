@@ -40,9 +40,9 @@ def read(path: str) -> TrainingState:
     """
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
         raise ModelFileError(
-            f"{path} cannot be read as a checkpoint ({str(error).splitlines()[0]}); it is damaged or of another program."
+            f"{path} cannot be read as a checkpoint ({first_line(error)}); it is damaged or of another program."
         ) from error
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         raise ModelFileError(
@@ -51,6 +51,11 @@ def read(path: str) -> TrainingState:
         )
     optimizer = {name: tensor.numpy() for name, tensor in data["optimizer"].items()}
     return TrainingState(_as_arrays(data["model"]), optimizer, data["step"], data["loop"])
+
+
+def first_line(error: BaseException) -> str:
+    """What torch says first; the rest is for its developers."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _as_tensor(array: Any) -> torch.Tensor:

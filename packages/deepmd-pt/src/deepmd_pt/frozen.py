@@ -112,7 +112,7 @@ def read_document(path: str) -> dict:
             torch.jit.load(str(path), map_location="cpu", _extra_files=files)
     except RuntimeError as error:
         raise ModelFileError(
-            f"{path} cannot be read as TorchScript ({str(error).splitlines()[0]}); the file is damaged."
+            f"{path} cannot be read as TorchScript ({checkpoint.first_line(error)}); the file is damaged."
         ) from error
     if not files[_DOCUMENT]:
         raise ModelFileError(

@@ -116,5 +116,5 @@ class DeepEvalBackend(ABC):
         names = self.get_type_map()
         return {"type_num": len(names), "observed_type": sorted(names)}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  most have nothing to free beyond their memory
         """Frees the model."""

@@ -38,7 +38,7 @@ def doc(out_type: str = "rst") -> str:
 
 def _supported(argument: Argument) -> Argument:
     """A copy of the argument without the parts that do not act."""
-    copy = Argument(
+    return Argument(
         argument.name,
         argument.dtype,
         [_supported(field) for field in argument.sub_fields.values() if acts(field)],
@@ -48,7 +48,6 @@ def _supported(argument: Argument) -> Argument:
         alias=argument.alias,
         doc=argument.doc,
     )
-    return copy
 
 
 def _supported_variant(variant: Variant) -> Variant:

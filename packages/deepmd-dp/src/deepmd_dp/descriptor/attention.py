@@ -123,8 +123,7 @@ class NeighborGatedAttention(Module):
 
     def _scalars(self) -> dict[str, Any]:
         names = (
-            "nnei embed_dim hidden_dim dotr do_mask scaling_factor normalize temperature "
-            "trainable_ln ln_eps precision"
+            "nnei embed_dim hidden_dim dotr do_mask scaling_factor normalize temperature trainable_ln ln_eps precision"
         )
         return {name: getattr(self, name) for name in names.split()}
 

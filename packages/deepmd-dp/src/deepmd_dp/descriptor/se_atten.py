@@ -67,16 +67,19 @@ class SeAtten(Module):
         return self.type_embedding.ntypes
 
     @property
+    def _ninvariants(self) -> int:
+        return self.embeddings.networks[0].neuron[-1] * self.axis_neuron
+
+    @property
     def dim_out(self) -> int:
         """Width of the descriptor."""
-        tail = self.type_embedding.dim if self.concat_output_tebd else 0
-        return self.embeddings.networks[0].neuron[-1] * self.axis_neuron + tail
+        return self._ninvariants + (self.type_embedding.dim if self.concat_output_tebd else 0)
 
     def __call__(self, env: Environment) -> Array:
         """Descriptor of the local atoms, (nframes, nloc, dim_out)."""
         moments = self._moments(env) * (1.0 / sum(self.sel))
         xp = array_namespace(moments)
-        descriptor = xp.reshape(invariants(moments, self.axis_neuron), (shape(moments)[0], -1))
+        descriptor = xp.reshape(invariants(moments, self.axis_neuron), (shape(moments)[0], self._ninvariants))
         if self.concat_output_tebd:
             own = xp.take(self.type_embedding(), xp.reshape(env.center_type, (-1,)), axis=0)
             descriptor = xp.concat([descriptor, own], axis=-1)
@@ -123,7 +126,9 @@ class SeAtten(Module):
         if self.embeddings_strip is None:
             pair = [neighbor_type] if self.type_one_side else [neighbor_type, center]
             table = self.type_embedding()
-            features = [xp.reshape(xp.take(table, xp.reshape(t, (-1,)), axis=0), (-1, nnei, table.shape[1])) for t in pair]
+            features = [
+                xp.reshape(xp.take(table, xp.reshape(t, (-1,)), axis=0), (-1, nnei, table.shape[1])) for t in pair
+            ]
             return net(xp.concat([s, *features], axis=-1))
         index = neighbor_type if self.type_one_side else center * self.ntypes + neighbor_type
         of_types = xp.take(self._type_pair_table(), xp.reshape(index, (-1,)), axis=0)
@@ -274,9 +279,7 @@ class SeAtten(Module):
                 **common,
             ),
             stat=EnvStat.neutral(len(type_map), (sum(sel),), numpy_dtype(section["precision"])),
-            env_mat=EnvMat(
-                rcut=section["rcut"], rcut_smth=section["rcut_smth"], protection=section["env_protection"]
-            ),
+            env_mat=EnvMat(rcut=section["rcut"], rcut_smth=section["rcut_smth"], protection=section["env_protection"]),
             sel=sel,
             axis_neuron=section["axis_neuron"],
             is_v2=is_v2,

@@ -175,9 +175,7 @@ class SeE2A(Module):
         return cls(
             embeddings=NetworkCollection(networks=nets, ndim=1 if one_side else 2, ntypes=ntypes),
             stat=EnvStat.neutral(ntypes, sel, numpy_dtype(section["precision"])),
-            env_mat=EnvMat(
-                rcut=section["rcut"], rcut_smth=section["rcut_smth"], protection=section["env_protection"]
-            ),
+            env_mat=EnvMat(rcut=section["rcut"], rcut_smth=section["rcut_smth"], protection=section["env_protection"]),
             sel=sel,
             axis_neuron=section["axis_neuron"],
             type_one_side=one_side,

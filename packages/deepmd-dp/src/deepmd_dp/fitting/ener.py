@@ -162,7 +162,9 @@ class EnerFitting(Module):
         ntypes = data["ntypes"]
         return cls(
             nets=NetworkCollection.deserialize(data["nets"], "ener fitting net"),
-            bias_atom_e=np.reshape(take_array(variables, "bias_atom_e", (ntypes, -1), where="ener fitting"), (ntypes, 1)),
+            bias_atom_e=np.reshape(
+                take_array(variables, "bias_atom_e", (ntypes, -1), where="ener fitting"), (ntypes, 1)
+            ),
             fparam_avg=statistics("fparam_avg", nfparam),
             fparam_inv_std=statistics("fparam_inv_std", nfparam),
             aparam_avg=statistics("aparam_avg", naparam),

@@ -16,7 +16,9 @@ MODELS: dict[str, type] = {"standard": StandardModel}
 
 def _model_class(name: str) -> type:
     if name not in MODELS:
-        raise ModelFileError(f"model type {name!r} is not supported by this version; supported are {', '.join(MODELS)}.")
+        raise ModelFileError(
+            f"model type {name!r} is not supported by this version; supported are {', '.join(MODELS)}."
+        )
     return MODELS[name]
 
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Who may import whom, shown in fresh processes and in the source; runs where all packages are installed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGES = Path(__file__).resolve().parent.parent / "packages"
+FRAMEWORKS = {"torch", "tensorflow", "jax", "paddle"}
+BACKENDS = {"deepmd_dp", "deepmd_pt", "deepmd_tf", "deepmd_jax", "deepmd_pd"}
+ALLOWED = {
+    "deepmd": set(),
+    "deepmd_cc": set(),
+    "deepmd_dp": {"deepmd_dp"},
+    "deepmd_pt": {"deepmd_dp", "deepmd_pt", "torch"},
+}
+"""For each package the backends and frameworks that it may import; those not named it may not."""
+FOLDERS = {"deepmd": "deepmd-core", "deepmd_cc": "deepmd-cc", "deepmd_dp": "deepmd-dp", "deepmd_pt": "deepmd-pt"}
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+SHOW_HELP = """
+import contextlib, io
+from deepmd.main import main
+with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
+    main(["-h"])
+assert "train" in text.getvalue()
+"""
+LIST_BACKENDS = """
+from deepmd.backend.discovery import installed_backends
+assert installed_backends()
+"""
+
+
+def loaded_by(code: str, *arguments: str) -> set[str]:
+    """Top-level names of the modules that a fresh process has after running the code."""
+    code += "\nimport json, sys; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return set(json.loads(process.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_loaded_modules(package):
+    loaded = loaded_by(IMPORT_ALL, package)
+    assert package in loaded
+    assert loaded & (FRAMEWORKS | BACKENDS) == ALLOWED[package]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_import_statements(package):
+    """Also those inside functions, which no test may reach."""
+    folder = PACKAGES / FOLDERS[package] / "src" / package
+    imported = {name for path in folder.rglob("*.py") for name in names_imported(path)}
+    assert imported & (FRAMEWORKS | BACKENDS) <= ALLOWED[package]
+    assert imported
+
+
+def names_imported(path: Path) -> set[str]:
+    """Top-level names in a file's import statements, relative ones aside."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_help_needs_no_numpy():
+    assert not loaded_by(SHOW_HELP) & (FRAMEWORKS | BACKENDS | {"numpy", "h5py", "rich", "yaml", "dargs"})
+
+
+def test_listing_the_backends_imports_no_framework():
+    assert not loaded_by(LIST_BACKENDS) & FRAMEWORKS
