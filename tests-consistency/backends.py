@@ -17,6 +17,8 @@ REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").spli
 """Flags of the backends whose absence is a failure, by the environment variable DEEPMD_REQUIRED_BACKENDS."""
 BACKENDS = {flag: backend for flag, backend in installed_backends().items() if backend.is_available()}
 TRAINING_BACKENDS = {flag: b for flag, b in BACKENDS.items() if Backend.Feature.ENTRY_POINT in b.features}
+PAIRS = [(flag, next(iter(TRAINING_BACKENDS))) for flag in list(TRAINING_BACKENDS)[1:]]
+"""Each backend that trains but the first, with the first one."""
 
 
 class Form(NamedTuple):

@@ -12,7 +12,7 @@ DESCRIPTORS = {
     "se_atten": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
     "se_atten_v2": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
 }
-"""Small settings of each descriptor; `sel` is exceeded in the smallest cell of frames.py."""
+"""Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
 ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
 """Functions of the embedding net to those of the fitting net."""
 

@@ -49,8 +49,13 @@ class Models:
 
 def evaluate(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
     """All that a model gives for a set of frames, the descriptor among it."""
-    chosen = FRAMES[frames]
-    parameters = chosen.parameters(model.get_dim_fparam(), model.get_dim_aparam())
+    chosen, parameters = FRAMES[frames], parameters_of(model, frames)
     results = model.eval(chosen.coords, chosen.cells, chosen.atom_types, atomic=True, **parameters)
     results["descriptor"] = model.eval_descriptor(chosen.coords, chosen.cells, chosen.atom_types, **parameters)
     return results
+
+
+def parameters_of(model: DeepEvalBackend, frames: str) -> dict[str, np.ndarray]:
+    """Frame and atomic parameters that the model must be given; it is left to its defaults where it has any."""
+    dim_fparam = 0 if model.has_default_fparam() else model.get_dim_fparam()
+    return FRAMES[frames].parameters(dim_fparam, model.get_dim_aparam())

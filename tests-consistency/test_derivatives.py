@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cases import CASES_DOUBLE
 from comparison import DOUBLE, assert_close
+from evaluation import parameters_of
 from frames import FRAMES
 
 STEP = 2e-5
@@ -19,10 +20,8 @@ def energies(model, frames: str, displacement=0.0, strain=0.0) -> np.ndarray:
     chosen = FRAMES[frames]
     deformation = np.eye(3) + strain
     cells = None if chosen.cells is None else chosen.cells @ deformation
-    parameters = chosen.parameters(model.get_dim_fparam(), model.get_dim_aparam())
-    return model.eval(chosen.coords @ deformation + displacement, cells, chosen.atom_types, **parameters)["energy"][
-        :, 0
-    ]
+    coords = chosen.coords @ deformation + displacement
+    return model.eval(coords, cells, chosen.atom_types, **parameters_of(model, frames))["energy"][:, 0]
 
 
 @pytest.mark.parametrize("frames", FRAMES)
