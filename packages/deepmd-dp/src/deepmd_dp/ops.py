@@ -134,28 +134,36 @@ def gather_rows(array: Array, index: Array) -> Array:
 
 
 @_operation
-def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float) -> Array:
+def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | None) -> Array:
     """Softmax over the last axis in which an item may count 0 or several times.
 
-    p_j = exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)).
+    p_j = w_j exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)), and 0 where nothing counts.
 
     Parameters
     ----------
     logits : Array, (..., n)
-    weights : Array, (..., n)
-        0: left out (its own p is 0 too), 1: counted.
+    weights : Array, (..., n), or of a shape that broadcasts to it
+        0: left out, 1: counted.
     rest : Array, (..., 1)
         How many further items have the logit `rest_logit`.
+    bound : float or None
+        What no logit, `rest_logit` included, is above; it keeps the exponentials finite. None: the largest is looked
+        for, which costs a pass and its derivatives.
     """
     xp = array_namespace(logits)
-    counted = weights > 0
-    floor = rest_logit * xp.ones_like(logits)
-    kept = xp.where(counted, logits, floor)
-    top = xp.max(kept, axis=-1, keepdims=True)
-    top = xp.where(top < rest_logit, rest_logit * xp.ones_like(top), top)
-    terms = xp.exp(kept - top) * weights
-    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - top)
+    top = _largest(logits, weights, rest_logit) if bound is None else bound
+    terms = xp.exp(logits - top) * weights
+    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - top + xp.zeros_like(rest))
     return terms / xp.where(total > 0, total, xp.ones_like(total))
+
+
+def _largest(logits: Array, weights: Array, rest_logit: float) -> Array:
+    """The largest logit that counts, (..., 1), at least `rest_logit`."""
+    xp = array_namespace(logits)
+    floor = rest_logit * xp.ones_like(logits)
+    counted = xp.where(weights > 0, logits, floor)
+    top = xp.max(counted, axis=-1, keepdims=True)
+    return xp.where(top < rest_logit, rest_logit * xp.ones_like(top), top)
 
 
 def unit_vectors(x: Array) -> Array:

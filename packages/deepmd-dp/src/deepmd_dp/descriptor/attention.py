@@ -20,13 +20,40 @@ _SHIFT = 20.0
 
 
 class Neighbors(NamedTuple):
-    """What the attention needs to know of the neighbours of `n` centres."""
+    """What all attention layers need to know of the neighbours of `n` centres."""
 
-    is_kept: Array  # (n, nnei) 1 for a neighbour that is looked at, 0 for an empty or excluded slot
-    weights: Array  # (n, nnei) how often each slot counts in the softmax
-    rest: Array  # (n, 1) slots that count besides
-    switch: Array  # (n, nnei) switch, 0 where not kept
-    direction: Array  # (n, nnei, 3) unit vectors of the normalised environment
+    weights: Array  # (n, 1, nnei) how often each neighbour counts in the softmax
+    rest: Array  # (n, 1, 1) slots that count besides
+    pair_switch: Array | None  # (n, nnei, nnei) s_i s_j; None: the attention is not smooth
+    gate: Array  # (n, nnei, nnei) factor of the attention weights: switches, cosines, 0 for what is not looked at
+
+
+def gated_neighbors(
+    is_kept: Array, occupied: Array, rest: Array, switch: Array, direction: Array | None, *, smooth: bool
+) -> Neighbors:
+    """The neighbours as the attention layers see them, computed once for all layers.
+
+    Parameters
+    ----------
+    is_kept : Array, (n, nnei)
+        1 for a neighbour that is looked at, 0 for an empty or excluded slot.
+    occupied : Array, (n, nnei)
+        1 for a slot that counts in the softmax of smooth attention.
+    rest : Array, (n, 1)
+        Slots that count in it besides.
+    switch : Array, (n, nnei)
+        Switch, 0 where not kept.
+    direction : Array or None, (n, nnei, 3)
+        Unit vectors, whose cosines enter the gate; None: they don't.
+    """
+    xp = array_namespace(switch)
+    pair_switch = switch[:, :, None] * switch[:, None, :] if smooth else None
+    gate = is_kept[:, :, None] if pair_switch is None else pair_switch
+    if direction is not None:
+        gate = gate * xp.matmul(direction, xp.matrix_transpose(direction))
+    if not smooth:
+        return Neighbors(is_kept[:, None, :], 0.0 * rest[:, :, None], None, gate)
+    return Neighbors(occupied[:, None, :], rest[:, :, None], pair_switch, gate)
 
 
 @module
@@ -43,8 +70,6 @@ class GatedAttention(Module):
 
     in_proj: Layer
     out_proj: Layer
-    dotr: bool = static(default=True)
-    smooth: bool = static(default=True)
     normalize: bool = static(default=True)
     scaling: float = static(default=1.0)
 
@@ -57,23 +82,14 @@ class GatedAttention(Module):
         if self.normalize:
             q, k, v = ops.unit_vectors(q), ops.unit_vectors(k), ops.unit_vectors(v)
         logits = xp.matmul(q * self.scaling, xp.matrix_transpose(k))
-        attention = self._weights(logits, near) * near.is_kept[:, :, None]
-        if self.dotr:
-            attention = attention * xp.matmul(near.direction, xp.matrix_transpose(near.direction))
-        return self.out_proj(xp.matmul(attention, v))
+        return self.out_proj(xp.matmul(self._weights(logits, near) * near.gate, v))
 
     def _weights(self, logits: Array, near: Neighbors) -> Array:
-        if not self.smooth:
-            # far below any logit, but finite: an atom without neighbours has no NaN
-            return ops.weighted_softmax(logits, _as_keys(near.is_kept, logits), 0.0 * near.rest[:, :, None], -1e30)
-        both = near.switch[:, :, None] * near.switch[:, None, :]
-        logits = (logits + _SHIFT) * both - _SHIFT
-        return ops.weighted_softmax(logits, _as_keys(near.weights, logits), near.rest[:, :, None], -_SHIFT) * both
-
-
-def _as_keys(weights: Array, logits: Array) -> Array:
-    xp = array_namespace(logits)
-    return weights[:, None, :] * xp.ones_like(logits)
+        # q and k of length 1 bound the logits from above, smooth or not
+        bound = abs(self.scaling) if self.normalize else None
+        if near.pair_switch is not None:
+            logits = (logits + _SHIFT) * near.pair_switch - _SHIFT
+        return ops.weighted_softmax(logits, near.weights, near.rest, -_SHIFT, bound)
 
 
 @module
@@ -181,8 +197,6 @@ class NeighborGatedAttention(Module):
                 attention=GatedAttention(
                     in_proj=Layer.initial(rng, dim, 3 * hidden, precision=precision, trainable=trainable),
                     out_proj=Layer.initial(rng, hidden, dim, precision=precision, trainable=trainable),
-                    dotr=empty.dotr,
-                    smooth=empty.smooth,
                     normalize=empty.normalize,
                     scaling=_scaling(hidden, empty.scaling_factor, empty.temperature),
                 ),
@@ -210,8 +224,6 @@ def _deserialize_layer(data: dict[str, Any], index: int) -> AttentionLayer:
         attention=GatedAttention(
             in_proj=Layer.deserialize(inner["in_proj"], f"attention layer {index}, in_proj"),
             out_proj=Layer.deserialize(inner["out_proj"], f"attention layer {index}, out_proj"),
-            dotr=inner["dotr"],
-            smooth=inner["smooth"],
             normalize=inner["normalize"],
             scaling=_scaling(inner["hidden_dim"], inner["scaling_factor"], inner["temperature"]),
         ),

@@ -10,7 +10,7 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd_dp import ops
 from deepmd_dp.array_api import array_namespace, shape
-from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors
+from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import invariants
 from deepmd_dp.descriptor.env_stat import EnvStat
 from deepmd_dp.env_mat import EnvMat
@@ -93,28 +93,33 @@ class SeAtten(Module):
         nnei = shape(matrix)[2]
         weights = self.stat.weights(env, 0, self.exclude_types)
         rows = xp.reshape(matrix * weights[..., None], (-1, nnei, 4))
-        near = self._neighbors(env, rows, switch)
+        kept = xp.reshape(self._kept(env, like=rows), (-1, nnei))
+        switch = xp.reshape(xp.astype(switch, rows.dtype), (-1, nnei)) * kept
         neighbor_type = xp.reshape(env.neighbor_type[0], (-1, nnei))
-        embedded = self._embed(env, rows[..., :1], neighbor_type, near.switch)
-        moments = xp.matmul(xp.matrix_transpose(rows), self.attention_layers(embedded, near))
+        embedded = self._embed(env, rows[..., :1], neighbor_type, switch)
+        if self.attention_layers.layers:
+            embedded = self.attention_layers(embedded, self._neighbors(env, rows, kept, switch))
+        moments = xp.matmul(xp.matrix_transpose(rows), embedded)
         return moments + self._empty_slot_moments(env) if self.stat.has_empty_slot_term else moments
 
-    def _neighbors(self, env: Environment, rows: Array, switch: Array) -> Neighbors:
+    def _kept(self, env: Environment, like: Array) -> Array:
+        """1 for a neighbour that is looked at, 0 for an empty or excluded slot, (nframes, nloc, nnei)."""
+        xp = array_namespace(like)
+        occupied = xp.astype(env.nlist[0] >= 0, like.dtype)
+        return occupied * pair_weights(env, 0, self.exclude_types, like) if self.exclude_types else occupied
+
+    def _neighbors(self, env: Environment, rows: Array, kept: Array, switch: Array) -> Neighbors:
+        """What the attention needs; slots that differ are all in the list, others count in its `rest`."""
         xp = array_namespace(rows)
-        flat = (-1, shape(rows)[1])
-        occupied = xp.astype(env.nlist[0] >= 0, rows.dtype)
-        kept = occupied
-        if self.exclude_types:
-            kept = occupied * pair_weights(env, 0, self.exclude_types, like=rows)
-        kept = xp.reshape(kept, flat)
-        every = self.stat.slots_differ
         rest = xp.reshape(self.stat.empty_slots(env, 0), (-1, 1))
-        return Neighbors(
-            is_kept=kept,
-            weights=xp.ones_like(kept) if every else xp.reshape(occupied, flat),
-            rest=0.0 * rest if every else rest,
-            switch=xp.reshape(xp.astype(switch, rows.dtype), flat) * kept,
-            direction=ops.unit_vectors(rows[..., 1:]),
+        occupied = xp.reshape(xp.astype(env.nlist[0] >= 0, rows.dtype), (-1, shape(rows)[1]))
+        return gated_neighbors(
+            kept,
+            xp.ones_like(kept) if self.stat.slots_differ else occupied,
+            0.0 * rest if self.stat.slots_differ else rest,
+            switch,
+            ops.unit_vectors(rows[..., 1:]) if self.attention_layers.dotr else None,
+            smooth=self.attention_layers.smooth,
         )
 
     def _embed(self, env: Environment, s: Array, neighbor_type: Array, switch: Array) -> Array:
