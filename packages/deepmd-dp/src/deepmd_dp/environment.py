@@ -26,9 +26,9 @@ class Environment(Module):
     atype : Array, (nframes, nloc) integers
         Type of each local atom, -1: virtual, without an energy.
     centers : tuple of Array, (natoms of this type,) integers
-        For each type where these atoms stand in the flattened (nframes * nloc,).
+        For each type where these atoms stand in the flattened (nframes * nloc,); virtual atoms go with type 0.
     restore : Array, (nframes * nloc,) integers
-        Where each atom stands in the concatenated `centers`; 0 for virtual atoms.
+        Where each atom stands in the concatenated `centers`.
     """
 
     edge_vec: tuple[Array, ...]

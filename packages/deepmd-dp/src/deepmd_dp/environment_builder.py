@@ -87,10 +87,12 @@ def _collect_block(
 
 
 def _atoms_by_type(atype: np.ndarray, ntypes: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Where the atoms of each type stand, and where each atom stands in their concatenation."""
-    flat = atype.ravel()
+    """Where the atoms of each type stand, and where each atom stands in their concatenation.
+
+    Virtual atoms go with type 0, so that every atom has its place; their energies are masked later.
+    """
+    flat = np.maximum(atype.ravel(), 0)
     centers = tuple(np.flatnonzero(flat == t) for t in range(ntypes))
-    order = np.concatenate(centers)
-    restore = np.zeros(flat.shape, dtype=np.int64)
-    restore[order] = np.arange(order.size)
+    restore = np.empty(flat.shape, dtype=np.int64)
+    restore[np.concatenate(centers)] = np.arange(flat.size)
     return centers, restore

@@ -302,7 +302,7 @@ class LayerNorm(Module):
         xp = array_namespace(x)
         centred = x - xp.mean(x, axis=-1, keepdims=True)
         variance = xp.mean(centred * centred, axis=-1, keepdims=True)
-        return centred / xp.sqrt(variance + self.eps) * self.w + self.b
+        return centred * (1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
     def serialize(self) -> dict[str, Any]:
         return {

@@ -154,7 +154,8 @@ def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: flo
     top = _largest(logits, weights, rest_logit) if bound is None else bound
     terms = xp.exp(logits - top) * weights
     total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - top + xp.zeros_like(rest))
-    return terms / xp.where(total > 0, total, xp.ones_like(total))
+    # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one
+    return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
 
 
 def _largest(logits: Array, weights: Array, rest_logit: float) -> Array:
@@ -170,4 +171,4 @@ def unit_vectors(x: Array) -> Array:
     """x / |x| along the last axis, 0 for a zero vector, with a finite derivative."""
     xp = array_namespace(x)
     square = xp.sum(x * x, axis=-1, keepdims=True)
-    return x / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square)))
+    return x * (1.0 / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square))))
