@@ -70,14 +70,18 @@ def test_weighted_softmax(library):
     weights, rest = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]), np.array([[3.0], [-0.5]])
     terms = np.exp(np.where(weights > 0, logits, 0.0)) * weights
     expected = terms / (terms.sum(axis=-1, keepdims=True) + rest * np.exp(-1.0))
-    out = ops.weighted_softmax(*(library.xp.asarray(x) for x in (logits, weights, rest)), -1.0)
+    out = ops.weighted_softmax(*(library.xp.asarray(x) for x in (logits, weights, rest)), -1.0, None)
+    np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-14)
+    bounded = np.minimum(logits, 3.5)
+    out = ops.weighted_softmax(*(library.xp.asarray(x) for x in (bounded, weights, rest)), -1.0, 3.5)
     np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-14)
 
 
 def test_weighted_softmax_of_nothing_is_zero(library):
     zeros = library.xp.zeros((1, 3))
-    out = ops.weighted_softmax(zeros, zeros, library.xp.zeros((1, 1)), -20.0)
-    np.testing.assert_array_equal(library.to_numpy(out), np.zeros((1, 3)))
+    for bound in (None, 0.0):
+        out = ops.weighted_softmax(zeros, zeros, library.xp.zeros((1, 1)), -20.0, bound)
+        np.testing.assert_array_equal(library.to_numpy(out), np.zeros((1, 3)))
 
 
 def test_unit_vectors(library):

@@ -56,7 +56,7 @@ def assemble(parts: list[Array], env: Environment) -> Array:
     Returns
     -------
     Array, (nframes * nloc, ...)
-        The rows of virtual atoms have no meaning.
+        Virtual atoms have the rows that they have among type 0.
     """
     xp = array_namespace(parts[0])
     return xp.take(xp.concat(parts, axis=0), env.restore, axis=0)

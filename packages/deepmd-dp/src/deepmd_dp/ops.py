@@ -147,24 +147,19 @@ def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: flo
     rest : Array, (..., 1)
         How many further items have the logit `rest_logit`.
     bound : float or None
-        What no logit, `rest_logit` included, is above; it keeps the exponentials finite. None: the largest is looked
-        for, which costs a pass and its derivatives.
+        What no logit is above, those left out and `rest_logit` included; it keeps the exponentials finite. None: the
+        largest that counts is looked for, which costs passes and their derivatives.
     """
     xp = array_namespace(logits)
-    top = _largest(logits, weights, rest_logit) if bound is None else bound
-    terms = xp.exp(logits - top) * weights
-    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - top + xp.zeros_like(rest))
+    if bound is None:
+        floor = rest_logit * xp.ones_like(logits)
+        # what is left out must not overflow either
+        logits = xp.where(weights > 0, logits, floor)
+        bound = xp.max(xp.where(logits < rest_logit, floor, logits), axis=-1, keepdims=True)
+    terms = xp.exp(logits - bound) * weights
+    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - bound + xp.zeros_like(rest))
     # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one
     return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
-
-
-def _largest(logits: Array, weights: Array, rest_logit: float) -> Array:
-    """The largest logit that counts, (..., 1), at least `rest_logit`."""
-    xp = array_namespace(logits)
-    floor = rest_logit * xp.ones_like(logits)
-    counted = xp.where(weights > 0, logits, floor)
-    top = xp.max(counted, axis=-1, keepdims=True)
-    return xp.where(top < rest_logit, rest_logit * xp.ones_like(top), top)
 
 
 def unit_vectors(x: Array) -> Array:
