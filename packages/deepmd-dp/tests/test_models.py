@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from deepmd.contract import map_arrays, read_document, walk_arrays
+from deepmd.contract import map_arrays, new_document, read_document, walk_arrays, write_document
 from deepmd.errors import ModelFileError
+from deepmd_dp.deep_eval import NumpyDeepEval
 from deepmd_dp.derivatives import force_terms
 from deepmd_dp.descriptor.env_stat import EnvStat
 from deepmd_dp.environment_builder import build_environment
@@ -238,3 +241,13 @@ def test_a_damaged_tree_says_where(water, path, value, message):
     set_at(tree, path, value)
     with pytest.raises(ModelFileError, match=message):
         deserialize_model(tree)
+
+
+def test_a_closed_model_is_freed(tmp_path, water):
+    path = tmp_path / "model.dp"
+    write_document(path, new_document(water.model.serialize(), backend="DPModel", model_def_script={}))
+    deep_eval = NumpyDeepEval(str(path))
+    held = weakref.ref(deep_eval._numpy_model)
+    deep_eval.close()
+    gc.collect()
+    assert held() is None

@@ -125,3 +125,7 @@ class BaseDeepEval(DeepEvalBackend):
 
     def serialize(self) -> dict:
         return self._document
+
+    def close(self) -> None:
+        """Frees the model at once; the object is of no use afterwards."""
+        self.__dict__.clear()

@@ -6,6 +6,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import BackendError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -109,7 +111,7 @@ class DeepEvalBackend(ABC):
 
     def get_model_size(self) -> dict[str, int]:
         """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``."""
-        raise NotImplementedError
+        raise BackendError(f"{type(self).__name__} does not count parameters.")
 
     def get_observed_types(self) -> dict[str, Any]:
         """The types met in the training data."""
