@@ -57,12 +57,3 @@ def device(array: Array) -> Any:
     """Device of an array; None where its library has no devices. A registered namespace brings its own `device`."""
     registered = _namespace_of_type(type(array))
     return array_api_compat.device(array) if registered is None else registered.device(array)
-
-
-def to_numpy(array: Array) -> np.ndarray:
-    """The array as NumPy's, without a derivative, on the CPU."""
-    import numpy
-
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-    return numpy.asarray(array)
