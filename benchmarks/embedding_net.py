@@ -99,7 +99,7 @@ def main() -> None:
         for turn in range(args.repeats):  # in turns, so that all meet the same disturbances
             results = {}
             for form in forms:
-                os.environ["DP_PT_PLAIN_OPS"] = "1" if form == "plain" else "0"
+                os.environ["DP_PLAIN_OPS"] = "1" if form == "plain" else "0"
                 case = Case(env, weights, layers, form)
                 start = time.perf_counter()
                 results[form] = run(case)

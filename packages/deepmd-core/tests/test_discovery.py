@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from typing import ClassVar
 
 import pytest
 from document_backends import DocumentBackend
@@ -41,6 +42,15 @@ class BrokenFramework(Trainable):
     flags = ("cracked",)
     framework_module = "cracked_framework"
     suffixes = (".cracked",)
+
+
+class ManyFiles(Trainable):
+    name = "ManyFiles"
+    framework = "no-such-framework"
+    framework_variants = ("no-such-framework-cpu", "numpy")
+    framework_module = "numpy"
+    suffixes = (".graph",)
+    companion_suffixes: ClassVar = {".graph": (".weights",), ".ckpt": (".index",)}
 
 
 @pytest.fixture
@@ -215,3 +225,11 @@ def test_an_installed_package_is_found_in_a_fresh_process(tmp_path):
     assert "infer, convert" in rows["toy"]
     assert "broken" in rows["bad"]
     assert "No module named 'no_such_module'" in rows["bad"]
+
+
+def test_companions_are_names_of_the_whole_and_variants_serve(register):
+    register(many=here("ManyFiles"))
+    for name in ("x.graph", "x.weights", "x.ckpt", "x.index"):
+        assert type(discovery.backend_of_file(name)) is ManyFiles
+    with pytest.raises(BackendError, match="no installed backend reads"):
+        discovery.backend_of_file("x.other")

@@ -105,6 +105,24 @@ def test_checkpoints_are_numbered_linked_and_limited():
     assert Path("checkpoint").read_text() == "run/model.ckpt-100.toy"
 
 
+class SplitTrainer(ToyTrainer):
+    """Writes the step to a second file."""
+
+    @classmethod
+    def write_checkpoint(cls, path, state):
+        super().write_checkpoint(path, state)
+        Path(path).with_suffix(".part").write_text(str(state.step))
+
+
+def test_the_files_of_a_checkpoint_stay_together():
+    store = CheckpointStore("model.ckpt", ".toy", max_keep=1, companions=(".part",))
+    for step in (5, 6):
+        store.write(SplitTrainer, new_state(step))
+    assert names() == ["checkpoint", *(f"model.ckpt{kind}" for kind in ("-6.part", "-6.toy", ".part", ".toy"))]
+    assert Path("model.ckpt.part").is_symlink()
+    assert Path("model.ckpt.part").read_text() == "6"
+
+
 def test_all_checkpoints_are_kept_where_that_is_wanted():
     store = CheckpointStore("model.ckpt", ".toy", max_keep=0)
     for step in range(7):

@@ -9,12 +9,13 @@
 #include <torch/headeronly/core/ScalarType.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "deepmd/embedding_net.hpp"
+#include "deepmd/layer_spec.hpp"
 
 namespace deepmd_pt {
 
@@ -64,42 +65,19 @@ inline void check(const std::optional<Tensor>& tensor, ScalarType dtype, std::ve
 template <class T>
 std::vector<deepmd::DenseLayer<T>> layers_of(const Tensor& x, const Params& params,
                                              const Spec& spec) {  // x is (..., nin)
-  STD_TORCH_CHECK(!spec.empty() && spec.size() % 4 == 0,
-                  "deepmd_pt: spec needs four numbers for each layer");
-  std::vector<deepmd::DenseLayer<T>> layers;
-  size_t at = 0;
-  auto next = [&](std::vector<int64_t> shape) {
-    STD_TORCH_CHECK(at < params.size(), "deepmd_pt: there are fewer parameters than spec says");
-    check(params[at], x.scalar_type(), std::move(shape), "a parameter");
-    return data<T>(params[at++]);
-  };
-  int64_t nin = x.size(x.dim() - 1);
-  for (size_t l = 0; l < spec.size(); l += 4) {
-    STD_TORCH_CHECK(at < params.size() && params[at].dim() == 2,
-                    "deepmd_pt: the weights of a layer must be a matrix");
-    STD_TORCH_CHECK(spec[l] >= 0 && spec[l] < deepmd::activation_count,
-                    "deepmd_pt: activation ", spec[l], " is unknown");
-    const int64_t nout = params[at].size(1);
-    deepmd::DenseLayer<T> layer{};
-    layer.nin = int(nin);
-    layer.nout = int(nout);
-    layer.w = next({nin, nout});
-    layer.b = spec[l + 1] ? next({nout}) : nullptr;
-    layer.idt = spec[l + 2] ? next({nout}) : nullptr;
-    layer.activation = deepmd::Activation(spec[l]);
-    layer.resnet = spec[l + 3] != 0;
-    layers.push_back(layer);
-    nin = nout;
+  std::vector<deepmd::Parameter<T>> arrays;
+  for (const auto& param : params) {
+    std::vector<int64_t> shape(size_t(param.dim()));
+    for (size_t i = 0; i < shape.size(); ++i) shape[i] = param.size(int64_t(i));
+    check(param, x.scalar_type(), shape, "a parameter");
+    arrays.push_back({data<T>(param), shape});
   }
-  STD_TORCH_CHECK(at == params.size(), "deepmd_pt: there are more parameters than spec says");
-  return layers;
-}
-
-template <class T>
-int64_t count_params(const std::vector<deepmd::DenseLayer<T>>& layers) {
-  int64_t count = 0;
-  for (const auto& layer : layers) count += layer.nparams();
-  return count;
+  try {
+    return deepmd::dense_layers<T>(x.size(x.dim() - 1), arrays, spec);
+  } catch (const std::invalid_argument& error) {
+    STD_TORCH_CHECK(false, "deepmd_pt: ", error.what());
+  }
+  return {};
 }
 
 /// Calls run with a number of the tensor's type.

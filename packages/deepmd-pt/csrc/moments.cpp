@@ -56,7 +56,7 @@ std::tuple<Tensor, Tensor> embedding_moments_backward(
     check(grad_g, dtype, {rows, width}, "grad_g");
     check(grad_dg, dtype, {rows, width}, "grad_dg");
     Tensor gx = torch::stable::new_empty(x, {need_x ? nei.natoms : 0, nei.nnei, x.size(2)});
-    Tensor gparams = torch::stable::new_empty(x, {need_params ? count_params(layers) : 0});
+    Tensor gparams = torch::stable::new_empty(x, {need_params ? deepmd::count_params(layers) : 0});
     deepmd::embedding_moments_backward<T>(
         layers, nei, data<T>(x), data<T>(r), data<T>(grad_m), data<T>(grad_g), data<T>(grad_dg),
         result<T>(gx, need_x), result<T>(gparams, need_params), parallel);

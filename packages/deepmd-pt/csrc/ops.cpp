@@ -34,7 +34,7 @@ std::tuple<Tensor, Tensor> embedding_jet_backward(const Tensor x, const Params p
     check(grad_g, x.scalar_type(), {nedge, nout}, "grad_g");
     check(grad_dg, x.scalar_type(), {nedge, nout}, "grad_dg");
     Tensor gx = torch::stable::new_empty(x, {need_x ? nedge : 0, x.size(1)});
-    Tensor gparams = torch::stable::new_empty(x, {need_params ? count_params(layers) : 0});
+    Tensor gparams = torch::stable::new_empty(x, {need_params ? deepmd::count_params(layers) : 0});
     deepmd::embedding_jet_backward<T>(
         layers, nedge, data<T>(x), data<T>(grad_g), data<T>(grad_dg),
         result<T>(gx, need_x),

@@ -230,7 +230,7 @@ def test_falls_back_where_the_kernel_cannot_run(monkeypatch):
     assert not ops.is_fused(x.detach().float(), layers)
     assert not ops.is_fused(x.detach().to("meta"), layers)
     assert not ops.is_fused(x, [])
-    monkeypatch.setenv("DP_PT_PLAIN_OPS", "1")
+    monkeypatch.setenv("DP_PLAIN_OPS", "1")
     assert not ops.is_fused(x, layers)
     torch.testing.assert_close(ops.embedding_net(x, layers), plain_ops.embedding_net.plain(x, layers))
 
@@ -256,7 +256,7 @@ def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
     layers, x = make_layers([1, 4, 8]), make_input(10, 1)
     broken = tmp_path / "libdeepmd_pt_ops.so"
     broken.write_text("not a library")
-    monkeypatch.setattr(kernel_library, "_library_path", lambda: broken)
+    monkeypatch.setattr(kernel_library, "find_library", lambda *_: broken)
     kernel_library.load_library.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pt_ops") as caught:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place when the block ends well.
+    """A name in a temporary folder beside `path`, which takes the place of `path` when the block ends well.
 
-    The temporary name keeps the ending, since writers choose the format by it. Where the
-    block raises, the temporary file is removed and `path` is left as it was.
+    The temporary name has the same last part, since writers choose the format by its ending. What else the block
+    writes beside it, such as the second file of a model, is put in place too, before the named file; any of them
+    may be a folder. Where the block raises, all is removed and what was there before is left as it was.
 
     Raises
     ------
@@ -29,9 +31,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {path.parent}; make it first.")
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    folder = path.with_name(f".{os.getpid()}.{path.name}")
+    folder.mkdir()
     try:
-        yield temporary
-        os.replace(temporary, path)
+        yield folder / path.name
+        for written in sorted(folder.iterdir(), key=lambda each: each.name == path.name):
+            _move(written, path.with_name(written.name), folder)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(source: Path, target: Path, attic: Path) -> None:
+    """Renames a file or folder over what is there; a folder can't be replaced, so that an old one goes to the attic."""
+    if target.is_dir() and not target.is_symlink():
+        target.rename(attic / f"{target.name}.old")
+    os.replace(source, target)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.backend import Backend
+from deepmd_dp.base_backend import BaseBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from deepmd.infer.deep_eval import DeepEvalBackend
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(BaseBackend):
     """Runs the models on NumPy; it evaluates but does not train."""
 
     name = "DPModel"
@@ -28,12 +29,6 @@ class NumpyBackend(Backend):
         from deepmd_dp.deep_eval import NumpyDeepEval
 
         return NumpyDeepEval
-
-    @property
-    def neighbor_stat(self) -> Callable[..., Any]:
-        from deepmd_dp.neighbor import neighbor_statistics
-
-        return neighbor_statistics
 
     @property
     def serialize_hook(self) -> Callable[[str], dict]:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deepmd.backend import Backend
+from deepmd_dp.base_backend import BaseBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,16 +14,13 @@ if TYPE_CHECKING:
     from deepmd.train.trainer import Trainer
 
 
-class PyTorchBackend(Backend):
+class PyTorchBackend(BaseBackend):
     """Trains, freezes to TorchScript and evaluates with PyTorch."""
 
     name = "PyTorch"
     flags = ("pt", "pytorch")
     distribution = "deepmd-pt"
     framework = "torch"
-    features = (
-        Backend.Feature.ENTRY_POINT | Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
-    )
     suffixes = (".pth", ".pt")
     checkpoint_suffix = ".pt"
 
@@ -38,12 +35,6 @@ class PyTorchBackend(Backend):
         from deepmd_pt.deep_eval import PyTorchDeepEval
 
         return PyTorchDeepEval
-
-    @property
-    def neighbor_stat(self) -> Callable[..., Any]:
-        from deepmd_dp.neighbor import neighbor_statistics
-
-        return neighbor_statistics
 
     @property
     def serialize_hook(self) -> Callable[[str], dict]:

@@ -22,20 +22,9 @@ from deepmd_dp import ops as plain_ops
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ACTIVATIONS = {"none": 0, "linear": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "silu": 4, "gelu": 5, "gelu_tf": 5}
+    from deepmd_dp.kernels import Spec
+
 _NAMES = ("linear", "tanh", "relu", "sigmoid", "silu", "gelu")
-
-Spec = list[int]
-"""For each layer: number of its activation, has a bias, has a time step, is residual."""
-
-
-def flatten(layers: Sequence[Any]) -> tuple[Spec, list[Tensor]]:
-    spec: Spec = []
-    params: list[Tensor] = []
-    for each in layers:
-        spec += [ACTIVATIONS[each.activation_function.lower()], each.b is not None, each.idt is not None, each.resnet]
-        params += [t.contiguous() for t in (each.w, each.b, each.idt) if t is not None]
-    return [int(n) for n in spec], params
 
 
 class Jet(torch.autograd.Function):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from deepmd_pt.embedding_jet import JetGradient, Spec, split_parameters, will_run
+from deepmd_pt.embedding_jet import JetGradient, split_parameters, will_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from deepmd_dp.kernels import Spec
 
 
 class Plan(NamedTuple):

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from deepmd_dp import kernels
 from deepmd_dp import ops as plain_ops
-from deepmd_pt.embedding_jet import ACTIVATIONS, Jet, flatten
+from deepmd_pt.embedding_jet import Jet
 from deepmd_pt.embedding_moments import Moments, Plan
 from deepmd_pt.kernel_library import load_library
 
@@ -42,7 +42,7 @@ def embedding_net(x: Tensor, layers: Sequence[Any]) -> Tensor:
     """
     if not is_fused(x, layers):
         return plain_ops.embedding_net.plain(x, layers)
-    spec, params = flatten(layers)
+    spec, params = _flatten(layers)
     rows = x.reshape(-1, x.shape[-1]).contiguous()
     g, _ = Jet.apply(spec, rows, *params)
     return g.reshape(*x.shape[:-1], g.shape[-1])
@@ -69,12 +69,17 @@ def embedding_moments(x: Tensor, r: Tensor, weights: Tensor, layers: Sequence[An
     weighted = r * weights
     if not is_fused(x, layers, r, weights) or x.shape[-2] == 0:
         return weighted.mT @ embedding_net(x, layers)
-    spec, params = flatten(layers)
+    spec, params = _flatten(layers)
     count = None if weights.requires_grad else _count(weights.reshape(-1, x.shape[-2]))
     lead, plan = x.shape[:-2], Plan(spec, count, layers[-1].w.shape[1])
     rows = [t.reshape(-1, *t.shape[-2:]).contiguous() for t in (x, weighted)]
     moments, *_ = Moments.apply(plan, *rows, *params)
     return moments.reshape(*lead, *moments.shape[-2:])
+
+
+def _flatten(layers: Sequence[Any]) -> tuple[kernels.Spec, list[Tensor]]:
+    spec, params = kernels.flatten_layers(layers)
+    return spec, [t.contiguous() for t in params]
 
 
 def _count(weights: Tensor) -> Tensor:
@@ -85,12 +90,11 @@ def _count(weights: Tensor) -> Tensor:
 
 def is_fused(x: Tensor, layers: Sequence[Any], *others: Tensor) -> bool:
     """Whether `embedding_net` (or, with its other tensors, another operation) runs on the fused kernel."""
-    if os.environ.get("DP_PT_PLAIN_OPS") == "1" or x.dtype not in (torch.float64, torch.float32) or not layers:
+    if not kernels.are_wanted() or x.dtype not in (torch.float64, torch.float32) or not kernels.know(layers):
         return False
-    tensors = [x, *others, *(t for each in layers for t in (each.w, each.b, each.idt) if t is not None)]
+    tensors = [x, *others, *kernels.flatten_layers(layers)[1]]
     return (
-        all(each.activation_function.lower() in ACTIVATIONS for each in layers)
-        and all(type(t) in (torch.Tensor, torch.nn.Parameter) and t.is_cpu and t.dtype == x.dtype for t in tensors)
+        all(type(t) in (torch.Tensor, torch.nn.Parameter) and t.is_cpu and t.dtype == x.dtype for t in tensors)
         and not _is_traced()
         and load_library()
     )

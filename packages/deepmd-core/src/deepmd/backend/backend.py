@@ -54,6 +54,8 @@ class Backend(ABC):
     """The wheel that holds it, e.g. ``deepmd-pt``."""
     framework: ClassVar[str]
     """The framework's distribution, e.g. ``torch``."""
+    framework_variants: ClassVar[tuple[str, ...]] = ()
+    """Other distributions of the same framework, e.g. ``tensorflow-cpu``."""
     framework_module: ClassVar[str | None] = None
     """The framework's import name where it differs from its distribution's, e.g. ``paddle``."""
     features: ClassVar[Feature] = Feature(0)
@@ -61,13 +63,25 @@ class Backend(ABC):
     """Endings of the model files it reads, the default of `dp freeze` first: ``(".pth", ".pt")``."""
     checkpoint_suffix: ClassVar[str | None] = None
     """Ending of its checkpoints, e.g. ``.pt``; None where it does not train."""
+    companion_suffixes: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Endings of the further files that belong to a file: ``{".json": (".pdiparams",)}``. They differ in the ending
+    only, and the hooks take each of the names for the whole."""
+    limitations: ClassVar[dict[str, str]] = {}
+    """What the framework can't do, and why; for the table of features in the README."""
 
     def framework_version(self) -> str | None:
         """Version of the installed framework, None where it is not installed."""
-        try:
-            return version(self.framework)
-        except PackageNotFoundError:
-            return None
+        for distribution in (self.framework, *self.framework_variants):
+            try:
+                return version(distribution)
+            except PackageNotFoundError:
+                continue
+        return None
+
+    def reads(self, suffix: str) -> bool:
+        """Whether files with this ending are this backend's."""
+        own = {*self.suffixes, self.checkpoint_suffix}
+        return suffix in own or any(suffix in others for others in self.companion_suffixes.values())
 
     def is_available(self) -> bool:
         """Whether the framework is installed (it is not imported)."""

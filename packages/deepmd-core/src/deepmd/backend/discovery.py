@@ -104,7 +104,7 @@ def backend_of_file(path: str | Path) -> Backend:
     """
     suffix = Path(path).suffix
     for backend in installed_backends().values():
-        if suffix and suffix in (*backend.suffixes, backend.checkpoint_suffix):
+        if suffix and backend.reads(suffix):
             backend.import_framework()
             return backend
     known = known_reader(suffix)

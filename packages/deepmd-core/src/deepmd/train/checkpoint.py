@@ -35,12 +35,15 @@ class CheckpointStore:
         Ending of the backend's checkpoints: ``.pt``.
     max_keep : int
         How many are kept; below 1: all.
+    companions : tuple of str
+        Endings of the further files of a checkpoint.
     """
 
-    def __init__(self, prefix: str, suffix: str, max_keep: int = 5) -> None:
+    def __init__(self, prefix: str, suffix: str, max_keep: int = 5, companions: tuple[str, ...] = ()) -> None:
         self.prefix = Path(prefix)
         self.suffix = suffix
         self.max_keep = max_keep
+        self.companions = companions
 
     @property
     def link(self) -> Path:
@@ -50,6 +53,11 @@ class CheckpointStore:
     def path_of(self, step: int) -> Path:
         """The checkpoint after so many steps."""
         return self.prefix.with_name(f"{self.prefix.name}-{step}{self.suffix}")
+
+    def _files_of(self, path: Path) -> list[Path]:
+        """All files of a checkpoint, the one that names it last."""
+        stem = path.name.removesuffix(self.suffix)
+        return [path.with_name(stem + suffix) for suffix in (*self.companions, self.suffix)]
 
     def write(self, trainer: type[Trainer], state: TrainingState) -> Path:
         """Writes a checkpoint, points the link and the text file at it, removes the oldest ones.
@@ -70,11 +78,12 @@ class CheckpointStore:
 
     def _point_at(self, path: Path) -> None:
         with atomic_path(self.link) as temporary:
-            try:
-                temporary.symlink_to(path.name)
-            except OSError:
-                # some file systems have no links
-                shutil.copyfile(path, temporary)
+            for link, file in zip(self._files_of(temporary), self._files_of(path), strict=True):
+                try:
+                    link.symlink_to(file.name)
+                except OSError:
+                    # some file systems have no links
+                    shutil.copyfile(file, link)
         with atomic_path(POINTER) as temporary:
             temporary.write_text(str(path), encoding="utf-8")
 
@@ -85,7 +94,8 @@ class CheckpointStore:
         others = [step for step in self._steps() if step != newest]
         others.sort(key=lambda step: (step < newest, step))
         for step in others[: max(0, len(others) + 1 - self.max_keep)]:
-            self.path_of(step).unlink(missing_ok=True)
+            for file in self._files_of(self.path_of(step)):
+                file.unlink(missing_ok=True)
 
     def _steps(self) -> list[int]:
         start = len(self.prefix.name) + 1

@@ -82,7 +82,9 @@ def run_training(
         _write_output(output, config)
     log.info("training on %s, %d steps.", trainer.device, numb_steps)
     start = state.step if state else 0
-    store = CheckpointStore(training["save_ckpt"], backend.checkpoint_suffix, training["max_ckpt_keep"])
+    suffix = backend.checkpoint_suffix
+    companions = backend.companion_suffixes.get(suffix, ())
+    store = CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
     display = make_display(start, numb_steps, training.get("time_training", True), terminal)
     with LearningCurve(training["disp_file"], start if restart else None) as curve:
         loop = TrainingLoop(
