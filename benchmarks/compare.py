@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Times ours beside deepmd-kit on the same machine, in turn, and prints ratios.
+"""Times every installed backend beside deepmd-kit's same framework on the same machine, by turns, and prints ratios.
 
-    python benchmarks/compare.py --peer /path/to/deepmd-kit/venv/bin/python [--only training ...]
+    python benchmarks/compare.py --peer pt=/venvs/torch/bin/python tf=/venvs/tensorflow/bin/python
+    python benchmarks/compare.py --backend tf --plain --only training
 
-Run it by a Python that has deepmd-core, deepmd-dp and deepmd-pt; `--peer` is the Python of another
-environment with deepmd-kit 3.2.0 and torch. Both do the same: the same commands of `dp`, the same
-scripts of the Python API. Each figure is the median of several rounds in which the two take turns, so
-that a machine whose speed drifts does not favour one; the ratio is ours / deepmd-kit's.
+Run it by a Python that has deepmd-core; the backends that train are found by their entry points, in this Python or
+in the one that `--ours` names for a backend. `--peer` names, for each framework, the Python of an environment with
+deepmd-kit 3.2.0. All sides run the same commands of `dp` and the same scripts of the Python API on the same input.
+Ratios are ours / theirs: below 1 we are faster.
 """
 
 from __future__ import annotations
@@ -16,127 +17,146 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from water import write_input, write_system
+from alternation import HEAD, measure
+from side import Side
 
-HERE = Path(__file__).resolve().parent
-TIMEOUT = 900
-
-
-def run(command: list[str], cwd: Path) -> str:
-    """Runs a command and gives what it printed; its failure is this program's."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def seconds(command: list[str], cwd: Path) -> float:
-    """Wall time of a whole process [s]."""
-    start = time.perf_counter()
-    run(command, cwd)
-    return time.perf_counter() - start
-
-
-class Side:
-    """One of the two: its Python and its `dp`."""
-
-    def __init__(self, python: str, work: Path) -> None:
-        self.python = python
-        self.dp = str(Path(python).with_name("dp"))
-        self.work = work
-        work.mkdir()
-
-    def start_up(self) -> float:
-        """`dp -h` [s]."""
-        return seconds([self.dp, "-h"], self.work)
-
-    def training_step(self, descriptor: str) -> float:
-        """One step of `dp --pt train` [s]: the difference of two runs, so that the start does not count."""
-        few, many = 10, 60
-        times = []
-        for steps in (few, many):
-            write_input(self.work / "input.json", descriptor, steps, self.work / "system")
-            times.append(seconds([self.dp, "--pt", "train", "input.json", "--skip-neighbor-stat"], self.work))
-        return (times[1] - times[0]) / (many - few)
-
-    def inference(self, natoms: int) -> float:
-        """Energy, force and virial of one frame by `DeepPot` from a frozen file [s]."""
-        output = run([self.python, str(HERE / "inference.py"), "frozen.pth", str(natoms)], self.work)
-        return float(output.split()[-1])
-
-    def neighbor_list(self, natoms: int) -> float:
-        """A list of all neighbours within 6 Å [s]."""
-        return float(run([self.python, str(HERE / "neighbor_list.py"), str(natoms)], self.work).split()[-1])
-
-
-def measure(ours: Side, peer: Side | None, rounds: int, name: str, method: str, *args: object) -> dict:
-    """A row of the table: medians of both and their ratio."""
-    times: dict[str, list[float]] = {"ours": [], "deepmd-kit": []}
-    for _ in range(rounds):
-        times["ours"].append(getattr(ours, method)(*args))
-        if peer is not None:
-            times["deepmd-kit"].append(getattr(peer, method)(*args))
-    row = {"what": name, "ours": median(times["ours"])}
-    if peer is not None:
-        row["deepmd-kit"] = median(times["deepmd-kit"])
-        row["ratio"] = median(a / b for a, b in zip(times["ours"], times["deepmd-kit"], strict=True))
-    print_row(row)
-    return row
-
-
-def print_row(row: dict) -> None:
-    text = f"{row['what']:46s} {1000 * row['ours']:10.1f} ms"
-    if "ratio" in row:
-        text += f" {1000 * row['deepmd-kit']:10.1f} ms   {row['ratio']:6.2f}"
-    print(text, flush=True)
-
-
-def prepare_models(ours: Side, peer: Side | None) -> None:
-    """The same model frozen by each side: ours trains one step, deepmd-kit converts its `.dp`."""
-    write_input(ours.work / "input.json", "se_e2_a", 1, ours.work / "system")
-    run([ours.dp, "--pt", "train", "input.json", "--skip-neighbor-stat"], ours.work)
-    run([ours.dp, "--pt", "freeze", "-o", "frozen.pth"], ours.work)
-    if peer is not None:
-        run([ours.dp, "convert-backend", "frozen.pth", str(peer.work / "model.dp")], ours.work)
-        run([peer.dp, "convert-backend", "model.dp", "frozen.pth"], peer.work)
+SUBJECTS = ("start-up", "neighbor-list", "training", "inference")
+DESCRIPTORS = ("se_e2_a", "se_atten")
+NATOMS = (192, 1536)
+LIST_BACKENDS = """
+import json
+from deepmd.backend.discovery import installed_backends
+able = {flag: backend for flag, backend in installed_backends().items() if backend.is_available()}
+print(json.dumps({flag: backend.suffixes[0] for flag, backend in able.items() if backend.checkpoint_suffix}))
+"""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peer", help="Python of an environment with deepmd-kit")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=("start-up", "neighbor-list", "training", "inference"))
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    args = parser.parse_args()
-    chosen = args.only or ["start-up", "neighbor-list", "training", "inference"]
+    args = parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ours = Side(sys.executable, Path(folder) / "ours")
-        peer = Side(args.peer, Path(folder) / "peer") if args.peer else None
-        for side in filter(None, (ours, peer)):
-            write_system(side.work / "system", nmolecules=64, nframes=4)
-        print(f"{'':46s} {'ours':>13s} {'deepmd-kit':>13s}    ratio")
-        rows = []
-        if "start-up" in chosen:
-            rows.append(measure(ours, peer, args.rounds, "dp -h", "start_up"))
-        if "neighbor-list" in chosen:
-            rows.append(measure(ours, peer, args.rounds, "neighbour list, 1,536 atoms, 6 Å", "neighbor_list", 1536))
-            # deepmd-kit's list by NumPy or torch is O(N²) and does not fit the memory here
-            rows.append(measure(ours, None, args.rounds, "neighbour list, 12,000 atoms, 6 Å", "neighbor_list", 12000))
-        if "training" in chosen:
-            for descriptor in ("se_e2_a", "se_atten"):
-                name = f"training step, {descriptor}, 192 atoms, float64"
-                rows.append(measure(ours, peer, args.rounds, name, "training_step", descriptor))
-        if "inference" in chosen:
-            prepare_models(ours, peer)
-            for natoms in (192, 1536):
-                name = f"energy, force, virial, se_e2_a, {natoms} atoms"
-                rows.append(measure(ours, peer, args.rounds, name, "inference", natoms))
-        if args.json:
-            args.json.write_text(json.dumps(rows, indent=2) + "\n")
+        comparison = Comparison(args, Path(folder))
+        print(HEAD)
+        rows = [row for subject in args.only for row in comparison.rows_of(subject)]
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    pairs = dict(nargs="+", default=[], type=flag_and_python, metavar="FLAG=PYTHON")
+    parser.add_argument("--backend", nargs="+", metavar="FLAG", help="default: all installed ones that train")
+    parser.add_argument("--ours", **pairs, help="Python for a backend of ours; default: the one that runs this")
+    parser.add_argument("--peer", **pairs, help="Python of an environment with deepmd-kit and that framework")
+    parser.add_argument("--plain", action="store_true", help="training: beside ours without the C++ operator too")
+    parser.add_argument("--beside", metavar="FLAG", help="training, inference: beside this backend of ours too")
+    parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS)
+    parser.add_argument("--descriptor", nargs="+", choices=DESCRIPTORS, default=DESCRIPTORS)
+    parser.add_argument("--natoms", nargs="+", type=int, default=NATOMS, help="inference: sizes, multiples of 3")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=40, help="training: steps that a time is the mean of")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    return parser.parse_args()
+
+
+def flag_and_python(text: str) -> tuple[str, str]:
+    """The two parts of ``tf=/venvs/tf/bin/python``; ``pt`` where there is no flag."""
+    flag, _, python = text.rpartition("=")
+    return flag or "pt", python
+
+
+class Comparison:
+    """Who is compared with whom, and in what."""
+
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        self._args = args
+        self._folder = folder
+        self._pythons, self._peers = dict(args.ours), dict(args.peer)
+        self._suffixes = installed_suffixes(sys.executable)
+        for flag, python in self._pythons.items():
+            self._suffixes |= {key: suffix for key, suffix in installed_suffixes(python).items() if key == flag}
+        self._flags = args.backend or sorted(self._suffixes)
+        missing = {*self._flags, *filter(None, [args.beside])} - set(self._suffixes)
+        if missing or not self._flags:
+            sys.exit(f"not installed, or they do not train: {', '.join(sorted(missing)) or 'any'}; see `dp backends`.")
+
+    def rows_of(self, subject: str) -> list[dict[str, Any]]:
+        """The figures of one subject."""
+        if subject in ("training", "inference"):
+            rows = getattr(self, f"_{subject}")
+            return [row for flag in self._flags for row in rows(flag)]
+        return self._start_up() if subject == "start-up" else self._neighbor_list()
+
+    def _start_up(self) -> list[dict[str, Any]]:
+        flag = next((flag for flag in self._flags if flag in self._peers), self._flags[0])
+        return [self._measure(self._pair("start-up", flag), "dp -h", "start_up")]
+
+    def _neighbor_list(self) -> list[dict[str, Any]]:
+        # the list is the same for all of our backends; deepmd-kit's is that of its torch code, which is O(N²) and
+        # does not fit the memory at the second size
+        ours, *peer = self._pair("neighbor-list", "pt" if "pt" in self._flags else self._flags[0])
+        cases = (([ours, *(side for side in peer if side.flag == "pt")], 1536), ([ours], 12000))
+        return [
+            self._measure(sides, f"neighbour list, {natoms:,} atoms, 6 Å", "neighbor_list", natoms)
+            for sides, natoms in cases
+        ]
+
+    def _training(self, flag: str) -> list[dict[str, Any]]:
+        sides = self._pair("training", flag)
+        if self._args.plain:
+            sides.append(self._side("training", "plain form", flag, DP_PLAIN_OPS="1"))
+        sides += self._other_backend("training", flag)
+        what = f"{flag}: training step, {{}}, 192 atoms, float64"
+        return [
+            self._measure(sides, what.format(descriptor), "training_step", descriptor, self._args.steps)
+            for descriptor in self._args.descriptor
+        ]
+
+    def _inference(self, flag: str) -> list[dict[str, Any]]:
+        sides = self._pair("inference", flag) + self._other_backend("inference", flag)
+        model = self._model()
+        for side in sides:
+            side.convert(model, self._suffixes[side.flag])
+        return [
+            self._measure(sides, f"{flag}: energy, force, virial, se_e2_a, {natoms:,} atoms", "inference", natoms)
+            for natoms in self._args.natoms
+        ]
+
+    def _model(self) -> Path:
+        """The model that every side evaluates, made by a training of one step."""
+        path = self._folder / "model.dp"
+        if not path.exists():
+            side = self._side("model", "ours", self._flags[0])
+            side.train("se_e2_a", 1, disp_freq=1)
+            side.run(side.dp, "freeze", "-o", str(path))
+        return path
+
+    def _pair(self, subject: str, flag: str) -> list[Side]:
+        """Ours, and deepmd-kit where its Python was given."""
+        sides = [self._side(subject, "ours", flag)]
+        if flag in self._peers:
+            work = self._folder / subject / f"{flag} deepmd-kit"
+            sides.append(Side("deepmd-kit", flag, self._peers[flag], work))
+        return sides
+
+    def _other_backend(self, subject: str, flag: str) -> list[Side]:
+        other = self._args.beside
+        return [self._side(f"{subject} {flag}", f"our {other}", other)] if other not in (None, flag) else []
+
+    def _side(self, subject: str, label: str, flag: str, **environment: str) -> Side:
+        python = self._pythons.get(flag, sys.executable)
+        return Side(label, flag, python, self._folder / subject / f"{flag} {label}", environment)
+
+    def _measure(self, sides: list[Side], what: str, method: str, *args: Any) -> dict[str, Any]:
+        return measure(sides, self._args.rounds, what, method, *args)
+
+
+def installed_suffixes(python: str) -> dict[str, str]:
+    """The backends that train in an environment, each with the ending of its frozen files."""
+    done = subprocess.run([python, "-c", LIST_BACKENDS], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

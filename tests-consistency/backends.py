@@ -1,53 +1,49 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The installed backends and the kinds of files that each of them reads."""
+"""The installed backends, what is tested of each, and which of them are compared with which."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib.util import find_spec
+from typing import Any
 
 from deepmd.backend import Backend
-from deepmd.backend.discovery import installed_backends
-from deepmd.train import TrainingState
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from deepmd.backend.discovery import PREFERRED_TRAINER, installed_backends
+from deepmd_dp.conformance import BackendConformance, EvaluationConformance
+from deepmd_dp.conformance.cases import FEW_CASES, FEW_CASES_DOUBLE
 
 REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").split(",") if flag]
 """Flags of the backends whose absence is a failure, by the environment variable DEEPMD_REQUIRED_BACKENDS."""
 BACKENDS = {flag: backend for flag, backend in installed_backends().items() if backend.is_available()}
-TRAINING_BACKENDS = {flag: b for flag, b in BACKENDS.items() if Backend.Feature.ENTRY_POINT in b.features}
-PAIRS = [(flag, next(iter(TRAINING_BACKENDS))) for flag in list(TRAINING_BACKENDS)[1:]]
-"""Each backend that trains but the first, with the first one."""
+TRAINING = sorted(
+    (flag for flag, backend in BACKENDS.items() if Backend.Feature.ENTRY_POINT in backend.features),
+    key=lambda flag: (flag != PREFERRED_TRAINER, flag),
+)
+"""Those that train; the first is what the others are compared with."""
+WITH_FIRST = [(flag, TRAINING[0]) for flag in TRAINING[1:]]
+ORDERED_PAIRS = [(source, target) for source in TRAINING for target in TRAINING if source != target]
+
+HAS_TENSORFLOW = find_spec("tensorflow") is not None
+FEWER = {"file_cases": FEW_CASES, "gradient_cases": FEW_CASES_DOUBLE}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "tf": FEWER,
+    # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
+    "jax": FEWER
+    | {
+        "further_forms": (".savedmodel",),
+        "left_out": (".xlo",) if HAS_TENSORFLOW else (".xlo", ".savedmodel"),
+    },
+    "pd": {"file_cases": FEW_CASES},
+}
+"""Attributes of the suite's class that differ from its own: fewer models where each takes seconds to compile."""
 
 
-class Form(NamedTuple):
-    """A kind of file of a backend."""
-
-    flag: str
-    suffix: str
-
-    def __str__(self) -> str:
-        return f"{self.flag}{self.suffix}"
-
-    @property
-    def backend(self) -> Backend:
-        return BACKENDS[self.flag]
-
-    @property
-    def is_checkpoint(self) -> bool:
-        return self.suffix == self.backend.checkpoint_suffix
-
-    def write(self, path: Path, document: dict[str, Any]) -> Path:
-        """Writes the document as such a file; gives its path with the ending added."""
-        path = path.with_name(path.name + self.suffix)
-        if self.is_checkpoint:
-            self.backend.trainer.write_checkpoint(str(path), TrainingState(model=document, optimizer={}))
-        else:
-            self.backend.deserialize_hook(str(path), document)
-        return path
+def suite_of(flag: str) -> type[EvaluationConformance]:
+    """The conformance suite of a backend, as a class for pytest: ``TestPt``."""
+    base = BackendConformance if flag in TRAINING else EvaluationConformance
+    return type(f"Test{flag.capitalize()}", (base,), {"flag": flag, **SETTINGS.get(flag, {})})
 
 
-FORMS = [Form(flag, suffix) for flag, backend in BACKENDS.items() for suffix in backend.suffixes]
-FIRST_FORMS = [form for form in FORMS if form.is_checkpoint or form.suffix == form.backend.suffixes[0]]
-"""One kind of model file and the checkpoints of each backend: what computes in its own way."""
+def pair_name(pair: object) -> str:
+    """A test's name for a pair: ``tf-pt``."""
+    return "-".join(pair) if isinstance(pair, tuple) else str(pair)

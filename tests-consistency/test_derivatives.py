@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import CASES_DOUBLE
-from comparison import DOUBLE, assert_close
-from evaluation import parameters_of
-from frames import FRAMES
+
+from deepmd_dp.conformance.cases import CASES_DOUBLE
+from deepmd_dp.conformance.comparison import DOUBLE, assert_close
+from deepmd_dp.conformance.evaluation import parameters_of
+from deepmd_dp.conformance.frames import FRAMES
 
 STEP = 2e-5
 TOLERANCE = 1e-6  # of central differences with this step

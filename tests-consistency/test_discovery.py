@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from backends import BACKENDS, FORMS, REQUIRED
+from backends import BACKENDS, REQUIRED
 
 from deepmd.backend.discovery import get_backend
+from deepmd_dp.conformance.forms import forms_of
 
 
 @pytest.mark.parametrize("flag", REQUIRED or ["dp"])
@@ -17,4 +18,9 @@ def test_required_backend_is_tested(flag):
 
 @pytest.mark.parametrize("flag", BACKENDS)
 def test_backend_has_files(flag):
-    assert [form for form in FORMS if form.flag == flag and not form.is_checkpoint]
+    assert [form for form in forms_of(flag) if not form.is_checkpoint]
+
+
+def test_no_two_backends_read_the_same_files():
+    suffixes = [form.suffix for flag in BACKENDS for form in forms_of(flag)]
+    assert len(suffixes) == len(set(suffixes))

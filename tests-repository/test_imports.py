@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +20,13 @@ ALLOWED = {
     "deepmd_cc": set(),
     "deepmd_dp": {"deepmd_dp"},
     "deepmd_pt": {"deepmd_dp", "deepmd_pt", "torch"},
+    "deepmd_tf": {"deepmd_dp", "deepmd_tf", "tensorflow"},
+    "deepmd_jax": {"deepmd_dp", "deepmd_jax", "jax"},
+    "deepmd_pd": {"deepmd_dp", "deepmd_pd", "paddle"},
 }
 """For each package the backends and frameworks that it may import; those not named it may not."""
-FOLDERS = {"deepmd": "deepmd-core", "deepmd_cc": "deepmd-cc", "deepmd_dp": "deepmd-dp", "deepmd_pt": "deepmd-pt"}
+EXTRAS = {"deepmd_jax": {"tensorflow"}}
+"""What a package may import inside functions besides, for an extra."""
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -62,10 +67,22 @@ def test_loaded_modules(package):
 @pytest.mark.parametrize("package", ALLOWED)
 def test_import_statements(package):
     """Also those inside functions, which no test may reach."""
-    folder = PACKAGES / FOLDERS[package] / "src" / package
-    imported = {name for path in folder.rglob("*.py") for name in names_imported(path)}
-    assert imported & (FRAMEWORKS | BACKENDS) <= ALLOWED[package]
+    imported = {name for path in source_files(package) for name in names_imported(path)}
+    assert imported & (FRAMEWORKS | BACKENDS) <= ALLOWED[package] | EXTRAS.get(package, set())
     assert imported
+
+
+def source_files(package: str) -> list[Path]:
+    (folder,) = PACKAGES.glob(f"*/src/{package}")
+    return sorted(folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", [name for name, allowed in ALLOWED.items() if allowed & FRAMEWORKS])
+def test_backends_are_small_and_hold_no_model(package):
+    """A backend is how a framework runs what deepmd-dp has: no descriptor, fitting or loss is named in it."""
+    texts = [path.read_text(encoding="utf-8") for path in source_files(package)]
+    assert 300 < sum(text.count("\n") for text in texts) < 1500
+    assert not re.findall(r"se_e2_a|se_atten|SeE2A|SeAtten|EnerFitting|pref_f|rmse_", "".join(texts))
 
 
 def names_imported(path: Path) -> set[str]:

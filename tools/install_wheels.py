@@ -30,6 +30,9 @@ SOURCES = {
     "cc": ("deepmd-cc",),
     "dp": ("deepmd-dp", HEADERS),
     "pt": ("deepmd-pt", HEADERS),
+    "tf": ("deepmd-tf", HEADERS),
+    "jax": ("deepmd-jax", HEADERS),
+    "pd": ("deepmd-pd", HEADERS),
 }
 """The folders below ``packages`` that a wheel is made of, its own first."""
 NOT_SOURCES = {"__pycache__", ".pytest_cache", ".ruff_cache", "build", "dist", "tests"}

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from deepmd.backend.discovery import find_backend
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -59,10 +61,9 @@ def prepare(args: argparse.Namespace) -> Path:
 def train_and_freeze(work: Path, backend: str) -> str:
     """Trains from scratch and writes the frozen model; gives its name."""
     dp(work, f"--{backend}", "train", "input.json", "--plot")
-    before = set(work.iterdir())
-    dp(work, f"--{backend}", "freeze", "-o", "frozen_model")
-    written = sorted({path.name for path in work.iterdir()} - {path.name for path in before})
-    return written[0] if written else next(path.name for path in work.glob("frozen_model.*"))
+    frozen = f"frozen_model{find_backend(backend).suffixes[0]}"
+    dp(work, f"--{backend}", "freeze", "-o", frozen)
+    return frozen
 
 
 def dp(work: Path, *arguments: str) -> str:
@@ -136,7 +137,7 @@ What this did in {seconds / 60:.1f} minutes (all files are in {work}):
 
 What to try next:
   dp show {frozen} type-map descriptor size
-  dp --pt train input.json --restart model.ckpt.pt       # after raising numb_steps in input.json
+  dp --{args.backend} train input.json --restart model.ckpt       # after raising numb_steps in input.json
   dp doc-train-input                                     # all that an input file may contain
 """
     )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 
 from deepmd.contract import read_document
 from deepmd.schema import normalize
+from deepmd_dp.conformance.figures import REFERENCE
 from deepmd_dp.descriptor.env_stat import EnvStat
 from deepmd_dp.environment_builder import build_environment
 from deepmd_dp.model import deserialize_model
@@ -19,8 +19,8 @@ from deepmd_dp.module import map_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-REFERENCE = Path(__file__).parent / "data" / "reference"
 CASES = sorted(folder.name for folder in REFERENCE.iterdir())
 
 

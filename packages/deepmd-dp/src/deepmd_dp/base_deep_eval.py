@@ -54,12 +54,22 @@ class BaseDeepEval(DeepEvalBackend):
     def _to_framework(self, tree: Any) -> Any:
         return map_leaves(tree, lambda _, array: self.from_numpy(array))
 
-    def _environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Any:
-        return self._to_framework(build_environment(self._numpy_model, coords, cells, atom_types))
+    def environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Environment:
+        """The surroundings of the atoms, in NumPy; a subclass may pad them."""
+        return build_environment(self._numpy_model, coords, cells, atom_types)
+
+    def _environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Environment:
+        return self._to_framework(self.environment(coords, cells, atom_types))
 
     def compute(self, env: Environment, fparam: Array | None, aparam: Array | None, atomic: bool) -> dict[str, Array]:
         """Energy, force, virial of framework arrays; a frozen file's own graph takes the place of this."""
-        energy, gradient = self.energy_and_gradient(self._model, env, fparam, aparam)
+        return self.terms_of(self._model, env, fparam, aparam, atomic)
+
+    def terms_of(
+        self, model: Any, env: Environment, fparam: Array | None, aparam: Array | None, atomic: bool
+    ) -> dict[str, Array]:
+        """The same of a model whose leaves are framework arrays; runs eagerly or traced."""
+        energy, gradient = self.energy_and_gradient(model, env, fparam, aparam)
         return energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=atomic)
 
     def eval(

@@ -99,8 +99,14 @@ class BaseTrainer(Trainer):
 
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
-        labels = {k: self.from_numpy(v) for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
-        return Prepared(map_leaves(env, lambda _, array: self.from_numpy(array)), labels, dict(batch.found))
+        labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
+        env, labels = self.arrange(env, labels)
+        framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
+        return Prepared(map_leaves(env, lambda _, array: self.from_numpy(array)), framework_labels, dict(batch.found))
+
+    def arrange(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
+        """A batch's arrays, in NumPy, in the sizes that the framework wants: as they are, or padded."""
+        return env, labels
 
     def loss_and_metrics(
         self, model: Any, batch: Prepared, lr: float, energy_and_gradient: Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd_dp.array_api import array_namespace, constant
+from deepmd_dp.array_api import array_namespace, constant, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,4 +32,4 @@ def pair_weights(env: Environment, block: int, exclude_types: Pairs, like: Array
         table[i, j] = table[j, i] = 0.0
     pair = env.center_type[:, :, None] * ntypes + env.neighbor_type[block]
     weights = xp.take(constant(table.ravel(), like), xp.reshape(pair, (-1,)), axis=0)
-    return xp.reshape(weights, pair.shape)
+    return xp.reshape(weights, shape(pair))

@@ -49,4 +49,6 @@ def write_moments(
     for name, value in moments.items():
         slot, _, path = name.partition("/")
         if path in parameters:
-            optimizer.state[parameters[path]][slot] = from_numpy(value)
+            # torch counts steps in floating point, other frameworks may count in integers
+            number = np.asarray(value, dtype=np.float32) if slot == "step" else value
+            optimizer.state[parameters[path]][slot] = from_numpy(number)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import take_array
-from deepmd_dp.array_api import array_namespace
+from deepmd_dp.array_api import array_namespace, shape
 from deepmd_dp.environment import Environment
 from deepmd_dp.exclusion import Pairs, pair_weights
 from deepmd_dp.module import Array, Module, buffer, module, static
@@ -70,7 +70,7 @@ class EnvStat(Module):
         xp = array_namespace(table)
         rows = table[:, self._slots(block), :]
         taken = xp.take(rows, xp.reshape(center_type, (-1,)), axis=0)
-        return xp.reshape(taken, (*center_type.shape, *rows.shape[1:]))
+        return xp.reshape(taken, (*shape(center_type), *shape(rows)[1:]))
 
     def normalize(self, env: Array, block: int, center_type: Array) -> Array:
         """(R - davg) / dstd of a block, (nframes, nloc, nnei, 4), in the precision of the statistics."""

@@ -50,9 +50,14 @@ class StandardModel(Module):
         return len(self.type_map)
 
     @property
+    def slots(self) -> tuple[int, ...]:
+        """Slots of the contract's neighbour lists, block by block."""
+        return self.descriptor.stat.sel
+
+    @property
     def list_widths(self) -> tuple[int, ...] | None:
         """Widths that the neighbour lists must have, nearest first, or None where any will do."""
-        return self.descriptor.stat.sel if self.descriptor.stat.slots_differ else None
+        return self.slots if self.descriptor.stat.slots_differ else None
 
     def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> Array:
         """Atomic energies, (nframes, nloc, 1) float64 [eV]; 0 for virtual and excluded atoms."""

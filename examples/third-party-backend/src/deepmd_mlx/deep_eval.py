@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Evaluation by MLX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_mlx import arrays, files
+from deepmd_mlx.derivative import energy_and_gradient
+
+if TYPE_CHECKING:
+    import mlx.core as mx
+    import numpy as np
+
+    from deepmd_dp.environment import Environment
+
+
+class MLXDeepEval(BaseDeepEval):
+    """A `.mlx` or `.mlxckpt` file, evaluated by MLX."""
+
+    def read_document(self, path: str) -> dict:
+        return files.read(path)
+
+    def from_numpy(self, array: np.ndarray) -> mx.array:
+        return arrays.from_numpy(array)
+
+    def to_numpy(self, array: mx.array) -> np.ndarray:
+        return arrays.to_numpy(array)
+
+    def energy_and_gradient(self, model: Any, env: Environment, fparam: Any, aparam: Any) -> Any:
+        return energy_and_gradient(model, env, fparam, aparam)

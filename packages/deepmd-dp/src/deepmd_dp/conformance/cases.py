@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The table of models that all backends must agree on. A new option or descriptor is one more row."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+TYPE_MAP = ["O", "H"]
+DESCRIPTORS = {
+    "se_e2_a": {"sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
+    "se_atten": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
+    "se_atten_v2": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
+}
+"""Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
+ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
+"""Functions of the embedding net to those of the fitting net."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A model as the input's section ``model`` describes it, but for the type map."""
+
+    name: str
+    descriptor: dict[str, Any]
+    fitting: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        """The name as a part of a file's name."""
+        return re.sub(r"\W+", "-", self.name)
+
+    @property
+    def is_double(self) -> bool:
+        return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
+
+    def section(self) -> dict[str, Any]:
+        """The section ``model``, not yet normalised."""
+        descriptor = {"rcut": 4.0, "rcut_smth": 2.0, **DESCRIPTORS[self.descriptor["type"]], **self.descriptor}
+        fitting = {"type": "ener", "neuron": [5, 5], **self.fitting}
+        return {"type_map": TYPE_MAP, "descriptor": descriptor, "fitting_net": fitting, **self.model}
+
+
+def row(descriptor: str, name: str, *, fitting: dict | None = None, model: dict | None = None, **options: Any) -> Case:
+    return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
+
+
+CASES = [
+    row("se_e2_a", "plain"),
+    row("se_e2_a", "one side", type_one_side=True),
+    row("se_e2_a", "time steps", resnet_dt=True, neuron=[4, 4, 8]),
+    row("se_e2_a", "excluded pairs", exclude_types=[[0, 1]]),
+    row("se_e2_a", "davg zero", set_davg_zero=True),
+    row("se_e2_a", "protected", env_protection=0.1),
+    row("se_e2_a", "float32", precision="float32", fitting={"precision": "float32"}),
+    row("se_e2_a", "mixed precision", precision="float32"),
+    row("se_e2_a", "frame and atomic parameters", fitting={"numb_fparam": 2, "numb_aparam": 1}),
+    row("se_e2_a", "default fparam", fitting={"numb_fparam": 1, "default_fparam": [0.3]}),
+    row("se_e2_a", "energies of atoms", fitting={"atom_ener": [-1.5, None]}),
+    row("se_e2_a", "no time steps in the fitting", fitting={"resnet_dt": False}),
+    row(
+        "se_e2_a",
+        "model without some atoms and pairs",
+        model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 0]]},
+    ),
+    *[
+        row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
+        for one, two in ACTIVATIONS.items()
+    ],
+    row("se_atten", "plain"),
+    row("se_atten", "no attention", attn_layer=0),
+    row("se_atten", "two layers", attn_layer=2),
+    row("se_atten", "strip", tebd_input_mode="strip"),
+    row("se_atten", "strip, one side, no attention", tebd_input_mode="strip", type_one_side=True, attn_layer=0),
+    row("se_atten", "smooth", smooth_type_embedding=True),
+    row("se_atten", "smooth, strip", smooth_type_embedding=True, tebd_input_mode="strip"),
+    row("se_atten", "one side, time steps", type_one_side=True, resnet_dt=True),
+    row("se_atten", "electrons", use_econf_tebd=True, use_tebd_bias=True),
+    row("se_atten", "attention without directions", attn_dotr=False, normalize=False, scaling_factor=0.5),
+    row("se_atten", "types not in the output", concat_output_tebd=False, trainable_ln=False, ln_eps=1e-3),
+    row("se_atten", "excluded pairs, smooth", exclude_types=[[0, 1]], smooth_type_embedding=True),
+    row("se_atten", "excluded pairs", exclude_types=[[0, 1]]),
+    row("se_atten", "davg zero, protected", set_davg_zero=True, env_protection=0.1),
+    row("se_atten", "all parameters", fitting={"numb_fparam": 1, "numb_aparam": 2, "atom_ener": [None, 0.5]}),
+    row("se_atten", "float32", precision="float32", fitting={"precision": "float32"}),
+    row("se_atten_v2", "plain"),
+    row("se_atten_v2", "no attention, one side", attn_layer=0, type_one_side=True),
+    row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 1]]),
+    row("se_atten_v2", "float32", precision="float32", fitting={"precision": "float32"}),
+]
+CASES_DOUBLE = [case for case in CASES if case.is_double]
+FEW_CASES = [
+    case
+    for case in CASES
+    if case.name
+    in (
+        "se_e2_a: time steps",
+        "se_e2_a: mixed precision",
+        "se_e2_a: frame and atomic parameters",
+        "se_e2_a: model without some atoms and pairs",
+        "se_e2_a: silu and softplus",
+        "se_atten: two layers",
+        "se_atten: smooth, strip",
+        "se_atten: excluded pairs",
+        "se_atten: electrons",
+        "se_atten_v2: float32",
+    )
+]
+"""Between them they use every operation."""
+FEW_CASES_DOUBLE = [case for case in FEW_CASES if case.is_double]
+TRAINING_CASES = [case for case in CASES if case.name.endswith(("plain", "float32", "parameters"))]
+"""What trainings of several steps are tried on."""
+TRAINING_CASES_DOUBLE = [case for case in TRAINING_CASES if case.is_double]
+CONVERSION_CASE = row(
+    "se_e2_a",
+    "two precisions, parameters",
+    precision="float32",
+    fitting={"numb_fparam": 1, "numb_aparam": 2, "atom_ener": [None, 0.5]},
+)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Models of the table with random weights and statistics, as documents of the contract."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd.contract import map_arrays, new_document
+from deepmd.schema import normalize
+from deepmd_dp.model import new_model
+
+if TYPE_CHECKING:
+    from deepmd_dp.conformance.cases import Case
+
+
+def full_input(case: Case, **sections: dict) -> dict[str, Any]:
+    """A normalised input that trains the case's model; `sections` replace or complete the others."""
+    given = {
+        "model": case.section(),
+        "learning_rate": {"start_lr": 1e-3, "stop_lr": 1e-8},
+        "training": {"training_data": {"systems": ["none"]}, "numb_steps": 100, "seed": 1},
+        "loss": {},
+    }
+    return normalize(given | sections)
+
+
+@cache
+def random_document(case: Case) -> dict[str, Any]:
+    """The case's model with the weights of its first step and statistics unlike the neutral ones."""
+    section = full_input(case)["model"]
+    rng = np.random.default_rng(7)
+    tree = new_model(section, rng).serialize()
+    _fill_environment(tree["descriptor"], section["descriptor"], rng)
+    _fill_fitting(tree["fitting"]["@variables"], rng)
+    tree["@variables"]["out_bias"] = rng.normal(size=tree["@variables"]["out_bias"].shape)
+    return new_document(tree, backend="DP", model_def_script=section)
+
+
+def _fill_environment(descriptor: dict, section: dict, rng: np.random.Generator) -> None:
+    """Statistics as those of data: the same for all slots of a type, and for the three directions."""
+    variables, sel = descriptor["@variables"], descriptor["sel"]
+    ntypes, _, width = variables["davg"].shape
+    shape = (ntypes, len(sel), 1)
+    mean = np.zeros((ntypes, len(sel), width))
+    if not section["set_davg_zero"]:
+        mean[..., :1] = rng.uniform(0.1, 0.4, shape)
+    radial, angular = rng.uniform(0.2, 0.5, shape), rng.uniform(0.2, 0.5, shape)
+    deviation = np.concatenate([radial, np.repeat(angular, width - 1, axis=2)], axis=2)
+    for name, value in {"davg": mean, "dstd": deviation}.items():
+        variables[name] = np.repeat(value, sel, axis=1).astype(variables[name].dtype)
+
+
+def _fill_fitting(variables: dict[str, Any], rng: np.random.Generator) -> None:
+    for name in ("fparam_avg", "fparam_inv_std", "aparam_avg", "aparam_inv_std"):
+        if variables[name] is not None:
+            variables[name] = rng.uniform(0.5, 1.5, variables[name].shape).astype(variables[name].dtype)
+
+
+def in_double(document: dict[str, Any]) -> dict[str, Any]:
+    """The same model computed in float64: a float32 model's reference."""
+    double = map_arrays(document, lambda array: array.astype(np.float64))
+    _set_precision(double["model"])
+    return double
+
+
+def _set_precision(tree: Any) -> None:
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    if isinstance(tree, dict) and "precision" in tree:
+        tree["precision"] = "float64"
+    for item in items:
+        _set_precision(item)

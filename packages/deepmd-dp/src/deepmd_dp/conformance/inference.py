@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The backend gives what NumPy gives in float64, for every model of the table and every boundary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from deepmd_dp.conformance.cases import CASES, Case
+from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
+from deepmd_dp.conformance.evaluation import evaluate
+from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.conformance.parts import Part
+
+if TYPE_CHECKING:
+    from deepmd_dp.conformance.evaluation import Models
+    from deepmd_dp.conformance.forms import Form
+
+QUANTITIES = {"energy", "atom_energy", "force", "virial", "atom_virial", "descriptor"}
+
+
+class InferenceTests(Part):
+    """Energies, forces, virials, their atomic parts and descriptors."""
+
+    def parameters(self) -> dict[str, list[Any]]:
+        forms = [form for form in self.own_forms() if form.suffix not in self.further_forms]
+        pairs = [(form, case) for form in forms for case in (CASES if form.is_checkpoint else self.file_cases)]
+        return super().parameters() | {"form,case": pairs}
+
+    @pytest.mark.parametrize("frames", FRAMES)
+    def test_results(self, models: Models, form: Form, case: Case, frames: str) -> None:
+        expected = models.expected(case, frames)
+        results = evaluate(models.evaluator(case, form), frames)
+        assert set(results) == set(expected) == QUANTITIES
+        for name in QUANTITIES:
+            assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)

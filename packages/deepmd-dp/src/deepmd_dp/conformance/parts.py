@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What all parts of the suite share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from deepmd.backend.discovery import get_backend
+from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE
+from deepmd_dp.conformance.evaluation import Models, shared_models
+from deepmd_dp.conformance.forms import Form, forms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deepmd.backend import Backend
+    from deepmd_dp.conformance.cases import Case
+
+
+class Part:
+    """Tests of one backend."""
+
+    flag: ClassVar[str]
+    """The backend's name on the command line, e.g. ``pt``."""
+    further_forms: ClassVar[tuple[str, ...]] = ()
+    """Endings whose files compute in their own way, beside the first one and the checkpoint."""
+    left_out: ClassVar[tuple[str, ...]] = ()
+    """Endings that are not tested: another name of the same, or in need of what is not installed."""
+    file_cases: ClassVar[Sequence[Case]] = CASES
+    """Models tried from a model file; fewer, such as `FEW_CASES`, where one takes seconds to make."""
+    gradient_cases: ClassVar[Sequence[Case]] = CASES_DOUBLE
+    """Models whose gradient is tried; fewer where a training step takes seconds to compile."""
+
+    @property
+    def backend(self) -> Backend:
+        return get_backend(self.flag)
+
+    @pytest.fixture
+    def models(self, tmp_path_factory: pytest.TempPathFactory) -> Models:
+        return shared_models(tmp_path_factory.getbasetemp())
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Runs a test for each kind of file that the names of its arguments ask for."""
+        for names, values in self.parameters().items():
+            if set(names.split(",")) <= set(metafunc.fixturenames):
+                metafunc.parametrize(names, values, ids=str)
+
+    def parameters(self) -> dict[str, list[Any]]:
+        """Values of arguments, several at a time; a part adds its own."""
+        return {"any_form": self.forms(), "own_form": self.own_forms()}
+
+    def forms(self) -> list[Form]:
+        """The backend's kinds of files, its default first, checkpoints among them."""
+        return [form for form in forms_of(self.flag) if form.suffix not in self.left_out]
+
+    def own_forms(self) -> list[Form]:
+        """Those that compute in their own way."""
+        forms = self.forms()
+        return [form for form in forms if form is forms[0] or form.is_checkpoint or form.suffix in self.further_forms]

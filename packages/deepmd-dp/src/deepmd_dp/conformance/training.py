@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Small trainings without files, and their loss as NumPy computes it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd.backend.discovery import find_backend
+from deepmd.data import Batch
+from deepmd.train import TrainingState
+from deepmd_dp.conformance.documents import full_input, random_document
+from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.derivatives import energy_terms, force_terms
+from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.loss import new_loss
+from deepmd_dp.model import deserialize_model
+from deepmd_dp.module import leaves
+from deepmd_dp.numpy_derivative import energy_and_gradient
+
+if TYPE_CHECKING:
+    from deepmd.train import Trainer
+    from deepmd_dp.conformance.cases import Case
+
+LEARNING_RATE = 1e-3
+GRADIENT_FRAMES = "periodic and triclinic"
+PREFACTORS = {"e": (0.2, 1.0), "f": (10.0, 1.0), "v": (0.1, 1.0), "ae": (0.3, 1.0)}
+LOSS = {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(("start", "limit"))}
+
+
+def config_of(case: Case, **training: Any) -> dict[str, Any]:
+    """The normalised input of a training with energies, forces, virials and atomic energies."""
+    settings = {"training_data": {"systems": ["none"]}, "numb_steps": 100, "seed": 1, **training}
+    return full_input(case, loss=LOSS, training=settings)
+
+
+def make_batch(case: Case, frames: str) -> Batch:
+    """A batch with made-up labels."""
+    chosen, fitting = FRAMES[frames], case.fitting
+    nframes, natoms = chosen.atom_types.shape
+    rng = np.random.default_rng(11)
+    sizes = {
+        "energy": (nframes, 1),
+        "force": (nframes, natoms, 3),
+        "virial": (nframes, 9),
+        "atom_ener": (nframes, natoms, 1),
+    }
+    labels = {name: rng.normal(size=size) for name, size in sizes.items()}
+    labels |= chosen.parameters(fitting.get("numb_fparam", 0), fitting.get("numb_aparam", 0))
+    found = dict.fromkeys(labels, True)
+    return Batch(
+        chosen.coords, chosen.cells, chosen.atom_types, labels, found, system=frames, frames=np.arange(nframes)
+    )
+
+
+def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
+    """The loss of a model of NumPy arrays and the metrics shown beside it."""
+    env = build_environment(model, batch.coord, batch.box, batch.atype)
+    energy, gradient = energy_and_gradient(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"))
+    prediction = energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=False)
+    prediction["mask"] = model.mask(env, like=energy)
+    loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
+    value, metrics = loss(prediction, batch.labels, batch.found, lr)
+    return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
+
+
+def batches(case: Case) -> list[Batch]:
+    """Two batches of different sizes, one with virtual atoms."""
+    return [make_batch(case, frames) for frames in ("periodic and triclinic", "virtual atoms")]
+
+
+def new_trainer(case: Case, flag: str, config: dict[str, Any] | None = None) -> Trainer:
+    """A trainer from the input alone: first weights by the seed, statistics of the batches."""
+    trainer = find_backend(flag).trainer
+    return trainer.from_input(config or config_of(case), lambda: iter(batches(case)))
+
+
+def train(trainer: Trainer, case: Case, steps: range) -> list[dict[str, float]]:
+    """The metrics of these steps, the batches in turn."""
+    prepared = [trainer.prepare(batch) for batch in batches(case)]
+    return [trainer.step(prepared[step % 2], LEARNING_RATE) for step in steps]
+
+
+def trained_leaves(document: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a document's model that training changes, by path."""
+    return {path: array for path, array, is_trained in leaves(deserialize_model(document["model"])) if is_trained}
+
+
+@cache
+def gradient(case: Case, flag: str) -> dict[str, np.ndarray]:
+    """The gradient of the loss in a backend by path, zero where the optimiser has met none.
+
+    After one step of Adam the first moment is the gradient times 1 - beta1: so it is found without a look inside.
+    """
+    config, document = config_of(case), random_document(case)
+    trainer = find_backend(flag).trainer.from_state(config, TrainingState(document, {}))
+    trainer.step(trainer.prepare(make_batch(case, GRADIENT_FRAMES)), LEARNING_RATE)
+    moments, scale = trainer.state().optimizer, 1.0 - config["optimizer"]["adam_beta1"]
+    return {
+        path: moments.get(f"exp_avg/{path}", np.zeros_like(array)) / scale
+        for path, array in trained_leaves(document).items()
+    }

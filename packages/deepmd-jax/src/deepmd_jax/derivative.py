@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The one derivative that JAX is asked for: of the energy by the displacements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from deepmd_dp import ops
+from deepmd_jax import namespace
+
+if TYPE_CHECKING:
+    from deepmd_dp.environment import Environment
+
+
+def energy_and_gradient(
+    model: Any, env: Environment, fparam: jax.Array | None, aparam: jax.Array | None
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Atomic energies (nframes, nloc, 1) [eV] and g = dE/d(edge_vec), block by block [eV/Å]; to be traced."""
+
+    def atom_energy(edge_vec: tuple[jax.Array, ...]) -> jax.Array:
+        return model(replace(env, edge_vec=edge_vec), fparam, aparam)
+
+    energy, backward = jax.vjp(atom_energy, env.edge_vec)
+    (gradient,) = backward(jnp.ones_like(energy))
+    return energy, gradient
+
+
+def _scatter_add(values: jax.Array, index: jax.Array, size: int) -> jax.Array:
+    """See `ops.scatter_add`; empty slots go to a last row that is cut off."""
+    nframes, _, width = values.shape
+    out = jnp.zeros((nframes, size + 1, width), values.dtype)
+    return out.at[jnp.arange(nframes)[:, None], index].add(values)[:, :size]
+
+
+ops.override("scatter_add", namespace, _scatter_add)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Model files of all kinds, told apart by their endings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmd.errors import ModelFileError
+from deepmd_dp.state_file import read_state
+from deepmd_jax import saved_model, stablehlo
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_KINDS = {".hlo": stablehlo, ".xlo": stablehlo, ".savedmodel": saved_model}
+
+
+def write(path: str, document: dict) -> None:
+    """Freezes the model of a document; the ending says how.
+
+    Raises
+    ------
+    ModelFileError
+        The ending is `.jax`: a checkpoint is written by training only.
+    """
+    if not is_frozen(path):
+        raise ModelFileError(
+            f"{path}: JAX models are written as {', '.join(_KINDS)}; .jax is the ending of training checkpoints."
+        )
+    _module_of(path).write(str(path), document)
+
+
+def is_frozen(path: str) -> bool:
+    """Whether the ending is that of a frozen model."""
+    return Path(path).suffix in _KINDS
+
+
+def load(path: str) -> stablehlo.Graph | saved_model.Graph:
+    """The graph of a frozen model."""
+    return _module_of(path).Graph(str(path))
+
+
+def read_any(path: str) -> dict:
+    """The document of a frozen model or of a checkpoint."""
+    return _module_of(path).read_document(str(path)) if is_frozen(path) else read_state(path).model
+
+
+def _module_of(path: str) -> ModuleType:
+    return _KINDS[Path(path).suffix]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Where compiled programs are kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = (
+    "import os; os.chdir('/'); from deepmd_jax.compile_cache import use_compile_cache; import jax;"
+    "use_compile_cache(); print(jax.config.jax_compilation_cache_dir)"
+)
+
+
+def folder_with(**environment: str) -> str:
+    base = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    out = subprocess.run(
+        [sys.executable, "-c", CODE], env=base | environment, check=True, capture_output=True, text=True
+    )
+    assert out.stderr == ""
+    return out.stdout.strip()
+
+
+def test_in_the_users_cache_folder(tmp_path):
+    assert folder_with(XDG_CACHE_HOME=str(tmp_path)) == str(tmp_path / "deepmd-jax")
+    assert (tmp_path / "deepmd-jax").is_dir()
+
+
+def test_jaxs_own_variable_wins(tmp_path):
+    found = folder_with(XDG_CACHE_HOME=str(tmp_path), JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert found == str(tmp_path / "own")
+
+
+def test_off_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    assert folder_with(XDG_CACHE_HOME=str(tmp_path / "file")) == "None"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_off_in_a_folder_of_someone_else(tmp_path):
+    (tmp_path / "deepmd-jax").mkdir(mode=0o500)
+    assert folder_with(XDG_CACHE_HOME=str(tmp_path)) == "None"

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Frozen files: right for every size, with ghost atoms, in what they tell, and one clear line where they are none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from models import Pair, case
+
+from deepmd.contract import walk_arrays
+from deepmd.errors import ModelFileError
+from deepmd_dp.conformance.documents import full_input, random_document
+from deepmd_pd import arrays, frozen
+from deepmd_pd.deep_eval import PaddleDeepEval
+from deepmd_pd.trainer import PaddleTrainer
+
+MOLECULE = np.array([[0.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.8, 0.6, 0.0]])
+COORD = np.concatenate([MOLECULE, MOLECULE[:, [1, 2, 0]] + 2.5])
+ATYPE = np.array([0, 1, 1, 0, 1, 1])
+CELL = 5.0 * np.eye(3) + 0.3 * np.eye(3, k=-1)
+
+
+@pytest.fixture(scope="module", params=["se_e2_a: plain", "se_atten: plain"])
+def pair(request, tmp_path_factory):
+    return Pair(tmp_path_factory.mktemp("pair"), request.param)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("nframes", [1, 3])
+def test_every_size(pair, repeats, nframes):
+    coord = np.concatenate([COORD + k * CELL[2] for k in range(repeats)])
+    coord = coord + np.random.default_rng(repeats).uniform(-0.2, 0.2, (nframes, *coord.shape))
+    cell = np.stack([CELL * np.array([[1], [1], [repeats]])] * nframes)
+    pair.compare(coord, cell, np.tile(ATYPE, (nframes, repeats)))
+
+
+def test_open_boundaries(pair):
+    pair.compare(COORD[None], None, ATYPE[None])
+
+
+def test_one_type_only(pair):
+    pair.compare(COORD[None, [1, 2, 4]], CELL[None], np.array([[1, 1, 1]]))
+
+
+def test_no_atom_sees_another(pair):
+    results = pair.compare(10.0 * COORD[None], None, ATYPE[None])
+    assert np.all(results["force"] == 0.0)
+
+
+def test_no_atoms(pair):
+    """As on a rank of a parallel MD whose region is empty."""
+    results = pair.compare(np.zeros((1, 0, 3)), CELL[None], np.zeros((1, 0), dtype=np.int64))
+    assert np.all(results["energy"] == 0.0)
+
+
+def test_ghost_atoms(pair):
+    """Neighbours that are images have forces of their own; folded back they are those without ghosts."""
+    model = pair.paddle
+    env = model._environment(COORD[None], CELL[None], ATYPE[None])
+    expected = model.compute(env, None, None, atomic=True)
+    nloc = len(ATYPE)
+    ghosts = [arrays.from_numpy(_move_to_ghosts(nlist.numpy(), nloc)) for nlist in env.nlist]
+    mapping = arrays.from_numpy(np.tile(np.arange(nloc), 2)[None])
+    results = model._graph(_replace_lists(env, ghosts), None, None, mapping)
+    for name, array in expected.items():
+        found = results[name].numpy()
+        if name in ("force", "atom_virial"):
+            assert np.abs(found[:, nloc:]).max() > 1e-4
+            found = found[:, :nloc] + found[:, nloc:]
+        assert np.abs(found - array.numpy()).max() < 1e-13, name
+
+
+def _move_to_ghosts(nlist: np.ndarray, nloc: int) -> np.ndarray:
+    moved = nlist.copy()
+    moved[..., ::2] += nloc * (nlist[..., ::2] >= 0)
+    return moved
+
+
+def _replace_lists(env, nlist):
+    return type(env)(**{**env.__dict__, "nlist": tuple(nlist)})
+
+
+def test_parameters_and_the_default_fparam(tmp_path):
+    pair = Pair(tmp_path, "se_e2_a: default fparam")
+    frames = (COORD[None], CELL[None], ATYPE[None])
+    default = pair.compare(*frames)
+    stated = pair.compare(*frames, fparam=np.array([[0.3]]))
+    other = pair.compare(*frames, fparam=np.array([[0.5]]))
+    assert np.array_equal(default["force"], stated["force"])
+    assert np.abs(default["force"] - other["force"]).max() > 1e-6
+
+
+def test_what_a_caller_must_know(pair):
+    data = json.loads(pair.path.read_text())["deepmd"]
+    is_by_type = not pair.numpy._numpy_model.descriptor.mixed_types
+    assert (data["rcut"], data["type_map"], data["by_type"]) == (4.0, ["O", "H"], is_by_type)
+    assert (data["list_widths"], data["dim_fparam"], data["dim_aparam"], data["default_fparam"]) == ([], 0, 0, None)
+    assert [name for name in data["inputs"] if name.startswith("edge_vec")] == ["edge_vec_0", "edge_vec_1"][
+        : 1 + is_by_type
+    ]
+    assert data["inputs"][-2:] == ["restore", "mapping"]
+    assert data["outputs"][:4] == ["energy", "atom_energy", "force", "virial"]
+
+
+def test_document_is_embedded_to_the_bit(pair):
+    for path in (pair.path, pair.path.with_suffix(".pdiparams")):
+        embedded = frozen.read_document(str(path))
+        expected, found = dict(walk_arrays(pair.document)), dict(walk_arrays(embedded))
+        assert embedded["model_def_script"] == pair.document["model_def_script"]
+        assert set(found) == set(expected)
+        assert all(np.array_equal(found[name], array) for name, array in expected.items())
+
+
+def test_the_constants_are_a_name_of_the_whole(pair):
+    other = PaddleDeepEval(str(pair.path.with_suffix(".pdiparams")))
+    results = (model.eval(COORD[None], CELL[None], ATYPE[None])["energy"] for model in (other, pair.paddle))
+    assert np.array_equal(*results)
+
+
+def test_checkpoints_are_not_written_here(tmp_path):
+    with pytest.raises(ModelFileError, match=r"\.pd is the ending of training checkpoints"):
+        frozen.write(str(tmp_path / "model.pd"), random_document(case("se_e2_a: plain")))
+
+
+def test_a_frozen_model_is_no_checkpoint(pair):
+    with pytest.raises(ModelFileError, match=r"model\.json is a frozen model, not a checkpoint"):
+        PaddleTrainer.read_checkpoint(str(pair.path))
+
+
+@pytest.fixture
+def copy(pair, tmp_path):
+    for suffix in (".json", ".pdiparams"):
+        shutil.copy(pair.path.with_suffix(suffix), tmp_path / f"copy{suffix}")
+    return tmp_path / "copy.json"
+
+
+def test_missing_constants(copy):
+    copy.with_suffix(".pdiparams").unlink()
+    with pytest.raises(ModelFileError, match=r"copy\.json needs copy\.pdiparams beside it, which is not there"):
+        PaddleDeepEval(str(copy))
+
+
+@pytest.mark.parametrize("suffix", [".json", ".pdiparams"])
+def test_damaged_file(copy, suffix):
+    path = copy.with_suffix(suffix)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(ModelFileError, match=rf"copy\{suffix} .*damaged"):
+        PaddleDeepEval(str(copy))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModelFileError, match=r"none\.json cannot be read: No such file"):
+        PaddleDeepEval(str(tmp_path / "none.json"))
+
+
+def test_the_input_of_a_training_is_no_model(tmp_path):
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(full_input(case("se_e2_a: plain"))))
+    with pytest.raises(ModelFileError, match=r"input\.json holds no model: it is JSON, but no program of Paddle"):
+        PaddleDeepEval(str(path))
+
+
+def test_program_of_another_writer(copy):
+    data = json.loads(copy.read_text())
+    del data["deepmd"]
+    copy.write_text(json.dumps(data))
+    with pytest.raises(ModelFileError, match="was not frozen by deepmd-pd"):
+        PaddleDeepEval(str(copy))

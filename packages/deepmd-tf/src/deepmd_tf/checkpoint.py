@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Checkpoints `.meta`, `.index`, `.data-00000-of-00001`: TensorFlow's own format, each array under its path.
+
+The arrays are in the last two, which `tf.train.load_checkpoint` reads. The `.meta`, a MetaGraphDef as TensorFlow
+has it there, holds all else in a collection: JSON in which an array is a reference to its name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from deepmd.contract import map_arrays, walk_arrays
+from deepmd.contract.arrays import map_variables, plain_array
+from deepmd.errors import ModelFileError
+from deepmd.train.trainer import TrainingState
+
+_COLLECTION = "deepmd_training_state"
+_REFERENCE = "@array"
+_ENDING = re.compile(r"\.(meta|index|data-00000-of-00001)$")
+
+
+def write(path: str, state: TrainingState) -> None:
+    """Writes the three files of a state; `path` is the one that ends in `.meta`."""
+    tensors = {name: plain_array(array) for name, array in walk_arrays(state.model)}
+    names = iter(tensors)
+    tree = {
+        "model": map_arrays(state.model, lambda _: {_REFERENCE: next(names)}),
+        "optimizer": list(state.optimizer),
+        "step": state.step,
+        "loop": state.loop,
+    }
+    tensors |= state.optimizer
+    tf.raw_ops.SaveV2(
+        prefix=_prefix(path),
+        tensor_names=list(tensors),
+        shape_and_slices=[""] * len(tensors),
+        tensors=[tf.constant(array) for array in tensors.values()],
+    )
+    meta = tf.compat.v1.MetaGraphDef()
+    meta.meta_info_def.tensorflow_version = tf.__version__
+    meta.collection_def[_COLLECTION].bytes_list.value.append(json.dumps(tree).encode())
+    Path(path).write_bytes(meta.SerializeToString())
+
+
+def read(path: str) -> TrainingState:
+    """Reads what `write` wrote; `path` is any of the three files.
+
+    Raises
+    ------
+    ModelFileError
+        A file is missing or damaged, or another program's.
+    """
+    prefix = _prefix(path)
+    try:
+        meta = tf.compat.v1.MetaGraphDef.FromString(Path(f"{prefix}.meta").read_bytes())
+        reader = tf.train.load_checkpoint(prefix)
+        arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except (DecodeError, IndexError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise ModelFileError(
+            f"{path} cannot be read as a checkpoint ({first_line(error)}); one of its three files is damaged, "
+            "missing, or of another program."
+        ) from error
+    if not meta.collection_def[_COLLECTION].bytes_list.value:
+        raise ModelFileError(
+            f"{path} is damaged or no checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
+            "freezing it there and `dp convert-backend frozen.pb model.dp` there."
+        )
+    tree = json.loads(meta.collection_def[_COLLECTION].bytes_list.value[0])
+    model = map_variables(tree["model"], lambda reference: arrays[reference[_REFERENCE]], _is_reference)
+    return TrainingState(model, {name: arrays[name] for name in tree["optimizer"]}, tree["step"], tree["loop"])
+
+
+def first_line(error: BaseException) -> str:
+    """What TensorFlow says first; the rest is for its developers."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _prefix(path: str) -> str:
+    return _ENDING.sub("", path)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and _REFERENCE in value
