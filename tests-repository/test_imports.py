@@ -42,6 +42,14 @@ with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(Syst
     main(["-h"])
 assert "train" in text.getvalue()
 """
+IMPORT_FRAMEWORKS = """
+import sys
+import numpy as np
+from importlib import import_module
+for flag in sys.argv[1:]:
+    arrays = import_module(f"deepmd_{flag}.arrays")
+    assert arrays.to_numpy(arrays.from_numpy(np.ones(3)) + 1.0).sum() == 6.0
+"""
 LIST_BACKENDS = """
 from deepmd.backend.discovery import installed_backends
 assert installed_backends()
@@ -102,3 +110,9 @@ def test_help_needs_no_numpy():
 
 def test_listing_the_backends_imports_no_framework():
     assert not loaded_by(LIST_BACKENDS) & FRAMEWORKS
+
+
+@pytest.mark.parametrize("order", ["tf jax pt pd", "pd pt jax tf"])
+def test_all_frameworks_in_one_process(order):
+    """libpaddle and TensorFlow both bring a protobuf; `deepmd_pd.quiet` keeps them apart."""
+    assert loaded_by(IMPORT_FRAMEWORKS, *order.split()) >= FRAMEWORKS

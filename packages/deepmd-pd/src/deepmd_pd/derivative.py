@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd_dp import ops
 from deepmd_pd import namespace
+from deepmd_pd.embedding_moments import fixed_displacements
 from deepmd_pd.framework import paddle
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ def energy_and_gradient(
 def gradients_by(parameters: dict[str, Tensor], loss: Tensor, env: Environment) -> dict[str, Tensor]:
     """Derivatives of the loss, of the energies and gradients above, by those parameters that it depends on.
 
-    Those by the displacements are computed and dropped: where paddle.grad may leave them out, the kernel of the
+    Those by the displacements are asked for and dropped: where paddle.grad may leave them out, the kernel of the
     second derivative of x / y writes to memory that is not there (paddle 3.3.1, DivideDoubleGradKernel).
     """
     inputs = [*parameters.values(), *(vec for vec in env.edge_vec if not vec.stop_gradient)]
-    found = paddle.grad(loss, inputs, allow_unused=True)[: len(parameters)]
+    with fixed_displacements():
+        found = paddle.grad(loss, inputs, allow_unused=True)[: len(parameters)]
     return {path: each for path, each in zip(parameters, found, strict=True) if each is not None}
 
 

@@ -20,6 +20,8 @@ arguments paddle 3.3 insists on None for those whose derivative is not wanted, a
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +29,24 @@ from deepmd_pd.framework import NUM_THREADS, paddle
 from deepmd_pd.kernel_library import call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from paddle import Tensor
 
     from deepmd_dp.kernels import Spec
+
+
+_are_displacements_fixed: ContextVar[bool] = ContextVar("are_displacements_fixed", default=False)
+
+
+@contextmanager
+def fixed_displacements() -> Iterator[None]:
+    """Within it no work is done for derivatives by x and r: for whoever uses those by the parameters only."""
+    token = _are_displacements_fixed.set(True)
+    try:
+        yield
+    finally:
+        _are_displacements_fixed.reset(token)
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,8 @@ class _Displaced(paddle.autograd.PyLayer):
     @staticmethod
     def backward(ctx: Any, gm: Tensor) -> list[Tensor]:
         rows, near, embedded = ctx.held
+        if _are_displacements_fixed.get():
+            return [paddle.zeros_like(each) for each in rows]
         return list(_Force.apply([*rows, gm, embedded.g, embedded.dg], near))
 
 
@@ -118,7 +137,8 @@ class _Force(paddle.autograd.PyLayer):
         near, embedded = ctx.held
         arguments = (near.r, near.count, *embedded, _contiguous(v), _contiguous(w))
         ggm, gg, gdg, gr = call("moments_force_backward", *arguments, NUM_THREADS)
-        return [near.gradients(None, gg, gdg, of_x=True), gr, ggm, gg, gdg]
+        gx = paddle.zeros_like(near.x) if _are_displacements_fixed.get() else near.gradients(None, gg, gdg, of_x=True)
+        return [gx, gr, ggm, gg, gdg]
 
 
 def _contiguous(tensor: Tensor | None) -> Tensor | None:
