@@ -6,16 +6,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from water import full_input, new_trainer, train
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError
+from deepmd_dp.conformance.water import full_input, new_trainer, train
 from deepmd_pt import checkpoint
+from deepmd_pt.trainer import PyTorchTrainer
 
 
 @pytest.fixture(scope="module")
 def state():
-    trainer = new_trainer(full_input())
+    trainer = new_trainer(PyTorchTrainer, full_input())
     train(trainer, range(2))
     state = trainer.state()
     state.step = 2

@@ -5,10 +5,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from water import DESCRIPTORS, full_input, make_batch, new_document_of, new_trainer, state_of, train
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import InputError
+from deepmd_dp.conformance.water import (
+    DESCRIPTORS,
+    full_input,
+    make_batch,
+    new_document_of,
+    new_trainer,
+    state_of,
+    train,
+)
 from deepmd_pt.trainer import PyTorchTrainer
 
 LR = 1e-2
@@ -24,14 +32,14 @@ def change(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict[
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS)
 def test_loss_goes_down(descriptor):
-    trainer = new_trainer(full_input(descriptor))
+    trainer = new_trainer(PyTorchTrainer, full_input(descriptor))
     prepared = trainer.prepare(make_batch())
     losses = [trainer.step(prepared, LR)["loss"] for _ in range(50)]
     assert losses[-1] < 0.5 * losses[0]
 
 
 def test_evaluate_gives_the_metrics_of_the_step_that_follows():
-    trainer = new_trainer(full_input())
+    trainer = new_trainer(PyTorchTrainer, full_input())
     train(trainer, range(2))
     prepared = trainer.prepare(make_batch(7))
     before = arrays_of(trainer)
@@ -47,7 +55,7 @@ def test_evaluate_gives_the_metrics_of_the_step_that_follows():
 @pytest.mark.parametrize("descriptor", DESCRIPTORS)
 def test_restart_goes_on_to_the_bit(descriptor, tmp_path):
     config = full_input(descriptor)
-    trainer = new_trainer(config)
+    trainer = new_trainer(PyTorchTrainer, config)
     train(trainer, range(3))
     path = str(tmp_path / "model.ckpt.pt")
     trainer.write_checkpoint(path, trainer.state())
@@ -57,7 +65,7 @@ def test_restart_goes_on_to_the_bit(descriptor, tmp_path):
 
 
 def test_state_is_a_copy():
-    trainer = new_trainer(full_input())
+    trainer = new_trainer(PyTorchTrainer, full_input())
     train(trainer, range(1))
     state = trainer.state()
     arrays = {path: array.copy() for path, array in walk_arrays(state.model["model"])}
@@ -68,7 +76,7 @@ def test_state_is_a_copy():
 
 
 def test_moments_are_named_by_the_parameters_paths():
-    trainer = new_trainer(full_input())
+    trainer = new_trainer(PyTorchTrainer, full_input())
     train(trainer, range(2))
     state = trainer.state()
     shapes = {path: array.shape for path, array in walk_arrays(state.model["model"])}
@@ -80,7 +88,7 @@ def test_moments_are_named_by_the_parameters_paths():
 
 
 def test_all_but_statistics_are_trained():
-    trainer = new_trainer(full_input("se_atten"))
+    trainer = new_trainer(PyTorchTrainer, full_input("se_atten"))
     before, parameters = arrays_of(trainer), trainer.parameters()
     train(trainer, range(3))
     assert min(change(parameters, trainer.parameters()).values()) > 0.0
@@ -92,7 +100,7 @@ def test_all_but_statistics_are_trained():
 def test_a_part_that_is_not_trainable_stays(part, rest):
     config = full_input()
     config["model"]["fitting_net" if part == "fitting" else part]["trainable"] = False
-    trainer = new_trainer(config)
+    trainer = new_trainer(PyTorchTrainer, config)
     before = arrays_of(trainer)
     train(trainer, range(2))
     changed = {
@@ -114,13 +122,13 @@ def test_gradient_clipping():
 
 
 def first_moments(config: dict) -> dict[str, np.ndarray]:
-    trainer = new_trainer(config)
+    trainer = new_trainer(PyTorchTrainer, config)
     train(trainer, range(1))
     return {name: value for name, value in trainer.state().optimizer.items() if name.startswith("exp_avg/")}
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():
-    trainer = new_trainer(full_input())
+    trainer = new_trainer(PyTorchTrainer, full_input())
     batch = make_batch()
     batch.labels["energy"][0] = np.nan
     before = arrays_of(trainer)
@@ -129,7 +137,9 @@ def test_a_loss_that_is_not_finite_changes_nothing():
 
 
 def test_the_same_seed_gives_the_same_training():
-    assert train(new_trainer(full_input()), range(3)) == train(new_trainer(full_input()), range(3))
+    assert train(new_trainer(PyTorchTrainer, full_input()), range(3)) == train(
+        new_trainer(PyTorchTrainer, full_input()), range(3)
+    )
 
 
 def test_adamw_decays_weights_that_have_no_gradient():
@@ -151,4 +161,4 @@ def test_unknown_optimizer():
     config = full_input()
     config["optimizer"]["type"] = "LKF"
     with pytest.raises(InputError, match=r"'LKF' is not supported by --pt; expected one of Adam, AdamW"):
-        new_trainer(config)
+        new_trainer(PyTorchTrainer, config)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from water import full_input, new_document_of
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
+from deepmd_dp.conformance.water import full_input, new_document_of
 from deepmd_tf import checkpoint
 
 WEIGHTS = "model.fitting.nets.networks.0.layers.0.w"

@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
 
 from deepmd.contract import write_document
 from deepmd.errors import ModelFileError
+from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
 from deepmd_dp.deep_eval import NumpyDeepEval
 from deepmd_dp.environment_builder import build_environment
 from deepmd_dp.model import deserialize_model

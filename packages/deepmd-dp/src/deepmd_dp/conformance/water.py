@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from deepmd.data import Batch
 from deepmd.schema import normalize
 from deepmd.train import TrainingState
 from deepmd_dp.model import new_model
-from deepmd_tf.trainer import TensorFlowTrainer
+
+if TYPE_CHECKING:
+    from deepmd.train.trainer import Trainer
 
 MOLECULE = np.array([[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0]])
 COORD = np.concatenate([MOLECULE, MOLECULE[:, [1, 2, 0]] + 2.5])
@@ -44,7 +46,7 @@ def full_input(
 def new_document_of(config: dict) -> dict:
     """A document of the input's model with its first weights."""
     model = new_model(config["model"], np.random.default_rng(5))
-    return new_document(model.serialize(), backend="TensorFlow", model_def_script=config["model"])
+    return new_document(model.serialize(), backend="test", model_def_script=config["model"])
 
 
 def spring_labels(coord: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,11 +76,12 @@ def make_batch(number: int = 0) -> Batch:
     )
 
 
-def new_trainer(config: dict) -> TensorFlowTrainer:
-    return TensorFlowTrainer.from_input(config, lambda: iter([make_batch(0), make_batch(1)]))
+def new_trainer(cls: type[Trainer], config: dict) -> Trainer:
+    """A backend's trainer of a new model, its statistics from two batches."""
+    return cls.from_input(config, lambda: iter([make_batch(0), make_batch(1)]))
 
 
-def train(trainer: TensorFlowTrainer, numbers: range) -> list[dict[str, float]]:
+def train(trainer: Trainer, numbers: range) -> list[dict[str, float]]:
     """The metrics of a step on each of these batches."""
     return [trainer.step(trainer.prepare(make_batch(number)), 1e-2) for number in numbers]
 
