@@ -3,6 +3,7 @@
 
 import mlx.core as mx
 import numpy as np
+
 from deepmd_mlx import arrays, namespace
 
 X = np.linspace(-3.0, 3.0, 101)

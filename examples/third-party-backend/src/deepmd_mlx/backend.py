@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The MLX backend, registered as `mlx`. MLX is imported inside the hooks only: `dp -h` stays fast."""
+"""The MLX backend, registered as `mlx`. It imports no MLX: `dp -h` stays fast."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deepmd_dp.base_backend import BaseBackend
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepmd.infer.deep_eval import DeepEvalBackend
-    from deepmd.train import Trainer
 
 
 class MLXBackend(BaseBackend):
@@ -24,27 +16,7 @@ class MLXBackend(BaseBackend):
     framework_module = "mlx.core"
     suffixes = (".mlx", ".mlxckpt")
     checkpoint_suffix = ".mlxckpt"
-
-    @property
-    def trainer(self) -> type[Trainer]:
-        from deepmd_mlx.trainer import MLXTrainer
-
-        return MLXTrainer
-
-    @property
-    def deep_eval(self) -> type[DeepEvalBackend]:
-        from deepmd_mlx.deep_eval import MLXDeepEval
-
-        return MLXDeepEval
-
-    @property
-    def serialize_hook(self) -> Callable[[str], dict]:
-        from deepmd_mlx.files import read
-
-        return read
-
-    @property
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
-        from deepmd_mlx.files import write
-
-        return write
+    trainer_class = "deepmd_mlx.trainer:MLXTrainer"
+    deep_eval_class = "deepmd_mlx.deep_eval:MLXDeepEval"
+    reader = "deepmd_mlx.files:read"
+    writer = "deepmd_mlx.files:write"

@@ -3,15 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deepmd.backend import Backend
 from deepmd_dp.base_backend import BaseBackend
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepmd.infer.deep_eval import DeepEvalBackend
 
 
 class NumpyBackend(BaseBackend):
@@ -23,21 +16,6 @@ class NumpyBackend(BaseBackend):
     framework = "numpy"
     features = Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
     suffixes = (".dp", ".yaml", ".yml", ".safetensors")
-
-    @property
-    def deep_eval(self) -> type[DeepEvalBackend]:
-        from deepmd_dp.deep_eval import NumpyDeepEval
-
-        return NumpyDeepEval
-
-    @property
-    def serialize_hook(self) -> Callable[[str], dict]:
-        from deepmd.contract import read_document
-
-        return read_document
-
-    @property
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
-        from deepmd.contract import write_document
-
-        return write_document
+    deep_eval_class = "deepmd_dp.deep_eval:NumpyDeepEval"
+    reader = "deepmd.contract:read_document"
+    writer = "deepmd.contract:write_document"

@@ -1,25 +1,60 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""What the backends of frameworks share: all of them train, infer and convert."""
+"""What the backends of this library's models share: a subclass is a table of names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepmd.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deepmd.infer.deep_eval import DeepEvalBackend
+    from deepmd.train.trainer import Trainer
+
 
 class BaseBackend(Backend):
-    """A framework that runs the models of this library; a subclass names it and its files."""
+    """A framework that runs the models of this library.
+
+    A subclass names it and its files, and says as ``module:name`` what else there is: so nothing is imported before
+    it is asked for.
+    """
 
     features = (
         Backend.Feature.ENTRY_POINT | Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
     )
+    trainer_class: ClassVar[str | None] = None
+    """A subclass of `deepmd_dp.base_trainer.BaseTrainer`; None where it does not train."""
+    deep_eval_class: ClassVar[str]
+    """A subclass of `deepmd_dp.base_deep_eval.BaseDeepEval`."""
+    reader: ClassVar[str]
+    """Function of the path of any of its files to the document."""
+    writer: ClassVar[str]
+    """Function of the path of a model file and the document."""
+
+    @property
+    def trainer(self) -> type[Trainer]:
+        return super().trainer if self.trainer_class is None else _import(self.trainer_class)
+
+    @property
+    def deep_eval(self) -> type[DeepEvalBackend]:
+        return _import(self.deep_eval_class)
 
     @property
     def neighbor_stat(self) -> Callable[..., Any]:
-        from deepmd_dp.neighbor import neighbor_statistics
+        return _import("deepmd_dp.neighbor:neighbor_statistics")
 
-        return neighbor_statistics
+    @property
+    def serialize_hook(self) -> Callable[[str], dict]:
+        return _import(self.reader)
+
+    @property
+    def deserialize_hook(self) -> Callable[[str, dict], None]:
+        return _import(self.writer)
+
+
+def _import(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

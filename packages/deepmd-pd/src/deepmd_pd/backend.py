@@ -3,16 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from deepmd_dp.base_backend import BaseBackend
 from deepmd_pd.quiet import quiet_import
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepmd.infer.deep_eval import DeepEvalBackend
-    from deepmd.train.trainer import Trainer
 
 
 class PaddleBackend(BaseBackend):
@@ -27,31 +21,11 @@ class PaddleBackend(BaseBackend):
     suffixes = (".json", ".pd")
     checkpoint_suffix = ".pd"
     companion_suffixes: ClassVar[dict[str, tuple[str, ...]]] = {".json": (".pdiparams",)}
+    trainer_class = "deepmd_pd.trainer:PaddleTrainer"
+    deep_eval_class = "deepmd_pd.deep_eval:PaddleDeepEval"
+    reader = "deepmd_pd.frozen:read_any"
+    writer = "deepmd_pd.frozen:write"
 
     def import_framework(self) -> None:
         with quiet_import():
             super().import_framework()
-
-    @property
-    def trainer(self) -> type[Trainer]:
-        from deepmd_pd.trainer import PaddleTrainer
-
-        return PaddleTrainer
-
-    @property
-    def deep_eval(self) -> type[DeepEvalBackend]:
-        from deepmd_pd.deep_eval import PaddleDeepEval
-
-        return PaddleDeepEval
-
-    @property
-    def serialize_hook(self) -> Callable[[str], dict]:
-        from deepmd_pd.frozen import read_any
-
-        return read_any
-
-    @property
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
-        from deepmd_pd.frozen import write
-
-        return write

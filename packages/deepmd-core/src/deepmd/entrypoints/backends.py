@@ -35,7 +35,8 @@ def run(args: Namespace) -> None:
 
 
 def _row(flag: str, backend: Backend, check: bool) -> tuple[str, ...]:
-    files = (*backend.suffixes, backend.checkpoint_suffix or "")
+    companions = [suffix for suffixes in backend.companion_suffixes.values() for suffix in suffixes]
+    files = (*backend.suffixes, backend.checkpoint_suffix or "", *companions)
     return (
         flag,
         backend.name,
