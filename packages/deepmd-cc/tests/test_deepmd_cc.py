@@ -91,5 +91,5 @@ def test_cpp_unit_tests(tmp_path):
     folder = build(HERE / "cpp", tmp_path, f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}")
     text = run("ctest", "--test-dir", folder, "--verbose")
     counts = re.findall(r"(\d+) checks, (\d+) failed", text)
-    assert len(counts) == 3
+    assert len(counts) == len(list((HERE / "cpp").glob("test_*.cc")))
     assert all(int(checks) > 0 and failed == "0" for checks, failed in counts)
