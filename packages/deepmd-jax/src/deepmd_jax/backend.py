@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from deepmd_dp.base_backend import BaseBackend
 
 
@@ -15,6 +17,10 @@ class JaxBackend(BaseBackend):
     framework = "jax"
     suffixes = (".hlo", ".xlo", ".savedmodel", ".jax")
     checkpoint_suffix = ".jax"
+    limitations: ClassVar[dict[str, str]] = {
+        "`.savedmodel` by itself": "TensorFlow writes and reads it: `pip install deepmd-jax[savedmodel]`",
+        "Python 3.10": "JAX 0.10, the oldest release that deepmd-jax runs on, needs 3.11",
+    }
     trainer_class = "deepmd_jax.trainer:JaxTrainer"
     deep_eval_class = "deepmd_jax.deep_eval:JaxDeepEval"
     reader = "deepmd_jax.frozen:read_any"
