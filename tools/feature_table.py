@@ -73,7 +73,7 @@ def feature_table() -> str:
     rows = [[title, *(each[title] for each in columns)] for title in columns[0]]
     rows.insert(1, ["---"] * len(rows[0]))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    limits = [f"- not with {known.name}: {text}" for known in KNOWN for text in limitations(get_backend(known.flags[0]))]
+    limits = [line for known in KNOWN for line in limitations(get_backend(known.flags[0]))]
     return "\n".join([*lines, *(["", *limits] if limits else [])]) + "\n"
 
 
@@ -127,7 +127,7 @@ def has_operator(backend: Backend) -> bool:
 
 
 def limitations(backend: Backend) -> list[str]:
-    return [f"{what} ({reason})" for what, reason in backend.limitations.items()]
+    return [f"- not with {backend.name}: {what} ({reason})" for what, reason in backend.limitations.items()]
 
 
 def yes(is_able: bool) -> str:
