@@ -10,7 +10,7 @@ from typing import Any
 from deepmd.backend import Backend
 from deepmd.backend.discovery import PREFERRED_TRAINER, installed_backends
 from deepmd_dp.conformance import BackendConformance, EvaluationConformance
-from deepmd_dp.conformance.cases import FEW_CASES, FEW_CASES_DOUBLE
+from deepmd_dp.conformance.cases import FEW_CASES
 
 REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").split(",") if flag]
 """Flags of the backends whose absence is a failure, by the environment variable DEEPMD_REQUIRED_BACKENDS."""
@@ -24,7 +24,7 @@ WITH_FIRST = [(flag, TRAINING[0]) for flag in TRAINING[1:]]
 ORDERED_PAIRS = [(source, target) for source in TRAINING for target in TRAINING if source != target]
 
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
-FEWER = {"file_cases": FEW_CASES, "gradient_cases": FEW_CASES_DOUBLE}
+FEWER = {"file_cases": FEW_CASES}
 SETTINGS: dict[str, dict[str, Any]] = {
     "tf": FEWER,
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
@@ -33,9 +33,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "further_forms": (".savedmodel",),
         "left_out": (".xlo",) if HAS_TENSORFLOW else (".xlo", ".savedmodel"),
     },
-    "pd": {"file_cases": FEW_CASES},
+    "pd": FEWER,
 }
-"""Attributes of the suite's class that differ from its own: fewer models where each takes seconds to compile."""
+"""Attributes of the suite's class that differ from its own: fewer models where each file takes seconds to write."""
 
 
 def suite_of(flag: str) -> type[EvaluationConformance]:

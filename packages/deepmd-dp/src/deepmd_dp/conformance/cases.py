@@ -112,7 +112,6 @@ FEW_CASES = [
     )
 ]
 """Between them they use every operation."""
-FEW_CASES_DOUBLE = [case for case in FEW_CASES if case.is_double]
 TRAINING_CASES = [case for case in CASES if case.name.endswith(("plain", "float32", "parameters"))]
 """What trainings of several steps are tried on."""
 TRAINING_CASES_DOUBLE = [case for case in TRAINING_CASES if case.is_double]
