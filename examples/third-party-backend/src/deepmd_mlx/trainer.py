@@ -10,14 +10,12 @@ import mlx.core as mx
 from deepmd_dp.adam import Adam
 from deepmd_dp.base_trainer import BaseTrainer, Prepared
 from deepmd_dp.module import map_leaves, with_leaves
-from deepmd_dp.state_file import read_state, write_state
 from deepmd_mlx import arrays
 from deepmd_mlx.derivative import energy_and_gradient
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepmd.train import TrainingState
 
 Arrays = dict[str, mx.array]
 
@@ -54,14 +52,6 @@ class MLXTrainer(BaseTrainer):
     def _loss_of(self, parameters: Arrays, prepared: Prepared, lr: float) -> tuple[mx.array, Arrays]:
         model = with_leaves(self._model, parameters)
         return self.loss_and_metrics(model, prepared, lr, energy_and_gradient)
-
-    @classmethod
-    def write_checkpoint(cls, path: str, state: TrainingState) -> None:
-        write_state(path, state)
-
-    @classmethod
-    def read_checkpoint(cls, path: str) -> TrainingState:
-        return read_state(path)
 
     @property
     def device(self) -> str:

@@ -19,6 +19,7 @@ from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.module import Array, leaves, map_leaves, with_leaves
 from deepmd_dp.neighbor_cache import NeighborCache
+from deepmd_dp.state_file import read_state, write_state
 from deepmd_dp.statistics import with_statistics
 
 if TYPE_CHECKING:
@@ -133,3 +134,12 @@ class BaseTrainer(Trainer):
         model = with_leaves(self._numpy_model, self.parameters())
         document = new_document(model.serialize(), backend=self.backend_name, model_def_script=self._config["model"])
         return TrainingState(model=document, optimizer=self.moments())
+
+    @classmethod
+    def write_checkpoint(cls, path: str, state: TrainingState) -> None:
+        """In the safetensors format; a framework with a format of its own writes that."""
+        write_state(path, state)
+
+    @classmethod
+    def read_checkpoint(cls, path: str) -> TrainingState:
+        return read_state(path)

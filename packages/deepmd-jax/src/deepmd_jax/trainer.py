@@ -11,7 +11,6 @@ import jax.numpy as jnp
 
 from deepmd_dp.base_trainer import BaseTrainer, Prepared
 from deepmd_dp.module import map_leaves, with_leaves
-from deepmd_dp.state_file import read_state, write_state
 from deepmd_jax import arrays
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
@@ -24,7 +23,6 @@ from deepmd_jax.pytree import register_modules
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepmd.train.trainer import TrainingState
     from deepmd_dp.environment import Environment
 
 Arrays = dict[str, jax.Array]
@@ -96,14 +94,6 @@ class JaxTrainer(BaseTrainer):
         batch = Prepared(env, labels, dict(found))
         loss, metrics = self.loss_and_metrics(with_leaves(model, parameters), batch, lr, energy_and_gradient)
         return loss, OrderedDict({"loss": loss, "rmse": jnp.sqrt(loss), **metrics})
-
-    @classmethod
-    def write_checkpoint(cls, path: str, state: TrainingState) -> None:
-        write_state(path, state)
-
-    @classmethod
-    def read_checkpoint(cls, path: str) -> TrainingState:
-        return read_state(path)
 
     @property
     def device(self) -> str:

@@ -11,7 +11,6 @@ from deepmd.errors import ModelFileError
 from deepmd_dp.adam import Adam
 from deepmd_dp.base_trainer import BaseTrainer, Prepared
 from deepmd_dp.module import map_leaves, with_leaves
-from deepmd_dp.state_file import read_state, write_state
 from deepmd_pd import arrays
 from deepmd_pd.derivative import energy_and_gradient, gradients_by
 from deepmd_pd.framework import paddle
@@ -73,14 +72,10 @@ class PaddleTrainer(BaseTrainer):
         self._use(parameters)
 
     @classmethod
-    def write_checkpoint(cls, path: str, state: TrainingState) -> None:
-        write_state(path, state)
-
-    @classmethod
     def read_checkpoint(cls, path: str) -> TrainingState:
         if is_frozen(path):
             raise ModelFileError(f"{path} is a frozen model, not a checkpoint; give the .pd file of a training.")
-        return read_state(path)
+        return super().read_checkpoint(path)
 
     @property
     def device(self) -> str:
