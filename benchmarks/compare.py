@@ -99,7 +99,7 @@ class Comparison:
         ours, *peer = self._pair("neighbor-list", "pt" if "pt" in self._flags else self._flags[0])
         cases = (([ours, *(side for side in peer if side.flag == "pt")], 1536), ([ours], 12000))
         return [
-            self._measure(sides, f"neighbour list, {natoms:,} atoms, 6 Å", "neighbor_list", natoms)
+            self._measure(sides, f"neighbor list, {natoms:,} atoms, 6 Å", "neighbor_list", natoms)
             for sides, natoms in cases
         ]
 

@@ -7,7 +7,7 @@ The energy is that of DeepPot-SE up to its fitting net: each atom's moments M = 
 (R has the net's input as its first column), D = Mᵀ M^<, energy = Σ D². Measured are the
 energy, the energy with forces, and a training step's gradient of (energy, force) loss, with
 the plain form, with the net's kernel and PyTorch's Rᵀ G, and with the kernel for both.
-``--empty 0.4`` leaves that part of each atom's neighbours empty, as padded lists do.
+``--empty 0.4`` leaves that part of each atom's neighbors empty, as padded lists do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from deepmd_dp.network import EmbeddingNetwork, Layer
+from deepmd_dp.nn.network import EmbeddingNetwork, Layer
 from deepmd_pt import ops
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Prints the median time [s] of one neighbour list within 6 Å: `neighbor_list.py NATOMS`.
+"""Prints the median time [s] of one neighbor list within 6 Å: `neighbor_list.py NATOMS`.
 
 In an environment with deepmd-kit it times the list that its Python inference builds.
 """

@@ -57,7 +57,7 @@ class Side:
         return self._seconds(self.dp, "-h")
 
     def neighbor_list(self, natoms: int) -> float:
-        """A list of all neighbours within 6 Å [s]."""
+        """A list of all neighbors within 6 Å [s]."""
         return float(self.run(self.python, str(HERE / "neighbor_list.py"), str(natoms)).split()[-1])
 
     def train(self, descriptor: str, steps: int, disp_freq: int) -> dict[int, float]:

@@ -30,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
     "jax": FEWER
     | {
-        "further_forms": (".savedmodel",),
+        "further_file_kinds": (".savedmodel",),
         "left_out": (".xlo",) if HAS_TENSORFLOW else (".xlo", ".savedmodel"),
     },
     "pd": FEWER,

@@ -8,9 +8,12 @@ from backends import TRAINING, suite_of
 
 from deepmd_dp.conformance.conversion import check_conversion
 
-FORMS = [form for flag in TRAINING for form in suite_of(flag)().forms()]
+FILE_KINDS = [file_kind for flag in TRAINING for file_kind in suite_of(flag)().file_kinds()]
 PAIRS = [
-    (source, target) for source in FORMS for target in FORMS if source.flag != target.flag and not target.is_checkpoint
+    (source, target)
+    for source in FILE_KINDS
+    for target in FILE_KINDS
+    if source.flag != target.flag and not target.is_checkpoint
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from backends import BACKENDS, REQUIRED
 
 from deepmd.backend.discovery import get_backend
-from deepmd_dp.conformance.forms import forms_of
+from deepmd_dp.conformance.file_kinds import file_kinds_of
 
 
 @pytest.mark.parametrize("flag", REQUIRED or ["dp"])
@@ -18,9 +18,9 @@ def test_required_backend_is_tested(flag):
 
 @pytest.mark.parametrize("flag", BACKENDS)
 def test_backend_has_files(flag):
-    assert [form for form in forms_of(flag) if not form.is_checkpoint]
+    assert [file_kind for file_kind in file_kinds_of(flag) if not file_kind.is_checkpoint]
 
 
 def test_no_two_backends_read_the_same_files():
-    suffixes = [form.suffix for flag in BACKENDS for form in forms_of(flag)]
+    suffixes = [file_kind.suffix for flag in BACKENDS for file_kind in file_kinds_of(flag)]
     assert len(suffixes) == len(set(suffixes))

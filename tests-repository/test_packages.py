@@ -10,7 +10,7 @@ from checkout import ROOT, tracked_files
 
 PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").is_file())
 SPDX = "SPDX-License-Identifier: LGPL-3.0-or-later"
-SOURCES = ("*.py", "*.cc", "*.cpp", "*.hpp", "*.cmake", "*.toml", "*CMakeLists.txt")
+SOURCES = ("*.py", "*.cpp", "*.hpp", "*.cmake", "*.toml", "*CMakeLists.txt")
 
 
 def version_of(package: str) -> str:

@@ -52,7 +52,7 @@ def test_every_header_compiles_alone(tmp_path):
     headers = sorted(Path(deepmd_cc.include_dir(), "deepmd").glob("*.hpp"))
     assert headers
     for header in headers:
-        source = tmp_path / f"{header.stem}.cc"
+        source = tmp_path / f"{header.stem}.cpp"
         source.write_text(f'#include "deepmd/{header.name}"\n')
         run(
             *("c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror"),
@@ -91,5 +91,5 @@ def test_cpp_unit_tests(tmp_path):
     folder = build(HERE / "cpp", tmp_path, f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}")
     text = run("ctest", "--test-dir", folder, "--verbose")
     counts = re.findall(r"(\d+) checks, (\d+) failed", text)
-    assert len(counts) == len(list((HERE / "cpp").glob("test_*.cc")))
+    assert len(counts) == len(list((HERE / "cpp").glob("test_*.cpp")))
     assert all(int(checks) > 0 and failed == "0" for checks, failed in counts)

@@ -53,7 +53,7 @@ class MorseEval(DeepEvalBackend):
         return results | ({"atom_energy": energy, "atom_virial": virial} if atomic else {})
 
     def eval_descriptor(self, coords, cells, atom_types, fparam=None, aparam=None, **kwargs):
-        """Sum of the neighbours' cut-off functions by type."""
+        """Sum of the neighbors' cut-off functions by type."""
         self._take(coords)
         out = np.zeros((*atom_types.shape, len(self.get_type_map())))
         for frame, coord in enumerate(coords):

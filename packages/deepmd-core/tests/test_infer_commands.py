@@ -94,7 +94,7 @@ def test_neighbor_statistics_of_all_types_together(command, data):
 
 def test_no_neighbors(command, data):
     lines = command("neighbor-stat", "-s", data / "a", "-r", 0.1)
-    assert lines[-3:] == ["no atom has a neighbour within 0.1 Å.", "min_nbor_dist: inf", "max_nbor_size: [0 0]"]
+    assert lines[-3:] == ["no atom has a neighbor within 0.1 Å.", "min_nbor_dist: inf", "max_nbor_size: [0 0]"]
 
 
 def test_atoms_on_each_other(command, data):

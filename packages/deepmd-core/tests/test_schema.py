@@ -131,7 +131,7 @@ def put(config, path, value):
         ("training/numb_steps", -5, "training/numb_steps is -5; expected a positive number."),
         ("training/disp_freq", 0, "training/disp_freq is 0; expected a positive number."),
         ("learning_rate/start_lr", 0.0, "learning_rate/start_lr is 0.0; expected a positive number."),
-        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbours, `auto` or `auto:FACTOR`."),
+        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
         ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
         ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Neighbour statistics, and what becomes of ``sel``."""
+"""Neighbor statistics, and what becomes of ``sel``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deepmd.train import neighbor_statistics as module
 from deepmd.train.neighbor_statistics import neighbor_statistics
 from deepmd.train.sel import auto_sel, settle_sel
 
-# four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbours
+# four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbors
 LINE = np.array([[0, 0, 0, 1, 0, 0, 2.5, 0, 0, 9, 0, 0]], dtype=float)
 
 
@@ -32,13 +32,13 @@ def test_statistics_of_a_line(system):
     assert (found.min_distance, found.max_nnei.tolist(), found.max_total, found.nframes) == (1.0, [2, 1], 2, 1)
 
 
-def test_no_neighbours(system):
+def test_no_neighbors(system):
     assert neighbor_statistics([system], 0.5, 2, count_neighbors).min_distance == np.inf
     model = {"type_map": NAMES, "descriptor": {"type": "se_e2_a", "sel": [1, 1], "rcut": 0.5}}
     assert settle_sel(model, [system], count_neighbors) is None
 
 
-def test_virtual_atoms_are_no_neighbours(tmp_path):
+def test_virtual_atoms_are_no_neighbors(tmp_path):
     types = np.array([[0, -1, 0, 1]])
     write_system(tmp_path / "a", [0, 0, 0, 0], 1, pbc=False, coord=LINE, force=None, real_atom_types=types)
     found = neighbor_statistics([System(tmp_path / "a", NAMES)], 3.0, 2, count_neighbors)
@@ -69,7 +69,7 @@ def test_a_bounded_number_of_frames_is_spread_over_the_data(tmp_path, monkeypatc
     [("auto", 38, 44), ("auto", 72, 80), ("auto", 0, 0), ("auto:1.5", 10, 16), ("auto:1.0", 8, 8), ("auto:1.0", 9, 12)],
 )
 def test_auto_sel(rule, most, expected):
-    # the figures of deepmd-kit: 38 and 72 are water's neighbours within 6 Å
+    # the figures of deepmd-kit: 38 and 72 are water's neighbors within 6 Å
     assert auto_sel(rule, most) == expected
 
 
@@ -93,9 +93,9 @@ def test_auto_is_replaced_in_every_part_of_a_hybrid(system):
 @pytest.mark.parametrize(
     ("descriptor", "message"),
     [
-        ({"type": "se_e2_a", "sel": [1, 0]}, r"sel is too small: O 1 \(found 2\) neighbours within 1.6 Å"),
-        ({"type": "se_atten", "sel": 1}, r"sel is too small: 1 \(found 2\) neighbours"),
-        ({"type": "se_atten", "sel": [1, 0]}, r"sel is too small: 1 \(found 2\) neighbours"),
+        ({"type": "se_e2_a", "sel": [1, 0]}, r"sel is too small: O 1 \(found 2\) neighbors within 1.6 Å"),
+        ({"type": "se_atten", "sel": 1}, r"sel is too small: 1 \(found 2\) neighbors"),
+        ({"type": "se_atten", "sel": [1, 0]}, r"sel is too small: 1 \(found 2\) neighbors"),
     ],
 )
 def test_a_sel_that_is_too_small_is_told_with_the_numbers(system, caplog, descriptor, message):

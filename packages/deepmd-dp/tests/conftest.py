@@ -11,11 +11,11 @@ import pytest
 
 from deepmd.contract import read_document
 from deepmd.schema import normalize
-from deepmd_dp.conformance.figures import REFERENCE
-from deepmd_dp.descriptor.env_stat import EnvStat
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.conformance.reference_numbers import REFERENCE
+from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.env_stat import EnvStat
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import map_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepmd.errors import InputError
-from deepmd_dp.activations import activation
+from deepmd_dp.dialect.activations import activation
 
 X = np.array([-800.0, -3.0, -0.5, 0.0, 0.5, 2.0, 6.5, 800.0])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepmd.errors import InputError
-from deepmd_dp.adam import Adam
+from deepmd_dp.kit.optimizer import Adam
 
 LR = 0.01
 

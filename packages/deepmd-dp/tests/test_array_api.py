@@ -8,8 +8,8 @@ import types
 import numpy as np
 import pytest
 
-from deepmd_dp import array_api, ops
-from deepmd_dp.array_api import array_namespace, constant, device, register_namespace, shape
+from deepmd_dp.dialect import array_api, ops
+from deepmd_dp.dialect.array_api import array_namespace, constant, device, register_namespace, shape
 
 
 def test_constants_match_their_neighbor(library):

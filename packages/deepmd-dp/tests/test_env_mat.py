@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepmd_dp.array_api import array_namespace
-from deepmd_dp.env_mat import EnvMat, smooth_switch
-from deepmd_dp.environment import assemble
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.env_mat import EnvMat, smooth_switch
+from deepmd_dp.environment.environment import assemble
 
 
 def test_switch_values(library):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepmd_dp import kernels
-from deepmd_dp.network import EmbeddingNetwork
+from deepmd_dp.kit import kernels
+from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 def layers_of(activation_function="tanh", resnet_dt=True):

@@ -13,13 +13,13 @@ import pytest
 
 from deepmd.contract import map_arrays, new_document, read_document, walk_arrays, write_document
 from deepmd.errors import ModelFileError
-from deepmd_dp.deep_eval import NumpyDeepEval
-from deepmd_dp.derivatives import force_terms
-from deepmd_dp.descriptor.env_stat import EnvStat
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.env_stat import EnvStat
 from deepmd_dp.model import deserialize_model, new_model
-from deepmd_dp.module import leaves
-from deepmd_dp.numpy_derivative import energy_and_gradient
+from deepmd_dp.model.derivatives import force_terms
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.derivative import energy_and_gradient
 
 SEA = {"type": "se_e2_a", "sel": [14, 26], "rcut": 4.0, "rcut_smth": 0.5, "neuron": [2, 4], "axis_neuron": 2}
 ATTEN = {**SEA, "type": "se_atten", "sel": 40, "attn": 3, "attn_layer": 1, "tebd_dim": 2}
@@ -121,7 +121,7 @@ def test_excluded_atoms_have_no_energy(from_section):
 
 
 def test_a_lone_atom_has_its_energy_in_vacuum(from_section):
-    """With the bias that the statistics give it: the net's own value at no neighbours is subtracted."""
+    """With the bias that the statistics give it: the net's own value at no neighbors is subtracted."""
     model = from_section(**NEW_MODELS["atom_ener"])
     model = replace(model, out_bias=np.array([[[-3.0], [-1.0]]]))
     energy = model(build_environment(model, np.array([[[0.0] * 3, [50.0] * 3]]), None, np.array([[0, 1]])))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepmd_dp.module import Module, buffer, leaves, map_leaves, module, static, with_leaves
+from deepmd_dp.dialect.module import Module, buffer, leaves, map_leaves, module, static, with_leaves
 
 
 @module

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Neighbour lists against a search over every image, one by one, in NumPy."""
+"""Neighbor lists against a search over every image, one by one, in NumPy."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -174,7 +174,7 @@ def test_excluded_pairs_are_left_out():
     assert set(listed(neighbors, CUBE)) == expected
 
 
-def test_coincident_atoms_are_neighbours():
+def test_coincident_atoms_are_neighbors():
     neighbors = build_neighbor_list(np.ones((2, 3)), None, [0, 0], 1.0, by_type=False)
     assert neighbors.nlist.tolist() == [[1], [0]]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deepmd.errors import InputError
-from deepmd_dp.network import EmbeddingNetwork, FittingNetwork, Layer, LayerNorm, NetworkCollection
-from deepmd_dp.precision import numpy_dtype, precision_name
+from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.nn.network import EmbeddingNetwork, FittingNetwork, Layer, LayerNorm, NetworkCollection
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepmd_dp.deep_eval import NumpyDeepEval
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
 
 @pytest.mark.parametrize("boundary", ["pbc", "nopbc"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The energy does not jump when a neighbour comes or goes, however many there are."""
+"""The energy does not jump when a neighbor comes or goes, however many there are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepmd_dp.derivatives import force_terms
-from deepmd_dp.environment_builder import build_environment
-from deepmd_dp.numpy_derivative import energy_and_gradient
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.model.derivatives import force_terms
+from deepmd_dp.numpy_backend.derivative import energy_and_gradient
 
 
 def along_x(distances, moved_type):
@@ -70,7 +70,7 @@ def test_energy_is_continuous_at_the_cutoff(case, sel):
     assert jump_at_the_cutoff(case, model, moved_type) < max(1e-10, 0.1 * case.tolerance)
 
 
-@pytest.mark.xfail(strict=True, reason="as deepmd-kit has it: an excluded neighbour counts 0, an empty slot -davg/dstd")
+@pytest.mark.xfail(strict=True, reason="as deepmd-kit has it: an excluded neighbor counts 0, an empty slot -davg/dstd")
 def test_energy_is_continuous_where_an_excluded_neighbor_leaves(excluding):
     assert jump_at_the_cutoff(excluding, excluding.smooth_model, 0) < 1e-10
 

@@ -9,7 +9,7 @@ import pytest
 from deepmd.contract import document_to_bytes, new_document, walk_arrays
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
-from deepmd_dp.state_file import read_state, write_state
+from deepmd_dp.kit.state_file import read_state, write_state
 
 TREE = {"@class": "Toy", "@version": 1, "@variables": {"w": np.arange(6.0).reshape(2, 3), "b": None}}
 

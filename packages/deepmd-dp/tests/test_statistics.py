@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deepmd.data.batch import Batch
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model import new_model
 from deepmd_dp.statistics import with_statistics
 from deepmd_dp.statistics.moments import Moments
@@ -107,7 +107,7 @@ def test_virtual_atoms_change_nothing(with_data):
 
 
 def test_full_lists_count_all_their_neighbors(with_data):
-    """A sel of 2 is less than any list here has: the mean is that over the neighbours themselves."""
+    """A sel of 2 is less than any list here has: the mean is that over the neighbors themselves."""
     atten = {**FIGURES["defaults"]["descriptor"], "type": "se_atten", "attn_layer": 0, "set_davg_zero": False}
     narrow, wide = (with_data(make_batches(), descriptor={**atten, "sel": sel}) for sel in (2, 40))
     natoms, nedges = np.zeros(2), np.zeros(2)

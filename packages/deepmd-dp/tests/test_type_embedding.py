@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deepmd.errors import InputError
-from deepmd_dp.electron_configuration import ECONF_DIM, ELEMENTS, electron_configuration, occupations
-from deepmd_dp.type_embedding import TypeEmbedNet
+from deepmd_dp.nn.electron_configuration import ECONF_DIM, ELEMENTS, electron_configuration, occupations
+from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 
 def test_every_neutral_atom_has_as_many_electrons_as_its_number():

@@ -62,10 +62,10 @@ std::vector<deepmd::DenseLayer<T>> layers_of(const ffi::RemainingArgs& args, std
 }
 
 /// r is (natoms, nnei, nr), count (natoms).
-inline deepmd::Neighbours neighbours_of(const ffi::AnyBuffer& r, const ffi::AnyBuffer& count) {
+inline deepmd::Neighbors neighbors_of(const ffi::AnyBuffer& r, const ffi::AnyBuffer& count) {
   require(r.dimensions().size() == 3, "r must be (natoms, nnei, nr)");
   const auto size = shape_of(r);
-  deepmd::Neighbours nei{size[0], size[1], int(size[2]),
+  deepmd::Neighbors nei{size[0], size[1], int(size[2]),
                          data<std::int32_t>(count, {size[0]}, "count")};
   for (std::int64_t i = 0; i < nei.natoms; ++i)
     require(nei.count[i] >= 0 && nei.count[i] <= nei.nnei, "count must be between 0 and nnei");

@@ -16,7 +16,7 @@ ffi::Error embedding_moments(ffi::ThreadPool pool, AnyBuffer x, AnyBuffer r, Any
                              ffi::RemainingArgs params, ffi::RemainingRets results, Spec spec) {
   return with_type(x, [&](auto number) {
     using T = decltype(number);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     const auto layers = layers_of<T>(params, 0, spec);
     const std::int64_t nout = layers.back().nout;
     const Shape rows{nei.natoms * nei.nnei, deepmd::moments_row_width<T>(int(nout))};
@@ -36,17 +36,17 @@ ffi::Error embedding_moments_backward(ffi::ThreadPool pool, AnyBuffer x, AnyBuff
                                       Result result, Spec spec, bool with_jet, bool need_x) {
   return with_type(x, [&](auto number) {
     using T = decltype(number);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     const auto layers = layers_of<T>(others, with_jet ? 2 : 0, spec);
     const std::int64_t nout = layers.back().nout;
     const Shape rows{nei.natoms * nei.nnei, deepmd::moments_row_width<T>(int(nout))};
-    const Shape neighbours{nei.natoms, nei.nnei};
+    const Shape neighbors{nei.natoms, nei.nnei};
     deepmd::embedding_moments_backward<T>(
-        layers, nei, data<T>(x, neighbours, "x"), data<T>(r, {nei.natoms, nei.nnei, nei.nr}, "r"),
+        layers, nei, data<T>(x, neighbors, "x"), data<T>(r, {nei.natoms, nei.nnei, nei.nr}, "r"),
         data<T>(gm, {nei.natoms, nei.nr, nout}, "gm"),
         with_jet ? data<T>(at(others, 0), rows, "gg") : nullptr,
         with_jet ? data<T>(at(others, 1), rows, "gdg") : nullptr,
-        need_x ? data<T>(*result, neighbours, "gx") : nullptr,
+        need_x ? data<T>(*result, neighbors, "gx") : nullptr,
         need_x ? nullptr : data<T>(*result, {deepmd::count_params(layers)}, "gparams"),
         Parallel(pool));
   });
@@ -55,14 +55,14 @@ ffi::Error embedding_moments_backward(ffi::ThreadPool pool, AnyBuffer x, AnyBuff
 /// The arrays that both calls below take.
 template <class T>
 struct Force {
-  deepmd::Neighbours nei;
+  deepmd::Neighbors nei;
   std::int64_t nout;
   Shape rows;
   const T *r, *gm, *g, *dg;
 
   Force(const AnyBuffer& r_, const AnyBuffer& count, const AnyBuffer& gm_, const AnyBuffer& g_,
         const AnyBuffer& dg_)
-      : nei(neighbours_of(r_, count)) {
+      : nei(neighbors_of(r_, count)) {
     require(gm_.dimensions().size() == 3, "gm must be (natoms, nr, nout)");
     nout = gm_.dimensions()[2];
     rows = {nei.natoms * nei.nnei, deepmd::moments_row_width<T>(int(nout))};

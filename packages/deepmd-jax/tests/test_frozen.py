@@ -19,7 +19,7 @@ from deepmd.contract import walk_arrays, write_document
 from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
-from deepmd_dp.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_jax import frozen, saved_model
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.deep_eval import JaxDeepEval
@@ -71,7 +71,7 @@ def test_other_sizes(path, folder, repeats):
 
 @double_precision()
 def raw_inputs(model: JaxDeepEval, nghosts: int) -> dict[str, np.ndarray]:
-    """Inputs of the graph for two atoms; the second atom's neighbour is a ghost, where there are any."""
+    """Inputs of the graph for two atoms; the second atom's neighbor is a ghost, where there are any."""
     (coord, cell, atype), parameters = frames_of(1)
     env = model.environment(coord, cell, atype)
     inputs = inputs_of(

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deepmd_dp import ops as plain_ops
-from deepmd_dp.network import Layer
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.nn.network import Layer
 from deepmd_jax import kernel_library, ops
 from deepmd_jax.arrays import double_precision, from_numpy
 from deepmd_jax.pytree import register_modules
@@ -48,7 +48,7 @@ def make_layers(widths, activation="tanh", idt=False, bias=True, dtype=np.float6
 
 
 def make_rows(natoms=9, nnei=21, dtype=np.float64):
-    """x, r, weights; each atom has another number of neighbours, one has none, some in between do not count."""
+    """x, r, weights; each atom has another number of neighbors, one has none, some in between do not count."""
     rng = np.random.default_rng(1)
     used = np.arange(nnei) < rng.integers(1, nnei + 1, (natoms, 1))
     used[0] = False

@@ -11,11 +11,11 @@ from deepmd_dp.conformance.cases import CASES_DOUBLE
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.training import LEARNING_RATE, config_of, make_batch
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.numpy_derivative import energy_and_gradient
+from deepmd_dp.model.derivatives import energy_terms, force_terms
+from deepmd_dp.numpy_backend.derivative import energy_and_gradient
 from deepmd_jax.padding import pad, pad_environment, pad_labels, round_up, round_up_frames
 from deepmd_jax.trainer import JaxTrainer
 

@@ -70,11 +70,11 @@ std::vector<deepmd::DenseLayer<T>> layers_of(const Tensor& x, const Params& para
 }
 
 /// r is (natoms, nnei, nr), count (natoms) or none.
-inline deepmd::Neighbours neighbours_of(const Tensor& r, const Maybe& count) {
+inline deepmd::Neighbors neighbors_of(const Tensor& r, const Maybe& count) {
   const Shape shape = r.shape();
   require(shape.size() == 3, "r must be (natoms, nnei, nr)");
   check(count, paddle::DataType::INT32, {shape[0]}, "count");
-  deepmd::Neighbours nei{shape[0], shape[1], int(shape[2]), data<int32_t>(count)};
+  deepmd::Neighbors nei{shape[0], shape[1], int(shape[2]), data<int32_t>(count)};
   for (int64_t i = 0; count && i < nei.natoms; ++i)
     require(nei.count[i] >= 0 && nei.count[i] <= nei.nnei, "count must be between 0 and nnei");
   return nei;

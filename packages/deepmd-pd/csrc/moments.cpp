@@ -15,7 +15,7 @@ Results embedding_moments(const Tensor& x, const Tensor& r, const Maybe& count,
                           int64_t nthreads) {
   return with_type(x, [&](auto number) -> Results {
     using T = decltype(number);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     const auto layers = layers_of<T>(x, params, spec);
     const int64_t nout = layers.back().nout, width = deepmd::moments_row_width<T>(int(nout));
     check(x, x.dtype(), {nei.natoms, nei.nnei, layers[0].nin}, "x");
@@ -36,7 +36,7 @@ Results embedding_moments_backward(const Tensor& x, const Tensor& r, const Maybe
                                    bool need_params, int64_t nthreads) {
   return with_type(x, [&](auto number) -> Results {
     using T = decltype(number);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     const auto layers = layers_of<T>(x, params, spec);
     const int64_t nout = layers.back().nout, width = deepmd::moments_row_width<T>(int(nout));
     const Shape rows{nei.natoms * nei.nnei, width};
@@ -56,9 +56,9 @@ Results embedding_moments_backward(const Tensor& x, const Tensor& r, const Maybe
 
 /// What the two operators below take in common.
 template <class T>
-deepmd::Neighbours check_force(const Tensor& r, const Maybe& count, const Tensor& grad_m,
+deepmd::Neighbors check_force(const Tensor& r, const Maybe& count, const Tensor& grad_m,
                                const Tensor& g, const Tensor& dg) {
-  const auto nei = neighbours_of(r, count);
+  const auto nei = neighbors_of(r, count);
   require(grad_m.shape().size() == 3, "grad_m must be (natoms, nr, nout)");
   const int64_t nout = grad_m.shape()[2];
   const Shape rows{nei.natoms * nei.nnei, deepmd::moments_row_width<T>(int(nout))};

@@ -10,7 +10,7 @@ import numpy as np
 from deepmd.contract import write_document
 from deepmd_dp.conformance.cases import CASES, Case
 from deepmd_dp.conformance.documents import random_document
-from deepmd_dp.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_pd import frozen
 from deepmd_pd.deep_eval import PaddleDeepEval
 

@@ -57,7 +57,7 @@ def test_no_atoms(pair):
 
 
 def test_ghost_atoms(pair):
-    """Neighbours that are images have forces of their own; folded back they are those without ghosts."""
+    """Neighbors that are images have forces of their own; folded back they are those without ghosts."""
     model = pair.paddle
     env = model._environment(COORD[None], CELL[None], ATYPE[None])
     expected = model.compute(env, None, None, atomic=True)

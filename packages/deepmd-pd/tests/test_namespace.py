@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepmd_dp import ops
+from deepmd_dp.dialect import ops
 from deepmd_pd import arrays, derivative  # noqa: F401  derivative brings scatter_add
 from deepmd_pd import namespace as xp
 from deepmd_pd.framework import paddle

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from deepmd_dp import ops as plain_ops
-from deepmd_dp.network import Layer
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.nn.network import Layer
 from deepmd_pd import arrays, kernel_library, ops
 from deepmd_pd.framework import paddle
 

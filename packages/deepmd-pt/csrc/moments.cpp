@@ -11,10 +11,10 @@ namespace {
 using Count = std::optional<Tensor>;
 
 /// r is (natoms, nnei, nr), count (natoms) or none.
-deepmd::Neighbours neighbours_of(const Tensor& r, const Count& count) {
+deepmd::Neighbors neighbors_of(const Tensor& r, const Count& count) {
   STD_TORCH_CHECK(r.dim() == 3, "deepmd_pt: r must be (natoms, nnei, nr)");
   check(count, ScalarType::Int, {r.size(0)}, "count");
-  deepmd::Neighbours nei{r.size(0), r.size(1), int(r.size(2)), data<int32_t>(count)};
+  deepmd::Neighbors nei{r.size(0), r.size(1), int(r.size(2)), data<int32_t>(count)};
   for (int64_t i = 0; count && i < nei.natoms; ++i)
     STD_TORCH_CHECK(nei.count[i] >= 0 && nei.count[i] <= nei.nnei,
                     "deepmd_pt: count must be between 0 and nnei");
@@ -27,7 +27,7 @@ std::tuple<Tensor, Tensor, Tensor> embedding_moments(const Tensor x, const Tenso
   return with_type(x, 3, [&](auto number) {
     using T = decltype(number);
     const auto layers = layers_of<T>(x, params, spec);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     check(r, x.scalar_type(), {x.size(0), x.size(1), nei.nr}, "r");
     const int64_t rows = with_jet ? nei.natoms * nei.nnei : 0;
     const int64_t width = deepmd::moments_row_width<T>(layers.back().nout);
@@ -48,7 +48,7 @@ std::tuple<Tensor, Tensor> embedding_moments_backward(
     using T = decltype(number);
     const auto dtype = x.scalar_type();
     const auto layers = layers_of<T>(x, params, spec);
-    const auto nei = neighbours_of(r, count);
+    const auto nei = neighbors_of(r, count);
     const int64_t rows = nei.natoms * nei.nnei, nout = layers.back().nout;
     const int64_t width = deepmd::moments_row_width<T>(int(nout));
     check(r, dtype, {x.size(0), x.size(1), nei.nr}, "r");
@@ -65,9 +65,9 @@ std::tuple<Tensor, Tensor> embedding_moments_backward(
 }
 
 /// What the two operators below take in common.
-deepmd::Neighbours check_force(const Tensor& r, const Count& count, const Tensor& grad_m,
+deepmd::Neighbors check_force(const Tensor& r, const Count& count, const Tensor& grad_m,
                                const Tensor& g, const Tensor& dg) {
-  const auto nei = neighbours_of(r, count);
+  const auto nei = neighbors_of(r, count);
   const auto dtype = r.scalar_type();
   STD_TORCH_CHECK(grad_m.dim() == 3, "deepmd_pt: grad_m must be (natoms, nr, nout)");
   const int nout = int(grad_m.size(2));

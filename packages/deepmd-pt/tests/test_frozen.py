@@ -10,7 +10,7 @@ import torch
 from deepmd.contract import walk_arrays, write_document
 from deepmd.errors import ModelFileError
 from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
-from deepmd_dp.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_pt import frozen
 from deepmd_pt.deep_eval import PyTorchDeepEval
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 import torch
 
-from deepmd_dp import ops as plain_ops
-from deepmd_dp.network import Layer
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.nn.network import Layer
 from deepmd_pt import embedding_moments, kernel_library, ops
 from deepmd_pt.embedding_jet import JetGradient
 
@@ -286,7 +286,7 @@ def test_the_operators_refuse_wrong_arguments():
 
 
 def make_environment(natoms, nnei, extra=0, dtype=torch.float64):
-    """An environment matrix, further inputs of the net, and weights that leave some neighbours out."""
+    """An environment matrix, further inputs of the net, and weights that leave some neighbors out."""
     env = make_input(natoms * nnei, 4, dtype).detach().reshape(natoms, nnei, 4).requires_grad_()
     more = make_input(natoms * nnei, extra, dtype, seed=3).detach().reshape(natoms, nnei, extra).requires_grad_()
     weights = (torch.rand(natoms, nnei, 1, generator=torch.Generator().manual_seed(4)) < 0.6).to(dtype)

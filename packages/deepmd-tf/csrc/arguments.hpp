@@ -106,9 +106,9 @@ std::vector<deepmd::DenseLayer<T>> layers_of(const Tensor& x, const OpInputList&
 }
 
 /// r is (natoms, nnei, nr), count (natoms).
-inline deepmd::Neighbours neighbours_of(const Tensor& r, const Tensor& count) {
+inline deepmd::Neighbors neighbors_of(const Tensor& r, const Tensor& count) {
   require(r.dims() == 3, "r must be (natoms, nnei, nr)");
-  deepmd::Neighbours nei{r.dim_size(0), r.dim_size(1), int(r.dim_size(2)), nullptr};
+  deepmd::Neighbors nei{r.dim_size(0), r.dim_size(1), int(r.dim_size(2)), nullptr};
   nei.count = data<std::int32_t>(count, {nei.natoms}, "count");
   for (std::int64_t i = 0; i < nei.natoms; ++i)
     require(nei.count[i] >= 0 && nei.count[i] <= nei.nnei, "count must be between 0 and nnei");

@@ -74,7 +74,7 @@ REGISTER_OP("DeepmdEmbeddingMoments")
     .Output("g: T")
     .Output("dg: T")
     .SetShapeFn(moments_shapes)
-    .Doc("Moments of the embedded neighbours; with_jet also G and dG, else these are empty.");
+    .Doc("Moments of the embedded neighbors; with_jet also G and dG, else these are empty.");
 
 REGISTER_OP("DeepmdEmbeddingMomentsBackward")
     .Attr("T: {float, double}")

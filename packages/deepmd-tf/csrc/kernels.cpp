@@ -28,7 +28,7 @@ class EmbeddingMoments : public OpKernel {
   void run(OpKernelContext* context) const {
     const Tensor &x = context->input(0), &r = context->input(1);
     const auto layers = layers_of<T>(x, list(context, "params"), spec_);
-    const auto nei = neighbours_of(r, context->input(2));
+    const auto nei = neighbors_of(r, context->input(2));
     const std::int64_t rows = nei.natoms * nei.nnei, nout = layers.back().nout;
     const std::int64_t width = deepmd::moments_row_width<T>(int(nout));
     deepmd::embedding_moments<T>(
@@ -59,7 +59,7 @@ class EmbeddingMomentsBackward : public OpKernel {
   void run(OpKernelContext* context) const {
     const Tensor &x = context->input(0), &r = context->input(1);
     const auto layers = layers_of<T>(x, list(context, "params"), spec_);
-    const auto nei = neighbours_of(r, context->input(2));
+    const auto nei = neighbors_of(r, context->input(2));
     const std::int64_t nin = layers.front().nin, nout = layers.back().nout;
     const Sizes row{nei.natoms * nei.nnei, deepmd::moments_row_width<T>(int(nout))};
     const OpInputList jet = list(context, "grad_jet");
@@ -79,13 +79,13 @@ class EmbeddingMomentsBackward : public OpKernel {
 /// What the two kernels below take in common.
 template <class T>
 struct ForceArguments {
-  deepmd::Neighbours nei;
+  deepmd::Neighbors nei;
   const T *r, *grad_m, *g, *dg;
   std::int64_t nout;
   Sizes row;
 
   explicit ForceArguments(OpKernelContext* context)
-      : nei(neighbours_of(context->input(0), context->input(1))), r(data<T>(context->input(0))) {
+      : nei(neighbors_of(context->input(0), context->input(1))), r(data<T>(context->input(0))) {
     const Tensor& gm = context->input(2);
     require(gm.dims() == 3, "grad_m must be (natoms, nr, nout)");
     nout = gm.dim_size(2);

@@ -10,10 +10,10 @@ import tensorflow as tf
 from deepmd.contract import write_document
 from deepmd.errors import ModelFileError
 from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
-from deepmd_dp.deep_eval import NumpyDeepEval
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import leaves
+from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import leaves
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_tf import frozen
 from deepmd_tf.deep_eval import TensorFlowDeepEval
 from deepmd_tf.graph import OUTPUTS, input_name

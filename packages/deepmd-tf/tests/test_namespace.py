@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_dp import ops
+from deepmd_dp.dialect import ops
 from deepmd_tf import derivative, namespace
 
 RNG = np.random.default_rng(2)

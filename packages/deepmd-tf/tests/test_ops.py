@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_dp import ops as plain_ops
-from deepmd_dp.network import Layer
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.nn.network import Layer
 from deepmd_tf import kernel_library, ops
 
 NATOMS, NNEI, NR = 7, 11, 4
@@ -35,7 +35,7 @@ def make_layers(widths, activation="tanh", idt=False, bias=True, dtype=np.float6
 
 
 def make_rows(natoms=NATOMS, nnei=NNEI, dtype=np.float64):
-    """Input of the net, R and weights; empty slots in between and at the end, a last atom without neighbours."""
+    """Input of the net, R and weights; empty slots in between and at the end, a last atom without neighbors."""
     rng = np.random.default_rng(1)
     x, r = (rng.normal(size=(natoms, nnei, width)).astype(dtype) for width in (1, NR))
     weights = (np.arange(nnei) < rng.integers(0, nnei + 1, (natoms, 1))).astype(dtype)[:, :, None]

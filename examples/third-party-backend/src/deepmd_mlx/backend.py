@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from deepmd_dp.base_backend import BaseBackend
+from deepmd_dp.kit.backend import BaseBackend
 
 
 class MLXBackend(BaseBackend):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_mlx import arrays, files
 from deepmd_mlx.derivative import energy_and_gradient
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mlx.core as mx
     import numpy as np
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 class MLXDeepEval(BaseDeepEval):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
-from deepmd_dp.state_file import read_state
+from deepmd_dp.kit.state_file import read_state
 
 
 def write(path: str, document: dict) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 
 
 def __getattr__(name: str) -> Any:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
-from deepmd_dp.adam import Adam
-from deepmd_dp.base_trainer import BaseTrainer, Prepared
-from deepmd_dp.module import map_leaves, with_leaves
+from deepmd_dp.dialect.module import map_leaves, with_leaves
+from deepmd_dp.kit.optimizer import Adam
+from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_mlx import arrays
 from deepmd_mlx.derivative import energy_and_gradient
 

@@ -40,7 +40,7 @@ class DP(Calculator):
     type_dict : dict[str, int], optional
         Type of each element; default: the model's type map.
     neighbor_list : object, optional
-        Neighbour list of ASE's kind, for backends that take one.
+        Neighbor list of ASE's kind, for backends that take one.
     head : str, optional
         Branch of a multi-task model.
     **kwargs
@@ -118,7 +118,7 @@ class DP(Calculator):
 
 
 def periodic_cell(atoms: Atoms, rcut: float) -> np.ndarray | None:
-    """A cell, periodic in all directions, in which the atoms have the neighbours that they have in their own.
+    """A cell, periodic in all directions, in which the atoms have the neighbors that they have in their own.
 
     Models know only cells that are periodic in all directions or in none. An open axis becomes one at right
     angles to the periodic ones that is so long that no atom is within ``rcut`` of an image along it.

@@ -150,7 +150,7 @@ COMMANDS: dict[str, Command] = {
         ("dp show model.pth type-map descriptor size", "dp show model.pth --verify"),
     ),
     "neighbor-stat": Command(
-        "give the smallest distance and the most neighbours in data",
+        "give the smallest distance and the most neighbors in data",
         (
             SYSTEM,
             flag("-r", "--rcut", type=float, required=True, help="cut-off radius [Å]"),

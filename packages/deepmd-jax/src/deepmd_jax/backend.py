@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deepmd_dp.base_backend import BaseBackend
+from deepmd_dp.kit.backend import BaseBackend
 
 
 class JaxBackend(BaseBackend):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
@@ -19,7 +19,7 @@ from deepmd_jax.padding import pad, pad_environment, round_up, round_up_frames
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 class JaxDeepEval(BaseDeepEval):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The moments of an atom's embedded neighbours on the fused kernels, with first and second derivatives.
+"""The moments of an atom's embedded neighbors on the fused kernels, with first and second derivatives.
 
 Three functions with derivatives of their own stand on four calls of the library:
 
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
 from deepmd_jax.kernel_library import row_width, target
 
 Array = jax.Array
@@ -37,7 +37,7 @@ def moments(spec: Spec, x: Array, r: Array, count: Array, params: Params) -> Arr
     Parameters
     ----------
     spec : tuple of int
-        The layers' kinds, see `deepmd_dp.kernels.flatten_layers`.
+        The layers' kinds, see `deepmd_dp.kit.kernels.flatten_layers`.
     x : Array, (natoms, nnei)
     r : Array, (natoms, nnei, nr)
     count : Array, (natoms,) int32

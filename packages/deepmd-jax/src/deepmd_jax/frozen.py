@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.errors import ModelFileError
-from deepmd_dp.state_file import read_state
+from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import saved_model, stablehlo
 
 if TYPE_CHECKING:

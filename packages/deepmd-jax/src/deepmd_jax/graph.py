@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment import Environment
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.model.derivatives import energy_terms, force_terms
 from deepmd_jax.derivative import energy_and_gradient
 
 CONSTRAINTS = ("nall >= nloc",)
@@ -27,7 +27,7 @@ class Metadata:
         Cut-off radius [Å].
     type_map : list of str
     by_type : bool
-        Whether the neighbours of each type have a block of their own.
+        Whether the neighbors of each type have a block of their own.
     list_widths : list of int
         Widths that the blocks must have; empty: any.
     dim_fparam, dim_aparam : int
@@ -66,14 +66,14 @@ class Metadata:
 
     @property
     def nblocks(self) -> int:
-        """Blocks of neighbours."""
+        """Blocks of neighbors."""
         return self.ntypes if self.by_type else 1
 
 
 def input_sizes(metadata: Metadata) -> dict[str, tuple[str, np.dtype]]:
     """Sizes and types of a graph's inputs by name, as JAX writes open sizes: ``"nframes, nloc, 3"``.
 
-    They are the fields of `deepmd_dp.environment.Environment`, a tuple's arrays numbered, and
+    They are the fields of `deepmd_dp.environment.environment.Environment`, a tuple's arrays numbered, and
 
     mapping : (nframes, nall)
         Local atom of which each atom is an image; the first nloc are the local atoms. ``nlist`` refers to these.

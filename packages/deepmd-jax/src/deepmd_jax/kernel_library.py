@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from deepmd_dp.kernels import find_library, warn_without_kernels
+from deepmd_dp.kit.kernels import find_library, warn_without_kernels
 
 CALLS = ("embedding_moments", "embedding_moments_backward", "moments_force", "moments_force_backward")
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 
 
 def __getattr__(name: str) -> Any:

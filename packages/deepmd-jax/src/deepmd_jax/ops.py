@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.ops` on fused kernels, where JAX's arrays allow it."""
+"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where JAX's arrays allow it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp import kernels
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.kit import kernels
 from deepmd_jax import namespace
 from deepmd_jax.arrays import device
 from deepmd_jax.embedding_moments import moments
@@ -25,16 +25,16 @@ def load_ops() -> None:
 
 
 def embedding_moments(x: jax.Array, r: jax.Array, weights: jax.Array, layers: Sequence[Any]) -> jax.Array:
-    """Moments of an atom's embedded neighbours, (R w)ᵀ G with G the embedding net of x.
+    """Moments of an atom's embedded neighbors, (R w)ᵀ G with G the embedding net of x.
 
-    Neighbours of weight 0 at the end of an atom's list are not worked on at all.
+    Neighbors of weight 0 at the end of an atom's list are not worked on at all.
 
     Parameters
     ----------
     x : Array, (..., nnei, 1)
     r : Array, (..., nnei, nr)
     weights : Array, (..., nnei, 1)
-        0: not a neighbour.
+        0: not a neighbor.
     layers : sequence of objects with w, b, idt, activation_function, resnet
 
     Returns
@@ -51,7 +51,7 @@ def embedding_moments(x: jax.Array, r: jax.Array, weights: jax.Array, layers: Se
 
 
 def _count(weights: jax.Array) -> jax.Array:
-    """Up to where an atom's neighbours may have a weight other than 0, (natoms,) int32."""
+    """Up to where an atom's neighbors may have a weight other than 0, (natoms,) int32."""
     number = jnp.arange(1, weights.shape[1] + 1, dtype=jnp.int32)
     return jnp.max(jnp.where(weights != 0, number, 0), axis=1)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deepmd_dp.environment import Environment
+from deepmd_dp.environment.environment import Environment
 
 _LEAST = 16
 """Fewest atoms."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from deepmd_dp.module import Module
+from deepmd_dp.dialect.module import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

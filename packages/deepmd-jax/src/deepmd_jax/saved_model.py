@@ -13,8 +13,8 @@ import numpy as np
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
+from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import leaves, with_leaves
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.graph import CONSTRAINTS, Metadata, evaluate, input_sizes
 from deepmd_jax.pytree import register_modules

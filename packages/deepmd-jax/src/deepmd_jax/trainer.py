@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp.base_trainer import BaseTrainer, Prepared
-from deepmd_dp.module import map_leaves, with_leaves
+from deepmd_dp.dialect.module import map_leaves, with_leaves
+from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
@@ -23,7 +23,7 @@ from deepmd_jax.pytree import register_modules
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 Arrays = dict[str, jax.Array]
 Found = tuple[tuple[str, bool], ...]

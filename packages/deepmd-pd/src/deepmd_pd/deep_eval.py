@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_pd import arrays, frozen
 from deepmd_pd.derivative import energy_and_gradient
 from deepmd_pd.ops import load_ops
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from paddle import Tensor
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 class PaddleDeepEval(BaseDeepEval):

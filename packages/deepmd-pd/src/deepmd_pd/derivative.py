@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp import ops
+from deepmd_dp.dialect import ops
 from deepmd_pd import namespace
 from deepmd_pd.embedding_moments import fixed_displacements
 from deepmd_pd.framework import paddle
@@ -13,7 +13,7 @@ from deepmd_pd.framework import paddle
 if TYPE_CHECKING:
     from paddle import Tensor
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 def energy_and_gradient(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The moments of an atom's embedded neighbours on the fused kernels, as nodes of paddle's graph.
+"""The moments of an atom's embedded neighbors on the fused kernels, as nodes of paddle's graph.
 
 A node of paddle computes the derivatives by all its inputs, wanted or not; but `paddle.grad` leaves out the
 nodes that lead to no wanted derivative. So the operation is split into nodes by what they are derived by:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from paddle import Tensor
 
-    from deepmd_dp.kernels import Spec
+    from deepmd_dp.kit.kernels import Spec
 
 
 _are_displacements_fixed: ContextVar[bool] = ContextVar("are_displacements_fixed", default=False)
@@ -59,9 +59,9 @@ class Neighbors:
         Input of the net.
     r : Tensor, (natoms, nnei, nr)
     count : Tensor or None, (natoms,) int32
-        How many of each atom's neighbours are used; None: all.
+        How many of each atom's neighbors are used; None: all.
     spec, params : list
-        The layers of the net, see `deepmd_dp.kernels.flatten_layers`.
+        The layers of the net, see `deepmd_dp.kit.kernels.flatten_layers`.
     """
 
     x: Tensor

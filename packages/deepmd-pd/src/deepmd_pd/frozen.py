@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.state_file import read_state
 from deepmd_pd import arrays
 from deepmd_pd.framework import paddle
 from deepmd_pd.graph import OUTPUTS, FrozenModel, input_specs
@@ -25,7 +25,7 @@ from deepmd_pd.graph import OUTPUTS, FrozenModel, input_specs
 if TYPE_CHECKING:
     from paddle import Tensor
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 _KEY = "deepmd"
 _SUFFIXES = (".json", ".pdiparams")

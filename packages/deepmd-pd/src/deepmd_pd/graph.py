@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment import Environment
-from deepmd_dp.module import leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.model.derivatives import energy_terms, force_terms
 from deepmd_pd import arrays, namespace
 from deepmd_pd.framework import paddle
 
@@ -25,7 +25,7 @@ _OPERATORS = ("add", "sub", "mul", "truediv", "radd", "rsub", "rmul", "rtruediv"
 class FrozenModel(paddle.nn.Layer):
     """A model whose forward takes displacements, lists and types.
 
-    Inputs, in this order, see `deepmd_dp.environment.Environment`: ``edge_vec``, ``nlist`` and ``neighbor_type``
+    Inputs, in this order, see `deepmd_dp.environment.environment.Environment`: ``edge_vec``, ``nlist`` and ``neighbor_type``
     (an array a block, ``edge_vec_0`` …), ``atype``, ``centers`` (an array a type), ``restore``; then
 
     mapping : (nframes, nall) integers

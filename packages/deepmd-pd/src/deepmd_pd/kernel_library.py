@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepmd_dp.kernels import find_library, warn_without_kernels
+from deepmd_dp.kit.kernels import find_library, warn_without_kernels
 from deepmd_pd.framework import core, paddle
 
 _LIBRARY = "libdeepmd_pd_ops"

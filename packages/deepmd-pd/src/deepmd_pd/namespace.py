@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 from deepmd_pd.framework import paddle
 
 __all__ = [

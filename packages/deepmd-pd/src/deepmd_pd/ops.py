@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.ops` on fused kernels, where paddle's tensors allow it, and in forms that suit paddle."""
+"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where paddle's tensors allow it, and in forms that suit paddle."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp import kernels
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.kit import kernels
 from deepmd_pd import namespace
 from deepmd_pd.embedding_moments import Neighbors
 from deepmd_pd.embedding_moments import embedding_moments as fused_moments
@@ -25,7 +25,7 @@ def load_ops() -> None:
 
 
 def embedding_moments(x: Tensor, r: Tensor, weights: Tensor, layers: Sequence[Any]) -> Tensor:
-    """See `deepmd_dp.ops.embedding_moments`; neighbours of weight 0 at the end of a list are not worked on."""
+    """See `deepmd_dp.dialect.ops.embedding_moments`; neighbors of weight 0 at the end of a list are not worked on."""
     if not is_fused(x, r, weights, layers):
         return plain_ops.embedding_moments.plain(x, r, weights, layers)
     spec, params = kernels.flatten_layers(layers)
@@ -37,7 +37,7 @@ def embedding_moments(x: Tensor, r: Tensor, weights: Tensor, layers: Sequence[An
 
 
 def _count(weights: Tensor) -> Tensor:
-    """Up to where an atom's neighbours have a weight other than 0."""
+    """Up to where an atom's neighbors have a weight other than 0."""
     number = paddle.arange(1, weights.shape[1] + 1, dtype="int32")
     return paddle.max(paddle.where(weights != 0, number, paddle.zeros_like(number)), axis=1)
 

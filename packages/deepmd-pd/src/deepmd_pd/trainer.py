@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
-from deepmd_dp.adam import Adam
-from deepmd_dp.base_trainer import BaseTrainer, Prepared
-from deepmd_dp.module import map_leaves, with_leaves
+from deepmd_dp.dialect.module import map_leaves, with_leaves
+from deepmd_dp.kit.optimizer import Adam
+from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_pd import arrays
 from deepmd_pd.derivative import energy_and_gradient, gradients_by
 from deepmd_pd.framework import paddle

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepmd_dp.base_deep_eval import BaseDeepEval
-from deepmd_dp.environment import Environment
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_pt import arrays, checkpoint, frozen
 from deepmd_pt.derivative import energy_and_gradient
 from deepmd_pt.ops import load_ops

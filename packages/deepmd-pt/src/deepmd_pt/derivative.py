@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deepmd_dp import ops
+from deepmd_dp.dialect import ops
 from deepmd_pt import namespace
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 def energy_and_gradient(

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deepmd_dp.kernels import Spec
+    from deepmd_dp.kit.kernels import Spec
 
 _NAMES = ("linear", "tanh", "relu", "sigmoid", "silu", "gelu")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The moments of an atom's embedded neighbours as one node of autograd's graph, on the fused kernel."""
+"""The moments of an atom's embedded neighbors as one node of autograd's graph, on the fused kernel."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from deepmd_pt.embedding_jet import JetGradient, split_parameters, will_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deepmd_dp.kernels import Spec
+    from deepmd_dp.kit.kernels import Spec
 
 
 class Plan(NamedTuple):
     """What the moments' kernels need besides numbers."""
 
     spec: Spec
-    count: Tensor | None  # how many of each atom's neighbours are used; None: all
+    count: Tensor | None  # how many of each atom's neighbors are used; None: all
     nout: int
 
     def used(self, rows: Tensor) -> Tensor:
-        """The rows, zero where a neighbour is not used."""
+        """The rows, zero where a neighbor is not used."""
         if self.count is None:
             return rows
         return torch.where(torch.arange(rows.shape[1])[:, None] < self.count[:, None, None], rows, 0.0)
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 
 class Moments(torch.autograd.Function):
-    """(M, G, dG) of (natoms, nnei, ...) neighbours; G and dG in rows padded for the kernels."""
+    """(M, G, dG) of (natoms, nnei, ...) neighbors; G and dG in rows padded for the kernels."""
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, x: Tensor, r: Tensor, *params: Tensor) -> tuple[Tensor, Tensor, Tensor]:

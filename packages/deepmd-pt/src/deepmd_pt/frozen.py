@@ -17,10 +17,10 @@ import torch
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
-from deepmd_dp.environment import Environment
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.environment import Environment
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import map_leaves
 from deepmd_pt import arrays, checkpoint
 from deepmd_pt.script import FrozenModel, TracedEnergy, TracedForces, environment_tensors
 

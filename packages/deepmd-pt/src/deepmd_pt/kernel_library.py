@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from deepmd_dp.kernels import find_library, warn_without_kernels
+from deepmd_dp.kit.kernels import find_library, warn_without_kernels
 
 _LIBRARY = "libdeepmd_pt_ops"
 

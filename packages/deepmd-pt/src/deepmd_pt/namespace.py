@@ -9,7 +9,7 @@ import torch
 from array_api_compat.torch import *  # noqa: F403
 from array_api_compat.torch import __all__  # noqa: F401
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 
 
 def take(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) -> torch.Tensor:

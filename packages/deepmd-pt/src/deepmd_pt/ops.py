@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.ops` on fused kernels, where PyTorch's tensors allow it."""
+"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where PyTorch's tensors allow it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deepmd_dp import kernels
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.kit import kernels
 from deepmd_pt.embedding_jet import Jet
 from deepmd_pt.embedding_moments import Moments, Plan
 from deepmd_pt.kernel_library import load_library
@@ -28,7 +28,7 @@ def load_ops() -> None:
 
 
 def embedding_net(x: Tensor, layers: Sequence[Any]) -> Tensor:
-    """The layers of an embedding net, one after the other; see `deepmd_dp.ops.embedding_net`.
+    """The layers of an embedding net, one after the other; see `deepmd_dp.dialect.ops.embedding_net`.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def embedding_net(x: Tensor, layers: Sequence[Any]) -> Tensor:
 
 
 def embedding_moments(x: Tensor, r: Tensor, weights: Tensor, layers: Sequence[Any]) -> Tensor:
-    """Moments of an atom's embedded neighbours, (R w)ᵀ G with G the embedding net of x.
+    """Moments of an atom's embedded neighbors, (R w)ᵀ G with G the embedding net of x.
 
-    Neighbours of weight 0 at the end of an atom's list are not worked on at all.
+    Neighbors of weight 0 at the end of an atom's list are not worked on at all.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def embedding_moments(x: Tensor, r: Tensor, weights: Tensor, layers: Sequence[An
         The first component is the one that forces go through.
     r : Tensor, (..., nnei, nr)
     weights : Tensor, (..., nnei, 1)
-        0: not a neighbour.
+        0: not a neighbor.
     layers : sequence of objects with w, b, idt, activation_function, resnet
 
     Returns
@@ -83,7 +83,7 @@ def _flatten(layers: Sequence[Any]) -> tuple[kernels.Spec, list[Tensor]]:
 
 
 def _count(weights: Tensor) -> Tensor:
-    """Up to where an atom's neighbours may have a weight other than 0."""
+    """Up to where an atom's neighbors may have a weight other than 0."""
     number = torch.arange(1, weights.shape[1] + 1, dtype=torch.int32)
     return torch.where(weights != 0, number, 0).amax(dim=1).to(torch.int32)
 

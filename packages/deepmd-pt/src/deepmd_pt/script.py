@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional  # noqa: UP035  TorchScript knows t
 import torch
 from torch import Tensor
 
-from deepmd_dp.derivatives import force_terms
-from deepmd_dp.environment import Environment
-from deepmd_dp.module import leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.model.derivatives import force_terms
 
 
 def environment_tensors(env: Environment) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ class TracedForces(torch.nn.Module):
 class FrozenModel(torch.nn.Module):
     """A frozen model: its forward takes displacements, lists and types; every size is open.
 
-    Parameters of `forward`, see `deepmd_dp.environment.Environment`: ``edge_vec``, ``nlist``,
+    Parameters of `forward`, see `deepmd_dp.environment.environment.Environment`: ``edge_vec``, ``nlist``,
     ``neighbor_type`` (one tensor a block), ``atype``, ``centers``, ``restore``; then
 
     mapping : (nframes, nall) integers

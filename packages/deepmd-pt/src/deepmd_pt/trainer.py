@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deepmd_dp.base_trainer import BaseTrainer, Prepared
-from deepmd_dp.module import map_leaves, with_leaves
+from deepmd_dp.dialect.module import map_leaves, with_leaves
+from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_pt import arrays, checkpoint
 from deepmd_pt.derivative import energy_and_gradient
 from deepmd_pt.ops import load_ops

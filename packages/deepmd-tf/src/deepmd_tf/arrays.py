@@ -49,7 +49,7 @@ def to_numpy(tensor: tf.Tensor | tf.Variable) -> np.ndarray:
 
 
 def open_shape(array: np.ndarray | tf.Tensor) -> list[int | None]:
-    """The shape of such arrays in a graph that takes any number of frames, atoms and neighbours.
+    """The shape of such arrays in a graph that takes any number of frames, atoms and neighbors.
 
     Integers are lists and indices. Other numbers end in an axis of components.
     """

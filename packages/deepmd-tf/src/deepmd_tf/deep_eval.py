@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.base_deep_eval import BaseDeepEval
+from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_tf import arrays, checkpoint, frozen
 from deepmd_tf.derivative import energy_and_gradient
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 class TensorFlowDeepEval(BaseDeepEval):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from deepmd_dp import ops
+from deepmd_dp.dialect import ops
 from deepmd_tf import namespace
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 def energy_and_gradient(

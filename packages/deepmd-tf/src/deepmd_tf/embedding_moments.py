@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The moments of an atom's embedded neighbours on the fused kernels, with first and second derivatives.
+"""The moments of an atom's embedded neighbors on the fused kernels, with first and second derivatives.
 
 The operator gives M, and beside it G and dG, the derivative of G along the net's input, so that
 
@@ -23,20 +23,20 @@ from deepmd_tf.kernel_library import load_library
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deepmd_dp.kernels import Spec
+    from deepmd_dp.kit.kernels import Spec
 
 
 def moments(x: tf.Tensor, r: tf.Tensor, count: tf.Tensor, params: Sequence[tf.Tensor], spec: Spec) -> tf.Tensor:
-    """Rᵀ G with G the embedding net of x, over the first neighbours of each atom.
+    """Rᵀ G with G the embedding net of x, over the first neighbors of each atom.
 
     Parameters
     ----------
     x : tf.Tensor, (natoms, nnei, 1)
     r : tf.Tensor, (natoms, nnei, nr)
     count : tf.Tensor, (natoms,) int32
-        How many of an atom's neighbours are used.
+        How many of an atom's neighbors are used.
     params, spec
-        The layers, see `deepmd_dp.kernels.flatten_layers`.
+        The layers, see `deepmd_dp.kit.kernels.flatten_layers`.
 
     Returns
     -------

@@ -12,13 +12,13 @@ from google.protobuf.message import DecodeError
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd_dp.dialect.module import leaves
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import leaves
 from deepmd_tf import checkpoint
 from deepmd_tf.graph import OUTPUTS, build_graph, input_name
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 _DOCUMENT = "deepmd_document"
 ENDING = ".pb"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment_builder import build_environment
-from deepmd_dp.module import map_leaves
+from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.model.derivatives import energy_terms, force_terms
 from deepmd_tf.arrays import open_shape
 from deepmd_tf.derivative import energy_and_gradient
 from deepmd_tf.namespace import shape
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 OUTPUTS = {name: f"o_{name}" for name in ("energy", "atom_energy", "force", "virial", "atom_virial")}
 """Quantities of a model, and the tensors that hold them."""
@@ -31,7 +31,7 @@ def build_graph(model: Any) -> tf.Graph:
     """A graph of all that the model gives; every size is open, and all constants lie inside.
 
     Inputs
-        The leaves of `deepmd_dp.environment.Environment`: ``edge_vec_<block>``, ``nlist_<block>``,
+        The leaves of `deepmd_dp.environment.environment.Environment`: ``edge_vec_<block>``, ``nlist_<block>``,
         ``neighbor_type_<block>``, ``atype``, ``centers_<type>``, ``restore``; then
 
         - ``mapping`` (nframes, nall) int64: local atom of which each atom is an image; the first nloc are the

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from deepmd_dp.kernels import find_library, warn_without_kernels
+from deepmd_dp.kit.kernels import find_library, warn_without_kernels
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -26,7 +26,7 @@ from tensorflow import (
 from tensorflow.linalg import matrix_transpose
 from tensorflow.math import log1p
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ __all__ = [
 Size = Any  # a number, or while a graph is built a scalar tensor
 
 dynamic_shape = True
-"""Says to `deepmd_dp.array_api.shape` that sizes come from `shape` below."""
+"""Says to `deepmd_dp.dialect.array_api.shape` that sizes come from `shape` below."""
 
 
 def shape(x: tf.Tensor) -> tuple[Size, ...]:

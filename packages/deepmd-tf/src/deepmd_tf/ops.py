@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.ops` on fused kernels, where a graph for training is built and its tensors allow it."""
+"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where a graph for training is built and its tensors allow it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from deepmd_dp import kernels
-from deepmd_dp import ops as plain_ops
+from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.kit import kernels
 from deepmd_tf import arrays, namespace
 from deepmd_tf.embedding_moments import moments
 from deepmd_tf.kernel_library import load_library
@@ -32,9 +32,9 @@ def fused_kernels() -> Iterator[None]:
 
 
 def embedding_moments(x: tf.Tensor, r: tf.Tensor, weights: tf.Tensor, layers: Sequence[Any]) -> tf.Tensor:
-    """Moments of an atom's embedded neighbours, (R w)ᵀ G with G the embedding net of x.
+    """Moments of an atom's embedded neighbors, (R w)ᵀ G with G the embedding net of x.
 
-    Neighbours of weight 0 at the end of an atom's list are not worked on at all.
+    Neighbors of weight 0 at the end of an atom's list are not worked on at all.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def embedding_moments(x: tf.Tensor, r: tf.Tensor, weights: tf.Tensor, layers: Se
         The first component is the one that forces go through.
     r : tf.Tensor, (natoms, nnei, nr)
     weights : tf.Tensor, (natoms, nnei, 1)
-        0: not a neighbour. Fused, they are constants.
+        0: not a neighbor. Fused, they are constants.
     layers : sequence of objects with w, b, idt, activation_function, resnet
 
     Returns
@@ -75,15 +75,15 @@ def is_fused(x: tf.Tensor, layers: Sequence[Any]) -> bool:
 
 
 def _count(weights: tf.Tensor) -> tf.Tensor:
-    """Up to where an atom's neighbours have a weight other than 0, (natoms,)."""
+    """Up to where an atom's neighbors have a weight other than 0, (natoms,)."""
     number = tf.range(1, namespace.shape(weights)[1] + 1, dtype=tf.int32)
     counted = tf.where(tf.not_equal(weights, 0.0), number, 0)
-    return tf.reduce_max(tf.pad(counted, [[0, 0], [0, 1]]), axis=1)  # padded: there may be no neighbour at all
+    return tf.reduce_max(tf.pad(counted, [[0, 0], [0, 1]]), axis=1)  # padded: there may be no neighbor at all
 
 
 @tf.custom_gradient
 def _constant(weights: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-    """The weights; the kernels leave neighbours of weight 0 out, whose derivative by the weight would be missing."""
+    """The weights; the kernels leave neighbors of weight 0 out, whose derivative by the weight would be missing."""
 
     def refuse(_: tf.Tensor) -> None:
         raise NotImplementedError("the fused embedding_moments has no derivative by the weights; set DP_PLAIN_OPS=1.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from deepmd_dp.base_trainer import BaseTrainer, Prepared
-from deepmd_dp.module import leaves, map_leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
+from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_tf import arrays, checkpoint
 from deepmd_tf.derivative import energy_and_gradient
 from deepmd_tf.ops import fused_kernels

@@ -42,7 +42,7 @@ class Backend(ABC):
         DEEP_EVAL = auto()
         """Inference from its files."""
         NEIGHBOR_STAT = auto()
-        """Neighbour statistics."""
+        """Neighbor statistics."""
         IO = auto()
         """Reading and writing the serialized model: `dp convert-backend`."""
 

@@ -98,7 +98,7 @@ def _precisions(tree: Any) -> Iterator[str]:
 def _frame(deep_eval: DeepEvalBackend) -> dict[str, np.ndarray]:
     """A triclinic cell with at least two atoms of each type on a jittered grid.
 
-    The spacing is half the cut-off: about 34 neighbours each, at distances above a quarter of the cut-off.
+    The spacing is half the cut-off: about 34 neighbors each, at distances above a quarter of the cut-off.
     """
     ntypes = deep_eval.get_ntypes()
     natoms = max(MIN_ATOMS, 2 * ntypes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""`dp neighbor-stat`: the smallest distance and the most neighbours in data."""
+"""`dp neighbor-stat`: the smallest distance and the most neighbors in data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def neighbor_stat(
     mixed_type: bool = False,
     backend: str | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Logs and gives the neighbour statistics of data systems.
+    """Logs and gives the neighbor statistics of data systems.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def neighbor_stat(
     min_nbor_dist : float
         Smallest distance between two atoms [Å]; inf where no two are within ``rcut``.
     max_nbor_size : np.ndarray, (ntypes,) int, or (1,) where ``mixed_type``
-        Most neighbours of each type that an atom has.
+        Most neighbors of each type that an atom has.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def neighbor_stat(
     DataError
         A system cannot be read, or two atoms are at the same place.
     BackendError
-        No installed backend searches neighbours.
+        No installed backend searches neighbors.
     """
     if not rcut > 0:
         raise InputError(f"--rcut is {rcut}, expected a positive distance in Å.")
@@ -83,7 +83,7 @@ def neighbor_stat(
     if found.nframes < nframes:
         log.warning("looked at %d of the %d frames, spread evenly over the data.", found.nframes, nframes)
     if math.isinf(found.min_distance):
-        log.warning("no atom has a neighbour within %g Å.", rcut)
+        log.warning("no atom has a neighbor within %g Å.", rcut)
     max_nbor_size = np.array([found.max_total]) if mixed_type else found.max_nnei
     log.info("min_nbor_dist: %f", found.min_distance)
     log.info("max_nbor_size: %s", max_nbor_size)
@@ -102,4 +102,4 @@ def _find_search(flag: str | None) -> Callable:
     for backend in discovery.installed_backends().values():
         if Backend.Feature.NEIGHBOR_STAT in backend.features and backend.is_available():
             return backend.neighbor_stat
-    raise BackendError("no installed backend searches neighbours: `pip install deepmd-dp`.")
+    raise BackendError("no installed backend searches neighbors: `pip install deepmd-dp`.")

@@ -63,7 +63,7 @@ def train(
     output : str
         Where the input is written with all its defaults.
     skip_neighbor_stat : bool
-        Leave out the look at the neighbours in the data.
+        Leave out the look at the neighbors in the data.
     plot : bool
         Whether to draw the learning curve at the end.
     """

@@ -34,7 +34,7 @@ class DeepEval:
         Frames are evaluated in parts that fit into the memory. int: number of atoms in the first part;
         False: all at once.
     neighbor_list : object, optional
-        Neighbour list of ASE's kind, for backends that take one; None: the backend's own.
+        Neighbor list of ASE's kind, for backends that take one; None: the backend's own.
     head : str, optional
         Branch of a multi-task model.
     **kwargs

@@ -21,23 +21,23 @@ from deepmd.schema.argument import (
 )
 
 SEL_DOC = (
-    "Most neighbours within the cut-off that the model is made for: {form}, `auto` (counted in the data, with a "
+    "Most neighbors within the cut-off that the model is made for: {form}, `auto` (counted in the data, with a "
     "tenth to spare) or `auto:FACTOR`."
 )
 
 
 def is_sel(sel: int | list[int] | str) -> bool:
-    """Whether a value is a form of ``sel``: numbers of neighbours, ``auto`` or ``auto:1.2``."""
+    """Whether a value is a form of ``sel``: numbers of neighbors, ``auto`` or ``auto:1.2``."""
     if isinstance(sel, str):
         return re.fullmatch(r"auto(:\d+(\.\d+)?)?", sel) is not None
     return min(sel if isinstance(sel, list) else [sel], default=0) >= 0 and sel != []
 
 
-SEL = must(is_sel, "numbers of neighbours, `auto` or `auto:FACTOR`")
+SEL = must(is_sel, "numbers of neighbors, `auto` or `auto:FACTOR`")
 
 
 def environment() -> list[Argument]:
-    """What all descriptors say of the neighbourhood."""
+    """What all descriptors say of the neighborhood."""
     return [
         key("rcut", float, "Cut-off radius [Å].", default=6.0, **POSITIVE),
         key("rcut_smth", float, "Where the switching function begins to fall [Å].", default=0.5, **NOT_NEGATIVE),
@@ -65,7 +65,7 @@ def embedding_net() -> list[Argument]:
         ),
         activation_function(),
         key("resnet_dt", bool, "Whether the residual steps have trainable widths.", default=False),
-        key("type_one_side", bool, "Whether the net depends on the neighbour's type only.", default=False),
+        key("type_one_side", bool, "Whether the net depends on the neighbor's type only.", default=False),
         precision(),
         key("trainable", bool, "Whether the parameters are trained.", default=True),
         seed("the initial weights"),
@@ -88,12 +88,12 @@ def type_embedding() -> list[Argument]:
 
 
 def attention() -> list[Argument]:
-    """What descriptors with neighbour attention say of it."""
+    """What descriptors with neighbor attention say of it."""
     return [
         key("attn", int, "Width of queries, keys and values.", default=128, **POSITIVE),
         key("attn_layer", int, "Number of attention layers; 0: no attention.", default=2, **NOT_NEGATIVE),
-        key("attn_dotr", bool, "Whether the weights are multiplied by the cosines between neighbours.", default=True),
-        key("attn_mask", bool, "Whether a neighbour's weight on itself is masked.", default=False),
+        key("attn_dotr", bool, "Whether the weights are multiplied by the cosines between neighbors.", default=True),
+        key("attn_mask", bool, "Whether a neighbor's weight on itself is masked.", default=False),
         key("trainable_ln", bool, "Whether the layer normalisation is trained.", default=True),
         key("ln_eps", [float, None], "Added to the variance in layer normalisation; null: 1e-5.", default=None),
         key("scaling_factor", float, "Factor on the scale of the dot products.", default=1.0),
@@ -143,7 +143,7 @@ def se_atten() -> Argument:
         ),
         key("stripped_type_embedding", [bool, None], "Old form of `tebd_input_mode`.", default=None),
     ]
-    doc = "Attention over the neighbours with a type embedding (DPA-1)."
+    doc = "Attention over the neighbors with a type embedding (DPA-1)."
     return Argument("se_atten", dict, fields, alias=["dpa1"], doc=doc)
 
 
@@ -183,4 +183,4 @@ def descriptor() -> Argument:
     choices = [make() for make in DESCRIPTORS]
     choices += [not_yet(name, alias=alias) for name, alias in NOT_YET_DESCRIPTORS.items()]
     variant = Variant("type", choices, doc="Kind of the descriptor.")
-    return key("descriptor", dict, "What an atom sees of its neighbours.", sub_variants=[variant])
+    return key("descriptor", dict, "What an atom sees of its neighbors.", sub_variants=[variant])

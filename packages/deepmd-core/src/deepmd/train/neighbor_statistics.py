@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Neighbour statistics of data: the smallest distance, the most neighbours."""
+"""Neighbor statistics of data: the smallest distance, the most neighbors."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class NeighborStatistics:
     Attributes
     ----------
     min_distance : float
-        Smallest distance of two atoms [Å]; inf where no atom has a neighbour.
+        Smallest distance of two atoms [Å]; inf where no atom has a neighbor.
     max_nnei : np.ndarray, (ntypes,)
-        Most neighbours of each type that an atom has.
+        Most neighbors of each type that an atom has.
     max_total : int
-        Most neighbours of any type that an atom has.
+        Most neighbors of any type that an atom has.
     nframes : int
         Frames looked at.
     """

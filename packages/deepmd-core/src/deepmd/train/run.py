@@ -51,7 +51,7 @@ def run_training(
     init_model : Path, optional
         Checkpoint of any backend to take the model from, at step 0.
     skip_neighbor_stat : bool
-        Leave out the look at the neighbours in the data.
+        Leave out the look at the neighbors in the data.
     output : str, optional
         Where the input is written with all that was filled in; None: nowhere.
     terminal : bool, optional

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PER_TYPE = {"se_e2_a", "se_a", "se_e2_r", "se_r", "se_e3", "se_at", "se_a_3be", "se_t"}
-"""Descriptors whose ``sel`` counts the neighbours of each type; the others count all together."""
+"""Descriptors whose ``sel`` counts the neighbors of each type; the others count all together."""
 
 
 def settle_sel(model: dict, systems: list[System], neighbor_stat: Callable) -> float | None:
     """Replaces ``sel: auto`` in the model section by numbers and warns where given numbers are too small.
 
-    ``auto:F`` is F times the most neighbours found, rounded down, then up to a multiple of 4; ``auto`` is ``auto:1.1``.
+    ``auto:F`` is F times the most neighbors found, rounded down, then up to a multiple of 4; ``auto`` is ``auto:1.1``.
 
     Returns
     -------
     float or None
-        Smallest distance of two atoms [Å]; None where there are no neighbours.
+        Smallest distance of two atoms [Å]; None where there are no neighbors.
     """
     names = model["type_map"]
     found: dict[float, NeighborStatistics] = {}
@@ -48,12 +48,12 @@ def check_sel_is_settled(model: dict) -> None:
     for descriptor in _descriptors(model["descriptor"]):
         if isinstance(descriptor["sel"], str):
             raise InputError(
-                f"sel {descriptor['sel']!r} needs the neighbour statistics: leave out --skip-neighbor-stat."
+                f"sel {descriptor['sel']!r} needs the neighbor statistics: leave out --skip-neighbor-stat."
             )
 
 
 def auto_sel(rule: str, most: int) -> int:
-    """What ``auto`` or ``auto:F`` makes of the most neighbours found."""
+    """What ``auto`` or ``auto:F`` makes of the most neighbors found."""
     name, _, factor = rule.partition(":")
     try:
         ratio = float(factor) if factor else 1.1
@@ -83,7 +83,7 @@ def _settle_one(descriptor: dict, found: NeighborStatistics, names: list[str]) -
         small = [f"{given} (found {found.max_total})"] if given < found.max_total else []
     if small:
         log.warning(
-            "sel is too small: %s neighbours within %g Å. All of them count here, and the energy stays smooth; "
+            "sel is too small: %s neighbors within %g Å. All of them count here, and the energy stays smooth; "
             "deepmd-kit would leave out the farthest, so the model gives other numbers there. Give larger numbers or "
             "`auto`.",
             ", ".join(small),
@@ -94,7 +94,7 @@ def _settle_one(descriptor: dict, found: NeighborStatistics, names: list[str]) -
 def _report(found: NeighborStatistics, rcut: float, names: list[str]) -> None:
     counts = ", ".join(f"{name} {most}" for name, most in zip(names, found.max_nnei, strict=True))
     log.info(
-        "neighbour statistics of %d frames: smallest distance %.4f Å; most neighbours within %g Å: %s, in all %d.",
+        "neighbor statistics of %d frames: smallest distance %.4f Å; most neighbors within %g Å: %s, in all %d.",
         found.nframes,
         found.min_distance,
         rcut,

@@ -68,7 +68,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def prepare(self, batch: Batch) -> Any:
-        """Makes a batch ready for `step` and `evaluate`: neighbour lists, conversion to tensors.
+        """Makes a batch ready for `step` and `evaluate`: neighbor lists, conversion to tensors.
 
         Called ahead of the step in another thread; touches no parameter.
         """

@@ -10,7 +10,7 @@ from deepmd.entrypoints.convert_backend import convert
 from deepmd_dp.conformance.cases import CONVERSION_CASE
 from deepmd_dp.conformance.comparison import assert_same_tree
 from deepmd_dp.conformance.documents import random_document
-from deepmd_dp.conformance.forms import COMMON_FORMS, Form
+from deepmd_dp.conformance.file_kinds import COMMON_FILE_KINDS, FileKind
 from deepmd_dp.conformance.parts import Part
 
 if TYPE_CHECKING:
@@ -24,16 +24,18 @@ class ConversionTests(Part):
 
     def parameters(self) -> dict[str, list[Any]]:
         """From each kind of file to this backend's model files, and from this backend's to the common ones."""
-        own = self.forms()
-        pairs = [(source, target) for source in [*own, *COMMON_FORMS] for target in own if not target.is_checkpoint]
-        pairs += [(source, target) for source in own for target in COMMON_FORMS]
+        own = self.file_kinds()
+        pairs = [
+            (source, target) for source in [*own, *COMMON_FILE_KINDS] for target in own if not target.is_checkpoint
+        ]
+        pairs += [(source, target) for source in own for target in COMMON_FILE_KINDS]
         return super().parameters() | {"source,target": list(dict.fromkeys(pairs))}
 
-    def test_convert(self, models: Models, source: Form, target: Form, tmp_path: Path) -> None:
+    def test_convert(self, models: Models, source: FileKind, target: FileKind, tmp_path: Path) -> None:
         check_conversion(models, source, target, tmp_path)
 
 
-def check_conversion(models: Models, source: Form, target: Form, folder: Path) -> None:
+def check_conversion(models: Models, source: FileKind, target: FileKind, folder: Path) -> None:
     """The self-test is verified by `convert` itself, with the target's backend."""
     after = folder / f"after{target.suffix}"
     differences = convert(str(models.path(CONVERSION_CASE, source)), str(after))

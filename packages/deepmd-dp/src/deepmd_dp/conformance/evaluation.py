@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.contract import write_document
 from deepmd_dp.conformance.documents import in_double, random_document
 from deepmd_dp.conformance.frames import FRAMES
-from deepmd_dp.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd_dp.conformance.cases import Case
-    from deepmd_dp.conformance.forms import Form
+    from deepmd_dp.conformance.file_kinds import FileKind
 
 
 class Models:
@@ -32,15 +32,15 @@ class Models:
         self.reference = cache(self._reference)
         self.expected = cache(self._expected)
 
-    def _path(self, case: Case, form: Form) -> Path:
+    def _path(self, case: Case, file_kind: FileKind) -> Path:
         """The case's model as a file, in a folder of its own."""
-        folder = self._folder / f"{form}-{case.slug}"
+        folder = self._folder / f"{file_kind}-{case.slug}"
         folder.mkdir()
-        return form.write(folder / "model", random_document(case))
+        return file_kind.write(folder / "model", random_document(case))
 
-    def _evaluator(self, case: Case, form: Form) -> DeepEvalBackend:
+    def _evaluator(self, case: Case, file_kind: FileKind) -> DeepEvalBackend:
         """The case's model in a backend, by way of a file."""
-        return form.backend.deep_eval(str(self.path(case, form)))
+        return file_kind.backend.deep_eval(str(self.path(case, file_kind)))
 
     def _reference(self, case: Case) -> DeepEvalBackend:
         """The case's model in NumPy and float64, whatever its own precision."""

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deepmd_dp.conformance.evaluation import Models
-    from deepmd_dp.conformance.forms import Form
+    from deepmd_dp.conformance.file_kinds import FileKind
 
 
 class FileTests(Part):
     """Damaged and missing files, finding the backend."""
 
-    def test_found_by_its_names_and_endings(self, any_form: Form) -> None:
+    def test_found_by_its_names_and_endings(self, any_file_kind: FileKind) -> None:
         assert self.flag in registered_flags()
         assert {type(Backend.get_backend(name)()) for name in (self.flag, *self.backend.flags)} == {type(self.backend)}
-        companions = self.backend.companion_suffixes.get(any_form.suffix, ())
-        for suffix in (any_form.suffix, *companions):
+        companions = self.backend.companion_suffixes.get(any_file_kind.suffix, ())
+        for suffix in (any_file_kind.suffix, *companions):
             assert backend_of_file(f"model{suffix}") is self.backend
 
     def test_finding_it_leaves_its_framework_alone(self) -> None:
@@ -47,13 +47,13 @@ class FileTests(Part):
     def test_evaluator_is_one_of_the_core(self) -> None:
         assert issubclass(self.backend.deep_eval, DeepEvalBackend)
 
-    def test_missing_file(self, any_form: Form, tmp_path: Path) -> None:
-        path = tmp_path / f"no-such{any_form.suffix}"
+    def test_missing_file(self, any_file_kind: FileKind, tmp_path: Path) -> None:
+        path = tmp_path / f"no-such{any_file_kind.suffix}"
         with pytest.raises(DeepmdError, match="no-such"):
             self.backend.deep_eval(str(path))
 
-    def test_truncated_file(self, models: Models, any_form: Form, tmp_path: Path) -> None:
-        whole = models.path(CONVERSION_CASE, any_form)
+    def test_truncated_file(self, models: Models, any_file_kind: FileKind, tmp_path: Path) -> None:
+        whole = models.path(CONVERSION_CASE, any_file_kind)
         path = shutil.copytree(whole.parent, tmp_path / "copy") / whole.name
         for keep in (0.5, 0.0):
             for file in path.rglob("*") if path.is_dir() else [path]:

@@ -20,8 +20,8 @@ from deepmd_dp.conformance.training import (
     numpy_loss,
     trained_leaves,
 )
+from deepmd_dp.dialect.module import with_leaves
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import with_leaves
 
 STEP = 1e-5
 TOLERANCE = 1e-6  # of central differences with this step, relative to the gradient's length times the direction's

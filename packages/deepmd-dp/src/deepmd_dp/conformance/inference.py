@@ -15,7 +15,7 @@ from deepmd_dp.conformance.parts import Part
 
 if TYPE_CHECKING:
     from deepmd_dp.conformance.evaluation import Models
-    from deepmd_dp.conformance.forms import Form
+    from deepmd_dp.conformance.file_kinds import FileKind
 
 QUANTITIES = {"energy", "atom_energy", "force", "virial", "atom_virial", "descriptor"}
 
@@ -24,14 +24,20 @@ class InferenceTests(Part):
     """Energies, forces, virials, their atomic parts and descriptors."""
 
     def parameters(self) -> dict[str, list[Any]]:
-        forms = [form for form in self.own_forms() if form.suffix not in self.further_forms]
-        pairs = [(form, case) for form in forms for case in (CASES if form.is_checkpoint else self.file_cases)]
-        return super().parameters() | {"form,case": pairs}
+        file_kinds = [
+            file_kind for file_kind in self.own_file_kinds() if file_kind.suffix not in self.further_file_kinds
+        ]
+        pairs = [
+            (file_kind, case)
+            for file_kind in file_kinds
+            for case in (CASES if file_kind.is_checkpoint else self.file_cases)
+        ]
+        return super().parameters() | {"file_kind,case": pairs}
 
     @pytest.mark.parametrize("frames", FRAMES)
-    def test_results(self, models: Models, form: Form, case: Case, frames: str) -> None:
+    def test_results(self, models: Models, file_kind: FileKind, case: Case, frames: str) -> None:
         expected = models.expected(case, frames)
-        results = evaluate(models.evaluator(case, form), frames)
+        results = evaluate(models.evaluator(case, file_kind), frames)
         assert set(results) == set(expected) == QUANTITIES
         for name in QUANTITIES:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)

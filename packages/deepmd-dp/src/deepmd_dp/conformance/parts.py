@@ -10,7 +10,7 @@ import pytest
 from deepmd.backend.discovery import get_backend
 from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE
 from deepmd_dp.conformance.evaluation import Models, shared_models
-from deepmd_dp.conformance.forms import Form, forms_of
+from deepmd_dp.conformance.file_kinds import FileKind, file_kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Part:
 
     flag: ClassVar[str]
     """The backend's name on the command line, e.g. ``pt``."""
-    further_forms: ClassVar[tuple[str, ...]] = ()
+    further_file_kinds: ClassVar[tuple[str, ...]] = ()
     """Endings whose files compute in their own way, beside the first one and the checkpoint."""
     left_out: ClassVar[tuple[str, ...]] = ()
     """Endings that are not tested: another name of the same, or in need of what is not installed."""
@@ -49,13 +49,17 @@ class Part:
 
     def parameters(self) -> dict[str, list[Any]]:
         """Values of arguments, several at a time; a part adds its own."""
-        return {"any_form": self.forms(), "own_form": self.own_forms()}
+        return {"any_file_kind": self.file_kinds(), "own_file_kind": self.own_file_kinds()}
 
-    def forms(self) -> list[Form]:
+    def file_kinds(self) -> list[FileKind]:
         """The backend's kinds of files, its default first, checkpoints among them."""
-        return [form for form in forms_of(self.flag) if form.suffix not in self.left_out]
+        return [file_kind for file_kind in file_kinds_of(self.flag) if file_kind.suffix not in self.left_out]
 
-    def own_forms(self) -> list[Form]:
+    def own_file_kinds(self) -> list[FileKind]:
         """Those that compute in their own way."""
-        forms = self.forms()
-        return [form for form in forms if form is forms[0] or form.is_checkpoint or form.suffix in self.further_forms]
+        file_kinds = self.file_kinds()
+        return [
+            file_kind
+            for file_kind in file_kinds
+            if file_kind is file_kinds[0] or file_kind.is_checkpoint or file_kind.suffix in self.further_file_kinds
+        ]

@@ -13,12 +13,12 @@ from deepmd.data import Batch
 from deepmd.train import TrainingState
 from deepmd_dp.conformance.documents import full_input, random_document
 from deepmd_dp.conformance.frames import FRAMES
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import leaves
+from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import leaves
-from deepmd_dp.numpy_derivative import energy_and_gradient
+from deepmd_dp.model.derivatives import energy_terms, force_terms
+from deepmd_dp.numpy_backend.derivative import energy_and_gradient
 
 if TYPE_CHECKING:
     from deepmd.train import Trainer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Attention among the neighbours of an atom, gated by the angles between them."""
+"""Attention among the neighbors of an atom, gated by the angles between them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from deepmd.contract import check_class
 from deepmd.errors import ModelFileError
-from deepmd_dp import ops
-from deepmd_dp.array_api import array_namespace
-from deepmd_dp.module import Array, Module, module, static
-from deepmd_dp.network import Layer, LayerNorm
-from deepmd_dp.precision import numpy_dtype, precision_name
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.nn.network import Layer, LayerNorm
 
 _SHIFT = 20.0
-"""Logit below which a neighbour at the cut-off has sunk, smooth attention."""
+"""Logit below which a neighbor at the cut-off has sunk, smooth attention."""
 
 
 class Neighbors(NamedTuple):
-    """What all attention layers need to know of the neighbours of `n` centres."""
+    """What all attention layers need to know of the neighbors of `n` centres."""
 
-    weights: Array  # (n, 1, nnei) how often each neighbour counts in the softmax
+    weights: Array  # (n, 1, nnei) how often each neighbor counts in the softmax
     rest: Array  # (n, 1, 1) slots that count besides
     pair_switch: Array | None  # (n, nnei, nnei) s_i s_j; None: the attention is not smooth
     gate: Array  # (n, nnei, nnei) factor of the attention weights: switches, cosines, 0 for what is not looked at
@@ -31,12 +31,12 @@ class Neighbors(NamedTuple):
 def gated_neighbors(
     is_kept: Array, occupied: Array, rest: Array, switch: Array, direction: Array | None, *, smooth: bool
 ) -> Neighbors:
-    """The neighbours as the attention layers see them, computed once for all layers.
+    """The neighbors as the attention layers see them, computed once for all layers.
 
     Parameters
     ----------
     is_kept : Array, (n, nnei)
-        1 for a neighbour that is looked at, 0 for an empty or excluded slot.
+        1 for a neighbor that is looked at, 0 for an empty or excluded slot.
     occupied : Array, (n, nnei)
         1 for a slot that counts in the softmax of smooth attention.
     rest : Array, (n, 1)
@@ -58,10 +58,10 @@ def gated_neighbors(
 
 @module
 class GatedAttention(Module):
-    r"""One head of attention: softmax(α q kᵀ) v, each weight times the cosine between its two neighbours.
+    r"""One head of attention: softmax(α q kᵀ) v, each weight times the cosine between its two neighbors.
 
     Smooth attention turns the logits into (l + 20) s_i s_j - 20 and multiplies the weights by
-    s_i s_j, with the switches s, so that a neighbour leaves without a jump.
+    s_i s_j, with the switches s, so that a neighbor leaves without a jump.
 
     References
     ----------

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""From the moments of the embedded neighbours to rotational invariants."""
+"""From the moments of the embedded neighbors to rotational invariants."""
 
 from __future__ import annotations
 
-from deepmd_dp.array_api import array_namespace
-from deepmd_dp.module import Array
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array
 
 
 def invariants(moments: Array, axis_neuron: int) -> Array:

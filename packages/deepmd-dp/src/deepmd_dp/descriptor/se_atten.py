@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The two-body descriptor with embedded types and attention among the neighbours."""
+"""The two-body descriptor with embedded types and attention among the neighbors."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd_dp import ops
-from deepmd_dp.array_api import array_namespace, shape
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import invariants
-from deepmd_dp.descriptor.env_stat import EnvStat
-from deepmd_dp.env_mat import EnvMat
-from deepmd_dp.environment import Environment
-from deepmd_dp.exclusion import Pairs, as_pairs, pair_weights
-from deepmd_dp.module import Array, Module, module, static
-from deepmd_dp.network import EmbeddingNetwork, NetworkCollection
-from deepmd_dp.precision import numpy_dtype, precision_name
-from deepmd_dp.type_embedding import TypeEmbedNet
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.environment.env_mat import EnvMat
+from deepmd_dp.environment.env_stat import EnvStat
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.exclusion import Pairs, as_pairs, pair_weights
+from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 
 @module
@@ -27,9 +27,9 @@ class SeAtten(Module):
     r"""DPA-1 descriptor `se_atten` (`dpa1`), and its variant `se_atten_v2`.
 
     As `se_e2_a`, but one embedding net serves all types: it takes (s, t_j, t_i), the switched
-    inverse distance and the embedded types of neighbour and centre (`tebd_input_mode` concat),
+    inverse distance and the embedded types of neighbor and centre (`tebd_input_mode` concat),
     or G(s) (1 + T(t_j, t_i)) with a second net T (strip). Then attention layers let the
-    neighbours' embeddings look at each other.
+    neighbors' embeddings look at each other.
 
     References
     ----------
@@ -55,7 +55,7 @@ class SeAtten(Module):
     type_map: tuple[str, ...] = static(default=())
 
     mixed_types = True
-    """Whether the neighbours of all types come in one block."""
+    """Whether the neighbors of all types come in one block."""
 
     @property
     def rcut(self) -> float:
@@ -103,7 +103,7 @@ class SeAtten(Module):
         return moments + self._empty_slot_moments(env) if self.stat.has_empty_slot_term else moments
 
     def _kept(self, env: Environment, like: Array) -> Array:
-        """1 for a neighbour that is looked at, 0 for an empty or excluded slot, (nframes, nloc, nnei)."""
+        """1 for a neighbor that is looked at, 0 for an empty or excluded slot, (nframes, nloc, nnei)."""
         xp = array_namespace(like)
         occupied = xp.astype(env.nlist[0] >= 0, like.dtype)
         return occupied * pair_weights(env, 0, self.exclude_types, like) if self.exclude_types else occupied
@@ -144,7 +144,7 @@ class SeAtten(Module):
         return of_distance * of_types + of_distance
 
     def _type_pair_table(self) -> Array:
-        """The strip net's output for each type, or pair of types at centre * ntypes + neighbour."""
+        """The strip net's output for each type, or pair of types at centre * ntypes + neighbor."""
         table = self.type_embedding()
         if self.type_one_side:
             return self.embeddings_strip[()](table)

@@ -6,20 +6,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from deepmd.contract import check_class
-from deepmd_dp import ops
-from deepmd_dp.array_api import array_namespace, shape
 from deepmd_dp.descriptor.contraction import invariants
-from deepmd_dp.descriptor.env_stat import EnvStat
-from deepmd_dp.env_mat import EnvMat
-from deepmd_dp.environment import Environment, assemble
-from deepmd_dp.exclusion import Pairs, as_pairs
-from deepmd_dp.module import Array, Module, module, static
-from deepmd_dp.network import EmbeddingNetwork, NetworkCollection
-from deepmd_dp.precision import numpy_dtype, precision_name
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.environment.env_mat import EnvMat
+from deepmd_dp.environment.env_stat import EnvStat
+from deepmd_dp.environment.environment import Environment, assemble
+from deepmd_dp.environment.exclusion import Pairs, as_pairs
+from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 
 class _Rows(NamedTuple):
-    """The neighbours of one type around each of `n` centres."""
+    """The neighbors of one type around each of `n` centres."""
 
     env: Array  # (n, nnei, 4) normalised environment matrix
     weights: Array  # (n, nnei, 1)
@@ -57,7 +57,7 @@ class SeE2A(Module):
     type_map: tuple[str, ...] = static(default=())
 
     mixed_types = False
-    """Whether the neighbours of all types come in one block."""
+    """Whether the neighbors of all types come in one block."""
 
     @property
     def rcut(self) -> float:
@@ -103,7 +103,7 @@ class SeE2A(Module):
         return rows._replace(empty=empty, nempty=xp.reshape(self.stat.empty_slots(env, block), (-1,)))
 
     def _moment(self, rows: _Rows, types: tuple[int, ...]) -> Array:
-        """Rᵀ G of the neighbours of one type, (n, 4, M)."""
+        """Rᵀ G of the neighbors of one type, (n, 4, M)."""
         net = self.embeddings[types]
         moment = ops.embedding_moments(rows.env[..., :1], rows.env, rows.weights, net.layers)
         if rows.empty is None or rows.nempty is None:

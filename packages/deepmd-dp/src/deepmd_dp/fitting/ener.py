@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
-from deepmd_dp.array_api import array_namespace, constant, shape
-from deepmd_dp.environment import Environment, assemble
-from deepmd_dp.module import Array, Module, buffer, module, static
-from deepmd_dp.network import FittingNetwork, NetworkCollection
-from deepmd_dp.precision import numpy_dtype, precision_name
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.environment.environment import Environment, assemble
+from deepmd_dp.nn.network import FittingNetwork, NetworkCollection
 
 
 @module

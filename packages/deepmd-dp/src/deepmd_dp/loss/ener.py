@@ -11,14 +11,14 @@ import numpy as np
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
-from deepmd_dp.array_api import array_namespace, constant
+from deepmd_dp.dialect.array_api import array_namespace, constant
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
 
     Arrays = dict[str, Array]
 

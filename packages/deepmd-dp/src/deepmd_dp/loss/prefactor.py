@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from deepmd_dp.module import Array
+from deepmd_dp.dialect.module import Array
 
 
 class Prefactor(NamedTuple):

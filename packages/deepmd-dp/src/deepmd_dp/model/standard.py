@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
-from deepmd_dp.array_api import array_namespace, constant, shape
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
-from deepmd_dp.environment import Environment
-from deepmd_dp.exclusion import Pairs, as_pairs
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
-from deepmd_dp.module import Array, Module, buffer, module, static
 
 
 @module
@@ -25,7 +25,7 @@ class StandardModel(Module):
     out_bias, out_std : Array, (1, ntypes, 1) [eV]
         Bias of the types by least squares on the data, and the deviation left.
     pair_exclude_types : pairs of types
-        Neighbours of these pairs are not in the lists.
+        Neighbors of these pairs are not in the lists.
     atom_exclude_types : types
         Atoms of these types have no energy.
     """
@@ -51,12 +51,12 @@ class StandardModel(Module):
 
     @property
     def slots(self) -> tuple[int, ...]:
-        """Slots of the contract's neighbour lists, block by block."""
+        """Slots of the contract's neighbor lists, block by block."""
         return self.descriptor.stat.sel
 
     @property
     def list_widths(self) -> tuple[int, ...] | None:
-        """Widths that the neighbour lists must have, nearest first, or None where any will do."""
+        """Widths that the neighbor lists must have, nearest first, or None where any will do."""
         return self.slots if self.descriptor.stat.slots_differ else None
 
     def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Neighbour lists, by the C++ cell list of deepmd-cc."""
+"""Neighbor lists, by the C++ cell list of deepmd-cc."""
 
 from deepmd_dp.neighbor.neighbor_list import (
     NeighborList,

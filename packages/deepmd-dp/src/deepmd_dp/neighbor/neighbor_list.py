@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Padded neighbour lists with periodic shifts: what a model takes besides atoms."""
+"""Padded neighbor lists with periodic shifts: what a model takes besides atoms."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NeighborList:
-    """Neighbours of every atom of one frame, in rows of equal length.
+    """Neighbors of every atom of one frame, in rows of equal length.
 
     Parameters
     ----------
     nlist : np.ndarray, (nloc, nnei) int64
-        Index of the neighbour among the local atoms, -1 where the place is empty.
+        Index of the neighbor among the local atoms, -1 where the place is empty.
     shift : np.ndarray, (nloc, nnei, 3) float64 [Å]
         ``r_ij = coord[j] + shift - coord[i]``; 0 where the place is empty.
     sections : tuple of int
         Widths of the sections of a row, which add up to nnei: one for each type of
-        neighbour, or a single one. Within a section neighbours are sorted by distance.
+        neighbor, or a single one. Within a section neighbors are sorted by distance.
     ndropped : int
-        Atoms that have more neighbours than the given widths allow.
+        Atoms that have more neighbors than the given widths allow.
     """
 
     nlist: np.ndarray
@@ -51,11 +51,11 @@ def build_neighbor_list(
     exclude_pairs: Any = (),
     nthreads: int = 1,
 ) -> NeighborList:
-    """Build the padded neighbour list of one frame, in time linear in its atoms.
+    """Build the padded neighbor list of one frame, in time linear in its atoms.
 
-    Any cell will do: skewed, smaller than the cut-off (an atom may then neighbour its
+    Any cell will do: skewed, smaller than the cut-off (an atom may then neighbor its
     own images), open along any axis; atoms may lie outside it. Atoms at the same place
-    are neighbours at distance 0.
+    are neighbors at distance 0.
 
     Parameters
     ----------
@@ -63,20 +63,20 @@ def build_neighbor_list(
     box : array, (3, 3) [Å], or None
         Rows are cell vectors. That of an open axis is not read.
     atype : array, (nloc,) int
-        Atoms of type -1 are virtual: without neighbours, and nobody's neighbour.
+        Atoms of type -1 are virtual: without neighbors, and nobody's neighbor.
     rcut : float [Å]
-        Neighbours are those with ``|r_ij| < rcut``.
+        Neighbors are those with ``|r_ij| < rcut``.
     ntypes : int, optional
         Number of types; by default what `atype` has.
     by_type : bool
-        A section for each type of neighbour, or one for all.
+        A section for each type of neighbor, or one for all.
     sel : sequence of int, optional
-        Width of each section, which keeps the nearest neighbours. By default the
+        Width of each section, which keeps the nearest neighbors. By default the
         largest count in the frame, at least 1.
     pbc : bool or three of them, optional
         Which axes are periodic; by default all if there is a box, else none.
     exclude_pairs : iterable of pairs of int
-        Pairs of types, in either order, that are not neighbours of each other.
+        Pairs of types, in either order, that are not neighbors of each other.
     nthreads : int
         Threads to search with; the result is the same.
 
@@ -115,7 +115,7 @@ def neighbor_statistics(
     pbc: Any = None,
     nthreads: int = 1,
 ) -> tuple[float, np.ndarray]:
-    """Nearest distance and largest numbers of neighbours in one frame.
+    """Nearest distance and largest numbers of neighbors in one frame.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def neighbor_statistics(
     min_distance : float [Å]
         Infinite where no two atoms are within the cut-off.
     max_nnei : np.ndarray, (ntypes,) int64
-        For each type the most neighbours of it that an atom has.
+        For each type the most neighbors of it that an atom has.
     """
     frame = check_frame(coord, box, atype, pbc, ntypes)
     return _neighbor.count_neighbors(*frame.arguments(), float(rcut), ntypes, nthreads)
@@ -157,7 +157,7 @@ def edge_pairs(
     Returns
     -------
     i, j : np.ndarray, (npairs,) int64 and int32
-        Centre and neighbour, sorted by centre, then by distance.
+        Centre and neighbor, sorted by centre, then by distance.
     shift : np.ndarray, (npairs, 3) int32
         ``r_ij = coord[j] + shift @ box - coord[i]``.
     """

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.descriptor.env_stat import EnvStat
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.env_stat import EnvStat
 from deepmd_dp.statistics.moments import Moments
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 _PROTECTION = 0.01
 """Least deviation [1/Å]: columns are divided by it."""
@@ -27,7 +27,7 @@ class EnvironmentStatistics:
 
     Taken over all `sel` slots of all lists, an empty one being a row of zeros, as deepmd-kit
     defines them; without building the slots. The angular columns share one deviation and have
-    the mean 0 by symmetry. A list with more neighbours than `sel` counts all of them and has
+    the mean 0 by symmetry. A list with more neighbors than `sel` counts all of them and has
     as many slots, since the model looks at all of them (deepmd-kit leaves out the farthest).
     """
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// The moments of an atom's embedded neighbours, M = R^T G with G = net(x), and
+// The moments of an atom's embedded neighbors, M = R^T G with G = net(x), and
 // their derivatives, without a pass over memory for each step of the way.
 //
 // Of each atom's `nnei` rows the first count[i] are used, the rest are treated as
@@ -17,7 +17,7 @@
 namespace deepmd {
 
 /// Sizes that all functions here share, and how many rows of each atom are used.
-struct Neighbours {
+struct Neighbors {
   std::int64_t natoms, nnei;
   int nr;                     // columns of R
   const std::int32_t* count;  // (natoms), or null: all
@@ -37,7 +37,7 @@ struct Segment {
 /// Calls visit(segments, n) for blocks that hold the rows of the atoms begin..end;
 /// an atom without rows has a segment of none.
 template <class Visit>
-void for_segments(const Neighbours& nei, std::int64_t begin, std::int64_t end,
+void for_segments(const Neighbors& nei, std::int64_t begin, std::int64_t end,
                   const Visit& visit) {
   std::vector<Segment> segments;
   int n = 0;
@@ -67,7 +67,7 @@ void load_input(const std::vector<Segment>& segments, int nin, const T* x, T* to
 
 /// Zeros in an atom's unused rows.
 template <class T>
-void clear_rest(const Neighbours& nei, std::int64_t atom, std::int64_t width, T* rows) {
+void clear_rest(const Neighbors& nei, std::int64_t atom, std::int64_t width, T* rows) {
   if (rows)
     std::fill(rows + (atom * nei.nnei + nei.of(atom)) * width, rows + (atom + 1) * nei.nnei * width,
               T(0));
@@ -95,7 +95,7 @@ int moments_row_width(int nout) {
 ///
 /// x : (natoms, nnei, nin); r : (natoms, nnei, nr).
 template <class T, class Parallel>
-void embedding_moments(const std::vector<DenseLayer<T>>& layers, const Neighbours& nei, const T* x,
+void embedding_moments(const std::vector<DenseLayer<T>>& layers, const Neighbors& nei, const T* x,
                        const T* r, T* m, T* g, T* dg, const Parallel& parallel) {
   with_kernels([&](auto kernels) {
     using K = decltype(kernels);
@@ -126,7 +126,7 @@ void embedding_moments(const std::vector<DenseLayer<T>>& layers, const Neighbour
 /// The derivatives of sum(gm * M): gx (natoms, nnei) along x[:, 0], and gr like r,
 /// from G and dG.
 template <class T, class Parallel>
-void moments_force(const Neighbours& nei, int nout, const T* r, const T* gm, const T* g,
+void moments_force(const Neighbors& nei, int nout, const T* r, const T* gm, const T* g,
                    const T* dg, T* gx, T* gr, const Parallel& parallel) {
   with_kernels([&](auto kernels) {
     using K = decltype(kernels);
@@ -160,7 +160,7 @@ void moments_force(const Neighbours& nei, int nout, const T* r, const T* gm, con
 /// The way back through `moments_force`: from v and w, the gradients of its gx and gr,
 /// to those of gm, G and dG, and, unless null, of r.
 template <class T, class Parallel>
-void moments_force_backward(const Neighbours& nei, int nout, const T* r, const T* gm, const T* g,
+void moments_force_backward(const Neighbors& nei, int nout, const T* r, const T* gm, const T* g,
                             const T* dg, const T* v, const T* w, T* ggm, T* gg, T* gdg, T* gr,
                             const Parallel& parallel) {
   with_kernels([&](auto kernels) {
@@ -202,7 +202,7 @@ void moments_force_backward(const Neighbours& nei, int nout, const T* r, const T
 /// and dG (each null: zero), to gx like x and grad_params, each null where it is not
 /// wanted; see `embedding_jet_backward`. (That of r is `moments_force`'s.)
 template <class T, class Parallel>
-void embedding_moments_backward(const std::vector<DenseLayer<T>>& layers, const Neighbours& nei,
+void embedding_moments_backward(const std::vector<DenseLayer<T>>& layers, const Neighbors& nei,
                                 const T* x, const T* r, const T* gm, const T* gg, const T* gdg,
                                 T* gx, T* grad_params, const Parallel& parallel) {
   with_kernels([&](auto kernels) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// The neighbours of every atom within a cut-off, in time linear in the atoms.
+// The neighbors of every atom within a cut-off, in time linear in the atoms.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +16,13 @@
 
 namespace deepmd {
 
-// The full list (i->j and j->i) in compressed form: the neighbours of atom i are
+// The full list (i->j and j->i) in compressed form: the neighbors of atom i are
 // the entries first[i] <= k < first[i + 1], and
 //   r_ij = coord[index[k]] + shift[k] @ cell - coord[i],  |r_ij| < rcut,
 // for the coordinates as they were given, inside the cell or not.
 struct NeighborPairs {
   std::vector<std::int64_t> first{0};  // natoms + 1
-  std::vector<std::int32_t> index;     // neighbour j
+  std::vector<std::int32_t> index;     // neighbor j
   std::vector<Image> shift;            // cell vectors to add to coord[j]
 
   std::int64_t natoms() const {
@@ -32,8 +32,8 @@ struct NeighborPairs {
 
 struct NeighborOptions {
   double rcut = 0;             // [Å]
-  bool group_by_type = false;  // neighbours of type 0 first, then type 1, ...
-  // Pairs of types, in either order, which are no neighbours of each other.
+  bool group_by_type = false;  // neighbors of type 0 first, then type 1, ...
+  // Pairs of types, in either order, which are no neighbors of each other.
   std::vector<std::pair<std::int32_t, std::int32_t>> exclude_pairs;
   int nthreads = 1;
 };
@@ -126,7 +126,7 @@ class TypeExclusion {
   std::vector<std::uint8_t> excluded_;
 };
 
-// Searches the neighbours of one atom after another; one object a thread.
+// Searches the neighbors of one atom after another; one object a thread.
 class NeighborSearch {
  public:
   NeighborSearch(const Cell& cell, const BinGrid& grid,
@@ -140,7 +140,7 @@ class NeighborSearch {
         exclusion_(options.exclude_pairs),
         sorter_(options.rcut, by_type_ ? ntypes : 1) {}
 
-  // Appends the neighbours of atoms begin <= i < end.
+  // Appends the neighbors of atoms begin <= i < end.
   void append(std::int64_t begin, std::int64_t end, NeighborPairs& pairs) {
     for (std::int64_t i = begin; i < end; ++i) {
       if (i == begin + (end - begin) / 16)
@@ -270,18 +270,18 @@ inline void check_options(const NeighborOptions& options,
       options.group_by_type || !options.exclude_pairs.empty();
   if (needs_types && types == nullptr)
     throw std::invalid_argument(
-        "neighbours are grouped or excluded by type, but no types were given");
+        "neighbors are grouped or excluded by type, but no types were given");
 }
 
 }  // namespace detail
 
-// Builds the full neighbour list.
+// Builds the full neighbor list.
 //
 // coord: 3 * natoms numbers [Å], anywhere in space. types: natoms numbers, or
-// nullptr; atoms of a negative type (virtual ones) have no neighbours and are
+// nullptr; atoms of a negative type (virtual ones) have no neighbors and are
 // nobody's. Cells smaller than the cut-off are searched over as many images as it
-// takes, an atom's own included. Coincident atoms are neighbours at distance 0.
-// The neighbours of an atom are sorted by type (where options ask for it),
+// takes, an atom's own included. Coincident atoms are neighbors at distance 0.
+// The neighbors of an atom are sorted by type (where options ask for it),
 // distance, index and shift; the result does not depend on the threads.
 //
 // Throws std::invalid_argument for coordinates that are not finite, naming the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// The padded arrays that models take, made from a compressed neighbour list.
+// The padded arrays that models take, made from a compressed neighbor list.
 //
-// A row of the padded list is a sequence of sections: one for all neighbours, or
-// one for each type of neighbour. Within a section they are sorted by distance.
+// A row of the padded list is a sequence of sections: one for all neighbors, or
+// one for each type of neighbor. Within a section they are sorted by distance.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace deepmd {
 
-// For each section the number of neighbours that the fullest atom has there.
+// For each section the number of neighbors that the fullest atom has there.
 // types: natoms numbers, all below nsections; nullptr: one section.
 inline std::vector<std::int64_t> largest_counts(const NeighborPairs& pairs,
                                                 const std::int32_t* types,
@@ -31,7 +31,7 @@ inline std::vector<std::int64_t> largest_counts(const NeighborPairs& pairs,
   return largest;
 }
 
-// Widths that hold every neighbour, and at least one place each.
+// Widths that hold every neighbor, and at least one place each.
 inline std::vector<std::int64_t> free_widths(const NeighborPairs& pairs,
                                              const std::int32_t* types,
                                              std::int64_t nsections) {
@@ -42,7 +42,7 @@ inline std::vector<std::int64_t> free_widths(const NeighborPairs& pairs,
 
 namespace detail {
 
-// Fills one atom's row; says whether neighbours were dropped.
+// Fills one atom's row; says whether neighbors were dropped.
 inline bool fill_padded_row(const NeighborPairs& pairs, std::int64_t i,
                             const Cell& cell, const std::int32_t* types,
                             const std::vector<std::int64_t>& widths,
@@ -77,8 +77,8 @@ inline bool fill_padded_row(const NeighborPairs& pairs, std::int64_t i,
 
 // Fills nlist (natoms, nnei), -1 where empty, and shift (natoms, nnei, 3) [Å],
 // shift @ cell as a vector, 0 where empty; nnei is the sum of widths. A section
-// keeps the nearest of an atom's neighbours where they are more than its width.
-// Returns the number of atoms that lost neighbours so. With types, the pairs must
+// keeps the nearest of an atom's neighbors where they are more than its width.
+// Returns the number of atoms that lost neighbors so. With types, the pairs must
 // have been built with group_by_type.
 inline std::int64_t fill_padded(const NeighborPairs& pairs, const Cell& cell,
                                 const std::int32_t* types,

@@ -26,9 +26,9 @@ class BaseBackend(Backend):
         Backend.Feature.ENTRY_POINT | Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
     )
     trainer_class: ClassVar[str | None] = None
-    """A subclass of `deepmd_dp.base_trainer.BaseTrainer`; None where it does not train."""
+    """A subclass of `deepmd_dp.kit.trainer.BaseTrainer`; None where it does not train."""
     deep_eval_class: ClassVar[str]
-    """A subclass of `deepmd_dp.base_deep_eval.BaseDeepEval`."""
+    """A subclass of `deepmd_dp.kit.deep_eval.BaseDeepEval`."""
     reader: ClassVar[str]
     """Function of the path of any of its files to the document."""
     writer: ClassVar[str]

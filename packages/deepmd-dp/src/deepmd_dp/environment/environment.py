@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from deepmd_dp.array_api import array_namespace
-from deepmd_dp.module import Array, Module, module
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array, Module, module
 
 
 @module
 class Environment(Module):
     """Surroundings of the local atoms of a batch of frames.
 
-    The neighbours come in blocks: one block with the neighbours of all types where the
-    descriptor has the same nets for all of them, else a block for each type of neighbour.
+    The neighbors come in blocks: one block with the neighbors of all types where the
+    descriptor has the same nets for all of them, else a block for each type of neighbor.
     A block is as wide as the fullest list needs; empty slots lie beyond every cut-off.
 
     Attributes
@@ -20,9 +20,9 @@ class Environment(Module):
     edge_vec : tuple of Array, (nframes, nloc, nnei, 3) [Å]
         r_j - r_i of each block; of any value beyond the cut-off, not zero, in an empty slot.
     nlist : tuple of Array, (nframes, nloc, nnei) integers
-        Neighbour's index among the local atoms (of which it may be a periodic image), -1 in an empty slot.
+        Neighbor's index among the local atoms (of which it may be a periodic image), -1 in an empty slot.
     neighbor_type : tuple of Array, (nframes, nloc, nnei) integers
-        Neighbour's type; in an empty slot the type of the frame's first atom, as deepmd-kit has it.
+        Neighbor's type; in an empty slot the type of the frame's first atom, as deepmd-kit has it.
     atype : Array, (nframes, nloc) integers
         Type of each local atom, -1: virtual, without an energy.
     centers : tuple of Array, (natoms of this type,) integers

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from autograd import make_vjp
 
-from deepmd_dp import (
-    autograd_namespace,  # noqa: F401  makes the models run on traced arrays
-    ops,
-)
-from deepmd_dp.array_api import array_namespace
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
+    from deepmd_dp.environment.environment import Environment
 
 
 def energy_and_gradient(

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
-from deepmd_dp.array_api import array_namespace
+from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
 
 KINDS = ("Adam", "AdamW")
 EPSILON = 1e-8

@@ -3,7 +3,7 @@
 
 #include "deepmd/neighbor_list.hpp"
 
-// Neighbours of an atom in simple cubic polonium, a = 3.35 Å, within 5 Å.
+// Neighbors of an atom in simple cubic polonium, a = 3.35 Å, within 5 Å.
 int main() {
   const double vectors[9] = {3.35, 0, 0, 0, 3.35, 0, 0, 0, 3.35};
   const double coord[3] = {0, 0, 0};

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepmd_dp import ops
-from deepmd_dp.array_api import array_namespace, shape
-from deepmd_dp.environment import Environment
-from deepmd_dp.module import Array
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.module import Array
+from deepmd_dp.environment.environment import Environment
 
 
 def energy_terms(atom_energy: Array) -> dict[str, Array]:
@@ -36,7 +36,7 @@ def force_terms(
     dict
         ``force`` (nframes, nall, 3): F_i = Σ_j g_ij - Σ_k g_ki [eV/Å].
         ``virial`` (nframes, 9): -Σ_ij g_ij ⊗ r_ij [eV], which is -dE/d(strain), row by row.
-        ``atom_virial`` (nframes, nall, 9): the part of each edge given to its neighbour.
+        ``atom_virial`` (nframes, nall, 9): the part of each edge given to its neighbor.
     """
     nall = shape(env.atype)[1] if nall is None else nall
     terms = {"force": sum(_block_force(env, block, g, nall) for block, g in enumerate(gradient))}
@@ -50,7 +50,7 @@ def force_terms(
 
 
 def _block_force(env: Environment, block: int, gradient: Array, nall: Any) -> Array:
-    """Each edge pulls its centre one way and its neighbour the other."""
+    """Each edge pulls its centre one way and its neighbor the other."""
     xp = array_namespace(gradient)
     nframes = shape(env.atype)[0]
     rows = xp.concat([xp.sum(gradient, axis=2), -xp.reshape(gradient, (nframes, -1, 3))], axis=1)
@@ -72,6 +72,6 @@ def _centers(env: Environment) -> Array:
 
 
 def _neighbors(env: Environment, block: int) -> Array:
-    """Indices of the edges' neighbours, (nframes, nloc * nnei)."""
+    """Indices of the edges' neighbors, (nframes, nloc * nnei)."""
     nlist = env.nlist[block]
     return array_namespace(nlist).reshape(nlist, (shape(nlist)[0], -1))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import take_array
-from deepmd_dp.array_api import array_namespace, shape
-from deepmd_dp.environment import Environment
-from deepmd_dp.exclusion import Pairs, pair_weights
-from deepmd_dp.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.exclusion import Pairs, pair_weights
 
 
 @module
@@ -19,11 +19,11 @@ class EnvStat(Module):
     """Normalises the environment matrix: (R - davg) / dstd by the centre's type.
 
     The contract stores one mean and deviation for each of the `sel` slots of a centre's
-    neighbour list. Statistics of data are the same for all slots of a block, and then the
+    neighbor list. Statistics of data are the same for all slots of a block, and then the
     list may have any width: `slots_differ` is False, and each of the sel - n slots that a
-    list of n neighbours leaves empty contributes the same, computed once. That keeps the
+    list of n neighbors leaves empty contributes the same, computed once. That keeps the
     numbers of deepmd-kit, whose lists are always `sel` wide, at the cost of the real
-    neighbours only, and goes on smoothly for more than `sel` neighbours.
+    neighbors only, and goes on smoothly for more than `sel` neighbors.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class EnvStat(Module):
         return weights - occupied * (1.0 - pair_weights(env, block, exclude_types, like=self.davg))
 
     def empty_slots(self, env: Environment, block: int) -> Array:
-        """Slots that the contract's list has beyond the neighbours, (nframes, nloc): negative where it overflows."""
+        """Slots that the contract's list has beyond the neighbors, (nframes, nloc): negative where it overflows."""
         nlist = env.nlist[block]
         xp = array_namespace(nlist)
         return self.sel[block] - xp.sum(xp.astype(nlist >= 0, self.davg.dtype), axis=-1)

@@ -101,7 +101,7 @@ void agrees_with_brute_force() {
     }
 }
 
-void neighbours_are_sorted_whatever_the_threads() {
+void neighbors_are_sorted_whatever_the_threads() {
   std::mt19937 random(8);
   const System system = random_system(random, 7, 60);
   NeighborOptions options = within(5.0);
@@ -125,7 +125,7 @@ void neighbours_are_sorted_whatever_the_threads() {
   }
 }
 
-void small_cell_neighbours_its_own_images() {
+void small_cell_neighbors_its_own_images() {
   const System system{{0.3, 0.4, 0.5}, {1, 0, 0, 0, 1, 0, 0, 0, 1},
                       {true, true, true}, {0}};
   CHECK(system.pairs(within(1.0)).index.empty());  // strictly inside
@@ -133,7 +133,7 @@ void small_cell_neighbours_its_own_images() {
   CHECK(system.pairs(within(1.5)).index.size() == 18);
 }
 
-void coincident_atoms_are_neighbours() {
+void coincident_atoms_are_neighbors() {
   const System system{{1, 1, 1, 1, 1, 1}, {}, {false, false, false}, {0, 0}};
   CHECK(as_set(system.pairs(within(1.0))) ==
         (std::set<Pair>{{0, 1, {0, 0, 0}}, {1, 0, {0, 0, 0}}}));
@@ -162,7 +162,7 @@ void far_apart_atoms_cost_nothing() {
   CHECK(tall.pairs(within(2)).index.size() == 2);
 }
 
-void no_atoms_no_neighbours() {
+void no_atoms_no_neighbors() {
   const NeighborPairs pairs =
       build_neighbor_pairs(nullptr, 0, Cell(), nullptr, within(3));
   CHECK(pairs.natoms() == 0);
@@ -194,12 +194,12 @@ void mistakes_are_refused() {
 
 int main() {
   agrees_with_brute_force();
-  neighbours_are_sorted_whatever_the_threads();
-  small_cell_neighbours_its_own_images();
-  coincident_atoms_are_neighbours();
+  neighbors_are_sorted_whatever_the_threads();
+  small_cell_neighbors_its_own_images();
+  coincident_atoms_are_neighbors();
   virtual_and_excluded_atoms_are_left_out();
   far_apart_atoms_cost_nothing();
-  no_atoms_no_neighbours();
+  no_atoms_no_neighbors();
   mistakes_are_refused();
   return close_checks();
 }

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.infer.deep_eval import DeepEvalBackend
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import leaves, map_leaves
+from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.module import leaves, map_leaves
+from deepmd_dp.model.derivatives import energy_terms, force_terms
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment import Environment
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment
 
 
 class BaseDeepEval(DeepEvalBackend):

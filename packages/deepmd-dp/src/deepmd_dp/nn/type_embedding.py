@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd_dp.array_api import constant
-from deepmd_dp.electron_configuration import ECONF_DIM, electron_configuration
-from deepmd_dp.module import Array, Module, module, static
-from deepmd_dp.network import EmbeddingNetwork
-from deepmd_dp.precision import precision_name
+from deepmd_dp.dialect.array_api import constant
+from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.precision import precision_name
+from deepmd_dp.nn.electron_configuration import ECONF_DIM, electron_configuration
+from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 @module

@@ -31,7 +31,7 @@ from autograd.numpy import (
 )
 from autograd.numpy.numpy_boxes import ArrayBox
 
-from deepmd_dp import array_api
+from deepmd_dp.dialect import array_api
 
 __all__ = [
     "abs",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
 
 _registered: dict[type, ModuleType] = {}
 

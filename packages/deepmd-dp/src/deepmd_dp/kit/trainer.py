@@ -12,14 +12,14 @@ import numpy as np
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
 from deepmd.train.trainer import Trainer, TrainingState
-from deepmd_dp.derivatives import energy_terms, force_terms
-from deepmd_dp.environment import Environment
-from deepmd_dp.environment_builder import build_environment
+from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.neighbor_cache import NeighborCache
+from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
-from deepmd_dp.module import Array, leaves, map_leaves, with_leaves
-from deepmd_dp.neighbor_cache import NeighborCache
-from deepmd_dp.state_file import read_state, write_state
+from deepmd_dp.model.derivatives import energy_terms, force_terms
 from deepmd_dp.statistics import with_statistics
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch as framework arrays, with its neighbour lists."""
+    """A batch as framework arrays, with its neighbor lists."""
 
     env: Environment
     labels: dict[str, Array]

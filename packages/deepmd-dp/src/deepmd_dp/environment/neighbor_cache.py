@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Neighbour lists of training frames, kept for the next epoch within a memory budget."""
+"""Neighbor lists of training frames, kept for the next epoch within a memory budget."""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.environment_builder import frame_neighbors
+from deepmd_dp.environment.builder import frame_neighbors
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from deepmd.backend import Backend
-from deepmd_dp.base_backend import BaseBackend
+from deepmd_dp.kit.backend import BaseBackend
 
 
 class NumpyBackend(BaseBackend):
@@ -16,6 +16,6 @@ class NumpyBackend(BaseBackend):
     framework = "numpy"
     features = Backend.Feature.DEEP_EVAL | Backend.Feature.NEIGHBOR_STAT | Backend.Feature.IO
     suffixes = (".dp", ".yaml", ".yml", ".safetensors")
-    deep_eval_class = "deepmd_dp.deep_eval:NumpyDeepEval"
+    deep_eval_class = "deepmd_dp.numpy_backend.deep_eval:NumpyDeepEval"
     reader = "deepmd.contract:read_document"
     writer = "deepmd.contract:write_document"

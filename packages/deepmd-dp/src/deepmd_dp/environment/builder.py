@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""From coordinates to what a model takes: neighbour lists, displacements, atoms by type."""
+"""From coordinates to what a model takes: neighbor lists, displacements, atoms by type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.environment import Environment
+from deepmd_dp.environment.environment import Environment
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def frame_neighbors(model: Any, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray) -> NeighborList:
-    """The neighbour list of one frame in the layout that the model wants.
+    """The neighbor list of one frame in the layout that the model wants.
 
     coord (nloc, 3) [Å], box (3, 3) [Å] or None, atype (nloc,).
     """
@@ -72,7 +72,7 @@ def _collect_block(
     width = max(each.sections[block] for each in lists)
     nlist = np.full((nframes, nloc, width), -1, dtype=np.int64)
     edge_vec = np.zeros((nframes, nloc, width, 3))
-    edge_vec[..., 0] = 2.0 * rcut  # an empty slot is a neighbour beyond the cut-off
+    edge_vec[..., 0] = 2.0 * rcut  # an empty slot is a neighbor beyond the cut-off
     for f, each in enumerate(lists):
         start = sum(each.sections[:block])
         own = slice(start, start + each.sections[block])

@@ -14,7 +14,7 @@ from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
 from deepmd_dp.conformance.parts import Part
 
 if TYPE_CHECKING:
-    from deepmd_dp.conformance.forms import Form
+    from deepmd_dp.conformance.file_kinds import FileKind
 
 REFERENCE = Path(__file__).parent / "reference"
 """For each model a folder with `model.dp` and the inputs and results in `data.npz`."""
@@ -22,15 +22,15 @@ NAMES = sorted(path.name for path in REFERENCE.iterdir())
 QUANTITIES = ("energy", "atom_energy", "force", "virial", "atom_virial")
 
 
-class FigureTests(Part):
+class ReferenceTests(Part):
     """Energies, forces, virials and their atomic parts, in a cell and without one."""
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_figures_of_deepmd_kit(self, name: str, own_form: Form, tmp_path: Path) -> None:
+    def test_numbers_of_deepmd_kit(self, name: str, own_file_kind: FileKind, tmp_path: Path) -> None:
         original = REFERENCE / name / "model.dp"
-        is_original = own_form.suffix == original.suffix
-        path = original if is_original else own_form.write(tmp_path / "model", read_document(original))
-        model = own_form.backend.deep_eval(str(path))
+        is_original = own_file_kind.suffix == original.suffix
+        path = original if is_original else own_file_kind.write(tmp_path / "model", read_document(original))
+        model = own_file_kind.backend.deep_eval(str(path))
         with np.load(REFERENCE / name / "data.npz") as data:
             for boundary, box in (("pbc", data["box"]), ("nopbc", None)):
                 results = model.eval(data["coord"], box, **_inputs(data))

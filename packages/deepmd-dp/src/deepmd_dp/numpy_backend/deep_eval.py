@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import read_document
-from deepmd_dp.base_deep_eval import BaseDeepEval
-from deepmd_dp.numpy_derivative import energy_and_gradient
+from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.numpy_backend.derivative import energy_and_gradient
 
 
 class NumpyDeepEval(BaseDeepEval):

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from deepmd_dp.array_api import array_namespace
-from deepmd_dp.module import Array, Module, module, static
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array, Module, module, static
 
 
 def smooth_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd_dp.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from deepmd_dp.environment import Environment
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment
 
 Pairs = tuple[tuple[int, int], ...]
 

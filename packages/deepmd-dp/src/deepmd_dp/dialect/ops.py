@@ -10,14 +10,14 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.activations import activation
-from deepmd_dp.array_api import array_namespace, shape
+from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array_api import array_namespace, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deepmd_dp.module import Array
-    from deepmd_dp.network import Layer
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.nn.network import Layer
 
 _overrides: dict[tuple[str, str], Callable[..., Any]] = {}
 
@@ -78,7 +78,7 @@ def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
 
 @_operation
 def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer]) -> Array:
-    """Moments of an atom's embedded neighbours, (r w)ᵀ G with G the embedding net of x.
+    """Moments of an atom's embedded neighbors, (r w)ᵀ G with G the embedding net of x.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer
         Input of the net; the first component is the one that forces go through.
     r : Array, (..., nnei, nr)
     weights : Array, (..., nnei, 1)
-        How often a neighbour counts; 0: not at all.
+        How often a neighbor counts; 0: not at all.
 
     Returns
     -------

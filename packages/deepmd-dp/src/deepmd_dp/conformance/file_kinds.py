@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deepmd.backend import Backend
 
 
-class Form(NamedTuple):
+class FileKind(NamedTuple):
     """A kind of file of a backend: one file, several with the same stem, or a folder."""
 
     flag: str
@@ -41,12 +41,12 @@ class Form(NamedTuple):
         return path
 
 
-def forms_of(flag: str) -> list[Form]:
+def file_kinds_of(flag: str) -> list[FileKind]:
     """All kinds of files of a backend, its own default first, checkpoints among them."""
     backend = find_backend(flag)
     suffixes = dict.fromkeys((*backend.suffixes, backend.checkpoint_suffix))
-    return [Form(flag, suffix) for suffix in suffixes if suffix]
+    return [FileKind(flag, suffix) for suffix in suffixes if suffix]
 
 
-COMMON_FORMS = [Form("dp", suffix) for suffix in (".dp", ".yaml", ".safetensors")]
+COMMON_FILE_KINDS = [FileKind("dp", suffix) for suffix in (".dp", ".yaml", ".safetensors")]
 """The formats of no framework: what every backend's models can be made of and made into."""

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-// deepmd_dp._neighbor: neighbour lists for Python. Arguments are checked by
+// deepmd_dp._neighbor: neighbor lists for Python. Arguments are checked by
 // deepmd_dp/neighbor/; here shapes are taken for granted.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -143,7 +143,7 @@ py::tuple count_neighbors(const Array<double>& coord,
 }  // namespace
 
 PYBIND11_MODULE(_neighbor, m, py::mod_gil_not_used()) {
-  m.doc() = "Neighbour lists in C++; use deepmd_dp.neighbor.";
+  m.doc() = "Neighbor lists in C++; use deepmd_dp.neighbor.";
   m.def("build_padded", &build_padded, py::arg("coord").noconvert(),
         py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"),
         py::arg("rcut"), py::arg("nsections"), py::arg("widths"),

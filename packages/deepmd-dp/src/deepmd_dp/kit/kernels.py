@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deepmd_dp.module import Array
+    from deepmd_dp.dialect.module import Array
 
 ACTIVATIONS = {"none": 0, "linear": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "silu": 4, "gelu": 5, "gelu_tf": 5}
 """The activation functions that the kernels know, by their numbers in deepmd-cc's ``embedding_net.hpp``."""
