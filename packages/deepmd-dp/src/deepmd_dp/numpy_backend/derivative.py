@@ -11,6 +11,7 @@ from autograd import make_vjp
 
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.numpy_backend import namespace  # noqa: F401  makes the models run on traced arrays
 
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
