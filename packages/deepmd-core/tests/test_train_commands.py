@@ -26,7 +26,7 @@ from deepmd.train import checkpoint
 INPUT = {
     "model": {
         "type_map": ["O", "H"],
-        "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 3.0, "rcut_smth": 1.0},
+        "descriptor": {"type": "pairs", "sel": "auto", "rcut": 3.0},
         "fitting_net": {"neuron": [4]},
     },
     "learning_rate": {"type": "exp", "start_lr": 0.05, "stop_lr": 0.001, "decay_steps": 5},
