@@ -62,7 +62,7 @@ def test_train_freeze_and_what_is_said(folder, capsys):
     frozen = ToyEval("frozen_model.toymodel")
     trained = checkpoint.read_state(Path("model.ckpt-20.toy")).model["model"]["@variables"]
     assert np.array_equal(frozen.variables["w"], trained["w"])
-    assert frozen.document["self_test"]["@variables"]["energy"].shape == (1, 1)
+    assert frozen.document["self_test"]["frames"]["periodic"]["results"]["@variables"]["energy"].shape == (1, 1)
     assert "self-test passed" in capsys.readouterr().err
 
 
