@@ -95,7 +95,7 @@ class MorseEval(DeepEvalBackend):
         return self.settings
 
     def serialize(self):
-        return {"model": self.settings}
+        return {"model": self.settings, "model_def_script": self.settings}
 
     def close(self):
         self.is_closed = True
