@@ -97,7 +97,7 @@ def test_the_class_fits_the_model(file, tmp_path):
         DeepPot(file)
     potential = write_model(tmp_path / "water.morse")
     for wrong in (DeepDipole, DeepTensor):
-        with pytest.raises(InputError, match="is a model of 'energy'.*: open it by DeepPot"):
+        with pytest.raises(InputError, match=r"is a model of 'energy'.*: open it by DeepPot"):
             wrong(potential)
 
 

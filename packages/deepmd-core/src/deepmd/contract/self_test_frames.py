@@ -34,7 +34,7 @@ def periodic_frame(model: DeepEvalBackend) -> Inputs:
 
 
 def frame_with_ghosts(model: DeepEvalBackend) -> Inputs:
-    """Such a cell of eight atoms as local ones, with all images in reach as ghosts: what a program in C++ hands over."""
+    """A cell of eight atoms as local ones, with all images in reach as ghosts: what a program in C++ hands over."""
     cell = _crystal(model, MIN_ATOMS)
     coord, mapping = _with_images(cell["coord"][0], cell["box"][0], model.get_rcut())
     frame = {
