@@ -64,6 +64,8 @@ class Batch:
         Numbers of the frames within the system.
     mixed_types : bool
         Whether the types differ between frames.
+    merged : bool
+        Whether the frames come from several systems; `frames` then numbers them within all the data.
     """
 
     coord: np.ndarray
@@ -74,6 +76,7 @@ class Batch:
     system: str = ""
     frames: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     mixed_types: bool = False
+    merged: bool = False
 
     @property
     def nframes(self) -> int:
