@@ -19,6 +19,7 @@ from toy_data import write_system
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
 from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
 from deepmd.train import checkpoint
@@ -134,7 +135,7 @@ def test_the_learning_curve_is_drawn():
 def test_a_detail_file_is_drawn(capsys):
     rng = np.random.default_rng(0)
     force = rng.standard_normal((20, 3))
-    with DetailFiles("detail") as files:
+    with DetailFiles("detail", ENERGY_QUANTITIES) as files:
         files.write("data/a", {"force": Pair(force, force + 0.1), "energy": Pair(force[:, :1], force[:, :1])})
     main(["plot", "detail.f.out"])
     assert capsys.readouterr().out == "written: detail.f.png\n"
