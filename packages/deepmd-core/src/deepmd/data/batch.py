@@ -28,6 +28,9 @@ class DataRequirement:
         Value where it is missing.
     high_precision : bool
         Kept in float64 whatever the model's precision.
+    selected_types : tuple of int or None
+        Types whose atoms have it, where atomic; None: all. A file may hold all atoms, or these only, in their order;
+        a batch's label has all atoms, and zeros for those that the file lacks.
     """
 
     key: str
@@ -37,6 +40,7 @@ class DataRequirement:
     repeat: int = 1
     default: float = 0.0
     high_precision: bool = False
+    selected_types: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
