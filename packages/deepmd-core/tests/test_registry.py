@@ -18,6 +18,7 @@ from deepmd.registry import (
     MODEL,
     Row,
     check_backend,
+    check_tree,
     default_name,
     find,
     find_class,
@@ -144,6 +145,18 @@ def test_what_a_framework_lacks_is_refused():
     message = "model/descriptor/list/0/type is 'cloud': not with Other: it has no clouds"
     with pytest.raises(BackendError, match=message):
         check_backend(section, SimpleNamespace(name="Other", flags=("o", "other")))
+
+
+def test_what_a_framework_lacks_is_refused_in_files():
+    cloud = {"@class": "Descriptor", "type": "cloud"}
+    tree = {
+        "@class": "Model",
+        "type": "stack",
+        "descriptor": {"@class": "Descriptor", "type": "joint", "list": [cloud]},
+    }
+    check_tree(tree, SimpleNamespace(name="Toy", flags=("toy",)))
+    with pytest.raises(BackendError, match="the model has the descriptor 'cloud': not with Other: it has no clouds"):
+        check_tree(tree, SimpleNamespace(name="Other", flags=("other",)))
 
 
 def test_the_registry_needs_no_numpy():

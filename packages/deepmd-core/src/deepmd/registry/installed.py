@@ -86,6 +86,12 @@ def rows(group: str) -> tuple[Row, ...]:
     return tuple(load(group).rows.values())
 
 
+def rows_of(package: str, group: str) -> tuple[Row, ...]:
+    """The rows that one distribution brings."""
+    found = load(group)
+    return tuple(row for row in found.rows.values() if found.packages[row.name] == package)
+
+
 def usable_names(group: str) -> list[str]:
     """The names of the rows without a refusal."""
     return [row.name for row in rows(group) if not row.refusal]

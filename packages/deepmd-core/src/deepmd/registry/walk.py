@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepmd.errors import BackendError
 from deepmd.registry.installed import lookup
-from deepmd.registry.row import MODEL, Row
+from deepmd.registry.row import DESCRIPTOR, FITTING, MODEL, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deepmd.backend import Backend
+
+CLASSES = {"Model": MODEL, "Descriptor": DESCRIPTOR, "Fitting": FITTING}
+"""Groups of the modules in a contract's tree, by their ``@class``."""
 
 
 class Part(NamedTuple):
@@ -50,8 +53,26 @@ def check_backend(model: dict[str, Any], backend: Backend) -> None:
         With the reason that the row gives.
     """
     for part in walk(MODEL, model, "model"):
-        for flag in backend.flags:
-            if flag in part.row.lacks:
-                raise BackendError(
-                    f"{part.where}/type is {part.row.name!r}: not with {backend.name}: {part.row.lacks[flag]}."
-                )
+        _refuse_lacking(part.row, backend, f"{part.where}/type is")
+
+
+def check_tree(tree: object, backend: Backend) -> None:
+    """Refuses a serialized model that a backend's framework can't do.
+
+    Raises
+    ------
+    BackendError
+        With the reason that the row gives.
+    """
+    if isinstance(tree, dict) and tree.get("@class") in CLASSES and "type" in tree:
+        row = lookup(CLASSES[tree["@class"]], tree["type"])
+        if row is not None:
+            _refuse_lacking(row, backend, f"the model has the {tree['@class'].lower()}")
+    for value in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        check_tree(value, backend)
+
+
+def _refuse_lacking(row: Row, backend: Backend, what: str) -> None:
+    for flag in backend.flags:
+        if flag in row.lacks:
+            raise BackendError(f"{what} {row.name!r}: not with {backend.name}: {row.lacks[flag]}.")
