@@ -31,6 +31,10 @@ def descriptor_class(name: str) -> type:
         There is no such descriptor in this version.
     """
     key = _ALIASES.get(name, name)
+    if key == "hybrid":
+        from deepmd_dp.descriptor.hybrid import Hybrid
+
+        return Hybrid
     if key not in DESCRIPTORS:
         known = ", ".join(DESCRIPTORS)
         raise ModelFileError(f"descriptor {name!r} is not supported by this version; supported are {known}.")

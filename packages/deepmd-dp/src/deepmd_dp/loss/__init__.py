@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from deepmd.errors import InputError
+from deepmd.outputs import OutputDef
 from deepmd_dp.loss.ener import EnergyLoss
 
 LOSSES: dict[str, type] = {"ener": EnergyLoss}
 
 
-def new_loss(section: dict[str, Any], start_lr: float) -> Any:
+def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Any:
     """The loss of the input's section ``loss``.
 
     Parameters
@@ -20,6 +21,8 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
         Normalised.
     start_lr : float
         Learning rate at which the prefactors have their first values [1].
+    outputs : tuple of OutputDef
+        What the model gives.
 
     Raises
     ------
@@ -29,4 +32,4 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
     name = section.get("type", "ener")
     if name not in LOSSES:
         raise InputError(f"loss {name!r} is not supported by this version; supported are {', '.join(LOSSES)}.")
-    return LOSSES[name].from_input(section, start_lr)
+    return LOSSES[name].from_input(section, start_lr, outputs)
