@@ -18,8 +18,8 @@ from toy_data import write_system
 
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
-from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.comparison import ENERGY_QUANTITIES
+from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
 from deepmd.train import checkpoint

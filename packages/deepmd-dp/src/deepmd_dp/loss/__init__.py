@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import LOSS, default_name, find_class
 
+if TYPE_CHECKING:
+    from deepmd.outputs import OutputDef
 
-def new_loss(section: dict[str, Any], start_lr: float) -> Any:
+
+def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Any:
     """The loss of the input's section ``loss``.
 
     Parameters
@@ -18,6 +21,8 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
         Normalised.
     start_lr : float
         Learning rate at which the prefactors have their first values [1].
+    outputs : tuple of OutputDef
+        What the model gives.
 
     Raises
     ------
@@ -25,4 +30,4 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
         There is no such loss, or its settings contradict each other.
     """
     name = section.get("type", default_name(LOSS))
-    return find_class(LOSS, name, InputError).from_input(section, start_lr)
+    return find_class(LOSS, name, InputError).from_input(section, start_lr, outputs)
