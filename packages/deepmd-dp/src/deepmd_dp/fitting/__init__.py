@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from deepmd.errors import ModelFileError
+from deepmd_dp.fitting.dipole import DipoleFitting
 from deepmd_dp.fitting.ener import EnerFitting
 
-FITTINGS: dict[str, type] = {"ener": EnerFitting}
+FITTINGS: dict[str, type] = {"ener": EnerFitting, "dipole": DipoleFitting}
 
 
 def fitting_class(name: str) -> type:

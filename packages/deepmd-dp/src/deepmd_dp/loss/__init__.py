@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd_dp.loss.ener import EnergyLoss
+from deepmd_dp.loss.tensor import TensorLoss
 
-LOSSES: dict[str, type] = {"ener": EnergyLoss}
+if TYPE_CHECKING:
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.loss.interface import Loss
+
+LOSSES: dict[str, type[EnergyLoss] | type[TensorLoss]] = {"ener": EnergyLoss, "tensor": TensorLoss}
 
 
-def new_loss(section: dict[str, Any], start_lr: float) -> Any:
+def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
     """The loss of the input's section ``loss``.
 
     Parameters
@@ -20,13 +25,16 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
         Normalised.
     start_lr : float
         Learning rate at which the prefactors have their first values [1].
+    outputs : tuple of OutputDef
+        What the model gives.
 
     Raises
     ------
     InputError
-        There is no such loss in this version, or its settings contradict each other.
+        There is no such loss in this version, its settings contradict each other, or the model does not give what it
+        compares.
     """
     name = section.get("type", "ener")
     if name not in LOSSES:
         raise InputError(f"loss {name!r} is not supported by this version; supported are {', '.join(LOSSES)}.")
-    return LOSSES[name].from_input(section, start_lr)
+    return LOSSES[name].from_input(section, start_lr, outputs)
