@@ -19,6 +19,7 @@ from toy_data import write_system
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
 from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
 from deepmd.train import checkpoint
@@ -62,7 +63,7 @@ def test_train_freeze_and_what_is_said(folder, capsys):
     frozen = ToyEval("frozen_model.toymodel")
     trained = checkpoint.read_state(Path("model.ckpt-20.toy")).model["model"]["@variables"]
     assert np.array_equal(frozen.variables["w"], trained["w"])
-    assert frozen.document["self_test"]["@variables"]["energy"].shape == (1, 1)
+    assert frozen.document["self_test"]["frames"]["periodic"]["results"]["@variables"]["energy"].shape == (1, 1)
     assert "self-test passed" in capsys.readouterr().err
 
 
@@ -134,7 +135,7 @@ def test_the_learning_curve_is_drawn():
 def test_a_detail_file_is_drawn(capsys):
     rng = np.random.default_rng(0)
     force = rng.standard_normal((20, 3))
-    with DetailFiles("detail") as files:
+    with DetailFiles("detail", ENERGY_QUANTITIES) as files:
         files.write("data/a", {"force": Pair(force, force + 0.1), "energy": Pair(force[:, :1], force[:, :1])})
     main(["plot", "detail.f.out"])
     assert capsys.readouterr().out == "written: detail.f.png\n"

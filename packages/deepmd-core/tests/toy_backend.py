@@ -115,8 +115,8 @@ class ToyEval(MorseEval):
         self.settings["depth"] = float(self.variables["depth"])
         self.calls = []
 
-    def _frame(self, coord, cell, atype):
-        energy, force, virial = super()._frame(coord, cell, atype)
+    def _frame(self, coord, cell, atype, nloc=None):
+        energy, force, virial = super()._frame(coord, cell, atype, nloc)
         return energy + np.where(atype >= 0, self.variables["w"][atype], 0.0)[:, None], force, virial
 
     def serialize(self):

@@ -119,7 +119,7 @@ COMMANDS: dict[str, Command] = {
             flag("-r", "--rand-seed", type=int, help="seed of --shuffle-test"),
             switch("--shuffle-test", help="take the frames in random order"),
             flag("-d", "--detail-file", help="write label and prediction of each value to files with this prefix"),
-            switch("-a", "--atomic", help="compare atomic energies too"),
+            switch("-a", "--atomic", help="compare atomic energies too; of tensors, those of the atoms instead"),
             HEAD,
             flag("--plot", metavar="PNG", help="draw predictions against labels into this picture"),
         ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from deepmd.backend import Backend
+    from deepmd.contract.self_test import Difference
 
 
 def run(args: Namespace) -> None:
@@ -22,7 +23,7 @@ def run(args: Namespace) -> None:
     print(f"{args.OUTPUT} gives the numbers of {args.INPUT}; largest differences: {describe(differences)}")
 
 
-def convert(source: str, target: str) -> dict[str, float]:
+def convert(source: str, target: str) -> dict[str, Difference]:
     """Writes the model of ``source`` to ``target``; the endings pick the backends.
 
     The target is put in place only when it has reproduced the self-test, which is the one in the source file,
@@ -30,8 +31,8 @@ def convert(source: str, target: str) -> dict[str, float]:
 
     Returns
     -------
-    dict[str, float]
-        Largest differences of ``energy`` [eV], ``force`` [eV/Å] and ``virial`` [eV].
+    dict[str, Difference]
+        The largest one of each term: ``energy``, ``force``, ...
 
     Raises
     ------

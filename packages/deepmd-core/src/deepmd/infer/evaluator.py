@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from deepmd.infer.deep_eval import DeepEvalBackend
+    from deepmd.outputs import OutputDef
 
 DTYPES = {"fp32": np.float32, "fp64": np.float64}
 
@@ -63,9 +64,11 @@ class DeepEval:
 
     deep_eval: DeepEvalBackend
     _classes: ClassVar[dict[str, type[DeepEval]]] = {}
+    _model_type: ClassVar[str | None] = None
 
     def __init_subclass__(cls, model_type: str | None = None) -> None:
         if model_type:
+            cls._model_type = model_type
             DeepEval._classes[model_type] = cls
 
     # the file is read before the class is known, hence __new__
@@ -90,14 +93,14 @@ class DeepEval:
 
     @classmethod
     def _class_of(cls, deep_eval: DeepEvalBackend, model_file: str | os.PathLike) -> type[DeepEval]:
-        """The class for a model: this one, or one below it."""
-        found = DeepEval._classes.get(deep_eval.model_type)
-        if found is None:
-            raise InputError(f"{model_file} is a model of {deep_eval.model_type!r}, which cannot be evaluated yet.")
-        if issubclass(cls, found):
+        """The class for a model: this one, or one below it; of an output without a class, `DeepEval`."""
+        found = DeepEval._classes.get(deep_eval.model_type, DeepEval)
+        if issubclass(cls, found) and (found is not DeepEval or cls is DeepEval):
             return cls
-        if not issubclass(found, cls):
-            raise InputError(f"{model_file} is a model of {deep_eval.model_type!r}: open it by {found.__name__}.")
+        if found is DeepEval or not issubclass(found, cls):
+            wanted = f", not of {cls._model_type!r}" if cls._model_type else ""
+            kind = deep_eval.model_type
+            raise InputError(f"{model_file} is a model of {kind!r}{wanted}: open it by {found.__name__}.")
         return found
 
     def __reduce__(self) -> tuple:
@@ -113,6 +116,59 @@ class DeepEval:
     def close(self) -> None:
         """Frees the model; it cannot be evaluated afterwards."""
         self.deep_eval.close()
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What the model gives."""
+        return self.deep_eval.outputs
+
+    def eval_terms(
+        self,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
+        atomic: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+        derivatives: bool = True,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """All that the model gives, by name, whatever its outputs.
+
+        Parameters
+        ----------
+        coords, cells, atom_types, fparam, aparam, mixed_type
+            See `deepmd.infer.frames.read_frames`.
+        atomic : bool
+            Whether the values and the virials of the atoms are given.
+        derivatives : bool
+            Whether forces and virials are given.
+        **kwargs
+            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+
+        Returns
+        -------
+        dict[str, np.ndarray]
+            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local.
+
+        Raises
+        ------
+        InputError
+            Something has the wrong size, is missing, is not finite, or names an unknown type.
+        """
+        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
+        refuse_unknown(kwargs)
+
+        def evaluate(**part: np.ndarray | None) -> dict[str, np.ndarray]:
+            return self.deep_eval.eval(**part, atomic=atomic, derivatives=derivatives)
+
+        results = self._batch_size.evaluate(evaluate, frames)
+        nframes, natoms = frames["atom_types"].shape
+        sizes = {"nframes": nframes, "nloc": natoms, "nall": natoms}
+        terms = [term for output in self.outputs for term in output.terms(atomic=atomic, derivatives=derivatives)]
+        shapes = {term.name: [sizes.get(axis, axis) for axis in term.axes] for term in terms}
+        return {name: np.asarray(results[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}
 
     def eval_descriptor(
         self,

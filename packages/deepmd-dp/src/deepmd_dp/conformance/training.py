@@ -17,8 +17,8 @@ from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.model.derivatives import energy_terms, force_terms
-from deepmd_dp.numpy_backend.derivative import energy_and_gradient
+from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
     from deepmd.train import Trainer
@@ -58,9 +58,9 @@ def make_batch(case: Case, frames: str) -> Batch:
 def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
     env = build_environment(model, batch.coord, batch.box, batch.atype)
-    energy, gradient = energy_and_gradient(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"))
-    prediction = energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=False)
-    prediction["mask"] = model.mask(env, like=energy)
+    prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
+    first = prediction[model.outputs[0].term_name("atom")]
+    prediction["mask"] = model.mask(env, like=first)
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
     value, metrics = loss(prediction, batch.labels, batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import ModelFileError
 from deepmd_dp.descriptor.se_atten import SeAtten
 from deepmd_dp.descriptor.se_e2_a import SeE2A
+from deepmd_dp.descriptor.se_e2_r import SeE2R
 
 if TYPE_CHECKING:
     import numpy as np
 
 DESCRIPTORS: dict[str, type] = {
     "se_e2_a": SeE2A,
+    "se_e2_r": SeE2R,
     "se_atten": SeAtten,
     "se_atten_v2": SeAtten,
 }
-_ALIASES = {"se_a": "se_e2_a", "dpa1": "se_atten"}
+_ALIASES = {"se_a": "se_e2_a", "se_r": "se_e2_r", "dpa1": "se_atten"}
 
 
 def descriptor_class(name: str) -> type:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Array = Any
+Node = Any
+"""A module, an array, a tuple of either, or None."""
 Tree = TypeVar("Tree")
+AnyModule = TypeVar("AnyModule", bound="Module")
 
 module = partial(dataclass, frozen=True, eq=False, kw_only=True)
 """Class decorator of every `Module`."""
@@ -58,34 +61,87 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def leaves(tree: Any, path: str = "", trained: bool = True) -> Iterator[Leaf]:
+def leaves(tree: Node, path: str = "") -> Iterator[Leaf]:
     """The arrays of a tree, depth first in the order of the fields; None is passed over.
 
-    Paths look like ``descriptor.embeddings.networks.0.layers.1.w``: a checkpoint's names.
+    Paths look like ``descriptor.embeddings.networks.0.layers.1.w``: a checkpoint's names. An array that stands at
+    several places of the tree, since modules share it, is one leaf under the first of its paths.
     """
+    seen: set[int] = set()
+    for leaf in _walk(tree, path, trained=True):
+        if id(leaf.array) not in seen:
+            seen.add(id(leaf.array))
+            yield leaf
+
+
+def _walk(tree: Node, path: str, trained: bool) -> Iterator[Leaf]:
     if isinstance(tree, Module):
         own = trained and getattr(tree, "trainable", True) is not False
         for name, is_buffer in _data_fields(type(tree)):
-            yield from leaves(getattr(tree, name), _join(path, name), own and not is_buffer)
+            yield from _walk(getattr(tree, name), _join(path, name), own and not is_buffer)
     elif isinstance(tree, tuple | list):
         for index, item in enumerate(tree):
-            yield from leaves(item, _join(path, str(index)), trained)
+            yield from _walk(item, _join(path, str(index)), trained)
     elif tree is not None:
         yield Leaf(path, tree, trained)
 
 
-def map_leaves(tree: Tree, function: Callable[[str, Array], Array], path: str = "") -> Tree:
-    """The same tree with each array replaced by ``function(path, array)``."""
+def modules(tree: Node, kind: type[AnyModule], path: str = "") -> Iterator[tuple[str, AnyModule]]:
+    """The modules of a class in a tree, with their paths, those inside others included."""
+    if isinstance(tree, kind):
+        yield path, tree
     if isinstance(tree, Module):
-        changes = {
-            name: map_leaves(getattr(tree, name), function, _join(path, name)) for name, _ in _data_fields(type(tree))
-        }
+        for name, _ in _data_fields(type(tree)):
+            yield from modules(getattr(tree, name), kind, _join(path, name))
+    elif isinstance(tree, tuple | list):
+        for index, item in enumerate(tree):
+            yield from modules(item, kind, _join(path, str(index)))
+
+
+def map_leaves(tree: Tree, function: Callable[[str, Array], Array], path: str = "") -> Tree:
+    """The same tree with each array replaced by ``function(path, array)``; what is shared stays shared."""
+    done: dict[int, Array] = {}
+
+    def once(path: str, array: Array) -> Array:
+        if id(array) not in done:
+            done[id(array)] = function(path, array)
+        return done[id(array)]
+
+    return _map(tree, once, path)
+
+
+def _map(tree: Tree, function: Callable[[str, Array], Array], path: str) -> Tree:
+    if isinstance(tree, Module):
+        changes = {name: _map(getattr(tree, name), function, _join(path, name)) for name, _ in _data_fields(type(tree))}
         return replace(tree, **changes)
     if isinstance(tree, tuple | list):
-        return tuple(map_leaves(item, function, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
-    return None if tree is None else function(path, tree)
+        return tuple(_map(item, function, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
+    return None if tree is None else function(path, tree)  # type: ignore[return-value, arg-type]
 
 
 def with_leaves(tree: Tree, arrays: dict[str, Array]) -> Tree:
-    """The same tree with the arrays of these paths replaced; the others stay."""
+    """The same tree with the arrays of these paths replaced; the others stay.
+
+    Raises
+    ------
+    KeyError
+        The tree has no such leaf.
+    """
+    unknown = arrays.keys() - {leaf.path for leaf in leaves(tree)}
+    if unknown:
+        raise KeyError(f"there is no leaf {', '.join(sorted(unknown))} in this {type(tree).__name__}")
     return map_leaves(tree, lambda path, array: arrays.get(path, array))
+
+
+def with_modules(tree: Tree, changes: dict[str, Module], path: str = "") -> Tree:
+    """The same tree with the modules at these paths replaced."""
+    if path in changes:
+        return changes[path]  # type: ignore[return-value]
+    if isinstance(tree, Module):
+        fields_of = {
+            name: with_modules(getattr(tree, name), changes, _join(path, name)) for name, _ in _data_fields(type(tree))
+        }
+        return replace(tree, **fields_of)
+    if isinstance(tree, tuple | list):
+        return tuple(with_modules(item, changes, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
+    return tree

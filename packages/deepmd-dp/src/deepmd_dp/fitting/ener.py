@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
+from deepmd.outputs import ENERGY, OutputDef
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Array, Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.environment.environment import Environment, assemble
+from deepmd_dp.interface import Description, Descriptor
 from deepmd_dp.nn.network import FittingNetwork, NetworkCollection
 
 
@@ -56,16 +58,29 @@ class EnerFitting(Module):
     trained_layers: tuple[bool, ...] = static(default=())
     type_map: tuple[str, ...] = static(default=())
 
-    def __call__(self, descriptor: Array, env: Environment, fparam: Array | None, aparam: Array | None) -> Array:
-        """Atomic energies without the data's bias, (nframes, nloc, 1) [eV].
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """The energy."""
+        return (ENERGY,)
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether each type has a net of its own."""
+        return not self.mixed_types
+
+    def __call__(
+        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
+    ) -> dict[str, Array]:
+        """Atomic energies without the data's bias, ``energy`` (nframes, nloc, 1) [eV].
 
         Parameters
         ----------
-        descriptor : Array, (nframes, nloc, dim_descrpt)
+        description : Description
         fparam : Array or None, (nframes, numb_fparam)
         aparam : Array or None, (nframes, nloc, numb_aparam)
         """
         nframes, nloc = shape(env.atype)
+        descriptor = description.invariant
         xp = array_namespace(descriptor)
         descriptor = xp.astype(descriptor, self.nets.networks[0].layers[0].w.dtype)
         extras = self._parameters(descriptor, fparam, aparam)
@@ -79,7 +94,7 @@ class EnerFitting(Module):
                 parts.append(self._net_energy((center,), own, rest, center in self._has_atom_ener))
             energy = xp.reshape(assemble(parts, env), (nframes, nloc, 1))
         bias = xp.take(xp.astype(self.bias_atom_e, energy.dtype), xp.reshape(env.center_type, (-1,)), axis=0)
-        return energy + xp.reshape(bias, (nframes, nloc, 1))
+        return {"energy": energy + xp.reshape(bias, (nframes, nloc, 1))}
 
     @property
     def _has_atom_ener(self) -> list[int]:
@@ -192,12 +207,12 @@ class EnerFitting(Module):
         cls,
         section: dict[str, Any],
         type_map: list[str],
-        dim_descrpt: int,
-        mixed_types: bool,
+        descriptor: Descriptor,
         exclude_types: tuple[int, ...],
         rng: np.random.Generator,
     ) -> EnerFitting:
         """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics."""
+        dim_descrpt, mixed_types = descriptor.dim_out, descriptor.mixed_types
         ntypes, nfparam, naparam = len(type_map), section["numb_fparam"], section["numb_aparam"]
         ncase = section["dim_case_embd"]
         used_aparam = 0 if section["use_aparam_as_mask"] else naparam

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,12 @@ class EmbeddingNetwork(Module):
             for i in range(len(neuron))
         )
         return cls(layers=layers, resnet_dt=resnet_dt, precision=precision_name(precision))
+
+    @classmethod
+    def of_section(cls, rng: np.random.Generator, nin: int, section: Mapping[str, Any]) -> EmbeddingNetwork:
+        """A new net as a descriptor's section of the input says."""
+        names = ("neuron", "activation_function", "resnet_dt", "precision", "trainable")
+        return cls.initial(rng, nin, **{name: section[name] for name in names})
 
 
 @module

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,3 +100,11 @@ class TypeEmbedNet(Module):
             trainable=trainable,
             type_map=tuple(type_map),
         )
+
+    @classmethod
+    def of_section(
+        cls, section: Mapping[str, Any], dim: int, type_map: list[str], rng: np.random.Generator
+    ) -> TypeEmbedNet:
+        """That of a descriptor's section of the input."""
+        names = ("use_econf_tebd", "use_tebd_bias", "precision", "trainable")
+        return cls.initial(rng, dim, type_map, **{name: section[name] for name in names})
