@@ -37,9 +37,9 @@ class DPA2(Module):
     atoms within its own cut-off.
 
     So an atom's energy depends on displacements between other atoms. Each displacement of each list is one variable of
-    the energy, g its derivative, and the virial of an atom the sum of -g ⊗ r over the displacements that end at it. The
-    sum over the atoms is the virial; how it is spread over them is a convention: with that of deepmd-kit's lists of
-    extended coordinates, another part of an edge goes to periodic images, and its own front ends differ.
+    the energy, with the derivative g, and an atom's virial is the sum of -g ⊗ r over the displacements that end at it.
+    The sum over the atoms is the virial; how it is spread over them is a convention. deepmd-kit's is another, the sum
+    over i of -dE_i/dr_j ⊗ (r_j - r_i) for atom j, in which periodic images that messages pass depend on its front end.
 
     References
     ----------
@@ -87,19 +87,17 @@ class DPA2(Module):
         xp = array_namespace(table)
         own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
         g1, vectors = self.repformer(self._first_features(env, table, own), env)
+        xp = array_namespace(g1)
         if self.concat_output_tebd:
             g1 = xp.concat([g1, own], axis=-1)
         size = shape(env.atype)
-        return Description(
-            xp.reshape(g1, (*size, self.dim_out)), xp.reshape(vectors, (*size, self.dim_equivariant, 3))
-        )
+        return Description(xp.reshape(g1, (*size, self.dim_out)), xp.reshape(vectors, (*size, self.dim_equivariant, 3)))
 
     def _first_features(self, env: Environment, table: Array, own: Array) -> Array:
         """What the repformer starts from, (nframes * nloc, g1_dim); own (nframes * nloc, tebd_dim): embedded types."""
-        xp = array_namespace(table)
         g1 = self.repinit(env, table)
         if self.three_body is not None:
-            g1 = xp.concat([g1, self.three_body(env, table)], axis=-1)
+            g1 = array_namespace(g1).concat([g1, self.three_body(env, table)], axis=-1)
         if self.g1_shape_transform is not None:
             g1 = self.g1_shape_transform(g1)
         return g1 if self.tebd_transform is None else g1 + self.tebd_transform(own)

@@ -204,7 +204,9 @@ class EdgeAttention(Module):
         """Random first values; the layer norm starts as the identity."""
         dim, nhead = settings.g2_dim, settings.attn2_nhead
         common: dict[str, Any] = {"precision": precision, "trainable": trainable}
-        parts: dict[str, Any] = {"mapqk": Layer.initial(rng, dim, 2 * settings.attn2_hidden * nhead, bias=False, **common)}
+        parts: dict[str, Any] = {
+            "mapqk": Layer.initial(rng, dim, 2 * settings.attn2_hidden * nhead, bias=False, **common)
+        }
         if settings.update_g2_has_attn:
             parts["mapv"] = Layer.initial(rng, dim, dim * nhead, bias=False, **common)
             parts["head_map"] = Layer.initial(rng, dim * nhead, dim, **common)

@@ -13,7 +13,7 @@ from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
-from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Array, Module, module, static
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import write_settings
@@ -37,8 +37,7 @@ class Repformer(Module):
     smooth: bool = static(default=True)
 
     def __call__(self, g1: Array, env: Environment) -> tuple[Array, Array]:
-        """Features of the local atoms (n, d1), of features (n, d1), and their vectors (n, d2, 3): n = nframes * nloc."""
-        xp = array_namespace(g1)
+        """Features (n, d1) and vectors (n, d2, 3) of the n = nframes * nloc local atoms, of features (n, d1)."""
         (edges,) = self.matrix.edges(env)
         (block,) = env.blocks(self.matrix.spec)
         act = activation(self.settings.activation_function)
@@ -48,22 +47,23 @@ class Repformer(Module):
             block,
             edges.kept,
             switch,
-            self.settings.nsel,
+            sum(self.matrix.sel),
             sqrt=self.settings.use_sqrt_nnei,
             smooth=self.smooth,
         )
         g1, g2 = act(g1), act(self.g2_embd(first))
         for layer in self.layers:
             g1, g2, h2 = layer(g1, g2, h2, near)
+        xp = array_namespace(g2)
         vectors = xp.matmul(xp.matrix_transpose(g2), h2 * near.factor[..., None]) * near.per_moment
         return g1, vectors
 
     def _edge_features(self, edges: Edges) -> tuple[Array, Array, Array]:
         """Invariant (n, nnei, 1), vector (n, nnei, 3) and switch (n, nnei) of the edges."""
-        xp = array_namespace(edges.edge_vec)
         rows = self.matrix.rows(edges)
         if not self.settings.direct_dist:
             return rows.matrix[..., :1], rows.matrix[..., 1:], rows.switch
+        xp = array_namespace(edges.edge_vec)
         dtype, scale = rows.matrix.dtype, 1.0 / self.settings.rcut
         distance = xp.astype(rows.distance, dtype)[..., None]
         return distance * scale, xp.astype(edges.edge_vec, dtype) * scale, rows.switch
@@ -81,7 +81,11 @@ class Repformer(Module):
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Repformer:
         """Of a descriptor's tree in the contract."""
-        settings, variable, where = RepformerSettings.of(data["repformer_args"]), data["repformers_variable"], "repformer"
+        settings, variable, where = (
+            RepformerSettings.of(data["repformer_args"]),
+            data["repformers_variable"],
+            "repformer",
+        )
         trainable = data.get("trainable", True)
         return cls(
             g2_embd=Layer.deserialize(variable["g2_embd"], f"{where}, g2_embd"),

@@ -69,9 +69,7 @@ def serialize_layer(layer: RepformerLayer, *, ntypes: int, smooth: bool, precisi
     return data
 
 
-def deserialize_layer(
-    data: dict[str, Any], settings: RepformerSettings, where: str, trainable: bool
-) -> RepformerLayer:
+def deserialize_layer(data: dict[str, Any], settings: RepformerSettings, where: str, trainable: bool) -> RepformerLayer:
     """The layer of a contract's tree."""
     check_class(data, "RepformerLayer", 1, 2)
     parts: dict[str, Any] = {

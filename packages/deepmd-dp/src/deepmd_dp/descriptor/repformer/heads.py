@@ -13,7 +13,7 @@ from deepmd_dp.dialect.module import Array
 
 
 def split_heads(w: Array, nhead: int) -> Array:
-    """Columns at c * nhead + h, as the contract has them, a matrix a head: (nin, nout * nhead) to (nhead, nin, nout)."""
+    """A matrix a head (nhead, nin, nout) of the contract's (nin, nout * nhead), with columns at c * nhead + h."""
     xp = array_namespace(w)
     nin, nout = w.shape[0], w.shape[1] // nhead
     return xp.reshape(xp.matrix_transpose(xp.reshape(w, (nin * nout, nhead))), (nhead, nin, nout))

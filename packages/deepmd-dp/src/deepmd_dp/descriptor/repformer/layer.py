@@ -60,16 +60,18 @@ class RepformerLayer(Module):
         if self.linear2 is None:
             return g1_new, g2, h2
         invariants, vectors = self._updates_of_edges(g1, gg1, g2, h2, near)
-        return g1_new, self._combine([g2, *invariants], self.g2_residual), self._combine([h2, *vectors], self.h2_residual)
+        return (
+            g1_new,
+            self._combine([g2, *invariants], self.g2_residual),
+            self._combine([h2, *vectors], self.h2_residual),
+        )
 
     @property
     def _looks_at_neighbors(self) -> bool:
         s = self.settings
         return s.update_g1_has_drrd or s.update_g1_has_conv or s.update_g1_has_attn or s.update_g2_has_g1g1
 
-    def _updates_of_atoms(
-        self, g1: Array, gg1: Array | None, g2: Array, h2: Array, near: Neighborhood
-    ) -> list[Array]:
+    def _updates_of_atoms(self, g1: Array, gg1: Array | None, g2: Array, h2: Array, near: Neighborhood) -> list[Array]:
         """In the order of the residuals."""
         xp = array_namespace(g1)
         settings, act = self.settings, activation(self.settings.activation_function)

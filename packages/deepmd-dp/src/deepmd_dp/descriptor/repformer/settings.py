@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import InputError
+from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.settings import read_settings, setting
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _one_of(name: str, *choices: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in choices:
-            raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(choices)}.")
+            raise ModelFileError(f"{name} {value!r} is unknown; expected one of {', '.join(choices)}.")
         return value
 
     return read
@@ -57,9 +57,7 @@ class RepformerSettings(Module):
     attn2_nhead: int = setting(default=4)
     attn2_has_gate: bool = setting(default=False)
     activation_function: str = setting(default="tanh")
-    update_style: str = setting(
-        default="res_avg", read=_one_of("update_style", "res_avg", "res_incr", "res_residual")
-    )
+    update_style: str = setting(default="res_avg", read=_one_of("update_style", "res_avg", "res_incr", "res_residual"))
     update_residual: float = setting(default=0.001)
     update_residual_init: str = setting(default="norm", read=_one_of("update_residual_init", "norm", "const"))
     set_davg_zero: bool = setting(default=True)

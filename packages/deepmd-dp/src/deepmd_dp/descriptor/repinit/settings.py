@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import InputError
+from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.settings import read_settings, setting
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _input_mode(value: str) -> str:
     if value not in ("concat", "strip"):
-        raise InputError(f"tebd_input_mode {value!r} is unknown; expected concat or strip.")
+        raise ModelFileError(f"tebd_input_mode {value!r} is unknown; expected concat or strip.")
     return value
 
 

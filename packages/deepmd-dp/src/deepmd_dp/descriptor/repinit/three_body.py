@@ -28,9 +28,9 @@ class ThreeBody(Module):
 
     def __call__(self, env: Environment, table: Array) -> Array:
         """Features of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
-        xp = array_namespace(table)
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
+        xp = array_namespace(rows.matrix)
         n, nnei = shape(edges.nlist)
         size = (n, nnei, nnei)
         directions = rows.matrix[..., 1:]

@@ -31,15 +31,14 @@ class TwoBody(Module):
 
     def __call__(self, env: Environment, table: Array) -> Array:
         """Invariants of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
-        xp = array_namespace(table)
         moments = self._moments(env, table) * (1.0 / sum(self.matrix.sel))
-        return xp.reshape(invariants(moments, self.axis_neuron), (-1, self.dim_out))
+        return array_namespace(moments).reshape(invariants(moments, self.axis_neuron), (-1, self.dim_out))
 
     def _moments(self, env: Environment, table: Array) -> Array:
         """Σ_j R_ij ⊗ G over all slots, (n, 4, M)."""
-        xp = array_namespace(table)
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
+        xp = array_namespace(rows.matrix)
         center = xp.reshape(env.center_type, (-1,))
         embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
         moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
