@@ -21,8 +21,8 @@ from deepmd.errors import InputError, ModelFileError
 from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
-from deepmd.plot.lcurve import _title
 from deepmd.main import main
+from deepmd.plot.lcurve import _title
 from deepmd.train import checkpoint
 
 INPUT = {
