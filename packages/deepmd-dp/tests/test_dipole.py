@@ -74,7 +74,7 @@ def test_equals_deepmd_kit(case, boundary):
     expected = expected_terms(case.numbers, boundary, deep_eval.outputs)
     assert set(terms) == set(expected)
     for name, values in expected.items():
-        atol = 1e-12 * np.abs(values).max()
+        atol = 1e-10 * np.abs(values).max()
         np.testing.assert_allclose(terms[name], values.reshape(terms[name].shape), rtol=0.0, atol=atol, err_msg=name)
 
 
