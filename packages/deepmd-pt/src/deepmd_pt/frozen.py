@@ -83,7 +83,9 @@ def _compile(model: Model, metadata: str) -> torch.jit.ScriptModule:
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         found, noutputs = core(inputs), len(model.outputs)
         # a trace knows arrays by their identity: these must not be the inputs themselves
-        gradients = [torch.ones_like(vec) for _ in found[noutputs:] or [None] for vec in edge_vectors(signature, inputs)]
+        gradients = [
+            torch.ones_like(vec) for _ in found[noutputs:] or [None] for vec in edge_vectors(signature, inputs)
+        ]
 
         def terms_of(*kinds: str) -> torch.jit.ScriptModule:
             return _trace(Terms(model, signature, kinds), inputs, found[:noutputs], gradients)
