@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
 from deepmd.registry import MODEL, default_name, find_class
+from deepmd_dp.nn.matrix import with_bases
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ def deserialize_model(data: dict[str, Any]) -> Any:
         The kind of model is not supported, or the tree is damaged.
     """
     try:
-        return find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data)
+        return with_bases(find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data))
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error
