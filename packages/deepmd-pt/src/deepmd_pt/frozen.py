@@ -22,6 +22,7 @@ from deepmd_dp.environment.parts import environment_with_ghosts
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pt import archive, arrays, checkpoint
 from deepmd_pt.script import Core, FrozenModel, Terms, edge_vectors
 
@@ -52,7 +53,7 @@ def write(path: str, document: dict) -> None:
     """
     if not str(path).endswith(".pth"):
         raise ModelFileError(f"{path}: PyTorch models are written as .pth; .pt is the ending of training checkpoints.")
-    model, buffer = deserialize_model(document["model"]), io.BytesIO()
+    model, buffer = with_matrices(deserialize_model(document["model"])), io.BytesIO()
     record = write_metadata(model, [])
     script = _compile(model, record)
     beside = {archive.DOCUMENT: document_to_bytes(document), archive.METADATA: record.encode()}

@@ -28,13 +28,16 @@ class PyTorchTrainer(BaseTrainer):
     backend_name = "PyTorch"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
-        constants = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
         self._parameters = {
             path: torch.nn.Parameter(arrays.from_numpy(array)) for path, array in self.trained_leaves().items()
         }
-        self._model = with_leaves(constants, self._parameters)
+        self.rebuild()
         self._optimizer = new_optimizer(self._config, self._parameters)
         write_moments(self._optimizer, self._parameters, optimizer)
+
+    def rebuild(self) -> None:
+        constants = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
+        self._model = with_leaves(constants, self._parameters)
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:
         return arrays.from_numpy(array)
