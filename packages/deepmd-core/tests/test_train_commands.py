@@ -18,8 +18,8 @@ from toy_data import write_system
 
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
-from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.comparison import ENERGY_QUANTITIES
+from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
 from deepmd.train import checkpoint
@@ -27,7 +27,7 @@ from deepmd.train import checkpoint
 INPUT = {
     "model": {
         "type_map": ["O", "H"],
-        "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 3.0, "rcut_smth": 1.0},
+        "descriptor": {"type": "pairs", "sel": "auto", "rcut": 3.0},
         "fitting_net": {"neuron": [4]},
     },
     "learning_rate": {"type": "exp", "start_lr": 0.05, "stop_lr": 0.001, "decay_steps": 5},
@@ -140,7 +140,7 @@ def test_a_detail_file_is_drawn(capsys):
     main(["plot", "detail.f.out"])
     assert capsys.readouterr().out == "written: detail.f.png\n"
     assert Path("detail.f.png").stat().st_size > 5000
-    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn are detail files that end in"):
+    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn of a potential are detail files that end in"):
         main(["plot", "detail.e.out"])
 
 
