@@ -45,4 +45,4 @@ def from_numpy(array: np.ndarray) -> tf.Tensor:
 
 def to_numpy(tensor: tf.Tensor | tf.Variable | np.ndarray) -> np.ndarray:
     """The inverse of `from_numpy`; what a session gives is an array already."""
-    return np.array(tensor)
+    return np.array(tensor if isinstance(tensor, np.ndarray) else tensor.numpy())
