@@ -18,8 +18,8 @@ from toy_data import write_system
 
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
-from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.comparison import ENERGY_QUANTITIES
+from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
 from deepmd.train import checkpoint
@@ -27,7 +27,7 @@ from deepmd.train import checkpoint
 INPUT = {
     "model": {
         "type_map": ["O", "H"],
-        "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 3.0, "rcut_smth": 1.0},
+        "descriptor": {"type": "pairs", "sel": "auto", "rcut": 3.0},
         "fitting_net": {"neuron": [4]},
     },
     "learning_rate": {"type": "exp", "start_lr": 0.05, "stop_lr": 0.001, "decay_steps": 5},

@@ -20,7 +20,7 @@ from deepmd.train import Trainer, TrainingState
 
 MODEL = {
     "type_map": ["O", "H"],
-    "descriptor": {"type": "se_e2_a", "sel": [40, 80], "rcut": 3.0},
+    "descriptor": {"type": "pairs", "sel": [40, 80], "rcut": 3.0},
     "fitting_net": {},
     "data_stat_nbatch": 2,
 }

@@ -9,9 +9,10 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.data import DataRequirement, TrainingData
+from deepmd.data import TrainingData
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.registry import MODEL, check_backend, walk
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.lcurve import LearningCurve
@@ -22,6 +23,7 @@ from deepmd.train.trainer import TrainingState
 
 if TYPE_CHECKING:
     from deepmd.backend import Backend
+    from deepmd.data import DataRequirement
     from deepmd.train.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ def run_training(
     state = _first_state(restart, init_model)
     if state is not None:
         _take_model_section(config, state)
+    check_backend(config["model"], backend)
     saved = state.loop if state else {}
     training = config["training"]
     training["seed"] = _seed(training.get("seed"), saved)
@@ -114,13 +117,25 @@ def _take_model_section(config: dict, state: TrainingState) -> None:
         return
     differing = [
         f"{part}/{key}"
-        for part in ("descriptor", "fitting_net")
-        for key, value in given[part].items()
-        if value != made_from[part].get(key) and not (key == "sel" and isinstance(value, str))
+        for part, section in given.items()
+        if isinstance(section, dict) and isinstance(made_from.get(part), dict)
+        for key, value in section.items()
+        if _differs(value, made_from[part].get(key))
     ]
     if differing:
         log.warning("the checkpoint's model is used; these keys of the input differ from it: %s.", ", ".join(differing))
     config["model"] = made_from
+
+
+def _differs(given: Any, settled: Any) -> bool:
+    """Whether a value of the input is another than the checkpoint's; `auto` is what was made of it."""
+    if isinstance(given, str) and given.startswith("auto") and settled is not None:
+        return False
+    if isinstance(given, dict) and isinstance(settled, dict):
+        return any(_differs(value, settled.get(key)) for key, value in given.items())
+    if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
+        return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
+    return given != settled
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
@@ -147,14 +162,8 @@ def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, Train
 
 
 def _statistics_labels(model: dict) -> list[DataRequirement]:
-    """What the statistics read before there is a trainer to ask: energies for the bias, and the model's inputs."""
-    fitting = model["fitting_net"]
-    labels = [DataRequirement("energy", 1, high_precision=True)]
-    if fitting.get("numb_fparam"):
-        labels.append(DataRequirement("fparam", fitting["numb_fparam"], must=fitting.get("default_fparam") is None))
-    if fitting.get("numb_aparam"):
-        labels.append(DataRequirement("aparam", fitting["numb_aparam"], atomic=True, must=True))
-    return labels
+    """What the statistics read before there is a trainer to ask: labels for the bias, and the model's inputs."""
+    return [label for part in walk(MODEL, model, "model") for label in part.row.labels(part.section)]
 
 
 def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Fittings by their names in the input and in files."""
+"""Fittings by their names in the input and in files; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from deepmd.errors import ModelFileError
-from deepmd_dp.fitting.ener import EnerFitting
-
-FITTINGS: dict[str, type] = {"ener": EnerFitting}
+from deepmd.registry import FITTING, find_class
 
 
 def fitting_class(name: str) -> type:
@@ -17,11 +14,9 @@ def fitting_class(name: str) -> type:
     Raises
     ------
     ModelFileError
-        There is no such fitting in this version.
+        There is no such fitting.
     """
-    if name not in FITTINGS:
-        raise ModelFileError(f"fitting {name!r} is not supported by this version; supported are {', '.join(FITTINGS)}.")
-    return FITTINGS[name]
+    return find_class(FITTING, name)
 
 
 def deserialize_fitting(data: dict[str, Any]) -> Any:

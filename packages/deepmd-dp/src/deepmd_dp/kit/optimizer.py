@@ -94,7 +94,7 @@ def _number(value: float | Array, like: Array) -> float | Array:
 def read_moments(
     arrays: dict[str, np.ndarray], parameters: dict[str, np.ndarray], convert: Callable[[np.ndarray], Array]
 ) -> dict[str, Moments]:
-    """The moments of the parameters out of a checkpoint's arrays, named ``<slot>/<path>``; zeros where there are none."""
+    """The parameters' moments out of arrays named ``<slot>/<path>``; zeros where there are none."""
 
     def of(path: str, parameter: np.ndarray) -> Moments:
         step = np.asarray(arrays.get(f"step/{path}", 0.0), dtype=np.float64)

@@ -67,7 +67,7 @@ class BaseTrainer(Trainer):
     def __init__(self, config: dict, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         self._config = config
         self._numpy_model = model
-        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
+        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
         self.set_up(optimizer)

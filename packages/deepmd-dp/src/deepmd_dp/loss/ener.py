@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
+from deepmd.outputs import ENERGY, OutputDef
 from deepmd_dp.dialect.array_api import array_namespace, constant
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
@@ -98,14 +99,19 @@ class EnergyLoss:
     intensive_ener_virial: bool = False
 
     @classmethod
-    def from_input(cls, section: dict[str, Any], start_lr: float) -> EnergyLoss:
+    def from_input(
+        cls, section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...] = (ENERGY,)
+    ) -> EnergyLoss:
         """The loss of the input's normalised section ``loss``.
 
         Raises
         ------
         InputError
-            A term is not supported, or settings contradict each other.
+            A term is not supported, settings contradict each other, or the model gives no energy.
         """
+        if ENERGY not in outputs:
+            names = ", ".join(output.name for output in outputs)
+            raise InputError(f"loss.type 'ener' needs a model that gives energies; this one gives {names}.")
         if section.get("start_pref_h") or section.get("limit_pref_h"):
             raise InputError(
                 "start_pref_h and limit_pref_h: training on Hessians is not supported by this version; remove them."

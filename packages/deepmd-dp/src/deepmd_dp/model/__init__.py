@@ -1,25 +1,15 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Models by their names in the input and in files."""
+"""Models by their names in the input and in files; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
-from deepmd_dp.model.standard import StandardModel
+from deepmd.registry import MODEL, default_name, find_class
 
 if TYPE_CHECKING:
     import numpy as np
-
-MODELS: dict[str, type] = {"standard": StandardModel}
-
-
-def _model_class(name: str) -> type:
-    if name not in MODELS:
-        raise ModelFileError(
-            f"model type {name!r} is not supported by this version; supported are {', '.join(MODELS)}."
-        )
-    return MODELS[name]
 
 
 def deserialize_model(data: dict[str, Any]) -> Any:
@@ -31,7 +21,7 @@ def deserialize_model(data: dict[str, Any]) -> Any:
         The kind of model is not supported, or the tree is damaged.
     """
     try:
-        return _model_class(data.get("type", "standard")).deserialize(data)
+        return find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data)
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error
@@ -42,4 +32,4 @@ def deserialize_model(data: dict[str, Any]) -> Any:
 
 def new_model(section: dict[str, Any], rng: np.random.Generator) -> Any:
     """A new model of the input's section ``model``."""
-    return _model_class(section.get("type", "standard")).from_input(section, rng)
+    return find_class(MODEL, section.get("type", default_name(MODEL))).from_input(section, rng)
