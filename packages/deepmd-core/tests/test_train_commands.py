@@ -140,7 +140,7 @@ def test_a_detail_file_is_drawn(capsys):
     main(["plot", "detail.f.out"])
     assert capsys.readouterr().out == "written: detail.f.png\n"
     assert Path("detail.f.png").stat().st_size > 5000
-    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn are detail files that end in"):
+    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn of a potential are detail files that end in"):
         main(["plot", "detail.e.out"])
 
 

@@ -42,7 +42,7 @@ class ToyTrainer(Trainer):
     def from_input(cls, config, frames):
         ntypes = len(config["model"]["type_map"])
         counts, energies = [], []
-        for batch in frames():
+        for batch in frames([DataRequirement("energy", 1, must=True)]):
             counts.append(_counts(batch.atype, ntypes))
             energies.append(batch.labels["energy"][:, 0])
         bias = np.linalg.lstsq(np.concatenate(counts), np.concatenate(energies), rcond=None)[0]

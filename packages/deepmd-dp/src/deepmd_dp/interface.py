@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd.outputs import OutputDef
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
@@ -94,6 +96,11 @@ class Fitting(Protocol):
         ...
 
     @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        ...
+
+    @property
     def uses_type_index(self) -> bool:
         """Whether it looks at `Environment.centers`."""
         ...
@@ -177,12 +184,22 @@ class Model(Protocol):
         """Frame parameters where none are given."""
         ...
 
+    @property
+    def rcond(self) -> float | None:
+        """Relative size below which singular values are dropped where biases are fitted to data."""
+        ...
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        ...
+
     def __call__(self, env: Environment, fparam: Array | None, aparam: Array | None) -> dict[str, Array]:
         """The outputs of the local atoms by name, (nframes, nloc, ncomponents) float64; 0 where an atom has none."""
         ...
 
-    def mask(self, env: Environment, like: Array) -> Array:
-        """1 for atoms that have outputs, (nframes, nloc, 1)."""
+    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
+        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
         ...
 
     def describe(self, env: Environment) -> Array:

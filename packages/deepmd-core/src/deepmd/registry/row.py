@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from dargs import Argument
 
-    from deepmd.data import DataRequirement
-
     Section = dict[str, Any]
     """A part of the input."""
 
@@ -66,8 +64,6 @@ class Row:
         other; ``where`` is the section's path, for the message.
     sel_keys : callable
         ``sel_keys(section) -> iterable of SelKey``.
-    labels : callable
-        ``labels(section) -> iterable of DataRequirement``: what the statistics before the first step read.
     biased_outputs : callable
         ``biased_outputs(section) -> tuple of str``: outputs with a constant per type, fitted to the data.
     lacks : mapping
@@ -88,7 +84,6 @@ class Row:
     upgrade: Callable[[Section], None] | None = None
     check: Callable[[Section, str, list[str]], None] | None = None
     sel_keys: Callable[[Section], Iterable[SelKey]] = lambda section: ()
-    labels: Callable[[Section], Iterable[DataRequirement]] = lambda section: ()
     biased_outputs: Callable[[Section], tuple[str, ...]] = lambda section: ()
     lacks: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""

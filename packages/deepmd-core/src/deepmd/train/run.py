@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepmd.data import TrainingData
+from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
-from deepmd.registry import MODEL, check_backend, walk
+from deepmd.registry import check_backend
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.lcurve import LearningCurve
@@ -22,8 +23,10 @@ from deepmd.train.sel import check_sel_is_settled, settle_sel
 from deepmd.train.trainer import TrainingState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deepmd.backend import Backend
-    from deepmd.data import DataRequirement
+    from deepmd.data import Batch, DataRequirement
     from deepmd.train.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -74,6 +77,7 @@ def run_training(
     min_nbor_dist = state.model.get("min_nbor_dist") if state else None
     if state is None:
         min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+        _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
@@ -147,7 +151,7 @@ def _seed(given: int | None, saved: dict[str, Any]) -> int:
 
 def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
-    data = TrainingData(training["training_data"], type_map, _statistics_labels(config["model"]), training["seed"])
+    data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
     validation = None
     if training.get("validation_data"):
@@ -159,11 +163,6 @@ def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, Train
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
     return data, validation
-
-
-def _statistics_labels(model: dict) -> list[DataRequirement]:
-    """What the statistics read before there is a trainer to ask: labels for the bias, and the model's inputs."""
-    return [label for part in walk(MODEL, model, "model") for label in part.row.labels(part.section)]
 
 
 def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:
@@ -189,7 +188,18 @@ def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: Tra
     if state is not None:
         return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
-    return backend.trainer.from_input(config, lambda: data.statistics_batches(nbatches))
+
+    def frames(labels: list[DataRequirement]) -> Iterator[Batch]:
+        data.require(labels)
+        return data.statistics_batches(nbatches)
+
+    return backend.trainer.from_input(config, frames)
+
+
+def _record_types(model: dict, data: TrainingData) -> None:
+    """Writes the elements of the data into the model section, which goes into model files; those given stay."""
+    info = model.setdefault("info", {})
+    info.setdefault("observed_type", sort_elements(data.observed_types()))
 
 
 def _write_output(path: str, config: dict) -> None:

@@ -69,9 +69,9 @@ def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> d
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
     env = build_environment(model, batch.coord, batch.box, batch.atype)
     prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
-    first = prediction[model.outputs[0].term_name("atom")]
-    prediction["mask"] = model.mask(env, like=first)
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+    output = loss.output
+    prediction["mask"] = model.mask(env, prediction[output.term_name("atom")], only=output.selected_types)
     value, metrics = loss(prediction, batch.labels, batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
 
@@ -84,7 +84,7 @@ def batches(case: Case) -> list[Batch]:
 def new_trainer(case: Case, flag: str, config: dict[str, Any] | None = None) -> Trainer:
     """A trainer from the input alone: first weights by the seed, statistics of the batches."""
     trainer = find_backend(flag).trainer
-    return trainer.from_input(config or config_of(case), lambda: iter(batches(case)))
+    return trainer.from_input(config or config_of(case), lambda _: iter(batches(case)))
 
 
 def train(trainer: Trainer, case: Case, steps: range) -> list[dict[str, float]]:

@@ -11,8 +11,6 @@ from deepmd.schema.argument import NOT_NEGATIVE, WIDTHS, activation_function, ke
 if TYPE_CHECKING:
     from dargs import Argument
 
-    from deepmd.data import DataRequirement
-
     Section = dict[str, Any]
     """A part of the input."""
 
@@ -42,18 +40,6 @@ def trainable() -> Argument:
     """The key ``trainable``."""
     doc = "Whether the parameters are trained; a list tells it of each hidden layer and the last one."
     return key("trainable", [bool, list[bool]], doc, default=True)
-
-
-def parameter_labels(section: Section) -> list[DataRequirement]:
-    """The frame and atomic parameters that the data must have."""
-    from deepmd.data import DataRequirement
-
-    labels = []
-    if section["numb_fparam"]:
-        labels.append(DataRequirement("fparam", section["numb_fparam"], must=section["default_fparam"] is None))
-    if section["numb_aparam"]:
-        labels.append(DataRequirement("aparam", section["numb_aparam"], atomic=True, must=True))
-    return labels
 
 
 def check_parameters(section: Section, where: str) -> None:

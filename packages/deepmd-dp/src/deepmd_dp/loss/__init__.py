@@ -10,9 +10,10 @@ from deepmd.registry import LOSS, default_name, find_class
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
+    from deepmd_dp.loss.interface import Loss
 
 
-def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Any:
+def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
     """The loss of the input's section ``loss``.
 
     Parameters
@@ -27,7 +28,7 @@ def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef,
     Raises
     ------
     InputError
-        There is no such loss, or its settings contradict each other.
+        There is no such loss, its settings contradict each other, or the model does not give what it compares.
     """
     name = section.get("type", default_name(LOSS))
     return find_class(LOSS, name, InputError).from_input(section, start_lr, outputs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.registry import Row
 from deepmd.schema.argument import key
 from deepmd.schema.semantics import check_types
-from deepmd_dp.fitting.arguments import check_parameters, net, parameter_labels, parameters
+from deepmd_dp.fitting.arguments import check_parameters, net, parameters
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -38,5 +38,4 @@ ROW = Row(
     doc="Dipole moment as the sum of atomic dipoles; needs a descriptor with an equivariant part.",
     fields=fields,
     check=check,
-    labels=parameter_labels,
 )

@@ -12,15 +12,12 @@ from deepmd_dp.fitting.arguments import (
     check_parameters,
     check_trainable,
     net,
-    parameter_labels,
     parameters,
     trainable,
 )
 
 if TYPE_CHECKING:
     from dargs import Argument
-
-    from deepmd.data import DataRequirement
 
 
 def fields() -> list[Argument]:
@@ -49,20 +46,12 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         check_one_per_type(section["atom_ener"], f"{where}/atom_ener", type_map, "energies")
 
 
-def labels(section: dict[str, Any]) -> list[DataRequirement]:
-    """What the statistics read: the energy, for its bias, and the parameters."""
-    from deepmd.data import DataRequirement
-
-    return [DataRequirement("energy", 1, high_precision=True), *parameter_labels(section)]
-
-
 ROW = Row(
     name="ener",
     cls="deepmd_dp.fitting.ener:EnerFitting",
     doc="Energy as the sum of atomic energies.",
     fields=fields,
     check=check,
-    labels=labels,
     biased_outputs=lambda section: ("energy",),
     is_default=True,
 )
