@@ -64,7 +64,9 @@ def test_no_atoms(pair):
 def test_ghost_atoms(pair):
     """Neighbors that are images have forces of their own; folded back they are those without ghosts."""
     model, nloc = pair.paddle, len(ATYPE)
-    env = with_file_inputs(build_environment(model._numpy_model, COORD[None], CELL[None], ATYPE[None]), model._numpy_model)
+    env = with_file_inputs(
+        build_environment(model._numpy_model, COORD[None], CELL[None], ATYPE[None]), model._numpy_model
+    )
     expected = model._graph(_to_paddle(env), None, None)
     lists = tuple(tuple(replace(each, nlist=_move_to_ghosts(each.nlist, nloc)) for each in row) for row in env.lists)
     ghosts = replace(env, lists=lists, mapping=np.tile(np.arange(nloc), 2)[None])

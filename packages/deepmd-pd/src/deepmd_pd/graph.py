@@ -47,7 +47,7 @@ class FrozenModel(paddle.nn.Layer):
     def _record(self, constants: dict[str, Tensor], inputs: list[Tensor]) -> tuple[Tensor, ...]:
         model = with_leaves(self._model, {name.replace("/", "."): each for name, each in constants.items()})
         given = dict(zip((each.name for each in self._signature.inputs), inputs, strict=True))
-        with _exact_numbers():
+        with exact_numbers():
             terms = self._signature.evaluate(model, given, derivative)
         sizes = paddle.concat([paddle.shape(each) for each in inputs])
         return *(terms[each.name] for each in self._signature.outputs), sizes
@@ -62,7 +62,7 @@ def input_specs(signature: Signature) -> list[paddle.static.InputSpec]:
 
 
 @contextmanager
-def _exact_numbers() -> Iterator[None]:
+def exact_numbers() -> Iterator[None]:
     """Numbers in arithmetic with an array are written into the graph in the array's precision.
 
     paddle (3.3) writes them as float32: an error of 1e-8. To be removed when x * 0.1 of a float64 x holds 0.1.
