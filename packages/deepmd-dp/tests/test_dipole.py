@@ -186,6 +186,18 @@ def assert_same_tree(one, other):
         np.testing.assert_array_equal(one, other)
 
 
+def test_nets_of_types_not_selected_may_be_missing(case, evaluator):
+    """So deepmd-kit's TensorFlow writes them."""
+    tree = read_document(case.path)["model"]
+    tree["fitting"]["exclude_types"] = [1]
+    expected = evaluator(deserialize_model(tree)).eval_full(case.coord, case.box, case.atype[0])
+    tree["fitting"]["nets"]["networks"][1] = None
+    for one, other in zip(
+        evaluator(deserialize_model(tree)).eval_full(case.coord, case.box, case.atype[0]), expected, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_self_test_with_ghosts(case):
     """The forces on all images of an atom add up to those in the periodic frame."""
     frames = make_self_test(NumpyDeepEval(str(case.path)))["frames"]
