@@ -22,6 +22,19 @@ from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 DESCRIPTORS = {
     "se_e2_a": {"type": "se_e2_a", "sel": [14, 26], "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2},
     "se_atten": {"type": "se_atten", "sel": 40, "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2, "attn_layer": 1},
+    "dpa2": {
+        "type": "dpa2",
+        "repinit": {"rcut": 4.0, "rcut_smth": 0.5, "nsel": 40, "neuron": [2, 4], "axis_neuron": 2, "tebd_dim": 4},
+        "repformer": {
+            "rcut": 3.0,
+            "rcut_smth": 0.5,
+            "nsel": 20,
+            "nlayers": 2,
+            "g1_dim": 6,
+            "g2_dim": 4,
+            "axis_neuron": 2,
+        },
+    },
     "hybrid": {
         "type": "hybrid",
         "list": [
