@@ -6,12 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from deepmd.contract import check_class
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.dialect.precision import precision_name
@@ -23,8 +25,6 @@ from deepmd_dp.nn.network import NetworkCollection
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
@@ -119,7 +119,8 @@ class SeAtten(OnBasis):
         empty = self.matrix.empty_rows()
         once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
         of_frame = xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
-        place = xp.astype(xp.equal(of_frame, xp.arange(ntypes)[None, :]), a.dtype) * edges.nempty[:, None]
+        types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
+        place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
         a = a + xp.take(once, center, axis=0) * place[:, :, None, None]
         return self.embedding.embed(a, switched, center, table, basis)
 
