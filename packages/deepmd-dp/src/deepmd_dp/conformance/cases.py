@@ -31,8 +31,8 @@ ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_t
 
 
 def part(**options: Any) -> dict[str, Any]:
-    """A descriptor's section: the small settings of its type, and these."""
-    return {**DESCRIPTORS[options["type"]], **options}
+    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these."""
+    return {**DESCRIPTORS.get(options["type"], CUTOFF), **options}
 
 
 @dataclass(frozen=True, eq=False)

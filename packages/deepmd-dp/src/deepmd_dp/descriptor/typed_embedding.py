@@ -116,7 +116,9 @@ class TypedEmbedding(Module):
         column = node_column(basis, like=table)
         found = in_double(net, column)(xp.concat(_joined(xp, column, xp.astype(types, column.dtype)), axis=-1))
         found = xp.reshape(found, (types.shape[0], basis.size, self.width))
-        return xp.concat([coefficients(found[k, :, :], basis, like=table)[None] for k in range(types.shape[0])], axis=0)
+        return xp.concat(
+            [coefficients(found[k, :, :], basis, like=table)[None, :, :] for k in range(types.shape[0])], axis=0
+        )
 
     def embed(self, a: Array, switched: Array | None, center_type: Array, table: Array, basis: Basis) -> Array:
         """Σ_j R_j ⊗ G_j, (n, columns, M), of moments by the neighbors' types.

@@ -97,7 +97,7 @@ def build_environment(
         frames = all_neighbors(model, coord, box, atype)
     nloc = len(frames[0][0].nlist)
     if empty_type is None:
-        empty_type = first_types(atype)
+        empty_type = np.max(atype[:, :1], axis=1, initial=0)
     centers, restore = atoms_by_type(atype[:, :nloc], model.ntypes) if model.uses_type_index else ((), None)
     return Environment(
         lists=tuple(
@@ -113,11 +113,6 @@ def build_environment(
         empty_type=None if all(spec.by_type for spec in model.lists) else empty_type.astype(np.int64),
         specs=model.lists,
     )
-
-
-def first_types(atype: np.ndarray) -> np.ndarray:
-    """Type of each frame's first atom, 0 where it is virtual or there is none, (nframes,)."""
-    return np.maximum(atype[:, 0], 0) if atype.shape[1] else np.zeros(len(atype), dtype=atype.dtype)
 
 
 def _collect_block(

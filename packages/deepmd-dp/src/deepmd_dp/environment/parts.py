@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment, first_types
+from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def frame_parts(
 ) -> Iterator[Part]:
     """The frames' atoms in parts of `size` atoms, all of the same size; arguments as in `build_environment`."""
     missing = -atype.shape[1] % size
-    empty_type = first_types(atype)
+    empty_type = np.maximum(atype[:, 0], 0)
     frames = [tuple(_lengthen(each, missing) for each in lists) for lists in all_neighbors(model, coord, box, atype)]
     coord = np.pad(coord, ((0, 0), (0, missing), (0, 0)))
     atype = np.pad(atype, ((0, 0), (0, missing)), constant_values=-1)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
 from deepmd.registry import MODEL, default_name, find_class
-from deepmd_dp.nn.matrix import with_bases
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +20,9 @@ def deserialize_model(data: dict[str, Any]) -> Any:
     ModelFileError
         The kind of model is not supported, or the tree is damaged.
     """
+    # the registry's rows lie in this package, and are read without NumPy
+    from deepmd_dp.nn.matrix import with_bases
+
     try:
         return with_bases(find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data))
     except KeyError as error:
