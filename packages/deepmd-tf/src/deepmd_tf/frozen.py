@@ -137,9 +137,7 @@ class FrozenModel:
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)
 
-    def run(
-        self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]
-    ) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]) -> dict[str, np.ndarray]:
         """The terms of these names; what none of them needs is not computed."""
         feeds = {f"{name}:0": np.asarray(array) for name, array in inputs.items()}
         return self._session.run({term: f"{output_name(term)}:0" for term in terms}, feeds)
