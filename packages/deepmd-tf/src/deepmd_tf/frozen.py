@@ -21,6 +21,7 @@ from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_tf import checkpoint
 from deepmd_tf.graph import build_graph, output_name
 from deepmd_tf.wire_format import fields
@@ -47,7 +48,7 @@ def write(path: str, document: dict) -> None:
     """
     if not is_frozen(path):
         raise ModelFileError(f"{path}: TensorFlow models are written as .pb; .meta is the ending of checkpoints.")
-    model: Model = deserialize_model(document["model"])
+    model: Model = with_matrices(deserialize_model(document["model"]))
     graph = build_graph(model)
     with graph.as_default():
         tf.constant(document_to_bytes(document), name=DOCUMENT)
