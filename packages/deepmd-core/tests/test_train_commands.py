@@ -22,6 +22,7 @@ from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
+from deepmd.plot.lcurve import _title
 from deepmd.train import checkpoint
 
 INPUT = {
@@ -130,6 +131,13 @@ def test_the_learning_curve_is_drawn():
     assert picture.startswith("<?xml")
     with pytest.raises(SystemExit, match=r"cannot draw into curve\.txt"):
         main(["plot", "lcurve.out", "-o", "curve.txt"])
+
+
+def test_titles_of_tensors():
+    assert _title("global_dipole") == ("Dipole per atom", "unit of the labels")
+    assert _title("local_polarizability")[0] == "Polarizability of atoms"
+    assert _title("gf") == ("gf", "")
+    assert _title("") == ("Root of the loss", "")
 
 
 def test_a_detail_file_is_drawn(capsys):

@@ -6,7 +6,6 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import EntryPoint
 
-from deepmd.data import DataRequirement
 from deepmd.errors import InputError
 from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, Row, SelKey, installed, not_there
 from deepmd.schema.argument import SEL, key, not_yet
@@ -74,7 +73,6 @@ SUM = Row(
     name="sum",
     doc="A sum.",
     fields=lambda: [key("neuron", list[int], "Widths.", default=[4]), key("numb_fparam", int, "Number.", default=0)],
-    labels=lambda section: [DataRequirement("energy", 1, high_precision=True)],
     biased_outputs=lambda section: ("energy",),
     is_default=True,
 )

@@ -74,9 +74,11 @@ def test_missing_labels_give_nan_and_count_nothing():
 
 def test_needs_only_what_its_terms_look_at():
     energy_only = make_loss(start_pref_e=1.0, limit_pref_e=1.0)
-    assert not energy_only.needs_force and not energy_only.needs_virial
-    assert make_loss(start_pref_gf=1.0, limit_pref_gf=1.0, numb_generalized_coord=1).needs_force
-    assert make_loss(start_pref_v=1.0, limit_pref_v=1.0).needs_virial
+    assert energy_only.needs == {"energy"}
+    assert make_loss(start_pref_gf=1.0, limit_pref_gf=1.0, numb_generalized_coord=1).needs == {"force"}
+    assert make_loss(start_pref_v=1.0, limit_pref_v=1.0).needs == {"virial"}
+    coefficients = {"start_pref_e": 1.0, "limit_pref_e": 1.0, "enable_atom_ener_coeff": True}
+    assert make_loss(**coefficients).needs == {"atom_energy"}
     prediction, label = read_arrays()
     del prediction["force"], prediction["virial"]
     loss, metrics = energy_only(prediction, label, {"energy": True}, 1e-3)

@@ -31,8 +31,8 @@ ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_t
 
 
 def part(**options: Any) -> dict[str, Any]:
-    """A descriptor's section: the small settings of its type, and these."""
-    return {**DESCRIPTORS[options["type"]], **options}
+    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these."""
+    return {**DESCRIPTORS.get(options["type"], CUTOFF), **options}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,13 @@ CASES = [
     row("se_atten_v2", "no attention, one side", attn_layer=0, type_one_side=True),
     row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 1]]),
     row("se_atten_v2", "float32", precision="float32", fitting={"precision": "float32"}),
+    row("se_e2_a", "dipole", fitting={"type": "dipole"}),
+    row(
+        "se_e2_a",
+        "dipole of some types, all parameters",
+        fitting={"type": "dipole", "sel_type": 0, "numb_fparam": 1, "numb_aparam": 2},
+    ),
+    row("se_atten", "dipole, float32", precision="float32", fitting={"type": "dipole", "precision": "float32"}),
     row("hybrid", "plain", list=[part(type="se_e2_a"), part(type="se_e2_r", rcut=3.0)]),
     row(
         "hybrid",
@@ -136,6 +143,7 @@ FEW_CASES = [
         "se_atten: electrons",
         "se_atten_v2: float32",
         "se_e2_r: one side, excluded pairs",
+        "se_e2_a: dipole of some types, all parameters",
         "hybrid: three lists",
     )
 ]

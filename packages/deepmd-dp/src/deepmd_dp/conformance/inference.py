@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deepmd.outputs import all_terms
-from deepmd_dp.conformance.cases import CASES, Case
+from deepmd_dp.conformance.cases import Case
 from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
 from deepmd_dp.conformance.evaluation import evaluate
 from deepmd_dp.conformance.frames import FRAMES
@@ -29,7 +29,7 @@ class InferenceTests(Part):
         pairs = [
             (file_kind, case)
             for file_kind in file_kinds
-            for case in (CASES if file_kind.is_checkpoint else self.file_cases)
+            for case in (self.cases if file_kind.is_checkpoint else self.file_cases)
         ]
         return super().parameters() | {"file_kind,case": pairs}
 

@@ -30,7 +30,8 @@ GRADIENT_FRAMES = "periodic and triclinic"
 PREFACTORS = {"e": (0.2, 1.0), "f": (10.0, 1.0), "v": (0.1, 1.0), "ae": (0.3, 1.0)}
 ENDS = ("start", "limit")
 LOSSES: dict[str, dict[str, Any]] = {
-    "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)}
+    "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)},
+    "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
 }
 """The loss of each kind of fitting."""
 

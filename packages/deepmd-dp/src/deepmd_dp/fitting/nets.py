@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.contract import take_array
+from deepmd.contract import map_arrays, take_array
+from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Array, Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
@@ -146,7 +147,7 @@ class FittingNets(Module):
         arrays = {f"{name}_{end}": size for name, size in sizes.items() for end in ("avg", "inv_std")}
         arrays["case_embd"] = data.get("dim_case_embd", 0)
         variables = data["@variables"]
-        networks = NetworkCollection.deserialize(data["nets"], f"{where} net").networks
+        networks = NetworkCollection.deserialize(_completed(data["nets"]), f"{where} net").networks
         nout = networks[0].layers[-1].w.shape[1]
         return cls(
             networks=networks,
@@ -217,6 +218,15 @@ def _of_net(net: FittingNetwork, descriptor: Array, extras: list[Array], *, from
     if not from_vacuum:
         return values
     return values - net(xp.concat([xp.zeros_like(descriptor), *extras], axis=-1))
+
+
+def _completed(nets: Mapping[str, Any]) -> dict[str, Any]:
+    """A collection in which nets that deepmd-kit's TensorFlow leaves out, of types not selected, are zero."""
+    given = [each for each in nets["networks"] if each is not None]
+    if not given:
+        raise ModelFileError("the fitting has no nets; the file is damaged.")
+    zero = map_arrays(given[0], np.zeros_like)
+    return {**nets, "networks": [zero if each is None else each for each in nets["networks"]]}
 
 
 def _per_layer(trainable: bool | list[bool], nlayers: int) -> tuple[bool, ...]:

@@ -23,6 +23,7 @@ from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.nn.matrix import with_refined_bases
 from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 Gradients = dict[str, Array]
 """Derivatives of the loss by the parameters that it depends on, by path."""
+
+_CHECK_BASES = 100
+"""Steps after which the nets' bases are checked again."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,16 @@ class BaseTrainer(Trainer):
         self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
+        self._steps = 0
         self.set_up(optimizer)
 
     @abstractmethod
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         """Makes parameters of the trained leaves, and the optimiser with these moments (none: a new one)."""
+
+    @abstractmethod
+    def rebuild(self) -> None:
+        """Takes over settings of ``self._numpy_model`` that have changed; parameters and optimiser stay."""
 
     @abstractmethod
     def from_numpy(self, array: np.ndarray) -> Array:
@@ -127,7 +136,17 @@ class BaseTrainer(Trainer):
         metrics, gradients = self.gradients(prepared, lr)
         if math.isfinite(metrics["loss"]):
             self.apply(clip(gradients, self._max_norm), lr)
+        self._steps += 1
+        if self._steps % _CHECK_BASES == 0:
+            self._refine_bases()
         return metrics
+
+    def _refine_bases(self) -> None:
+        """Splits intervals on which polynomials no longer represent the nets, whose weights have moved."""
+        refined = with_refined_bases(with_leaves(self._numpy_model, self.parameters()))
+        if refined is not None:
+            self._numpy_model = refined
+            self.rebuild()
 
     def loss_and_metrics(
         self, model: Model, batch: Prepared, lr: float | Array, derivative: Derivative

@@ -20,8 +20,11 @@ def deserialize_model(data: dict[str, Any]) -> Any:
     ModelFileError
         The kind of model is not supported, or the tree is damaged.
     """
+    # the registry's rows lie in this package, and are read without NumPy
+    from deepmd_dp.nn.matrix import with_bases
+
     try:
-        return find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data)
+        return with_bases(find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data))
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error

@@ -9,9 +9,10 @@ import numpy as np
 from autograd import make_vjp
 from autograd.tracer import getval
 
-from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.numpy_backend import namespace
+from deepmd_dp.numpy_backend import (
+    gather_scatter,  # noqa: F401  its operations have a derivative
+    namespace,
+)
 
 if TYPE_CHECKING:
     from deepmd_dp.model.evaluate import Function, Vectors
@@ -28,16 +29,3 @@ def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, np.ndar
 
     backward, found = make_vjp(scalars, 0)(tuple(edge_vec))
     return values, [tuple(backward(row)) for row in np.eye(len(found))]
-
-
-def _scatter_add(values: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
-    """See `ops.scatter_add`."""
-    nframes, _, width = values.shape
-    out = np.zeros((nframes, size, width), dtype=values.dtype)
-    for frame in range(nframes):
-        kept = index[frame] >= 0
-        np.add.at(out[frame], index[frame][kept], values[frame][kept])
-    return out
-
-
-ops.override("scatter_add", array_namespace(np.zeros(0)), _scatter_add)
