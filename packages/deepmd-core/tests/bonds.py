@@ -51,7 +51,7 @@ class BondEval(MorseEval):
             gradient[:, k] += charge * cut**2
             np.add.at(force[k], i, gradient)
             np.add.at(force[k], j, -gradient)
-            np.add.at(virial[k], j, -(vector[:, :, None] * gradient[:, None, :]).reshape(-1, 9))
+            np.add.at(virial[k], j, -(gradient[:, :, None] * vector[:, None, :]).reshape(-1, 9))
         return dipole, force, virial
 
 

@@ -287,16 +287,16 @@ def test_doc_train_input_gives_json(out_type, capsys, loggers):
     dp.main(["doc-train-input", "--out-type", out_type])
     text = capsys.readouterr().out
     json.loads(text)
-    assert "rcut_smth" in text
-    assert "dpa2" not in text
+    assert "rcut" in text
+    assert "spheres" not in text
     assert "tensorboard" not in text
 
 
 def test_doc_train_input_gives_rst(capsys, loggers):
     dp.main(["doc-train-input"])
     text = capsys.readouterr().out
-    assert "argument path: ``model[standard]/descriptor[se_e2_a]/rcut``" in text
-    assert "Cut-off radius [Å]." in text
+    assert "argument path: ``model[stack]/descriptor[pairs]/rcut``" in text
+    assert "Cut-off [Å]." in text
 
 
 def test_version():

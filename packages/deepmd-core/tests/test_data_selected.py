@@ -61,3 +61,14 @@ def test_numbers_are_checked(tmp_path, dipole):
     system = System(write(tmp_path / "a", atomic_dipole=dipole.reshape(4, -1)), NAMES, [OF_OXYGEN])
     with pytest.raises(DataError, match=r"atomic_dipole.npy: frame 1 holds nan"):
         system.read([0])
+
+
+def test_observed_types(tmp_path):
+    write_system(tmp_path / "a", [1, 1], nframes=2)
+    assert System(tmp_path / "a", ["C", "O", "H"]).observed_types() == ["H"]
+
+
+def test_observed_types_of_frames_with_their_own(tmp_path):
+    types = np.array([[0, 1, -1], [1, 1, -1], [0, 0, 0]])
+    write_system(tmp_path / "a", [0, 0, 0], nframes=3, sets=2, names=["H", "O"], real_atom_types=types)
+    assert System(tmp_path / "a", ["C", "O", "H"]).observed_types() == ["O", "H"]

@@ -58,10 +58,11 @@ def test_forces_are_minus_the_derivative_of_each_component(dp):
 
 
 def test_virials_are_minus_the_derivative_by_the_strain(dp):
+    """Where x becomes (1 + strain) x."""
     strain = np.zeros((3, 3))
     strain[2, 0] = 1e-5
     plus, minus = (
-        dp.eval(COORD @ (np.eye(3) + sign * strain), CELL @ (np.eye(3) + sign * strain), ATYPE, atomic=False)
+        dp.eval(COORD @ (np.eye(3) + sign * strain).T, CELL @ (np.eye(3) + sign * strain).T, ATYPE, atomic=False)
         for sign in (1, -1)
     )
     np.testing.assert_allclose(dp.eval_full(COORD, CELL, ATYPE)[2][:, :, 6], (minus - plus) / 2e-5, atol=1e-7)

@@ -70,6 +70,18 @@ def test_it_learns_and_writes_its_files(folder):
     assert json.loads(folder.joinpath("out.json").read_text())["training"]["seed"] == 7
 
 
+def test_the_types_met_are_recorded(folder):
+    config = new_config(numb_steps=8)
+    config["model"]["type_map"] = ["C", "O", "H"]
+    train(config=config)
+    model = read_state("model.ckpt-8.toy").model
+    assert model["model_def_script"]["info"] == {"observed_type": ["H", "O"]}
+    config = new_config(numb_steps=8)
+    config["model"]["info"] = {"observed_type": ["O"], "by": "me"}
+    train(config=config)
+    assert read_state("model.ckpt-8.toy").model["model_def_script"]["info"] == {"observed_type": ["O"], "by": "me"}
+
+
 def test_restart_gives_the_uninterrupted_run_to_the_bit(folder):
     train(config=new_config(numb_steps=20, disp_avg=True))
     whole = folder.joinpath("lcurve.out").read_text()

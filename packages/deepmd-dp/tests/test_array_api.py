@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from deepmd_dp.dialect import array_api, ops
+from deepmd_dp.dialect import array_api, operation, ops
 from deepmd_dp.dialect.array_api import array_namespace, constant, device, register_namespace, shape
 
 
@@ -99,5 +99,5 @@ def test_an_override_serves_its_namespace_only():
     try:
         assert ops.scatter_add(arrays[0].view(Odd), arrays[1], 1) == "overridden"
     finally:
-        del array_api._registered[Odd], ops._overrides["scatter_add", namespace.__name__]
+        del array_api._registered[Odd], operation._overrides["scatter_add", namespace.__name__]
         array_api._namespace_of_type.cache_clear()

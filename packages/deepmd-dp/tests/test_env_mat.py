@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.edge_rows import smooth_switch
 from deepmd_dp.dialect.module import with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment import Environment, NeighborBlock, assemble
-from deepmd_dp.environment.environment_matrix import EnvironmentMatrix, smooth_switch
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 
 
 def test_switch_values(library):

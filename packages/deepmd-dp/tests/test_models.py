@@ -148,6 +148,11 @@ def test_equal_seeds_start_equal(from_section):
     assert not np.array_equal(first[path], other[path])
 
 
+def is_single(model):
+    """Whether a part of it computes in float32."""
+    return any(array.dtype == np.float32 for _, array in named(model))
+
+
 def named(model):
     return ((leaf.path, leaf.array) for leaf in leaves(model))
 
@@ -186,7 +191,9 @@ def test_the_energy_survives_serialization(new, water):
     again = deserialize_model(deepcopy(new.serialize()))
     env = build_environment(new, water.coord, water.box, water.atype)
     energy = new(env, *parameters_of(new))["energy"]
-    np.testing.assert_array_equal(again(env, *parameters_of(new))["energy"], energy)
+    # a model that is read has matrices for its nets
+    tolerance = 1e-5 if is_single(new) else 1e-12
+    np.testing.assert_allclose(again(env, *parameters_of(new))["energy"], energy, rtol=0.0, atol=tolerance)
     assert np.all(np.isfinite(energy))
 
 
@@ -201,8 +208,7 @@ def test_forces_are_the_slope_of_the_energy(new, water):
     env = build_environment(new, water.coord, water.box, water.atype)
     force = evaluate(new, env, *parameters_of(new), derivative)["force"]
     slope = (energy_at(water.coord + h * direction) - energy_at(water.coord - h * direction)) / (2 * h)
-    is_single = any(array.dtype == np.float32 for _, array in named(new))
-    tolerance = 0.05 if is_single else 1e-6
+    tolerance = 0.05 if is_single(new) else 1e-6
     np.testing.assert_allclose(-np.sum(force * direction, axis=(1, 2)), slope, rtol=0.0, atol=tolerance)
     assert np.max(np.abs(slope)) > 1e-3
 
@@ -225,16 +231,16 @@ def set_at(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("type",), "pairtab", "'pairtab' is not supported"),
+        (("type",), "pairtab", "model 'pairtab': deepmd-kit has it"),
         (("@version",), 99, "newer"),
-        (("descriptor", "type"), "dpa9", "'dpa9' is not supported"),
+        (("descriptor", "type"), "dpa9", "'dpa9': there is no such descriptor"),
         (("descriptor", "@version"), 99, "newer"),
         (("descriptor", "@variables", "davg"), np.zeros((2, 3, 4)), "davg"),
         (("descriptor", "embeddings", "networks", 0, "layers", 1, "@variables", "b"), None, "b"),
         (("descriptor", "embeddings", "networks"), [], "embedding net: 0 nets; expected 2"),
         (("descriptor", "embeddings", "networks", 1, "in_dim"), 2, "net 1, layer 0: array `w` has 1 rows; expected 2"),
         (("descriptor", "sel"), None, "cannot be read"),
-        (("fitting", "type"), "charm", "'charm' is not supported"),
+        (("fitting", "type"), "charm", "'charm': there is no such fitting"),
         (("fitting", "nets", "@class"), "Nonsense", "Nonsense"),
         (("@variables", "out_bias"), np.zeros((1, 7, 1)), "out_bias"),
     ],

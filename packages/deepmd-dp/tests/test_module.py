@@ -100,7 +100,7 @@ def test_a_models_trained_leaves(water):
     assert untrained == {
         "descriptor.two_body.matrix.davg",
         "descriptor.two_body.matrix.dstd",
-        "fitting.bias_atom_e",
+        "fitting.nets.bias_atom_e",
         "out_bias",
         "out_std",
     }

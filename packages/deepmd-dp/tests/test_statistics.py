@@ -61,7 +61,7 @@ def test_equals_deepmd_kit(with_data, name):
         "dstd": stat.dstd[:, :2],
         "out_bias": model.out_bias[0, :, 0],
         "out_std": model.out_std[0, :, 0],
-        **{name: getattr(model.fitting, name) for name in case if name.startswith(("fparam", "aparam"))},
+        **{name: getattr(model.fitting.nets, name) for name in case if name.startswith(("fparam", "aparam"))},
     }
     for key, value in found.items():
         np.testing.assert_allclose(value, case[key], rtol=1e-12, atol=1e-12, err_msg=key)
@@ -80,7 +80,7 @@ def test_precision_of_the_sections_is_kept(with_data):
     fitting = {**DEEPMD_KIT["defaults"]["fitting_net"], "precision": "float32", "numb_fparam": 2}
     model = with_data(make_batches(), descriptor=descriptor, fitting_net=fitting)
     assert matrix_of(model).davg.dtype == matrix_of(model).dstd.dtype == np.float32
-    assert model.fitting.fparam_avg.dtype == model.fitting.fparam_inv_std.dtype == np.float32
+    assert model.fitting.nets.fparam_avg.dtype == model.fitting.nets.fparam_inv_std.dtype == np.float32
     assert model.out_bias.dtype == np.float64
 
 
@@ -110,7 +110,7 @@ def test_virtual_atoms_change_nothing(with_data):
     plain = with_data(make_batches(), fitting_net=fitting)
     other = with_data(padded(), fitting_net=fitting)
     np.testing.assert_allclose(matrix_of(other).dstd, matrix_of(plain).dstd, rtol=1e-13)
-    np.testing.assert_allclose(other.fitting.aparam_avg, plain.fitting.aparam_avg, rtol=1e-13)
+    np.testing.assert_allclose(other.fitting.nets.aparam_avg, plain.fitting.nets.aparam_avg, rtol=1e-13)
     np.testing.assert_allclose(other.out_bias, plain.out_bias, rtol=1e-13)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from deepmd.errors import InputError
-from deepmd.infer import DeepPot
+from deepmd.infer import DeepDipole, DeepEval, DeepPot
 
 try:
     from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -26,7 +26,7 @@ GAP = 1.0
 
 
 class DP(Calculator):
-    """ASE calculator that evaluates a Deep Potential model.
+    """ASE calculator that evaluates a Deep Potential model; one of dipoles gives ``dipole`` only.
 
     ``atoms.info["fparam"]`` and ``atoms.info["aparam"]`` are handed to the model. Each axis may be periodic
     or open. The stress is -virial / volume in ASE's order (xx, yy, zz, yz, xz, xy): tension is positive.
@@ -67,7 +67,12 @@ class DP(Calculator):
         **kwargs: Any,
     ) -> None:
         super().__init__(label=label, **kwargs)
-        self.dp = DeepPot(model, neighbor_list=neighbor_list, head=head)
+        self.dp = DeepEval(model, neighbor_list=neighbor_list, head=head)
+        if isinstance(self.dp, DeepDipole):
+            self.implemented_properties = ["dipole"]
+        elif not isinstance(self.dp, DeepPot):
+            kind = self.dp.outputs[0].name
+            raise InputError(f"{self.dp.model_file} is a model of {kind!r}, for which ASE has no property.")
         self.type_dict = type_dict or {name: index for index, name in enumerate(self.dp.get_type_map())}
 
     def calculate(
@@ -86,20 +91,40 @@ class DP(Calculator):
             The stress is asked for, but the cell has no volume or no axis is periodic.
         """
         super().calculate(atoms, properties, system_changes)
-        atoms = self.atoms
-        parameters = {key: atoms.info.get(key) for key in PARAMETERS}
-        cell = periodic_cell(atoms, self.dp.get_rcut())
-        energy, force, virial = self.dp.eval(atoms.positions, cell, self._find_types(atoms), **parameters)
-        self.results = {
+        if isinstance(self.dp, DeepDipole):
+            self.results = {"dipole": self.dp.eval(*self._frame(), atomic=False, **self._parameters())[0]}
+        else:
+            self.results = self._results_of_potential(properties)
+
+    def _frame(self) -> tuple[np.ndarray, np.ndarray | None, list[int]]:
+        """Positions, cell and types of the atoms."""
+        return self.atoms.positions, periodic_cell(self.atoms, self.dp.get_rcut()), self._find_types(self.atoms)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {key: self.atoms.info.get(key) for key in PARAMETERS}
+
+    def _results_of_potential(self, properties: list[str] | tuple[str, ...]) -> dict[str, Any]:
+        energy, force, virial = self.dp.eval(*self._frame(), **self._parameters())
+        results = {
             "energy": float(energy[0, 0]),
             "free_energy": float(energy[0, 0]),
             "forces": force[0],
             "virial": virial[0].reshape(3, 3),
         }
-        if atoms.pbc.any() and atoms.cell.rank == 3:
-            self.results["stress"] = _stress(self.results["virial"], atoms.get_volume())
+        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
+            results["stress"] = _stress(results["virial"], self.atoms.get_volume())
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
+        return results
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """A property; PropertyNotImplementedError says what the model is of where it does not have it."""
+        if name not in self.implemented_properties:
+            kind, given = self.dp.outputs[0].name, ", ".join(self.implemented_properties)
+            raise PropertyNotImplementedError(
+                f"{name}: {self.dp.model_file} is a model of {kind!r}; what it gives is {given}."
+            )
+        return super().get_property(name, atoms, allow_calculation)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since the last calculation; ASE itself does not look at ``atoms.info``."""

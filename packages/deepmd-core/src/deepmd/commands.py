@@ -155,7 +155,11 @@ COMMANDS: dict[str, Command] = {
             SYSTEM,
             flag("-r", "--rcut", type=float, required=True, help="cut-off radius [Å]"),
             flag("-t", "--type-map", nargs="+", help="names of the types; default: those of the data"),
-            switch("--mixed-type", "--one-type", help="count all types together, as se_atten needs it"),
+            switch(
+                "--mixed-type",
+                "--one-type",
+                help="count all types together, for descriptors with one sel for all",
+            ),
         ),
         ("dp neighbor-stat -s data -r 6.0 -t O H",),
     ),

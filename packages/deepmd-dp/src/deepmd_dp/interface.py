@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
     from deepmd.outputs import OutputDef
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
 
 Tree = dict[str, "object"]
 """The contract's form of a module."""
+Section = dict[str, Any]
+"""A section of the input, or a tree as it is read: what JSON can hold, and arrays."""
 
 
 class Description(NamedTuple):
@@ -91,6 +97,11 @@ class Fitting(Protocol):
     @property
     def default_fparam(self) -> tuple[float, ...] | None:
         """Frame parameters where none are given."""
+        ...
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
         ...
 
     @property
@@ -177,12 +188,22 @@ class Model(Protocol):
         """Frame parameters where none are given."""
         ...
 
+    @property
+    def rcond(self) -> float | None:
+        """Relative size below which singular values are dropped where biases are fitted to data."""
+        ...
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        ...
+
     def __call__(self, env: Environment, fparam: Array | None, aparam: Array | None) -> dict[str, Array]:
         """The outputs of the local atoms by name, (nframes, nloc, ncomponents) float64; 0 where an atom has none."""
         ...
 
-    def mask(self, env: Environment, like: Array) -> Array:
-        """1 for atoms that have outputs, (nframes, nloc, 1)."""
+    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
+        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
         ...
 
     def describe(self, env: Environment) -> Array:
@@ -191,4 +212,47 @@ class Model(Protocol):
 
     def serialize(self) -> Tree:
         """The contract's tree."""
+        ...
+
+
+class DescriptorClass(Protocol):
+    """The class in a descriptor's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Descriptor:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, type_map: list[str], rng: np.random.Generator) -> Descriptor:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class FittingClass(Protocol):
+    """The class in a fitting's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Fitting:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(
+        self,
+        section: Section,
+        type_map: list[str],
+        descriptor: Descriptor,
+        exclude_types: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Fitting:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class ModelClass(Protocol):
+    """The class in the row of a kind of model: how one is made."""
+
+    def deserialize(self, data: Section) -> Model:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, rng: np.random.Generator) -> Model:
+        """A new one of the input's section, random weights, neutral statistics."""
         ...

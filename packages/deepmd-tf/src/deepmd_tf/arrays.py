@@ -43,16 +43,6 @@ def from_numpy(array: np.ndarray) -> tf.Tensor:
     return tf.constant(np.array(array))
 
 
-def to_numpy(tensor: tf.Tensor | tf.Variable) -> np.ndarray:
-    """The inverse of `from_numpy`."""
-    return np.array(tensor.numpy())
-
-
-def open_shape(array: np.ndarray | tf.Tensor) -> list[int | None]:
-    """The shape of such arrays in a graph that takes any number of frames, atoms and neighbors.
-
-    Integers are lists and indices. Other numbers end in an axis of components.
-    """
-    rank = len(array.shape)
-    is_list = tf.as_dtype(array.dtype).is_integer
-    return [None] * rank if is_list or not rank else [*[None] * (rank - 1), int(array.shape[-1])]
+def to_numpy(tensor: tf.Tensor | tf.Variable | np.ndarray) -> np.ndarray:
+    """The inverse of `from_numpy`; what a session gives is an array already."""
+    return np.array(tensor if isinstance(tensor, np.ndarray) else tensor.numpy())

@@ -9,7 +9,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepmd.errors import BackendError
+from deepmd.backend import discovery
+from deepmd.entrypoints import run
+from deepmd.errors import BackendError, last_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,12 +19,6 @@ if TYPE_CHECKING:
 
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.train.trainer import Trainer
-
-
-def last_line(error: BaseException) -> str:
-    """What a framework's import error says in the end; its head is often a list of what was tried."""
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
 
 
 class Backend(ABC):
@@ -107,8 +103,6 @@ class Backend(ABC):
     @property
     def entry_point_hook(self) -> Callable[[Namespace], None]:
         """Runs `dp train` and `dp freeze`, given their parsed arguments, where this backend was asked for."""
-        from deepmd.main import run
-
         return run
 
     @property
@@ -144,16 +138,12 @@ class Backend(ABC):
     @staticmethod
     def get_backend(key: str) -> type[Backend]:
         """The class of the installed backend with this flag."""
-        from deepmd.backend.discovery import get_backend
-
-        return type(get_backend(key))
+        return type(discovery.get_backend(key))
 
     @staticmethod
     def get_backends() -> dict[str, type[Backend]]:
         """All installed backends by flag."""
-        from deepmd.backend.discovery import installed_backends
-
-        return {key: type(backend) for key, backend in installed_backends().items()}
+        return {key: type(backend) for key, backend in discovery.installed_backends().items()}
 
     @staticmethod
     def get_backends_by_feature(feature: Feature) -> dict[str, type[Backend]]:
@@ -163,6 +153,4 @@ class Backend(ABC):
     @staticmethod
     def detect_backend_by_model(filename: str) -> type[Backend]:
         """The class of the backend that reads this file, found by its ending."""
-        from deepmd.backend.discovery import backend_of_file
-
-        return type(backend_of_file(filename))
+        return type(discovery.backend_of_file(filename))

@@ -151,6 +151,22 @@ class System:
         for start in range(0, len(frames), batch_size):
             yield self.read(frames[start : start + batch_size])
 
+    def observed_types(self) -> list[str]:
+        """Names of the types that occur, in the order of the type map; all sets are read where frames have their own.
+
+        Raises
+        ------
+        DataError
+            A type is unknown.
+        """
+        present = set(self.atype.tolist())
+        if self.mixed_type:
+            self._check_numbers(REAL_TYPES, self.natoms)
+            for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
+                for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
+                    present.update(self._mapping(np.unique(piece).astype(np.int64)).tolist())
+        return [name for number, name in enumerate(self.type_map) if number in present]
+
     # structure
 
     def _is_in_sets(self, key: str) -> bool:

@@ -91,6 +91,10 @@ class TrainingData:
         for system in self.systems:
             system.check()
 
+    def observed_types(self) -> list[str]:
+        """Names of the types that occur in any system."""
+        return list(dict.fromkeys(name for system in self.systems for name in system.observed_types()))
+
     def draw(self) -> Batch:
         """The next random batch."""
         if self.mixed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deepmd.backend.discovery import backend_of_file
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.files import atomic_path
+from deepmd.registry import check_tree
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,9 +39,12 @@ def convert(source: str, target: str) -> dict[str, Difference]:
     ------
     ModelFileError
         Where the source cannot be read, or the target gives other numbers.
+    BackendError
+        Where the target's framework can't do such a model.
     """
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = _document_with_self_test(reader, source)
+    check_tree(document["model"], writer)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
         with closing(writer.deep_eval(str(temporary))) as model:

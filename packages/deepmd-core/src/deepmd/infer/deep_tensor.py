@@ -86,7 +86,7 @@ class DeepTensor(DeepEval):
             Minus the derivative of each component by the positions. deepmd-kit's Python has the same shape, but the
             numbers of components and atoms mixed up.
         virial : np.ndarray, (nframes, k, 9) float64
-            Minus the derivative of each component by the strain.
+            Minus the derivative of each component by the strain ε, row by row, where all x become (1 + ε) x.
         atom_tensor : np.ndarray, (nframes, natoms, k) float64
             Only where ``atomic``.
         atom_virial : np.ndarray, (nframes, k, natoms, 9) float64

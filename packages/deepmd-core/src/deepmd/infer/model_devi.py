@@ -17,6 +17,7 @@ from deepmd.data import DataRequirement, System, find_systems
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.deep_pot import DeepPot
+from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.systems import eval_arguments, iterate_frames, needed_inputs
 
 if TYPE_CHECKING:
@@ -228,13 +229,13 @@ def make_model_devi(
     Raises
     ------
     InputError
-        Fewer than two models (without ``real_error``), or their type maps differ.
+        Fewer than two models (without ``real_error``), one is no potential, or their type maps differ.
     DataError
         A system cannot be read or lacks labels.
     """
     if len(models) < 2 and not real_error:
         raise InputError("a model deviation takes at least two models; with --real_error one will do.")
-    opened = [DeepPot(model) for model in models]
+    opened = [_open_potential(model) for model in models]
     type_map = _common_type_map(opened)
     options = {"atomic": atomic, "relative": relative, "relative_v": relative_v}
     collected = []
@@ -274,6 +275,13 @@ def _true_values(batch: Batch) -> dict[str, np.ndarray]:
     natoms = np.sum(batch.atype >= 0, axis=1)[:, None]
     virial = batch.labels["virial"] if batch.found["virial"] else np.full((batch.nframes, 9), np.nan)
     return {"energy": batch.labels["energy"] / natoms, "force": batch.labels["force"], "virial": virial / natoms}
+
+
+def _open_potential(path: str) -> DeepPot:
+    model = DeepEval(path)
+    if not isinstance(model, DeepPot):
+        raise InputError(f"a model deviation is one of potentials, but {path} is a model of {model.outputs[0].name!r}.")
+    return model
 
 
 def _common_type_map(models: Iterable[DeepPot]) -> list[str]:

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from deepmd.errors import InputError
+from deepmd.registry import LOSS, MODEL, walk
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ EFFECTLESS_KEYS = ("numb_test", "set_prefix")
 
 
 def upgrade(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy of an input whose keys of older versions stand where they belong today.
+    """An input whose keys of older versions stand where they belong today; parts of the given one are changed.
 
     Raises
     ------
@@ -40,8 +41,9 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
         _drop_effectless(config["training"])
     if "opt_type" in config.get("optimizer", {}):
         config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
-    if isinstance(config["model"].get("descriptor"), dict):
-        config["model"]["descriptor"] = _strip_mode(config["model"]["descriptor"])
+    for part in (*walk(MODEL, config["model"], "model"), *walk(LOSS, config.get("loss", {}), "loss")):
+        if part.row.upgrade is not None:
+            part.row.upgrade(part.section)
     return config
 
 
@@ -85,12 +87,3 @@ def _drop_effectless(training: dict[str, Any]) -> None:
         for key in EFFECTLESS_KEYS:
             if section.pop(key, None) is not None:
                 log.warning("%s has no effect and is left out.", key)
-
-
-def _strip_mode(descriptor: dict[str, Any]) -> dict[str, Any]:
-    """Reads the switch that ``tebd_input_mode`` replaced."""
-    stripped = descriptor.get("stripped_type_embedding")
-    if stripped is None:
-        return descriptor
-    rest = {key: value for key, value in descriptor.items() if key != "stripped_type_embedding"}
-    return {**rest, "tebd_input_mode": "strip" if stripped else "concat"}

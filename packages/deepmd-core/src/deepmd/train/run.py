@@ -9,9 +9,11 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.data import DataRequirement, TrainingData
+from deepmd.data import TrainingData
+from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.registry import check_backend
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.lcurve import LearningCurve
@@ -21,7 +23,10 @@ from deepmd.train.sel import check_sel_is_settled, settle_sel
 from deepmd.train.trainer import TrainingState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deepmd.backend import Backend
+    from deepmd.data import Batch, DataRequirement
     from deepmd.train.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -64,6 +69,7 @@ def run_training(
     state = _first_state(restart, init_model)
     if state is not None:
         _take_model_section(config, state)
+    check_backend(config["model"], backend)
     saved = state.loop if state else {}
     training = config["training"]
     training["seed"] = _seed(training.get("seed"), saved)
@@ -71,6 +77,7 @@ def run_training(
     min_nbor_dist = state.model.get("min_nbor_dist") if state else None
     if state is None:
         min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+        _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
@@ -114,13 +121,25 @@ def _take_model_section(config: dict, state: TrainingState) -> None:
         return
     differing = [
         f"{part}/{key}"
-        for part in ("descriptor", "fitting_net")
-        for key, value in given[part].items()
-        if value != made_from[part].get(key) and not (key == "sel" and isinstance(value, str))
+        for part, section in given.items()
+        if isinstance(section, dict) and isinstance(made_from.get(part), dict)
+        for key, value in section.items()
+        if _differs(value, made_from[part].get(key))
     ]
     if differing:
         log.warning("the checkpoint's model is used; these keys of the input differ from it: %s.", ", ".join(differing))
     config["model"] = made_from
+
+
+def _differs(given: Any, settled: Any) -> bool:
+    """Whether a value of the input is another than the checkpoint's; `auto` is what was made of it."""
+    if isinstance(given, str) and given.startswith("auto") and settled is not None:
+        return False
+    if isinstance(given, dict) and isinstance(settled, dict):
+        return any(_differs(value, settled.get(key)) for key, value in given.items())
+    if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
+        return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
+    return given != settled
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
@@ -132,7 +151,7 @@ def _seed(given: int | None, saved: dict[str, Any]) -> int:
 
 def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
-    data = TrainingData(training["training_data"], type_map, _statistics_labels(config["model"]), training["seed"])
+    data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
     validation = None
     if training.get("validation_data"):
@@ -144,17 +163,6 @@ def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, Train
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
     return data, validation
-
-
-def _statistics_labels(model: dict) -> list[DataRequirement]:
-    """What the statistics read before there is a trainer to ask: energies for the bias, and the model's inputs."""
-    fitting = model["fitting_net"]
-    labels = [DataRequirement("energy", 1, high_precision=True)]
-    if fitting.get("numb_fparam"):
-        labels.append(DataRequirement("fparam", fitting["numb_fparam"], must=fitting.get("default_fparam") is None))
-    if fitting.get("numb_aparam"):
-        labels.append(DataRequirement("aparam", fitting["numb_aparam"], atomic=True, must=True))
-    return labels
 
 
 def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:
@@ -180,7 +188,18 @@ def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: Tra
     if state is not None:
         return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
-    return backend.trainer.from_input(config, lambda: data.statistics_batches(nbatches))
+
+    def frames(labels: list[DataRequirement]) -> Iterator[Batch]:
+        data.require(labels)
+        return data.statistics_batches(nbatches)
+
+    return backend.trainer.from_input(config, frames)
+
+
+def _record_types(model: dict, data: TrainingData) -> None:
+    """Writes the elements of the data into the model section, which goes into model files; those given stay."""
+    info = model.setdefault("info", {})
+    info.setdefault("observed_type", sort_elements(data.observed_types()))
 
 
 def _write_output(path: str, config: dict) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deepmd.data.batch import Batch
+    from deepmd.data.batch import Batch, DataRequirement
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Trainer(ABC):
     def from_input(
         cls,
         config: dict,
-        frames: Callable[[], Iterable[Batch]],
+        frames: Callable[[list[DataRequirement]], Iterable[Batch]],
     ) -> Trainer:
         """A new model, its statistics and first weights, ready for step 0.
 
@@ -55,7 +55,7 @@ class Trainer(ABC):
         config : dict
             The normalised input: sections ``model``, ``loss``, ``optimizer``, ``learning_rate``, ``training``.
         frames : callable
-            Each call streams the batches that the statistics are made of, once.
+            Of the labels that the statistics need. Each call streams the batches that they are made of, once.
         """
 
     @classmethod
@@ -102,8 +102,8 @@ class Trainer(ABC):
 
     @property
     @abstractmethod
-    def requirements(self) -> list[Any]:
-        """The labels that the loss needs and the inputs that the model needs: list of DataRequirement."""
+    def requirements(self) -> list[DataRequirement]:
+        """The labels that the loss needs and the inputs that the model needs."""
 
     @property
     @abstractmethod

@@ -8,14 +8,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TYPE_MAP = ["O", "H"]
-DESCRIPTORS = {
-    "se_e2_a": {"sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
-    "se_atten": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
-    "se_atten_v2": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
+CUTOFF = {"rcut": 4.0, "rcut_smth": 2.0}
+ATTENTION = {
+    **CUTOFF,
+    "sel": 20,
+    "neuron": [3, 6],
+    "axis_neuron": 2,
+    "attn": 4,
+    "attn_layer": 1,
+    "set_davg_zero": False,
+}
+DESCRIPTORS: dict[str, dict[str, Any]] = {
+    "se_e2_a": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
+    "se_e2_r": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6]},
+    "se_atten": ATTENTION,
+    "se_atten_v2": ATTENTION,
+    "hybrid": {},
 }
 """Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
 ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
 """Functions of the embedding net to those of the fitting net."""
+
+
+def part(**options: Any) -> dict[str, Any]:
+    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these."""
+    return {**DESCRIPTORS.get(options["type"], CUTOFF), **options}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +58,7 @@ class Case:
 
     def section(self) -> dict[str, Any]:
         """The section ``model``, not yet normalised."""
-        descriptor = {"rcut": 4.0, "rcut_smth": 2.0, **DESCRIPTORS[self.descriptor["type"]], **self.descriptor}
+        descriptor = part(**self.descriptor)
         fitting = {"type": "ener", "neuron": [5, 5], **self.fitting}
         return {"type_map": TYPE_MAP, "descriptor": descriptor, "fitting_net": fitting, **self.model}
 
@@ -72,6 +89,9 @@ CASES = [
         row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
         for one, two in ACTIVATIONS.items()
     ],
+    row("se_e2_r", "plain"),
+    row("se_e2_r", "one side, excluded pairs", type_one_side=True, exclude_types=[[0, 1]]),
+    row("se_e2_r", "relu, davg zero", activation_function="relu", set_davg_zero=True),
     row("se_atten", "plain"),
     row("se_atten", "no attention", attn_layer=0),
     row("se_atten", "two layers", attn_layer=2),
@@ -92,6 +112,19 @@ CASES = [
     row("se_atten_v2", "no attention, one side", attn_layer=0, type_one_side=True),
     row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 1]]),
     row("se_atten_v2", "float32", precision="float32", fitting={"precision": "float32"}),
+    row("se_e2_a", "dipole", fitting={"type": "dipole"}),
+    row(
+        "se_e2_a",
+        "dipole of some types, all parameters",
+        fitting={"type": "dipole", "sel_type": 0, "numb_fparam": 1, "numb_aparam": 2},
+    ),
+    row("se_atten", "dipole, float32", precision="float32", fitting={"type": "dipole", "precision": "float32"}),
+    row("hybrid", "plain", list=[part(type="se_e2_a"), part(type="se_e2_r", rcut=3.0)]),
+    row(
+        "hybrid",
+        "three lists",
+        list=[part(type="se_atten", rcut=3.5), part(type="se_e2_a"), part(type="se_atten_v2")],
+    ),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
 FEW_CASES = [
@@ -109,6 +142,9 @@ FEW_CASES = [
         "se_atten: excluded pairs",
         "se_atten: electrons",
         "se_atten_v2: float32",
+        "se_e2_r: one side, excluded pairs",
+        "se_e2_a: dipole of some types, all parameters",
+        "hybrid: three lists",
     )
 ]
 """Between them they use every operation."""

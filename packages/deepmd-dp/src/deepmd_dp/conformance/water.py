@@ -78,7 +78,7 @@ def make_batch(number: int = 0) -> Batch:
 
 def new_trainer(cls: type[Trainer], config: dict) -> Trainer:
     """A backend's trainer of a new model, its statistics from two batches."""
-    return cls.from_input(config, lambda: iter([make_batch(0), make_batch(1)]))
+    return cls.from_input(config, lambda _: iter([make_batch(0), make_batch(1)]))
 
 
 def train(trainer: Trainer, numbers: range) -> list[dict[str, float]]:

@@ -3,31 +3,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deepmd.contract import check_class
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Module, module, static
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix, Rows
 from deepmd_dp.interface import Description
+from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.network import NetworkCollection
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
 @module
-class SeAtten(Module):
+class SeAtten(OnBasis):
     r"""DPA-1 descriptor `se_atten` (`dpa1`), and its variant `se_atten_v2`.
 
     As `se_e2_a`, but one embedding net serves all types: it takes (s, t_j, t_i), the switched
@@ -44,6 +47,7 @@ class SeAtten(Module):
     attention_layers: NeighborGatedAttention
     type_embedding: TypeEmbedNet
     matrix: EnvironmentMatrix
+    basis: Basis | None = static(default=None)
     is_v2: bool = static(default=False)
     axis_neuron: int = setting(default=16)
     concat_output_tebd: bool = setting(default=True)
@@ -85,14 +89,40 @@ class SeAtten(Module):
     def _moments(self, env: Environment, table: Array) -> Array:
         """Rᵀ G over all slots, (nframes * nloc, 4, M)."""
         (edges,) = self.matrix.edges(env)
-        rows = self.matrix.rows(edges)
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))
+        if self.basis is not None:
+            return self._matrix_moments(env, edges, center, table, self.basis)
+        rows = self.matrix.rows(edges)
         embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
         if self.attention_layers.layers:
             embedded = self.attention_layers(embedded, self._neighbors(edges, rows))
         moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
         return moments + self._empty_slot_moments(env, edges, table)
+
+    def _matrix_moments(self, env: Environment, edges: Edges, center: Array, table: Array, basis: Basis) -> Array:
+        """The same by matrices, where no attention looks at the neighbors' embeddings."""
+        xp, ntypes = array_namespace(table), table.shape[0]
+        is_switched = self.embedding.is_strip and self.embedding.smooth
+        a = environment_moments(
+            edges.edge_vec,
+            edges.weights,
+            edges.neighbor_type,
+            edges.shift,
+            edges.scale,
+            settings=self.matrix.settings,
+            basis=basis,
+            nsegments=ntypes,
+            switched=is_switched,
+        )
+        a, switched = (a[:, 0, ...], a[:, 1, ...]) if is_switched else (a, None)
+        empty = self.matrix.empty_rows()
+        once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
+        of_frame = xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
+        types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
+        place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
+        a = a + xp.take(once, center, axis=0) * place[:, :, None, None]
+        return self.embedding.embed(a, switched, center, table, basis)
 
     def _neighbors(self, edges: Edges, rows: Rows) -> Neighbors:
         """What the attention needs; slots that differ are all in the list, others count in its `rest`."""
@@ -116,6 +146,20 @@ class SeAtten(Module):
         s = empty[:, :1]
         embedded = self.attention_layers.of_empty_slot(self.embedding(s, of_frame, center, 0.0 * s, table))
         return empty[:, :, None] * embedded * edges.nempty[:, None, None]
+
+    def values(self, s: np.ndarray) -> np.ndarray:
+        """All nets of one number, for each pair of types where they depend on it."""
+        return self.embedding.values(s, self.type_embedding())
+
+    def range(self) -> tuple[float, float] | None:
+        """From the number of an empty slot to that of the nearest neighbor; None where nets are evaluated."""
+        if self.attention_layers.layers or not self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes):
+            return None
+        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings)
+
+    def as_matrices(self) -> SeAtten:
+        """The same with matrices for the nets."""
+        return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

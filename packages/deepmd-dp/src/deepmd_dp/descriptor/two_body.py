@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.descriptor.moments import Moments, Repeated, RowMoments
+import numpy as np
+
+from deepmd_dp.descriptor.moments import collect_moments
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Module, module
+from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import assemble
-from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
+from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matrix, matrix
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 
 @module
-class TwoBody(Module):
+class TwoBody(OnBasis):
     """(1/N_c) Σ_j R_ij ⊗ G_ij over all sum(sel) = N_c slots of an atom's list.
 
     With four columns R is the normalised environment matrix; with one it is 1. G is the embedding of the normalised,
@@ -31,13 +34,14 @@ class TwoBody(Module):
 
     embeddings: NetworkCollection
     matrix: EnvironmentMatrix
+    basis: Basis | None = static(default=None)
     type_one_side: bool = setting(default=False)
     precision: str = setting(default="float64", read=precision_name)
 
     @property
     def width(self) -> int:
         """Width of the embedding, M."""
-        return self.embeddings.networks[0].neuron[-1]
+        return self.embeddings.networks[0].width
 
     @property
     def uses_type_index(self) -> bool:
@@ -47,7 +51,7 @@ class TwoBody(Module):
     def __call__(self, env: Environment) -> Array:
         """The moments, (nframes * nloc, columns, M)."""
         center = array_namespace(env.atype).reshape(env.center_type, (-1,))
-        blocks = [self._collect(edges, center) for edges in self.matrix.edges(env)]
+        blocks = [collect_moments(self.matrix, edges, center, self.basis) for edges in self.matrix.edges(env)]
         if self.type_one_side:
             moments = sum(block.embed(self.embeddings[(t,)]) for t, block in enumerate(blocks))
         else:
@@ -58,20 +62,22 @@ class TwoBody(Module):
             moments = assemble(parts, env)
         return moments * (1.0 / sum(self.matrix.sel))
 
-    def _collect(self, edges: Edges, center: Array) -> Moments:
-        """The neighbors of a block, and the slots that its list leaves empty."""
-        rows, _, _ = self.matrix.rows(edges)
-        xp = array_namespace(rows)
-        empty = self.matrix.empty_rows()
-        if self.matrix.columns == 4:
-            return RowMoments.collect(rows[..., 0], rows, [Repeated(empty[:, 0], empty, edges.nempty, center)])
-        one = xp.ones_like(empty)
-        repeated = [Repeated(empty[:, 0], one, edges.nempty, center)]
-        if self.matrix.exclude_types:
-            # deepmd-kit embeds a zero for a neighbor that is left out
-            left_out = xp.sum(xp.astype(edges.nlist >= 0, rows.dtype) - edges.kept, axis=-1)
-            repeated.append(Repeated(0.0 * empty[:, 0], one, left_out, center))
-        return RowMoments.collect(rows[..., 0], edges.weights[..., None], repeated)
+    def values(self, s: np.ndarray) -> np.ndarray:
+        """All nets at numbers (n,), (n, number of nets * M) float64."""
+        column = s[:, None]
+        return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
+
+    def range(self) -> tuple[float, float] | None:
+        """From the number of an empty slot to that of the nearest neighbor; None where a net has kinks."""
+        if not all(map(is_matrix, self.embeddings.networks)):
+            return None
+        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings)
+
+    def as_matrices(self) -> TwoBody:
+        """The same with matrices for the nets."""
+        like = self.matrix.davg
+        nets = tuple(Matrix(c=matrix(net, self.basis, like)) for net in self.embeddings.networks)
+        return replace(self, embeddings=replace(self.embeddings, networks=nets))
 
     def serialize(self) -> dict[str, Any]:
         """The entries of the contract's tree that come from here."""

@@ -7,37 +7,38 @@ same name with `override`, for the arrays of its library; a test holds it to the
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd_dp.dialect.activations import activation
-from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.edge_rows import EnvSettings
+from deepmd_dp.dialect.gather_scatter import gather_rows, scatter_add
+from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
+from deepmd_dp.dialect.operation import operation, override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.nn.network import Layer
 
-_overrides: dict[tuple[str, str], Callable[..., Any]] = {}
+__all__ = [
+    "Basis",
+    "EnvSettings",
+    "chebyshev_moments",
+    "embedding_moments",
+    "embedding_net",
+    "environment_moments",
+    "gather_rows",
+    "layer",
+    "override",
+    "scatter_add",
+    "unit_vectors",
+    "weighted_softmax",
+]
 
 
-def override(name: str, namespace: Any, kernel: Callable[..., Any]) -> None:
-    """Run `kernel` instead of the plain form of the operation for the arrays of a namespace."""
-    _overrides[name, namespace.__name__] = kernel
-
-
-def _operation(plain: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(plain)
-    def operation(array: Array, *args: Any, **kwargs: Any) -> Any:
-        kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
-        return kernel(array, *args, **kwargs)
-
-    operation.plain = plain  # type: ignore[attr-defined]
-    return operation
-
-
-@_operation
+@operation
 def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_function: str, resnet: bool) -> Array:
     """act(x w + b) * idt, and with `resnet` a skip connection where the widths allow one.
 
@@ -62,7 +63,7 @@ def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_fun
     return y
 
 
-@_operation
+@operation
 def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
     """The layers of an embedding net, one after the other.
 
@@ -76,7 +77,7 @@ def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
     return x
 
 
-@_operation
+@operation
 def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer]) -> Array:
     """Moments of an atom's embedded neighbors, (r w)ᵀ G with G the embedding net of x.
 
@@ -96,44 +97,7 @@ def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer
     return xp.matmul(xp.matrix_transpose(r * weights), embedding_net(x, layers))
 
 
-@_operation
-def scatter_add(values: Array, index: Array, size: int) -> Array:
-    """Sums rows by their index: out[f, index[f, k]] += values[f, k]; rows with index -1 are left out.
-
-    Parameters
-    ----------
-    values : Array, (nframes, n, m)
-    index : Array, (nframes, n) integers in [-1, size)
-
-    Returns
-    -------
-    Array, (nframes, size, m)
-    """
-    xp = array_namespace(values)
-    one_hot = xp.equal(index[:, None, :], xp.reshape(xp.arange(size), (1, -1, 1)))
-    return xp.matmul(xp.astype(one_hot, values.dtype), values)
-
-
-@_operation
-def gather_rows(array: Array, index: Array) -> Array:
-    """Rows of each frame: out[f, ..., :] = array[f, index[f, ...]].
-
-    Parameters
-    ----------
-    array : Array, (nframes, n) or (nframes, n, m)
-    index : Array, (nframes, ...) integers in [0, n)
-    """
-    xp = array_namespace(array)
-    lead = shape(index)
-    flat = xp.reshape(index, (lead[0], -1))
-    if array.ndim == 2:
-        return xp.reshape(xp.take_along_axis(array, flat, axis=1), lead)
-    width = shape(array)[2]
-    rows = xp.broadcast_to(flat[:, :, None], (lead[0], shape(flat)[1], width))
-    return xp.reshape(xp.take_along_axis(array, rows, axis=1), (*lead, width))
-
-
-@_operation
+@operation
 def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | None) -> Array:
     """Softmax over the last axis in which an item may count 0 or several times.
 

@@ -97,7 +97,7 @@ def build_environment(
         frames = all_neighbors(model, coord, box, atype)
     nloc = len(frames[0][0].nlist)
     if empty_type is None:
-        empty_type = np.maximum(atype[:, 0], 0)
+        empty_type = np.max(atype[:, :1], axis=1, initial=0)
     centers, restore = atoms_by_type(atype[:, :nloc], model.ntypes) if model.uses_type_index else ((), None)
     return Environment(
         lists=tuple(

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepmd.contract import take_array
 from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
 from deepmd_dp.dialect.module import Array, Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
@@ -21,30 +22,6 @@ if TYPE_CHECKING:
 
 def _as_tuple(sel: int | list[int]) -> tuple[int, ...]:
     return (sel,) if isinstance(sel, int) else tuple(sel)
-
-
-def smooth_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
-    """1 below `rcut_smth`, 0 beyond `rcut`, between them a quintic with two continuous derivatives.
-
-    References
-    ----------
-    Zhang et al., NeurIPS 2018 (arXiv:1805.09003); the quintic as deepmd-kit has it:
-    1 - 10 u³ + 15 u⁴ - 6 u⁵ with u = (r - rcut_smth) / (rcut - rcut_smth).
-    """
-    xp = array_namespace(distance)
-    low, high = rcut_smth * xp.ones_like(distance), rcut * xp.ones_like(distance)
-    clipped = xp.where(distance < rcut_smth, low, xp.where(distance > rcut, high, distance))
-    u = (clipped - rcut_smth) / (rcut - rcut_smth)
-    return 1.0 + u * u * u * (-10.0 + u * (15.0 - 6.0 * u))
-
-
-def exponential_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
-    """exp(-exp(20 (r - rcut_smth) / rcut_smth)), 0 beyond `rcut`: deepmd-kit's `use_exp_switch`."""
-    xp = array_namespace(distance)
-    high = rcut * xp.ones_like(distance)
-    clipped = xp.where(distance > rcut, high, distance)
-    switch = xp.exp(-xp.exp((20.0 / rcut_smth) * (clipped - rcut_smth)))
-    return xp.where(distance > rcut, xp.zeros_like(switch), switch)
 
 
 class Edges(NamedTuple):
@@ -189,26 +166,17 @@ class EnvironmentMatrix(Module):
         start = sum(self.sel[:index])
         return xp.take(table[:, start : start + self.sel[index], :], center, axis=0)
 
+    @property
+    def settings(self) -> EnvSettings:
+        """What a row depends on before it is normalised."""
+        return EnvSettings(self.rcut, self.rcut_smth, self.env_protection, self.columns, self.use_exp_switch)
+
     def rows(self, edges: Edges) -> Rows:
         """The normalised rows, in the precision of the statistics."""
-        raw, switch, distance = self._rows_and_switch(edges)
+        raw, switch, distance = edge_rows(edges.edge_vec, self.settings)
         xp = array_namespace(raw)
         matrix = (xp.astype(raw, self.davg.dtype) - edges.shift) * edges.scale * edges.weights[..., None]
         return Rows(matrix, xp.astype(switch[..., 0], self.davg.dtype) * edges.kept, distance[..., 0])
-
-    def raw_rows(self, edges: Edges) -> Array:
-        """The rows before they are normalised, (n, nnei, columns) [1/Å]."""
-        return self._rows_and_switch(edges)[0]
-
-    def _rows_and_switch(self, edges: Edges) -> tuple[Array, Array, Array]:
-        vec = edges.edge_vec
-        xp = array_namespace(vec)
-        distance = xp.sqrt(xp.sum(vec * vec, axis=-1, keepdims=True))
-        switch = (exponential_switch if self.use_exp_switch else smooth_switch)(distance, self.rcut_smth, self.rcut)
-        inverse = 1.0 / (distance + self.env_protection)
-        first = inverse * switch
-        raw = first if self.columns == 1 else xp.concat([first, vec * (inverse * first)], axis=-1)
-        return raw, switch, distance
 
     def empty_rows(self) -> Array:
         """The normalised row of an empty slot for each type of centre, (ntypes, columns); 0 where slots differ."""

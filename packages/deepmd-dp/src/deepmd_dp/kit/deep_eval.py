@@ -18,6 +18,7 @@ from deepmd_dp.kit.parts import SumOfParts, atoms_per_part
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.nn.matrix import with_matrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ class BaseDeepEval(DeepEvalBackend):
 
     @cached_property
     def _model(self) -> Model:
-        return self._to_framework(self._numpy_model)
+        return self._to_framework(with_matrices(self._numpy_model))
 
     def _to_framework(self, tree: Tree) -> Tree:
         return map_leaves(tree, lambda _, array: self.from_numpy(array))

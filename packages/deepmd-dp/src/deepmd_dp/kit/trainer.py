@@ -12,6 +12,7 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
+from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
@@ -22,7 +23,8 @@ from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
-from deepmd_dp.statistics import with_statistics
+from deepmd_dp.nn.matrix import with_refined_bases
+from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 Gradients = dict[str, Array]
 """Derivatives of the loss by the parameters that it depends on, by path."""
+
+_CHECK_BASES = 100
+"""Steps after which the nets' bases are checked again."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,19 @@ class BaseTrainer(Trainer):
     def __init__(self, config: dict, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         self._config = config
         self._numpy_model = model
-        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
+        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
+        self._steps = 0
         self.set_up(optimizer)
 
     @abstractmethod
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         """Makes parameters of the trained leaves, and the optimiser with these moments (none: a new one)."""
+
+    @abstractmethod
+    def rebuild(self) -> None:
+        """Takes over settings of ``self._numpy_model`` that have changed; parameters and optimiser stay."""
 
     @abstractmethod
     def from_numpy(self, array: np.ndarray) -> Array:
@@ -97,10 +107,11 @@ class BaseTrainer(Trainer):
         """One step of the optimiser; parameters without a gradient stay as they are."""
 
     @classmethod
-    def from_input(cls, config: dict, frames: Callable[[], Iterable[Batch]]) -> Trainer:
+    def from_input(cls, config: dict, frames: Callable[[list[DataRequirement]], Iterable[Batch]]) -> Trainer:
         rng = np.random.default_rng(config["training"].get("seed"))
         model = new_model(config["model"], rng)
-        return cls(config, with_statistics(model, frames(), config["model"]), {})
+        batches = frames([*bias_labels(model.outputs), *_inputs(model)])
+        return cls(config, with_statistics(model, batches, config["model"]), {})
 
     @classmethod
     def from_state(cls, config: dict, state: TrainingState) -> Trainer:
@@ -108,12 +119,7 @@ class BaseTrainer(Trainer):
 
     @property
     def requirements(self) -> list[DataRequirement]:
-        model, inputs = self._numpy_model, []
-        if model.dim_fparam:
-            inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
-        if model.dim_aparam:
-            inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
-        return [*self._loss.requirements, *inputs]
+        return [*self._loss.requirements, *_inputs(self._numpy_model)]
 
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
@@ -130,7 +136,17 @@ class BaseTrainer(Trainer):
         metrics, gradients = self.gradients(prepared, lr)
         if math.isfinite(metrics["loss"]):
             self.apply(clip(gradients, self._max_norm), lr)
+        self._steps += 1
+        if self._steps % _CHECK_BASES == 0:
+            self._refine_bases()
         return metrics
+
+    def _refine_bases(self) -> None:
+        """Splits intervals on which polynomials no longer represent the nets, whose weights have moved."""
+        refined = with_refined_bases(with_leaves(self._numpy_model, self.parameters()))
+        if refined is not None:
+            self._numpy_model = refined
+            self.rebuild()
 
     def loss_and_metrics(
         self, model: Model, batch: Prepared, lr: float | Array, derivative: Derivative
@@ -139,17 +155,18 @@ class BaseTrainer(Trainer):
 
         What `derivative` gives must itself be differentiable where the gradient of the loss is wanted.
         """
-        wanted = self._loss
+        output, needs = self._loss.output, self._loss.needs
+        kinds = {term.kind for term in all_terms(self._numpy_model.outputs) if term.name in needs}
         prediction = evaluate(
             model,
             batch.env,
             batch.fparam,
             batch.aparam,
-            derivative if wanted.needs_force or wanted.needs_virial else None,
-            virial=wanted.needs_virial,
+            derivative if kinds & {"force", "virial"} else None,
+            virial="virial" in kinds,
         )
-        first = prediction[self._numpy_model.outputs[0].term_name("atom")]
-        prediction["mask"] = model.mask(batch.env, like=first)
+        values = prediction[output.term_name("atom")]
+        prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         return self._loss(prediction, batch.labels, batch.found, lr)
 
     def trained_leaves(self) -> dict[str, np.ndarray]:
@@ -169,6 +186,16 @@ class BaseTrainer(Trainer):
     @classmethod
     def read_checkpoint(cls, path: str) -> TrainingState:
         return read_state(path)
+
+
+def _inputs(model: Model) -> list[DataRequirement]:
+    """What a model takes of the data beside the atoms."""
+    inputs = []
+    if model.dim_fparam:
+        inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
+    if model.dim_aparam:
+        inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
+    return inputs
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

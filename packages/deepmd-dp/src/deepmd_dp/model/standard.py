@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,11 @@ class StandardModel(Module):
         """Frame parameters where none are given."""
         return self.fitting.default_fparam
 
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        return self.fitting.assigned_bias
+
     def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> dict[str, Array]:
         """The outputs by name, (nframes, nloc, ncomponents) float64; 0 for atoms that have none."""
         outputs = self.fitting(self.descriptor(env), env, fparam, aparam)
@@ -107,13 +113,10 @@ class StandardModel(Module):
         if output.has_bias:
             table = self.out_bias[index, :, : output.ncomponents]
             values = values + xp.reshape(xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0), shape(values))
-        return values * self._mask(env, like=values, only=output.selected_types)
+        return values * self.mask(env, like=values, only=output.selected_types)
 
-    def mask(self, env: Environment, like: Array) -> Array:
-        """1 for atoms that have outputs, (nframes, nloc, 1)."""
-        return self._mask(env, like, only=None)
-
-    def _mask(self, env: Environment, like: Array, only: tuple[int, ...] | None) -> Array:
+    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
+        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
         xp = array_namespace(like)
         real = xp.astype(env.atype >= 0, like.dtype)
         chosen = [t for t in (range(self.ntypes) if only is None else only) if t not in self.atom_exclude_types]
@@ -134,7 +137,7 @@ class StandardModel(Module):
             "type": "standard",
             "@version": 2,
             "type_map": list(self.type_map),
-            "atom_exclude_types": list(self.atom_exclude_types),
+            "atom_exclude_types": self._without_outputs(),
             "pair_exclude_types": [list(pair) for pair in self.pair_exclude_types],
             "rcond": self.rcond,
             "preset_out_bias": None,
@@ -142,6 +145,12 @@ class StandardModel(Module):
             "descriptor": self.descriptor.serialize(),
             "fitting": self.fitting.serialize(),
         }
+
+    def _without_outputs(self) -> list[int]:
+        """Types whose atoms have no output; deepmd-kit's PyTorch looks here, and not into the fitting."""
+        selected = [range(self.ntypes) if each.selected_types is None else each.selected_types for each in self.outputs]
+        has_output = {t for types in selected for t in types} - set(self.atom_exclude_types)
+        return [t for t in range(self.ntypes) if t not in has_output]
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> StandardModel:

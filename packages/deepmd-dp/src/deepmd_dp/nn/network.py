@@ -127,6 +127,11 @@ class EmbeddingNetwork(Module):
         """Widths of the layers."""
         return [each.w.shape[1] for each in self.layers]
 
+    @property
+    def width(self) -> int:
+        """Numbers that the net gives."""
+        return self.neuron[-1]
+
     def serialize(self) -> dict[str, Any]:
         first = self.layers[0]
         return {

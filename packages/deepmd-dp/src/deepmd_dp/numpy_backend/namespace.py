@@ -15,7 +15,9 @@ import autograd.numpy as anp
 # same name and meaning in NumPy and in the standard
 from autograd.numpy import (
     abs,
+    arange,
     broadcast_to,
+    equal,
     exp,
     log1p,
     matmul,
@@ -35,11 +37,13 @@ from deepmd_dp.dialect import array_api
 
 __all__ = [
     "abs",
+    "arange",
     "asarray",
     "astype",
     "broadcast_to",
     "concat",
     "device",
+    "equal",
     "exp",
     "log1p",
     "matmul",

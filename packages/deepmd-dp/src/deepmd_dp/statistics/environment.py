@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import modules, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
@@ -75,7 +76,7 @@ def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> None:
     """Takes the rows of one list in."""
     center = env.atype.reshape(-1)
     for edges, sel in zip(matrix.edges(env), matrix.sel, strict=True):
-        raw = matrix.raw_rows(edges) * edges.kept[..., None]
+        raw = edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None]
         nslots = np.maximum(np.sum(edges.nlist >= 0, axis=1), sel)
         sums, squares = raw.sum(axis=1), (raw * raw).sum(axis=1)
         for each in range(len(moments.count)):

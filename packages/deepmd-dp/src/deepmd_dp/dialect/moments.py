@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+r"""Chebyshev moments of an atom's neighbors: all that a sum over embedded neighbors needs of the geometry.
+
+A net of one number s is, interval by interval, a series of Chebyshev polynomials, G(s) = Σ_q T_q(s) C_q, and it
+stands under a sum over neighbors. So Σ_j R_j ⊗ G(s_j) = A C with the moments A = Σ_j R_j ⊗ T(s_j), without a
+parameter in them, and the coefficients C, without geometry (`deepmd_dp.nn.matrix`).
+
+A map from geometry to A that is linear in R, its transpose and its directional derivative are all that a backend's
+kernels do; the plain form below serves everywhere, and is what frozen files hold.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
+from deepmd_dp.dialect.gather_scatter import scatter_add
+from deepmd_dp.dialect.operation import operation
+
+if TYPE_CHECKING:
+    from deepmd_dp.dialect.module import Array
+
+
+class Basis(NamedTuple):
+    """Chebyshev polynomials on intervals of s: on each T_0 to T_{degree - 1} of u in [-1, 1], elsewhere 0.
+
+    Beyond either end of all intervals each polynomial goes on linearly, with its value and slope there.
+
+    Attributes
+    ----------
+    bounds : tuple of float
+        Ends of the intervals, ascending.
+    degree : int
+        Polynomials on an interval.
+    """
+
+    bounds: tuple[float, ...]
+    degree: int = 16
+
+    @property
+    def nintervals(self) -> int:
+        """Number of intervals."""
+        return len(self.bounds) - 1
+
+    @property
+    def size(self) -> int:
+        """Number of functions, Q."""
+        return self.nintervals * self.degree
+
+
+@operation
+def environment_moments(
+    edge_vec: Array,
+    weights: Array,
+    segment: Array | None,
+    shift: Array,
+    scale: Array,
+    *,
+    settings: EnvSettings,
+    basis: Basis,
+    nsegments: int = 1,
+    switched: bool = False,
+) -> Array:
+    """A[i, t, c, q] = Σ_{j of segment t} w_ij R_ijc T_q(s_ij), R the normalised environment matrix and s = R[..., 0].
+
+    Parameters
+    ----------
+    edge_vec : Array, (n, nnei, 3) [Å]
+        None of them zero.
+    weights : Array, (n, nnei)
+        How often a neighbor counts; 0: not at all. A constant: it has no derivative.
+    segment : Array or None, (n, nnei) integers in [0, nsegments)
+        To which sum a neighbor belongs; None: there is one.
+    shift, scale : Array, (n, 1 or nnei, columns)
+        R = (row of the environment matrix - shift) * scale; constants. The result has their type.
+    switched : bool
+        Give a second sum too, whose terms are multiplied by the switch.
+
+    Returns
+    -------
+    Array, (n, nsegments, columns, Q), or where switched (n, 2, nsegments, columns, Q)
+    """
+    xp = array_namespace(edge_vec)
+    rows, switch, _ = edge_rows(edge_vec, settings)
+    rows = (xp.astype(rows, shift.dtype) - shift) * scale
+    weighted = rows * weights[:, :, None]
+    if switched:
+        weighted = xp.concat([weighted, weighted * xp.astype(switch, shift.dtype)], axis=-1)
+    moments = _moments(rows[:, :, 0], weighted, segment, basis, nsegments)
+    if not switched:
+        return moments
+    n, columns = shape(moments)[0], settings.columns
+    split = [
+        xp.reshape(moments[:, :, i : i + columns, :], (n, 1, nsegments, columns, basis.size)) for i in (0, columns)
+    ]
+    return xp.concat(split, axis=1)
+
+
+@operation
+def chebyshev_moments(s: Array, rows: Array, segment: Array | None, *, basis: Basis, nsegments: int = 1) -> Array:
+    """A[i, t, c, q] = Σ_{j of segment t} rows_ijc T_q(s_ij).
+
+    Parameters
+    ----------
+    s : Array, (n, nedge)
+    rows : Array, (n, nedge, columns)
+    segment : Array or None, (n, nedge) integers in [-1, nsegments)
+        To which sum a term belongs, -1: to none; None: there is one sum.
+
+    Returns
+    -------
+    Array, (n, nsegments, columns, Q)
+    """
+    return _moments(s, rows, segment, basis, nsegments)
+
+
+def _moments(s: Array, rows: Array, segment: Array | None, basis: Basis, nsegments: int) -> Array:
+    """The sums of row times polynomial in each interval; nothing of Q numbers an edge is ever formed.
+
+    The polynomials come as products of two factors, and a constant matrix makes T_q of the sums of those.
+    """
+    xp = array_namespace(s)
+    n, nedge = shape(s)
+    columns = shape(rows)[2]
+    inside = _inside(s, basis)
+    functions = _functions(s, inside, basis)
+    if segment is None:
+        rows = rows[:, :, :, None] * inside[:, :, None, :]
+        rows = xp.reshape(rows, (n, nedge, columns * basis.nintervals))
+        sums = xp.matmul(xp.matrix_transpose(rows), functions)
+    else:
+        sums = _scattered(rows, functions, _bins(inside, segment, basis.nintervals), nsegments * basis.nintervals)
+        sums = xp.reshape(sums, (n, nsegments, basis.nintervals, columns, basis.degree + 2))
+        sums = xp.concat([sums[:, :, None, :, c, :] for c in range(columns)], axis=2)
+    sums = xp.reshape(sums, (-1, basis.degree + 2))
+    return xp.reshape(xp.matmul(sums, constant(_combination(basis.degree), s)), (n, nsegments, columns, basis.size))
+
+
+def _inside(s: Array, basis: Basis) -> Array:
+    """1 where s is in an interval, the outer ones without end, (n, nedge, nintervals)."""
+    xp = array_namespace(s)
+    one = xp.ones_like(s)[:, :, None]
+    if basis.nintervals == 1:
+        return one
+    above = xp.astype(s[:, :, None] >= constant(np.asarray(basis.bounds[1:-1]), s), s.dtype)
+    return xp.concat([one, above], axis=-1) - xp.concat([above, xp.zeros_like(one)], axis=-1)
+
+
+def _functions(s: Array, inside: Array, basis: Basis) -> Array:
+    """T_i(u) T_mj(u) for i < m and j < degree / m, and how far u is beyond 1 and beyond -1, (n, nedge, degree + 2)."""
+    xp = array_namespace(s)
+    low, high = np.asarray(basis.bounds[:-1]), np.asarray(basis.bounds[1:])
+    where = xp.matmul(inside, constant(np.stack([0.5 * (low + high), 2.0 / (high - low)], axis=1), s))
+    u = (s[:, :, None] - where[:, :, :1]) * where[:, :, 1:]
+    zero = xp.zeros_like(u)
+    beyond = [xp.where(u > 1.0, u - 1.0, zero), xp.where(u < -1.0, u + 1.0, zero)]
+    u = u - beyond[0] - beyond[1]
+    fine, v = _chebyshev(u, _split(basis.degree))
+    coarse, _ = _chebyshev(v, basis.degree // len(fine))
+    product = xp.concat(coarse, axis=-1)[:, :, :, None] * xp.concat(fine, axis=-1)[:, :, None, :]
+    return xp.concat([xp.reshape(product, (*shape(s), basis.degree)), *beyond], axis=-1)
+
+
+def _chebyshev(u: Array, number: int) -> tuple[list[Array], Array]:
+    """T_0 to T_{number - 1} of u, and T_number."""
+    values = [array_namespace(u).ones_like(u), u]
+    for _ in range(number - 1):
+        values.append(2.0 * u * values[-1] - values[-2])
+    return values[:number], values[number]
+
+
+def _split(degree: int) -> int:
+    """The largest factor not above the square root."""
+    return max(m for m in range(1, degree + 1) if degree % m == 0 and m * m <= degree)
+
+
+@cache
+def _combination(degree: int) -> np.ndarray:
+    """From the products of `_functions` to T_0 ... T_{degree - 1}, (degree + 2, degree)."""
+    q = np.arange(degree)
+    products = np.zeros((degree, degree))
+    m = _split(degree)
+    for p in range(degree):  # T_i T_k = (T_{k + i} + T_{k - i}) / 2
+        products[p, p] += 0.5
+        products[p, abs(p - 2 * (p % m))] += 0.5
+    slopes = [q**2.0, -((-1.0) ** q) * q**2]
+    return np.concatenate([np.rint(np.linalg.inv(products)).T, slopes])
+
+
+def _bins(inside: Array, segment: Array, nintervals: int) -> Array:
+    """Number of the interval and segment of each edge, -1 where it belongs to none, (n, nedge) integers."""
+    xp = array_namespace(segment)
+    number = xp.matmul(inside, constant(np.arange(nintervals)[:, None], inside))[:, :, 0]
+    return xp.where(segment < 0, segment, segment * nintervals + xp.astype(number, segment.dtype))
+
+
+def _scattered(rows: Array, functions: Array, index: Array, size: int) -> Array:
+    """Sums of the outer products by their index, (n, size, columns * number of functions)."""
+    xp = array_namespace(rows)
+    product = rows[:, :, :, None] * functions[:, :, None, :]
+    return scatter_add(xp.reshape(product, (*shape(index), shape(rows)[2] * shape(functions)[2])), index, size)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""How an operation has a plain form and, in a backend, a faster one."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from deepmd_dp.dialect.array_api import array_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd_dp.dialect.module import Array
+
+_overrides: dict[tuple[str, str], Callable[..., Any]] = {}
+
+
+def override(name: str, namespace: Any, kernel: Callable[..., Any]) -> None:
+    """Run `kernel` instead of the plain form of the operation for the arrays of a namespace."""
+    _overrides[name, namespace.__name__] = kernel
+
+
+def operation(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The plain form, as a function that runs a backend's kernel where there is one; `.plain` is the form itself."""
+
+    @wraps(plain)
+    def operation(array: Array, *args: Any, **kwargs: Any) -> Any:
+        kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
+        return kernel(array, *args, **kwargs)
+
+    operation.plain = plain  # type: ignore[attr-defined]
+    return operation
