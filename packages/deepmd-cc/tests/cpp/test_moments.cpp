@@ -61,7 +61,6 @@ double inner(const Typed<T>& a, const Typed<T>& b) {
 template <class T>
 class Problem {
  public:
-  using Derived = double;
   explicit Problem(const Case& c) : case_(c), spec(c.spec(Pass::forward)), rng_(1) {
     edge_vec = random<double>({n, nedge, 3}, 1.5), s = random<T>({n, nedge}, 3.0);
     rows = random<T>({n, nedge, spec.columns}, 1.0);

@@ -12,7 +12,6 @@ from deepmd_dp.environment.environment import Environment
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_pt import arrays, checkpoint, frozen
 from deepmd_pt.derivative import energy_and_gradient
-from deepmd_pt.ops import load_ops
 
 
 class PyTorchDeepEval(BaseDeepEval):
@@ -20,7 +19,6 @@ class PyTorchDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, **kwargs: Any) -> None:
         super().__init__(model_file, **kwargs)
-        load_ops()
         batch_size = kwargs.get("auto_batch_size")
         if arrays.device().type == "cuda" and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deepmd_dp.dialect import ops
-from deepmd_pt import namespace
-
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
 
@@ -31,14 +28,3 @@ def energy_and_gradient(
     energy = model(replace(env, edge_vec=edge_vec), fparam, aparam)
     gradient = torch.autograd.grad(energy.sum(), edge_vec, create_graph=create_graph)
     return (energy if create_graph else energy.detach()), gradient
-
-
-def _scatter_add(values: torch.Tensor, index: torch.Tensor, size: int) -> torch.Tensor:
-    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
-    nframes, _, width = values.shape
-    rows = torch.where(index < 0, size, index)
-    out = values.new_zeros((nframes, size + 1, width))
-    return out.scatter_add(1, rows[:, :, None].expand(-1, -1, width), values)[:, :size]
-
-
-ops.override("scatter_add", namespace, _scatter_add)

@@ -12,7 +12,6 @@ from deepmd_dp.dialect.module import map_leaves, with_leaves
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_pt import arrays, checkpoint
 from deepmd_pt.derivative import energy_and_gradient
-from deepmd_pt.ops import load_ops
 from deepmd_pt.optimizer import new_optimizer, read_moments, write_moments
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ class PyTorchTrainer(BaseTrainer):
     backend_name = "PyTorch"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
-        load_ops()
         constants = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
         self._parameters = {
             path: torch.nn.Parameter(arrays.from_numpy(array)) for path, array in self.trained_leaves().items()
