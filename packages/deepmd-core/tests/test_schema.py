@@ -221,7 +221,7 @@ def test_without_rows_the_package_to_install_is_named(config, monkeypatch, caplo
         with pytest.raises(InputError, match=r"^no installed package brings a model: `pip install deepmd-dp`\.$"):
             normalize(config)
         assert "batch_size" in doc("json")
-        assert "no installed package brings a descriptor: `pip install deepmd-dp`" in caplog.text
+        assert "no installed package brings a model: `pip install deepmd-dp`. Their keys are missing" in caplog.text
     finally:
         monkeypatch.undo()
         toy_rows.forget()
