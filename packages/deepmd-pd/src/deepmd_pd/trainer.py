@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import map_leaves, with_leaves
-from deepmd_dp.kit.optimizer import Adam, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_pd import arrays
 from deepmd_pd.derivative import derivative, gradients_by
 from deepmd_pd.framework import paddle
 from deepmd_pd.frozen import is_frozen
 from deepmd_pd.ops import load_ops
+from deepmd_pd.optimizer import Optimizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,18 +31,12 @@ class PaddleTrainer(BaseTrainer):
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         load_ops()
         trained = self.trained_leaves()
-        self._optimizer = Adam.from_input(self._config)
-        self._moments = read_moments(optimizer, trained, arrays.from_numpy)
+        self._optimizer = Optimizer(self._config, optimizer, trained)
         self._model = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
-        self._parameters: dict[str, Tensor] = {}
-        self._use({path: arrays.from_numpy(array) for path, array in trained.items()})
-
-    def _use(self, parameters: dict[str, Tensor]) -> None:
-        """Makes these the model's leaves."""
-        for parameter in parameters.values():
+        self._parameters = {path: arrays.from_numpy(array) for path, array in trained.items()}
+        for parameter in self._parameters.values():
             parameter.stop_gradient = False
-        self._parameters |= parameters
-        self._model = with_leaves(self._model, parameters)
+        self._model = with_leaves(self._model, self._parameters)
 
     def from_numpy(self, array: np.ndarray) -> Tensor:
         return arrays.from_numpy(array)
@@ -51,19 +45,14 @@ class PaddleTrainer(BaseTrainer):
         return {path: arrays.to_numpy(parameter) for path, parameter in self._parameters.items()}
 
     def moments(self) -> dict[str, np.ndarray]:
-        return write_moments(self._moments, arrays.to_numpy)
+        return self._optimizer.moments()
 
     def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], dict[str, Tensor]]:
         loss, metrics = self._loss_of(prepared, lr, create_graph=True)
         return _as_floats(loss, metrics), gradients_by(self._parameters, loss, prepared.env)
 
     def apply(self, gradients: dict[str, Tensor], lr: float) -> None:
-        changed = {}
-        with paddle.no_grad():
-            for path, gradient in gradients.items():
-                parameter, moments = self._parameters[path], self._moments[path]
-                changed[path], self._moments[path] = self._optimizer.step(parameter, gradient, moments, lr)
-        self._use(changed)
+        self._optimizer.step(self._parameters, gradients, lr)
 
     def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _as_floats(*self._loss_of(prepared, lr, create_graph=False))

@@ -23,7 +23,8 @@ def query_key_map(q: Array, k: Array) -> Array:
     """Q_h K_hᵀ / √d of heads (nhead, nq, d), (nhead, nk, d), side by side, (nq, nhead * nk)."""
     xp = array_namespace(q)
     nhead, nk, d = k.shape
-    products = xp.matmul(k, xp.matrix_transpose(q)) * d**-0.5
+    # a size of parameters is a number: recorded in a trace its root would be computed in single precision
+    products = xp.matmul(k, xp.matrix_transpose(q)) * float(int(d)) ** -0.5
     return xp.matrix_transpose(xp.reshape(products, (nhead * nk, q.shape[1])))
 
 
