@@ -67,9 +67,8 @@ def run_test(
     numb_test : int
         Most frames taken of each system; 0: all.
     rand_seed : int, optional
-        Seed of the random order.
     shuffle_test : bool
-        Whether frames are taken in random order.
+        Whether frames are taken in random order, and its seed.
     detail_file : str, optional
         Prefix of the detail files.
     atomic : bool
@@ -80,15 +79,12 @@ def run_test(
     Returns
     -------
     dict[str, float]
-        Errors over all systems by deepmd-kit's short keys, e.g. ``rmse_ea`` [eV/atom], ``rmse_f`` [eV/Å]; of a
-        dipole model ``rmse_dipole``, ``rmse_dipole_sqrtn``, ``rmse_dipole_n``.
+        Errors over all systems by deepmd-kit's short keys: ``rmse_ea`` [eV/atom], ``rmse_dipole_n``, …
 
     Raises
     ------
-    DataError
-        A system cannot be read, or lacks what the model needs.
-    InputError
-        ``numb_test`` is negative, or no system has a label.
+    DataError, InputError
+        A system cannot be read or lacks what the model needs; ``numb_test`` is negative; no system has a label.
     """
     if numb_test < 0:
         raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")

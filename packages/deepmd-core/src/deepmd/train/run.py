@@ -58,7 +58,7 @@ def run_training(
     skip_neighbor_stat : bool
         Leave out the look at the neighbors in the data.
     output : str, optional
-        Where the input is written with all that was filled in; None: nowhere.
+        Where the input is written with all that was filled in.
     terminal : bool, optional
         Whether a progress bar is shown; None: where standard error is a terminal.
 
@@ -88,9 +88,8 @@ def run_training(
     start, store = state.step if state else 0, _open_store(training, backend)
     display = make_display(start, numb_steps, training.get("time_training", True), terminal)
     with LearningCurve(training["disp_file"], start if restart else None) as curve:
-        loop = TrainingLoop(
-            trainer, data, validation, rate, training, store, curve, display, start, numb_steps, min_nbor_dist, saved
-        )
+        parts = trainer, data, validation, rate, training, store, curve, display
+        loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
         return loop.run()
 
 
