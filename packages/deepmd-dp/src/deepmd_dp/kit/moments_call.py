@@ -81,7 +81,9 @@ def are_types_known(dtypes: Sequence[str], nderived: int) -> bool:
     return set(integers) <= {"int64", "int32"} and (set(floats) in ({"float64"}, {"float32"}))
 
 
-def overrides(run: Run, can_run: Callable[[tuple[Array, ...], tuple[Array, ...]], bool]) -> dict[str, Callable[..., Any]]:
+def overrides(
+    run: Run, can_run: Callable[[tuple[Array, ...], tuple[Array, ...]], bool]
+) -> dict[str, Callable[..., Any]]:
     """The operations on moments by name, on a backend's kernels where `can_run` says so of the arrays."""
 
     def moments(call: MomentsCall, derived: tuple[Array, ...], fixed: tuple[Array | None, ...]) -> Array:
