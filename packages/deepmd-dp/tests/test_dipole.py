@@ -22,6 +22,19 @@ from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 DESCRIPTORS = {
     "se_e2_a": {"type": "se_e2_a", "sel": [14, 26], "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2},
     "se_atten": {"type": "se_atten", "sel": 40, "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2, "attn_layer": 1},
+    "dpa2": {
+        "type": "dpa2",
+        "repinit": {"rcut": 4.0, "rcut_smth": 0.5, "nsel": 40, "neuron": [2, 4], "axis_neuron": 2, "tebd_dim": 4},
+        "repformer": {
+            "rcut": 3.0,
+            "rcut_smth": 0.5,
+            "nsel": 20,
+            "nlayers": 2,
+            "g1_dim": 6,
+            "g2_dim": 4,
+            "axis_neuron": 2,
+        },
+    },
     "hybrid": {
         "type": "hybrid",
         "list": [
@@ -125,10 +138,11 @@ def test_dipoles_rotate_with_the_atoms(model_of, descriptor):
 
 @pytest.mark.parametrize("sel_type", [[0], 0])
 def test_selected_types(model_of, evaluator, sel_type):
-    """Others have no dipole, and the file says so in deepmd-kit's words."""
+    """Others have no dipole, and the file says so where deepmd-kit's TensorFlow and its PyTorch look for it."""
     model, water = model_of(fitting={"sel_type": sel_type}), load_case("dipole_real")
     assert model.outputs[0].selected_types == (0,)
-    assert model.serialize()["fitting"]["exclude_types"] == [1]
+    tree = model.serialize()
+    assert tree["fitting"]["exclude_types"] == tree["atom_exclude_types"] == [1]
     dp = evaluator(model)
     atomic = dp.eval(water.coord, water.box, water.atype[0])
     assert np.all(atomic[:, water.atype[0] == 0] != 0.0)

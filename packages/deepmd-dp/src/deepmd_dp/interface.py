@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
 
     from deepmd.outputs import OutputDef
     from deepmd_dp.dialect.module import Array
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 Tree = dict[str, "object"]
 """The contract's form of a module."""
+Section = dict[str, Any]
+"""A section of the input, or a tree as it is read: what JSON can hold, and arrays."""
 
 
 class Description(NamedTuple):
@@ -208,4 +212,47 @@ class Model(Protocol):
 
     def serialize(self) -> Tree:
         """The contract's tree."""
+        ...
+
+
+class DescriptorClass(Protocol):
+    """The class in a descriptor's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Descriptor:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, type_map: list[str], rng: np.random.Generator) -> Descriptor:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class FittingClass(Protocol):
+    """The class in a fitting's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Fitting:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(
+        self,
+        section: Section,
+        type_map: list[str],
+        descriptor: Descriptor,
+        exclude_types: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Fitting:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class ModelClass(Protocol):
+    """The class in the row of a kind of model: how one is made."""
+
+    def deserialize(self, data: Section) -> Model:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, rng: np.random.Generator) -> Model:
+        """A new one of the input's section, random weights, neutral statistics."""
         ...

@@ -35,7 +35,7 @@ class FrozenFile(NamedTuple):
 
 def with_digest(content: bytes) -> bytes:
     """An archive whose metadata have the digest of nothing, with the right one."""
-    digest, buffer = digest_of(_parts(_members(content))), io.BytesIO()
+    digest, buffer = digest_of(_parts(members_of(content))), io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(buffer, "w") as target:
         for info in source.infolist():
             member = source.read(info)
@@ -55,7 +55,7 @@ def read(path: str) -> FrozenFile | None:
     """
     try:
         content = Path(path).read_bytes()
-        members = _members(content)
+        members = members_of(content)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
     except zipfile.BadZipFile as error:
@@ -73,7 +73,7 @@ def read(path: str) -> FrozenFile | None:
     return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path))
 
 
-def _members(content: bytes) -> dict[str, bytes]:
+def members_of(content: bytes) -> dict[str, bytes]:
     """The members of an archive by their names without the top folder, which torch calls after the file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}

@@ -131,12 +131,16 @@ class FrozenModel(torch.nn.Module):
             traced.append(array)
         found = self.core(traced)
         values = [each.detach() for each in found[: self.noutputs]]
-        if not derivatives:
-            return self.values(arrays, values, edge_vec)
-        gradients = self.differentiate(found[self.noutputs :], edge_vec)
-        if atomic:
-            return self.atomic_terms(arrays, values, gradients)
-        return self.terms(arrays, values, gradients)
+        gradients = self.differentiate(found[self.noutputs :], edge_vec) if derivatives else edge_vec
+        with torch.no_grad():
+            if not derivatives:
+                terms = self.values(arrays, values, gradients)
+            elif atomic:
+                terms = self.atomic_terms(arrays, values, gradients)
+            else:
+                terms = self.terms(arrays, values, gradients)
+        # TorchScript's optimiser makes the results require gradients all the same
+        return {name: term.detach() for name, term in terms.items()}
 
     def collect(self, inputs: Dict[str, Tensor]) -> List[Tensor]:  # noqa: UP006
         """The inputs in the signature's order."""

@@ -21,6 +21,7 @@ from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_tf import checkpoint
 from deepmd_tf.graph import build_graph, output_name
 from deepmd_tf.wire_format import fields
@@ -47,7 +48,7 @@ def write(path: str, document: dict) -> None:
     """
     if not is_frozen(path):
         raise ModelFileError(f"{path}: TensorFlow models are written as .pb; .meta is the ending of checkpoints.")
-    model: Model = deserialize_model(document["model"])
+    model: Model = with_matrices(deserialize_model(document["model"]))
     graph = build_graph(model)
     with graph.as_default():
         tf.constant(document_to_bytes(document), name=DOCUMENT)
@@ -137,9 +138,7 @@ class FrozenModel:
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)
 
-    def run(
-        self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]
-    ) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]) -> dict[str, np.ndarray]:
         """The terms of these names; what none of them needs is not computed."""
         feeds = {f"{name}:0": np.asarray(array) for name, array in inputs.items()}
         return self._session.run({term: f"{output_name(term)}:0" for term in terms}, feeds)

@@ -43,6 +43,9 @@ class TensorFlowTrainer(BaseTrainer):
         self._update = tf.function(self._optimizer.update, autograph=False)
         self._graphs: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
+    def rebuild(self) -> None:
+        self._graphs = {}
+
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:
         return arrays.from_numpy(array)
 

@@ -99,7 +99,8 @@ class Row:
         if isinstance(self.cls, type):
             return self.cls
         module, _, name = self.cls.partition(":")
-        return getattr(import_module(module), name)
+        found: type = getattr(import_module(module), name)
+        return found
 
 
 def not_there(name: str, *aliases: str, refusal: str = NOT_YET) -> Row:

@@ -38,10 +38,10 @@ def walk(group: str, section: dict[str, Any], where: str) -> Iterator[Part]:
     yield Part(row, section, where)
     for key, inner in row.parts.items():
         value = section.get(key)
-        several = isinstance(value, list)
-        for number, item in enumerate(value if several else [value]):
+        items = {key: value} if not isinstance(value, list) else {f"{key}/{n}": item for n, item in enumerate(value)}
+        for name, item in items.items():
             if isinstance(item, dict):
-                yield from walk(inner, item, f"{where}/{key}/{number}" if several else f"{where}/{key}")
+                yield from walk(inner, item, f"{where}/{name}")
 
 
 def check_backend(model: dict[str, Any], backend: Backend) -> None:

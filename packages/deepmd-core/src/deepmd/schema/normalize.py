@@ -26,7 +26,7 @@ from deepmd.schema.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
-TYPE_NAMES = {
+TYPE_NAMES: dict[Any, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
@@ -116,14 +116,14 @@ def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 
-def _check_items(items: list, path: list[str]) -> None:
+def _check_items(items: list[Any], path: list[str]) -> None:
     """Checks that a list of sections is one."""
     for number, item in enumerate(items):
         if not isinstance(item, dict):
             raise InputError(f"{_join(path, str(number))} is {_describe(item)}; expected a mapping.")
 
 
-def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
+def _check_keys(argument: Argument, section: dict[str, Any], path: list[str]) -> None:
     """Checks a section's types, then its keys against those that the types allow."""
     for variant in argument.sub_variants.values():
         _check_choice(variant, section, path)
@@ -136,7 +136,7 @@ def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
             raise InputError(f"{_join(path, name)} and {allowed[name].name} mean the same; give one of them.")
 
 
-def _check_choice(variant: Variant, section: dict, path: list[str]) -> None:
+def _check_choice(variant: Variant, section: dict[str, Any], path: list[str]) -> None:
     if variant.flag_name not in section and variant.optional:
         return
     where, tag = _join(path, variant.flag_name), section.get(variant.flag_name)
@@ -185,7 +185,7 @@ def _places() -> dict[str, list[str]]:
     return places
 
 
-def _check_presence(argument: Argument, section: dict, path: list[str]) -> None:
+def _check_presence(argument: Argument, section: dict[str, Any], path: list[str]) -> None:
     if argument.name not in section and not argument.optional:
         meaning = f" ({argument.doc.rstrip('.')})" if argument.doc else ""
         raise InputError(f"{_join(path, argument.name)} is missing{meaning}; it must be given.")

@@ -47,7 +47,7 @@ def check_pairs(pairs: list[list[int]], where: str, type_map: list[str]) -> None
         check_types(pair, where, type_map)
 
 
-def check_one_per_type(values: list, where: str, type_map: list[str], of: str = "numbers") -> None:
+def check_one_per_type(values: list[Any], where: str, type_map: list[str], of: str = "numbers") -> None:
     """Raises InputError where a list does not have a value for each type."""
     if len(values) != len(type_map):
         raise InputError(f"{where} lists {len(values)} {of}; expected {len(type_map)}, one for each name in type_map.")

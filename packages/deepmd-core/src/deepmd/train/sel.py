@@ -12,15 +12,16 @@ from deepmd.registry import MODEL, walk
 from deepmd.train.neighbor_statistics import NeighborStatistics, neighbor_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from deepmd.data import System
     from deepmd.registry import Part, SelKey
+    from deepmd.train.neighbor_statistics import NeighborStat
 
 log = logging.getLogger(__name__)
 
 
-def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: Callable) -> float | None:
+def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: NeighborStat) -> float | None:
     """Replaces ``sel: auto`` and its like in the model section by numbers, and warns where numbers are too small.
 
     Which keys there are is known to the rows of the registry (`Row.sel_keys`).

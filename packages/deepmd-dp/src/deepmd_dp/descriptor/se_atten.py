@@ -102,7 +102,7 @@ class SeAtten(OnBasis):
 
     def _matrix_moments(self, env: Environment, edges: Edges, center: Array, table: Array, basis: Basis) -> Array:
         """The same by matrices, where no attention looks at the neighbors' embeddings."""
-        xp, ntypes = array_namespace(table), table.shape[0]
+        xp, ntypes = array_namespace(table), self.type_embedding.ntypes
         is_switched = self.embedding.is_strip and self.embedding.smooth
         a = environment_moments(
             edges.edge_vec,

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepmd.registry import FITTING, find_class
 
+if TYPE_CHECKING:
+    from deepmd_dp.interface import Fitting, FittingClass
 
-def fitting_class(name: str) -> type:
+
+def fitting_class(name: str) -> FittingClass:
     """The class of a fitting.
 
     Raises
@@ -16,9 +19,9 @@ def fitting_class(name: str) -> type:
     ModelFileError
         There is no such fitting.
     """
-    return find_class(FITTING, name)
+    return cast("FittingClass", find_class(FITTING, name))
 
 
-def deserialize_fitting(data: dict[str, Any]) -> Any:
+def deserialize_fitting(data: dict[str, Any]) -> Fitting:
     """The fitting of a contract's tree."""
     return fitting_class(data["type"]).deserialize(data)

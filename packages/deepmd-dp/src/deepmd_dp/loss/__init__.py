@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepmd.errors import InputError
 from deepmd.registry import LOSS, default_name, find_class
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
-    from deepmd_dp.loss.interface import Loss
+    from deepmd_dp.loss.interface import Loss, LossClass
 
 
 def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
@@ -31,4 +31,5 @@ def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef,
         There is no such loss, its settings contradict each other, or the model does not give what it compares.
     """
     name = section.get("type", default_name(LOSS))
-    return find_class(LOSS, name, InputError).from_input(section, start_lr, outputs)
+    found = cast("LossClass", find_class(LOSS, name, InputError))
+    return found.from_input(section, start_lr, outputs)

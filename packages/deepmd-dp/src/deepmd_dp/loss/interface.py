@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,14 @@ class Loss(Protocol):
         lr : float or 0-d Array
             Present learning rate [1].
         """
+        ...
+
+
+class LossClass(Protocol):
+    """The class in a loss's row: how one is made."""
+
+    def from_input(self, section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
+        """That of the input's section, for a model of these outputs."""
         ...
 
 

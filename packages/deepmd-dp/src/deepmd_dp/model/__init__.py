@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepmd.errors import ModelFileError
 from deepmd.registry import MODEL, default_name, find_class
@@ -11,8 +11,21 @@ from deepmd.registry import MODEL, default_name, find_class
 if TYPE_CHECKING:
     import numpy as np
 
+    from deepmd_dp.interface import Model, ModelClass
 
-def deserialize_model(data: dict[str, Any]) -> Any:
+
+def model_class(name: str | None) -> ModelClass:
+    """The class of a kind of model; None: of the one that is meant where nothing is said.
+
+    Raises
+    ------
+    ModelFileError
+        There is no such kind of model.
+    """
+    return cast("ModelClass", find_class(MODEL, name or default_name(MODEL)))
+
+
+def deserialize_model(data: dict[str, Any]) -> Model:
     """The model of a contract's tree.
 
     Raises
@@ -24,7 +37,7 @@ def deserialize_model(data: dict[str, Any]) -> Any:
     from deepmd_dp.nn.matrix import with_bases
 
     try:
-        return with_bases(find_class(MODEL, data.get("type", default_name(MODEL))).deserialize(data))
+        return with_bases(model_class(data.get("type")).deserialize(data))
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error
@@ -33,6 +46,6 @@ def deserialize_model(data: dict[str, Any]) -> Any:
         raise ModelFileError(message) from error
 
 
-def new_model(section: dict[str, Any], rng: np.random.Generator) -> Any:
+def new_model(section: dict[str, Any], rng: np.random.Generator) -> Model:
     """A new model of the input's section ``model``."""
-    return find_class(MODEL, section.get("type", default_name(MODEL))).from_input(section, rng)
+    return model_class(section.get("type")).from_input(section, rng)

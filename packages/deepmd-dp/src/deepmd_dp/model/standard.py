@@ -137,7 +137,7 @@ class StandardModel(Module):
             "type": "standard",
             "@version": 2,
             "type_map": list(self.type_map),
-            "atom_exclude_types": list(self.atom_exclude_types),
+            "atom_exclude_types": self._without_outputs(),
             "pair_exclude_types": [list(pair) for pair in self.pair_exclude_types],
             "rcond": self.rcond,
             "preset_out_bias": None,
@@ -145,6 +145,12 @@ class StandardModel(Module):
             "descriptor": self.descriptor.serialize(),
             "fitting": self.fitting.serialize(),
         }
+
+    def _without_outputs(self) -> list[int]:
+        """Types whose atoms have no output; deepmd-kit's PyTorch looks here, and not into the fitting."""
+        selected = [range(self.ntypes) if each.selected_types is None else each.selected_types for each in self.outputs]
+        has_output = {t for types in selected for t in types} - set(self.atom_exclude_types)
+        return [t for t in range(self.ntypes) if t not in has_output]
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> StandardModel:
