@@ -102,7 +102,7 @@ class SeAtten(OnBasis):
 
     def _matrix_moments(self, env: Environment, edges: Edges, center: Array, table: Array, basis: Basis) -> Array:
         """The same by matrices, where no attention looks at the neighbors' embeddings."""
-        xp, ntypes = array_namespace(table), table.shape[0]
+        xp, ntypes = array_namespace(table), self.type_embedding.ntypes
         is_switched = self.embedding.is_strip and self.embedding.smooth
         a = environment_moments(
             edges.edge_vec,
@@ -224,7 +224,9 @@ class SeAtten(OnBasis):
         smooth = True if is_v2 else section["smooth_type_embedding"]
         matrix = EnvironmentMatrix.initial(section, len(type_map), by_type=False)
         return cls(
-            embedding=TypedEmbedding.initial(section, section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth),
+            embedding=TypedEmbedding.initial(
+                section, len(type_map), section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth
+            ),
             attention_layers=NeighborGatedAttention.of_section(section, sum(matrix.sel), smooth, rng),
             type_embedding=TypeEmbedNet.of_section(section, section["tebd_dim"], type_map, rng),
             matrix=matrix,

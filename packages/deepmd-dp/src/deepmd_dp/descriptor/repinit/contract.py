@@ -63,7 +63,9 @@ def new_parts(settings: RepinitSettings, section: dict[str, Any], ntypes: int, r
     def new(part: dict[str, Any]) -> tuple[TypedEmbedding, EnvironmentMatrix]:
         merged = section | part
         is_strip = settings.tebd_input_mode == "strip"
-        embedding = TypedEmbedding.initial(merged, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"])
+        embedding = TypedEmbedding.initial(
+            merged, ntypes, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"]
+        )
         return embedding, EnvironmentMatrix.initial(merged, ntypes, by_type=False)
 
     embedding, matrix = new(settings.two_body())
