@@ -130,11 +130,11 @@ class DeepEvalBackend(ABC):
         """Numbers of ``aparam`` for each atom."""
 
     @abstractmethod
-    def get_model_def_script(self) -> dict:
+    def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""
 
     @abstractmethod
-    def serialize(self) -> dict:
+    def serialize(self) -> dict[str, Any]:
         """The contract's document of the model."""
 
     @property
