@@ -125,9 +125,11 @@ class DP(Calculator):
         """What changed since the last calculation; ASE itself does not look at ``atoms.info``."""
         changes: list[str] = super().check_state(atoms, tol)
         if self.atoms is not None:
-            before: dict[str, Any] = cast("Atoms", self.atoms).info
-            now: dict[str, Any] = atoms.info
-            changes += [key for key in PARAMETERS if not np.array_equal(before.get(key), now.get(key))]
+            before, now = (
+                {key: np.asarray(each.info.get(key)) for key in PARAMETERS}
+                for each in (cast("Atoms", self.atoms), atoms)
+            )
+            changes += [key for key in PARAMETERS if not np.array_equal(before[key], now[key])]
         return changes
 
     def _find_types(self, atoms: Atoms) -> list[int]:
