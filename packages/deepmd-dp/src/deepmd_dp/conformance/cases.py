@@ -77,6 +77,7 @@ class Case:
 
     @property
     def is_double(self) -> bool:
+        """Whether all of it computes in float64."""
         return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
 
     def section(self) -> dict[str, Any]:
@@ -87,6 +88,7 @@ class Case:
 
 
 def row(descriptor: str, name: str, *, fitting: dict | None = None, model: dict | None = None, **options: Any) -> Case:
+    """A row of the table: a descriptor with options, and further parts of the model."""
     return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
 
 
