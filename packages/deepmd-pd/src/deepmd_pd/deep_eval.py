@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_pd import arrays, frozen
 from deepmd_pd.derivative import energy_and_gradient
-from deepmd_pd.ops import load_ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,6 @@ class PaddleDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, **kwargs: Any) -> None:
         super().__init__(model_file, **kwargs)
-        load_ops()
         self._graph = frozen.Graph(model_file) if frozen.is_frozen(model_file) else None
 
     def read_document(self, path: str) -> dict:

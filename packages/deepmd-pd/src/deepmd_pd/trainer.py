@@ -15,7 +15,6 @@ from deepmd_pd import arrays
 from deepmd_pd.derivative import energy_and_gradient, gradients_by
 from deepmd_pd.framework import paddle
 from deepmd_pd.frozen import is_frozen
-from deepmd_pd.ops import load_ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,6 @@ class PaddleTrainer(BaseTrainer):
     backend_name = "Paddle"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
-        load_ops()
         moments = {name: arrays.from_numpy(array) for name, array in optimizer.items()}
         self._optimizer = Adam(self._config, moments)
         self._model = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
