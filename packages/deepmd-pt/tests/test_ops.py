@@ -7,126 +7,78 @@ import numpy as np
 import pytest
 import torch
 
+from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
 from deepmd_dp.dialect import operation
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_pt import arrays, kernel_library, moments, ops
 
-SETTINGS = plain_ops.EnvSettings(rcut=4.0, rcut_smth=1.0)
-BOUNDS = (-1.0, 0.2, 2.0, 4.0)  # some of the edges below are beyond
-KINDS = {
-    "environment": {},
-    "segments": {"nsegments": 2},
-    "slots": {"slots": True},
-    "switched": {"switched": True, "nsegments": 2},
-    "radial": {"settings": SETTINGS._replace(columns=1)},
-    "exponential": {"settings": SETTINGS._replace(use_exp_switch=True, protection=0.1), "switched": True},
-    "degree": {"degree": 6},
-    "general": {"general": True},
-    "general segments": {"general": True, "nsegments": 3},
-}
+
+def tensors(arrays):
+    return [None if each is None else torch.tensor(each) for each in arrays]
 
 
-def make_case(n=4, nnei=9, dtype=torch.float64, *, general=False, nsegments=None, slots=False, degree=16, **options):
-    """An operation as a function of arrays and of what it is derived by, and these."""
-    rng = np.random.default_rng(0)
-    settings = options.get("settings", SETTINGS)
-    keywords = {"basis": plain_ops.Basis(BOUNDS, degree), "nsegments": nsegments or 1}
-
-    def tensor(array):
-        return torch.tensor(array, dtype=dtype)
-
-    segment = None if nsegments is None else torch.tensor(rng.integers(-1 if general else 0, nsegments, (n, nnei)))
-    if general:
-        derived = [tensor(rng.normal(size=size) * 3.0) for size in ((n, nnei), (n, nnei, 3))]
-        return "chebyshev_moments", derived, lambda form, s, rows: form(s, rows, segment, **keywords)
-    keywords |= {"settings": settings, "switched": options.get("switched", False)}
-    shape = (n, nnei if slots else 1, settings.columns)
-    weights = tensor(rng.integers(0, 2, (n, nnei)))
-    shift, scale = tensor(rng.normal(size=shape) * 0.1), tensor(rng.uniform(2.0, 4.0, shape))
-    directions = rng.normal(size=(n, nnei, 3))
-    lengths = rng.uniform(0.6, 5.0, (n, nnei, 1)) / np.linalg.norm(directions, axis=-1, keepdims=True)
-    edge_vec = torch.tensor(directions * lengths)
-    return (
-        "environment_moments",
-        [edge_vec],
-        lambda form, vec: form(vec, weights, segment, shift, scale, **keywords),
-    )
+def call(case, form, derived):
+    return form(*derived, *tensors(case.constants), **case.keywords)
 
 
-def both_forms(name):
-    return getattr(plain_ops, name), getattr(plain_ops, name).plain
-
-
-def quantities(form, derived, call, seed=1):
+def quantities(case, form, derived=None):
     """A, derivatives of an energy of it, and those of a loss of both by coefficients and by the geometry."""
-    derived = [each.detach().requires_grad_() for each in derived]
-    moments = call(form, *derived)
-    coefficients = np.random.default_rng(seed).normal(size=moments.shape) / _largest(moments)
-    c = torch.tensor(coefficients, dtype=moments.dtype, requires_grad=True)
+    derived = [each.detach().requires_grad_() for each in derived or tensors(case.derived)]
+    moments = call(case, form, derived)
+    c = torch.tensor(case.coefficients(), requires_grad=True)
     energy = (moments * c).sin().sum()
     forces = torch.autograd.grad(energy, derived, create_graph=True)
     loss = 0.1 * energy**2 + sum((force**2).sum() for force in forces)
-    return moments, *forces, *torch.autograd.grad(loss, [c, *derived])
-
-
-def _largest(tensor):
-    return max(1e-30, float(tensor.detach().abs().max())) if tensor.numel() else 1.0
-
-
-def assert_agree(actual, expected, tolerance):
-    for mine, theirs in zip(actual, expected, strict=True):
-        assert mine.dtype == theirs.dtype
-        np.testing.assert_allclose(mine.detach(), theirs.detach(), rtol=0, atol=tolerance * _largest(theirs))
+    return [each.detach().numpy() for each in (moments, *forces, *torch.autograd.grad(loss, [c, *derived]))]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_moments_and_their_derivatives(kind):
-    name, derived, call = make_case(**KINDS[kind])
-    kernel, plain = both_forms(name)
-    assert "Moments" in repr(call(kernel, *[each.requires_grad_() for each in derived]).grad_fn)
-    assert_agree(quantities(kernel, derived, call), quantities(plain, derived, call), 1e-12)
+    case = make_case(kind)
+    kernel, plain = case.forms()
+    derived = [each.requires_grad_() for each in tensors(case.derived)]
+    assert "Moments" in repr(call(case, kernel, derived).grad_fn)
+    assert_agree(quantities(case, kernel), quantities(case, plain), 1e-12)
 
 
 @pytest.mark.parametrize("kind", ["environment", "switched", "general"])
 def test_moments_of_single_precision(kind):
-    name, derived, call = make_case(dtype=torch.float32, **KINDS[kind])
-    kernel, plain = both_forms(name)
-    assert_agree(quantities(kernel, derived, call), quantities(plain, derived, call), 1e-4)
+    case = make_case(kind, dtype=np.float32)
+    assert_agree(*(quantities(case, form) for form in case.forms()), 1e-4)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (3, 0)])
 @pytest.mark.parametrize("kind", ["segments", "general"])
 def test_no_edges(size, kind):
-    name, derived, call = make_case(*size, **KINDS[kind])
-    kernel, plain = both_forms(name)
-    for mine, theirs in zip(quantities(kernel, derived, call), quantities(plain, derived, call), strict=True):
-        assert mine.shape == theirs.shape
-        assert not mine.any()
+    case = make_case(kind, *size)
+    assert_agree(*(quantities(case, form) for form in case.forms()), 0.0)
 
 
 @pytest.mark.parametrize("kind", ["switched", "general"])
 def test_derivatives_of_every_order(kind):
-    name, derived, call = make_case(2, 3, **KINDS[kind] | {"degree": 5})
-    kernel, _ = both_forms(name)
+    case = make_case(kind, 2, 3)
+
+    def moments(*derived):
+        return call(case, case.forms()[0], derived)
 
     def third(*derived):
-        first = torch.autograd.grad(call(kernel, *derived).sin().sum(), derived, create_graph=True)
+        first = torch.autograd.grad(moments(*derived).sin().sum(), derived, create_graph=True)
         return torch.autograd.grad(sum((each**2).sum() for each in first), derived, create_graph=True)
 
-    derived = [each.requires_grad_() for each in derived]
-    assert torch.autograd.gradcheck(lambda *derived: call(kernel, *derived), derived, fast_mode=True)
-    assert torch.autograd.gradgradcheck(lambda *derived: call(kernel, *derived), derived, fast_mode=True)
-    assert torch.autograd.gradcheck(third, derived, fast_mode=True)
+    derived = [each.requires_grad_() for each in tensors(case.derived)]
+    assert torch.autograd.gradcheck(moments, derived, fast_mode=True)
+    assert torch.autograd.gradgradcheck(moments, derived, fast_mode=True)
+    assert torch.autograd.gradcheck(third, derived, fast_mode=True, rtol=1e-2)
 
 
 def test_a_loss_of_forces_runs_three_passes_and_no_plain_form(monkeypatch):
-    name, derived, call = make_case()
+    case = make_case("environment")
     passes = []
     run = moments._Geometry.run
     monkeypatch.setattr(moments._Geometry, "run", lambda *args: passes.append(args[1].name) or run(*args))
     monkeypatch.setattr(moments.MomentsCall, "plain", lambda *_: pytest.fail("the plain form ran"))
-    vec = derived[0].requires_grad_()
-    result = call(getattr(plain_ops, name), vec)
+    vec = tensors(case.derived)[0].requires_grad_()
+    result = call(case, case.forms()[0], [vec])
     c = torch.ones_like(result).requires_grad_()
     (force,) = torch.autograd.grad((result * c).sin().sum(), vec, create_graph=True)
     torch.autograd.grad((force**2).sum(), c)
@@ -134,16 +86,16 @@ def test_a_loss_of_forces_runs_three_passes_and_no_plain_form(monkeypatch):
 
 
 def test_strides_and_the_same_bits_with_any_number_of_threads():
-    name, derived, call = make_case(50, 40, nsegments=2)
-    kernel, plain = both_forms(name)
-    strided = [derived[0].flip(2).contiguous().flip(2)]
-    assert_agree(quantities(kernel, strided, call), quantities(plain, derived, call), 1e-12)
+    case = make_case("segments", 50, 40)
+    kernel, plain = case.forms()
+    strided = [tensors(case.derived)[0].flip(2).contiguous().flip(2)]
+    assert_agree(quantities(case, kernel, strided), quantities(case, plain), 1e-12)
     threads = torch.get_num_threads()
     results = []
     try:
         for count in (1, 2, 3, 1):
             torch.set_num_threads(count)
-            results.append(call(kernel, *derived))
+            results.append(call(case, kernel, tensors(case.derived)))
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(results[0], each) for each in results)
@@ -165,7 +117,7 @@ def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace`:DeprecationWarning")  # the .pth files need it
 @pytest.mark.parametrize("nsegments", [None, 2])
 def test_a_traced_file_holds_the_plain_form_for_any_size(nsegments):
-    keywords = {"settings": SETTINGS, "basis": plain_ops.Basis(BOUNDS), "nsegments": nsegments or 1}
+    keywords = make_case("environment").keywords | {"nsegments": nsegments or 1}
 
     def moments(vec, weights, statistics):
         segment = None if nsegments is None else weights.long()
@@ -183,7 +135,7 @@ def test_a_traced_file_holds_the_plain_form_for_any_size(nsegments):
 @pytest.mark.parametrize("index", [[[0, 2, 2, -1, 1]], [[-1, -1, -1, -1, -1]]])
 def test_rows_are_summed(index):
     values, index = torch.arange(10.0, dtype=torch.float64).reshape(1, 5, 2).requires_grad_(), torch.tensor(index)
-    results = [form(values, index, 3) for form in both_forms("scatter_add")]
+    results = [form(values, index, 3) for form in (plain_ops.scatter_add, plain_ops.scatter_add.plain)]
     torch.testing.assert_close(*results)
     gradients = [torch.autograd.grad(each.sin().sum(), values)[0] for each in results]
     torch.testing.assert_close(*gradients)
@@ -196,16 +148,17 @@ def test_all_are_registered_with_the_arrays():
 
 
 def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
-    name, derived, call = make_case()
+    case = make_case("environment")
+    kernel, plain = case.forms()
     broken = tmp_path / "libdeepmd_pt_ops.so"
     broken.write_text("not a library")
     monkeypatch.setattr(kernel_library, "find_library", lambda *_: broken)
     kernel_library.load_library.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pt_ops") as caught:
-            results = [call(getattr(plain_ops, name), *derived) for _ in range(2)]
+            results = [call(case, kernel, tensors(case.derived)) for _ in range(2)]
         assert len(caught) == 1
-        torch.testing.assert_close(results[1], call(getattr(plain_ops, name).plain, *derived))
+        torch.testing.assert_close(results[1], call(case, plain, tensors(case.derived)))
     finally:
         kernel_library.load_library.cache_clear()
 
