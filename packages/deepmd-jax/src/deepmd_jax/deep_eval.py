@@ -59,10 +59,8 @@ class JaxDeepEval(BaseDeepEval):
 
     def pad(self, env: Environment, parameters: Parameters) -> tuple[Environment, Parameters]:
         padded = self._padding.pad(env)
-        given = {
-            name: each if each is None else pad_atoms(np.asarray(each), padded) for name, each in parameters.items()
-        }
-        return padded, given
+        given = {name: np.asarray(each) for name, each in parameters.items() if each is not None}
+        return padded, parameters | {name: pad_atoms(each, padded) for name, each in given.items()}
 
     @double_precision()
     def compute(

@@ -23,9 +23,11 @@ def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, jax.Arr
         return list(found), values
 
     found, backward, values = jax.vjp(scalars, tuple(edge_vec), has_aux=True)
-    return values, [
-        backward([jnp.asarray(float(j == k), x.dtype) for j, x in enumerate(found)])[0] for k in range(len(found))
-    ]
+
+    def of(k: int) -> Vectors:
+        return backward([jnp.asarray(float(j == k), each.dtype) for j, each in enumerate(found)])[0]
+
+    return values, [of(k) for k in range(len(found))]
 
 
 def _scatter_add(values: jax.Array, index: jax.Array, size: int) -> jax.Array:

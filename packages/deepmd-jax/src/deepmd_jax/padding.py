@@ -137,7 +137,7 @@ def pad(values: np.ndarray, size: tuple[int, ...], fill: Any = 0) -> np.ndarray:
 
 
 def pad_atoms(values: np.ndarray, env: Environment) -> np.ndarray:
-    """Values of frames (nframes, n), or of atoms (nframes, nloc, n), with zeros for what a padded environment has more."""
+    """Values of frames (nframes, n), or of atoms (nframes, nloc, n), with zeros for those that padding has added."""
     return pad(values, (*env.atype.shape[: values.ndim - 1], values.shape[-1]))
 
 

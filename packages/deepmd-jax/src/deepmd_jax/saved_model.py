@@ -15,6 +15,7 @@ from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.derivative import derivative
 from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
@@ -58,7 +59,7 @@ def write(path: str, document: dict) -> None:
     """
     tf = _tensorflow()
     model = deserialize_model(document["model"])
-    module, function = _convert(tf, model)
+    module, function = _convert(tf, with_matrices(model))
     tf.saved_model.save(module, path, signatures={_SIGNATURE: function})
     Path(path, DOCUMENT).write_bytes(document_to_bytes(document))
     parts = [(name, Path(path, name).read_bytes()) for name in _names(path)]

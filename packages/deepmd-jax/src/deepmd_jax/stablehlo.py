@@ -14,6 +14,7 @@ from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision, from_numpy
 from deepmd_jax.derivative import derivative
 from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
@@ -30,7 +31,7 @@ PLATFORMS = ("cpu", "cuda")
 def write(path: str, document: dict) -> None:
     """Freezes the model of a document."""
     model = deserialize_model(document["model"])
-    parts = {_GRAPH: _export(model), DOCUMENT: document_to_bytes(document)}
+    parts = {_GRAPH: _export(with_matrices(model)), DOCUMENT: document_to_bytes(document)}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in (*parts.items(), (METADATA, write_metadata(model, parts.items()))):
             archive.writestr(name, content)

@@ -47,9 +47,12 @@ class JaxTrainer(BaseTrainer):
             path: arrays.from_numpy(array) for path, array, is_trained in leaves(self._numpy_model) if not is_trained
         }
         self._moments = read_moments(optimizer, trained, arrays.from_numpy)
+        self._compiled_update = jax.jit(self._update)
+        self.rebuild()
+
+    def rebuild(self) -> None:
         self._compiled_gradients = jax.jit(self._loss_and_gradients, static_argnames="found")
         self._compiled_metrics = jax.jit(self._loss_and_all_metrics, static_argnames="found")
-        self._compiled_update = jax.jit(self._update)
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         padded = self._padding.pad(env)

@@ -10,7 +10,7 @@ import torch
 from array_api_compat.torch import *  # noqa: F403
 from array_api_compat.torch import __all__  # noqa: F401
 
-from deepmd_dp.dialect import array_api, ops
+from deepmd_dp.dialect import array_api
 
 
 def take(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) -> torch.Tensor:
@@ -41,14 +41,5 @@ def device(x: torch.Tensor) -> torch.device:
     return x.device
 
 
-def scatter_add(values: torch.Tensor, index: torch.Tensor, size: int) -> torch.Tensor:
-    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
-    nframes, _, width = values.shape
-    rows = torch.where(index < 0, size, index)
-    out = values.new_zeros((nframes, size + 1, width))
-    return out.scatter_add(1, rows[:, :, None].expand(-1, -1, width), values)[:, :size]
-
-
 array_api.register_namespace(torch.Tensor, sys.modules[__name__])
 # here, where every route to a tensor comes by: what a file is traced with must not depend on what was imported
-ops.override("scatter_add", sys.modules[__name__], scatter_add)

@@ -201,7 +201,9 @@ class SeAtten(OnBasis):
         smooth = True if is_v2 else section["smooth_type_embedding"]
         matrix = EnvironmentMatrix.initial(section, len(type_map), by_type=False)
         return cls(
-            embedding=TypedEmbedding.initial(section, section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth),
+            embedding=TypedEmbedding.initial(
+                section, len(type_map), section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth
+            ),
             attention_layers=NeighborGatedAttention.of_section(section, sum(matrix.sel), smooth, rng),
             type_embedding=TypeEmbedNet.of_section(section, section["tebd_dim"], type_map, rng),
             matrix=matrix,

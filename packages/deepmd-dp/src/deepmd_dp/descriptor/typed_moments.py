@@ -32,7 +32,7 @@ def matrix_moments(
     basis: Basis,
 ) -> Array:
     """The moments over all slots, (nframes * nloc, 4, M); table (ntypes, dim): the types' embedding vectors."""
-    xp, ntypes = array_namespace(table), table.shape[0]
+    xp, ntypes = array_namespace(table), embedding.ntypes
     center = xp.reshape(env.center_type, (-1,))
     is_switched = embedding.is_strip and embedding.smooth
     a = environment_moments(

@@ -44,16 +44,21 @@ class Part(NamedTuple):
 def frame_parts(
     model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, size: int
 ) -> Iterator[Part]:
-    """The frames' atoms in parts of `size` atoms, all of the same size; arguments as in `build_environment`."""
+    """The frames' atoms in parts of `size` atoms; arguments as in `build_environment`.
+
+    All parts have the same size, and of each type as many atoms to one, in the first frame: so a program compiled for
+    fixed sizes serves them all.
+    """
     missing = -atype.shape[1] % size
     empty_type = np.maximum(atype[:, 0], 0)
     frames = [tuple(_lengthen(each, missing) for each in lists) for lists in all_neighbors(model, coord, box, atype)]
     coord = np.pad(coord, ((0, 0), (0, missing), (0, 0)))
     atype = np.pad(atype, ((0, 0), (0, missing)), constant_values=-1)
     natoms = atype.shape[1]
-    for start in range(0, natoms, size):
-        own = np.arange(start, start + size)
-        order = np.concatenate([own, np.arange(start), np.arange(start + size, natoms)])
+    by_type, nparts = np.argsort(atype[0], kind="stable"), natoms // size
+    for start in range(nparts):
+        own = by_type[start::nparts]
+        order = np.concatenate([own, np.setdiff1d(np.arange(natoms), own)])
         place = np.argsort(order)
         part = [_rows_of(lists, own, place) for lists in frames]
         env = build_environment(model, coord[:, order], box, atype[:, order], part, empty_type)

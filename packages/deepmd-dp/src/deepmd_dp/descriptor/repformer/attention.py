@@ -60,6 +60,7 @@ class LocalAttention(Module):
         return ops.weighted_softmax((logits + SHIFT) * switch, kept, rest, 0.0, None) * switch
 
     def serialize(self, *, smooth: bool, precision: str) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "LocalAtten",
             "@version": 1,
@@ -76,6 +77,7 @@ class LocalAttention(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str) -> LocalAttention:
+        """The module of the contract's tree."""
         check_class(data, "LocalAtten", 1, 1)
         names = ("mapq", "mapkv", "head_map")
         layers = {name: Layer.deserialize(data[name], f"{where}, {name}") for name in names}

@@ -56,7 +56,7 @@ def deserialize_parts(settings: RepinitSettings, data: dict[str, Any], types: Ty
         return two_body, None
     block, where = data[_NAMES[1]], "repinit, three-body"
     matrix = read_matrix(data, settings.three_body(), block, where)
-    return two_body, ThreeBody(embedding=embedding(block, where, one_side=False), matrix=matrix)
+    return two_body, ThreeBody(embedding=embedding(block, where, one_side=False), type_embedding=types, matrix=matrix)
 
 
 def new_parts(
@@ -67,7 +67,9 @@ def new_parts(
     def new(part: dict[str, Any]) -> tuple[TypedEmbedding, EnvironmentMatrix]:
         merged = section | part
         is_strip = settings.tebd_input_mode == "strip"
-        embedding = TypedEmbedding.initial(merged, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"])
+        embedding = TypedEmbedding.initial(
+            merged, types.ntypes, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"]
+        )
         return embedding, EnvironmentMatrix.initial(merged, types.ntypes, by_type=False)
 
     embedding, matrix = new(settings.two_body())
@@ -75,4 +77,4 @@ def new_parts(
     if not settings.use_three_body:
         return two_body, None
     embedding, matrix = new(settings.three_body())
-    return two_body, ThreeBody(embedding=embedding, matrix=matrix)
+    return two_body, ThreeBody(embedding=embedding, type_embedding=types, matrix=matrix)
