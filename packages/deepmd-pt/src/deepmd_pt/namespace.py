@@ -42,4 +42,3 @@ def device(x: torch.Tensor) -> torch.device:
 
 
 array_api.register_namespace(torch.Tensor, sys.modules[__name__])
-# here, where every route to a tensor comes by: what a file is traced with must not depend on what was imported
