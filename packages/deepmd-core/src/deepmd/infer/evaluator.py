@@ -84,6 +84,7 @@ class DeepEval:
         head: str | None = None,
         **kwargs: Any,
     ) -> Self:
+        """An object of the class that fits the model in the file."""
         batch_size = AutoBatchSize.of(auto_batch_size)
         options = {"neighbor_list": neighbor_list, "head": head, **kwargs}
         deep_eval = open_model(model_file, auto_batch_size=batch_size, **options)
