@@ -14,7 +14,6 @@ from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import energy_and_gradient
 from deepmd_jax.graph import inputs_of
-from deepmd_jax.ops import load_ops
 from deepmd_jax.padding import pad, pad_environment, round_up, round_up_frames
 from deepmd_jax.pytree import register_modules
 
@@ -29,7 +28,6 @@ class JaxDeepEval(BaseDeepEval):
         super().__init__(model_file, **kwargs)
         use_compile_cache()
         register_modules()
-        load_ops()
         batch_size = kwargs.get("auto_batch_size")
         if arrays.device().platform != "cpu" and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead

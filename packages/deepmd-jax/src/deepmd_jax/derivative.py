@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp.dialect import ops
-from deepmd_jax import namespace
-
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
 
@@ -27,13 +24,3 @@ def energy_and_gradient(
     energy, backward = jax.vjp(atom_energy, env.edge_vec)
     (gradient,) = backward(jnp.ones_like(energy))
     return energy, gradient
-
-
-def _scatter_add(values: jax.Array, index: jax.Array, size: int) -> jax.Array:
-    """See `ops.scatter_add`; empty slots go to a last row that is cut off."""
-    nframes, _, width = values.shape
-    out = jnp.zeros((nframes, size + 1, width), values.dtype)
-    return out.at[jnp.arange(nframes)[:, None], index].add(values)[:, :size]
-
-
-ops.override("scatter_add", namespace, _scatter_add)

@@ -15,7 +15,6 @@ from deepmd_jax import arrays
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import energy_and_gradient
-from deepmd_jax.ops import load_ops
 from deepmd_jax.optimizer import Optimizer, read_moments, value_and_gradient
 from deepmd_jax.padding import pad_environment, pad_labels
 from deepmd_jax.pytree import register_modules
@@ -38,7 +37,6 @@ class JaxTrainer(BaseTrainer):
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()
         register_modules()
-        load_ops()
         training = self._config["training"]
         self._optimizer = Optimizer.from_input(
             self._config.get("optimizer", {}), training.get("gradient_max_norm", 0.0)
