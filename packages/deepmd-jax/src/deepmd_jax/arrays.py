@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from deepmd_jax import namespace  # noqa: F401  makes the models run on JAX's arrays
+from deepmd_jax.ops import register_ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+register_ops()  # with it the models run on JAX's arrays
 
 
 @contextmanager
