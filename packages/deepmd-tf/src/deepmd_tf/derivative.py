@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from deepmd_dp.dialect import ops
-from deepmd_tf import namespace
-
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
 
@@ -26,21 +23,3 @@ def energy_and_gradient(
         energy = model(env, fparam, aparam)
     gradient = tape.gradient(energy, env.edge_vec, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return energy, tuple(gradient)
-
-
-def _scatter_add(values: tf.Tensor, index: tf.Tensor, size: Any) -> tf.Tensor:
-    """See `ops.scatter_add`; TensorFlow leaves negative indices out."""
-    nframes, _, width = namespace.shape(values)
-    first = tf.cast(tf.range(nframes) * size, index.dtype)[:, None]
-    rows = tf.reshape(tf.where(index < 0, index, index + first), (-1,))
-    summed = tf.math.unsorted_segment_sum(tf.reshape(values, (-1, width)), rows, nframes * size)
-    return tf.reshape(summed, (nframes, size, width))
-
-
-def _gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """See `ops.gather_rows`."""
-    return tf.gather(array, index, batch_dims=1)
-
-
-ops.override("scatter_add", namespace, _scatter_add)
-ops.override("gather_rows", namespace, _gather_rows)
