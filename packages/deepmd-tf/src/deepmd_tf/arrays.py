@@ -9,7 +9,9 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
-from deepmd_tf import namespace  # noqa: F401  makes the models run on tensors
+from deepmd_tf.ops import register_ops
+
+register_ops()  # with it the models run on tensors
 
 
 @cache

@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deepmd_dp.dialect.edge_rows import EnvSettings
     from deepmd_dp.dialect.module import Array
 
     Run = Callable[["MomentsCall", tuple[Array, ...], tuple[Array, ...]], Array]
@@ -55,6 +55,24 @@ class MomentsCall(NamedTuple):
         env = self.settings
         choices = (self.switched, env is not None, env is not None and env.use_exp_switch, self.has_segment, which)
         return [self.basis.degree, self.columns, self.nsegments, *map(int, choices)]
+
+    @classmethod
+    def of(cls, numbers: list[float], counts: list[int]) -> tuple[MomentsCall, Pass]:
+        """The call and the pass of these numbers and counts."""
+        degree, columns, nsegments, switched, is_environment, use_exp_switch, has_segment, which = counts
+        settings = EnvSettings(*numbers[:3], columns, bool(use_exp_switch)) if is_environment else None
+        basis = Basis(tuple(numbers[3:]), degree)
+        return cls(basis, columns, nsegments, bool(has_segment), settings, bool(switched)), Pass(which)
+
+    @property
+    def nderived(self) -> int:
+        """How many arrays A is derived by."""
+        return 2 if self.settings is None else 1
+
+    @property
+    def nfixed(self) -> int:
+        """How many constant arrays there are."""
+        return (0 if self.settings is None else 3) + self.has_segment
 
     def shape(self, n: Any) -> tuple[Any, ...]:
         """Of A for n atoms."""
