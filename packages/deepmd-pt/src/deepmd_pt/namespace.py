@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from array_api_compat.torch import *  # noqa: F403
 from array_api_compat.torch import __all__  # noqa: F401
 
 from deepmd_dp.dialect import array_api
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def take(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) -> torch.Tensor:
@@ -29,12 +32,9 @@ def asarray(
     device: torch.device | None = None,
     copy: bool | None = None,
 ) -> torch.Tensor:
-    """torch.asarray; of NumPy's numbers a trace records the tensor alone, no move to the device where it was traced."""
-    if isinstance(value, np.ndarray) and not copy:
-        made = torch.from_numpy(np.array(value))
-        made = made if dtype is None or made.dtype == dtype else made.to(dtype)
-        return made if device is None or made.device == torch.device(device) else made.to(device)
-    return torch.asarray(value, dtype=dtype, device=device, copy=copy)
+    """torch.asarray, which records the device where it was traced beside a change of type: here that comes after."""
+    made = torch.asarray(value, device=device, copy=copy)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
 def device(x: torch.Tensor) -> torch.device:
