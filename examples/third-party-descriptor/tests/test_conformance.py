@@ -7,16 +7,15 @@ from deepmd.backend.discovery import get_backend
 from deepmd_dp.conformance import Case, model_suites
 
 SMALL = {"type": "moment_tensor", "rcut": 4.0, "rcut_smth": 2.0, "sel": [9, 12], "channels": 3, "radial": 4}
+DISTANCES = {"type": "se_e2_r", "rcut": 5.0, "sel": [20, 30], "neuron": [3, 6]}
 CASES = [
     Case("moments", SMALL),
-    Case("moments, excluded pairs, protected", {**SMALL, "exclude_types": [[0, 1]], "env_protection": 0.1}),
-    Case("moments, float32", {**SMALL, "precision": "float32"}, {"precision": "float32"}),
     Case(
-        "moments beside distances",
-        {"type": "hybrid", "list": [SMALL, {"type": "se_e2_r", "rcut": 5.0, "sel": [20, 30], "neuron": [3, 6]}]},
+        "moments without some pairs beside distances",
+        {"type": "hybrid", "list": [{**SMALL, "exclude_types": [[0, 1]], "env_protection": 0.1}, DISTANCES]},
         {"numb_fparam": 1},
     ),
-    Case("moments, dipole", SMALL, {"type": "dipole"}),
+    Case("moments, dipole, float32", {**SMALL, "precision": "float32"}, {"type": "dipole", "precision": "float32"}),
 ]
 
 globals().update(model_suites(CASES))

@@ -247,7 +247,7 @@ def test_ctrl_c_ends_with_status_130(monkeypatch, loggers):
 
 def test_a_reader_that_stops_early_is_no_error():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    line = f"{sys.executable} -m deepmd doc-train-input | head -n 1"
+    line = f"{sys.executable} -m deepmd doc-train-input -v ERROR | head -n 1"
     result = subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("model")
     assert result.stderr == ""

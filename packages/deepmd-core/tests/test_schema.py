@@ -95,6 +95,17 @@ def test_the_statistics_file_is_said_to_have_no_effect(config, caplog):
     assert "training/stat_file has no effect" in caplog.text
 
 
+def test_an_old_input_without_a_last_learning_rate(config, caplog):
+    """As older versions of deepmd-kit read it, and with a key that they had."""
+    config["learning_rate"] = {"start_lr": 1e-3}
+    config["training"]["load_ckpt"] = "model.ckpt"
+    normalized = normalize(config)
+    assert normalized["learning_rate"]["stop_lr"] == 5e-8
+    assert "load_ckpt" not in normalized["training"]
+    assert "stop_lr is taken as 5e-08" in caplog.text
+    assert "load_ckpt has no effect" in caplog.text
+
+
 def test_epochs_may_be_given_instead_of_steps(config):
     del config["training"]["numb_steps"]
     config["training"]["num_epochs"] = 2.5
@@ -221,7 +232,7 @@ def test_without_rows_the_package_to_install_is_named(config, monkeypatch, caplo
         with pytest.raises(InputError, match=r"^no installed package brings a model: `pip install deepmd-dp`\.$"):
             normalize(config)
         assert "batch_size" in doc("json")
-        assert "no installed package brings a descriptor: `pip install deepmd-dp`" in caplog.text
+        assert "no installed package brings a model: `pip install deepmd-dp`. Their keys are missing" in caplog.text
     finally:
         monkeypatch.undo()
         toy_rows.forget()

@@ -21,6 +21,7 @@ from deepmd.train import run_training
 from deepmd.train.checkpoint import read_state
 from deepmd.train.lcurve import read_lcurve
 from deepmd.train.prefetch import Prefetcher
+from deepmd.train.validation import Average
 
 
 @pytest.fixture(autouse=True)
@@ -287,3 +288,18 @@ def test_the_loop_costs_little(monkeypatch):
     train(config=config)
     # below 1 ms a step where the machine is free
     assert time.perf_counter() - begin < 5.0
+
+
+def test_metrics_without_labels_do_not_count_in_means():
+    """Systems may have different labels; a loss that is not finite is seen all the same."""
+    average = Average()
+    average.add({"loss": 1.0, "rmse_a": 2.0, "rmse_b": np.nan, "rmse_c": np.nan}, weight=3.0)
+    again = Average(json.loads(json.dumps(average.state())))
+    again.add({"loss": 5.0, "rmse_a": np.nan, "rmse_b": 4.0, "rmse_c": np.nan}, weight=1.0)
+    mean = again.take()
+    assert (mean["loss"], mean["rmse_a"], mean["rmse_b"]) == (2.0, 2.0, 4.0)
+    assert np.isnan(mean["rmse_c"])
+    again.add({"loss": np.nan, "rmse_a": np.nan})
+    again.add({"loss": 1.0, "rmse_a": 1.0})
+    mean = again.take()
+    assert np.isnan([mean["loss"], mean["rmse_a"]]).all()

@@ -367,7 +367,7 @@ def test_maps_of_heads_are_queries_keys_and_values_multiplied():
     x, y = rng.normal(size=(7, 3)), rng.normal(size=(8, 3))
     queries, keys, values = (z.reshape(len(z), -1, 2) for z in (x @ q, y @ k, y @ v))
     logits = np.einsum("ich,jch->ihj", queries, keys) / 2.0
-    found = (x @ query_key_map(split_heads(q, 2), split_heads(k, 2))).reshape(7, 2, 3) @ y.T
+    found = (x @ query_key_map(split_heads(q, 2), split_heads(k, 2), 4)).reshape(7, 2, 3) @ y.T
     np.testing.assert_allclose(found, logits, atol=1e-13)
     expected = np.einsum("ihj,jch,hco->io", logits, values, heads)
     found = (logits @ y).reshape(7, 6) @ value_head_map(split_heads(v, 2), heads)

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The fused kernels against the plain form, with their first and second derivatives."""
+"""The operations on kernels, held to their plain forms."""
 
 from __future__ import annotations
 
-import itertools
-import subprocess
-import sys
 import warnings
 
 import jax
@@ -13,157 +10,147 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
+from deepmd_dp.dialect import operation
 from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.nn.network import Layer
 from deepmd_jax import kernel_library, ops
-from deepmd_jax.arrays import double_precision, from_numpy
-from deepmd_jax.pytree import register_modules
-
-WIDTHS = [[1, 25, 50, 100], [1, 4, 8, 8], [1, 1, 2, 3], [1, 7, 7, 14, 9]]
+from deepmd_jax.arrays import double_precision, from_numpy  # with them all operations are registered
 
 
 @pytest.fixture(autouse=True)
 def _in_double():
     with double_precision():
-        register_modules()
         yield
 
 
-def make_layers(widths, activation="tanh", idt=False, bias=True, dtype=np.float64):
-    rng = np.random.default_rng(0)
-
-    def leaf(*shape):
-        return from_numpy((rng.normal(size=shape) / np.sqrt(sum(shape))).astype(dtype))
-
-    return tuple(
-        Layer(
-            w=leaf(nin, nout),
-            b=leaf(nout) if bias else None,
-            idt=leaf(nout) if idt else None,
-            activation_function=activation,
-            resnet=True,
-        )
-        for nin, nout in itertools.pairwise(widths)
-    )
+def converted(arrays):
+    return tuple(None if each is None else from_numpy(each) for each in arrays)
 
 
-def make_rows(natoms=9, nnei=21, dtype=np.float64):
-    """x, r, weights; each atom has another number of neighbors, one has none, some in between do not count."""
-    rng = np.random.default_rng(1)
-    used = np.arange(nnei) < rng.integers(1, nnei + 1, (natoms, 1))
-    used[0] = False
-    used[:, 2] = False
-    values = rng.normal(size=(natoms, nnei, 1)), rng.normal(size=(natoms, nnei, 4)), used[..., None]
-    return tuple(from_numpy(value.astype(dtype)) for value in values)
+def moments_of(case, form):
+    """The moments as a function of what they are derived by."""
+    constants = converted(case.constants)
+    return lambda derived: form(*derived, *constants, **case.keywords)
 
 
-def training_quantities(function, rows, layers):
-    """Moments, forces, and the gradients of a loss of both by all that enters."""
-    x, r, weights = rows
+def quantities(case, form):
+    """A, derivatives of an energy of it, and those of a loss of both by coefficients and by the geometry."""
+    moments = moments_of(case, form)
 
-    def energy(x, r, layers):
-        return jnp.sum(jnp.sin(function(x, r, weights, layers)))
+    def energy(derived, c):
+        return jnp.sum(jnp.sin(moments(derived) * c))
 
-    def loss(x, r, layers):
-        value, forces = jax.value_and_grad(energy, argnums=(0, 1))(x, r, layers)
-        return 0.1 * value**2 + sum(jnp.sum(force**3) for force in forces)
+    def loss(derived, c):
+        value, forces = jax.value_and_grad(energy)(derived, c)
+        return 0.1 * value**2 + sum(jnp.sum(force**2) for force in forces), forces
 
-    forces = jax.jit(jax.grad(energy, argnums=(0, 1)))(x, r, layers)
-    second = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(x, r, layers)
-    first = jax.jit(jax.grad(energy, argnums=2))(x, r, layers)
-    return jax.tree.leaves((function(x, r, weights, layers), forces, second, first))
+    @jax.jit
+    def run(derived, c):
+        gradients, forces = jax.grad(loss, argnums=(0, 1), has_aux=True)(derived, c)
+        return moments(derived), *forces, gradients[1], *gradients[0]
 
-
-def assert_agree(rows, layers, rtol, **options):
-    assert ops.is_fused(*rows, layers)
-    actual = training_quantities(ops.embedding_moments, rows, layers)
-    expected = training_quantities(plain_ops.embedding_moments.plain, rows, layers)
-    for a, e in zip(actual, expected, strict=True):
-        assert a.shape == e.shape
-        assert a.dtype == e.dtype
-        assert jnp.max(jnp.abs(a - e)) <= rtol * max(1.0, float(jnp.max(jnp.abs(e))))
+    return [np.asarray(each) for each in run(converted(case.derived), from_numpy(case.coefficients()))]
 
 
-@pytest.mark.parametrize(("widths", "idt"), list(zip(WIDTHS, [False, True] * 2, strict=True)), ids=str)
-def test_training_derivatives_are_the_plain_forms(widths, idt):
-    assert_agree(make_rows(), make_layers(widths, idt=idt), 1e-12)
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_and_their_derivatives(kind):
+    case = make_case(kind)
+    kernel, plain = case.forms()
+    assert kernel_library.MOMENTS in str(jax.make_jaxpr(moments_of(case, kernel))(converted(case.derived)))
+    assert_agree(quantities(case, kernel), quantities(case, plain), 1e-12)
 
 
-@pytest.mark.parametrize("activation", ["none", "relu", "sigmoid", "silu", "gelu_tf"])
-def test_activations(activation):
-    assert_agree(make_rows(), make_layers([1, 5, 10], activation), 1e-12)
+@pytest.mark.parametrize("kind", ["environment", "switched", "general"])
+def test_moments_of_single_precision(kind):
+    case = make_case(kind, dtype=np.float32)
+    assert_agree(*(quantities(case, form) for form in case.forms()), 1e-4)
 
 
-def test_without_bias():
-    assert_agree(make_rows(), make_layers([1, 5, 10], bias=False), 1e-12)
+def test_third_derivatives():
+    case, results = make_case("general", 2, 3), []
+    for form in case.forms():
+        moments = moments_of(case, form)
+
+        def squares(derived, moments=moments):
+            return sum(jnp.sum(each**2) for each in jax.grad(lambda d: jnp.sum(jnp.sin(0.1 * moments(d))))(derived))
+
+        def again(derived, squares=squares):
+            return sum(jnp.sum(jnp.sin(each)) for each in jax.grad(squares)(derived))
+
+        results.append([np.asarray(each) for each in jax.jit(jax.grad(again))(converted(case.derived))])
+    assert_agree(*results, 1e-6)
 
 
-def test_float32():
-    assert_agree(make_rows(dtype=np.float32), make_layers([1, 5, 10], dtype=np.float32), 2e-5)
+def test_a_loss_of_forces_runs_three_passes_and_no_plain_form():
+    case = make_case("environment")
+    moments = moments_of(case, case.forms()[0])
+    derived, c = converted(case.derived), from_numpy(case.coefficients())
+
+    def loss(c):
+        return sum(jnp.sum(each**2) for each in jax.grad(lambda d: jnp.sum(jnp.sin(moments(d) * c)))(derived))
+
+    program = jax.jit(jax.grad(loss)).lower(c).compile().as_text()
+    assert program.count(f'custom_call_target="{kernel_library.MOMENTS}"') == 3
+    assert " dot(" not in program  # which the plain form has
 
 
-def test_many_atoms_on_all_threads():
-    rows, layers = make_rows(natoms=1001), make_layers([1, 5, 10])
-    for _ in range(5):
-        found = jax.jit(ops.embedding_moments)(*rows, layers)
-        assert jnp.max(jnp.abs(found - plain_ops.embedding_moments.plain(*rows, layers))) < 1e-12
+@pytest.mark.parametrize("kind", ["segments", "general segments"])
+def test_files_with_open_sizes_hold_the_plain_form(kind):
+    case = make_case(kind)
+    kernel, plain = case.forms()
+    derived, constants = converted(case.derived), converted(case.constants)
+
+    def moments(derived, constants):
+        return kernel(*derived, *constants, **case.keywords)
+
+    def shape_of(array):
+        sizes = ("n", "nnei", *map(str, array.shape[2:])) if array.shape[1] != 1 else ("n", "1", str(array.shape[2]))
+        (shape,) = jax.export.symbolic_args_specs([array], [", ".join(sizes)], scope=scope)
+        return shape
+
+    scope = jax.export.SymbolicScope()
+    shapes = jax.tree.map(shape_of, (derived, constants))
+    exported = jax.export.export(jax.jit(moments))(*shapes)
+    assert kernel_library.MOMENTS not in exported.mlir_module()
+    expected = plain(*derived, *constants, **case.keywords)
+    np.testing.assert_allclose(exported.call(derived, constants), expected, atol=1e-14 * float(jnp.abs(expected).max()))
 
 
-def test_derivative_of_the_parameters_gradient():
-    """No training needs it; it is the plain form's."""
-    rows, layers = make_rows(natoms=3, nnei=5), make_layers([1, 3, 6])
-
-    def norm(layers, function):
-        gradient = jax.grad(lambda values: jnp.sum(jnp.sin(function(*rows, values))))(layers)
-        return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient))
-
-    found, expected = (
-        jax.tree.leaves(jax.grad(norm)(layers, f)) for f in (ops.embedding_moments, plain_ops.embedding_moments.plain)
-    )
-    for a, e in zip(found, expected, strict=True):
-        assert jnp.max(jnp.abs(a - e)) < 1e-11
-
-
-def calls(function, *arguments) -> set[str]:
-    text = jax.jit(function).lower(*arguments).compile().as_text()
-    return {call for call in kernel_library.CALLS if f'"{kernel_library.target(call)}"' in text}
-
-
-def test_forces_alone_compute_no_gradient_of_parameters():
-    (x, r, weights), layers = make_rows(), make_layers([1, 5, 10])
-
-    def energy(x, layers):
-        return jnp.sum(ops.embedding_moments(x, r, weights, layers) ** 2)
-
-    assert calls(jax.grad(energy), x, layers) == {"embedding_moments", "moments_force"}
-    assert calls(energy, x, layers) == {"embedding_moments"}
-
-    def force_loss(layers):
-        return jnp.sum(jax.grad(energy)(x, layers) ** 2)
-
-    assert calls(jax.grad(force_loss), layers) == set(kernel_library.CALLS)
-
-
-def test_not_fused():
-    x, r, weights = make_rows()
-    layers = make_layers([1, 3])
-    assert not ops.is_fused(jnp.concat([x, x], axis=-1), r, weights, layers)
-    assert not ops.is_fused(x.astype(jnp.float32), r, weights, layers)
-    assert not ops.is_fused(x, r, weights, make_layers([1, 3], "softplus"))
-    assert not ops.is_fused(x[:, :0], r[:, :0], weights[:, :0], layers)
-
-
-def test_switched_off(monkeypatch):
+def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
+    vec, other = jnp.zeros((2, 3, 3)), jnp.zeros((2, 3))
+    assert ops.can_run((vec,), (other,))
+    assert ops.can_run((other, vec), (other.astype(jnp.int32),))
+    assert not ops.can_run((vec.astype(jnp.float32),), (other,))
+    assert not ops.can_run((vec,), (other.astype(jnp.bfloat16),))
+    assert not ops.can_run((other, vec.astype(jnp.float32)), ())
+    assert not ops.can_run((vec[:0],), (other[:0],))
     monkeypatch.setenv("DP_PLAIN_OPS", "1")
-    assert not ops.is_fused(*make_rows(), make_layers([1, 3]))
+    assert not ops.can_run((vec,), (other,))
+
+
+@pytest.mark.parametrize("index", [[[0, 2, 2, -1, 1]], [[-1, -1, -1, -1, -1]]])
+def test_rows_are_summed(index):
+    values, index = jnp.arange(10.0).reshape(1, 5, 2), jnp.asarray(index)
+    forms = plain_ops.scatter_add, plain_ops.scatter_add.plain
+    np.testing.assert_array_equal(*(form(values, index, 3) for form in forms))
+    np.testing.assert_allclose(*(jax.grad(lambda v, f=f: jnp.sum(jnp.sin(f(v, index, 3))))(values) for f in forms))
+
+
+def test_all_are_registered_with_the_arrays():
+    for name in ("scatter_add", "environment_moments", "chebyshev_moments"):
+        assert (name, "deepmd_jax.namespace") in operation._overrides
 
 
 def test_wrong_arrays_are_an_error_of_xla():
-    x, r, _ = make_rows()
-    call = jax.ffi.ffi_call(kernel_library.target("moments_force"), (jax.ShapeDtypeStruct(x.shape, x.dtype),) * 2)
-    count = jnp.full(x.shape[0], x.shape[1] + 1, jnp.int32)
-    with pytest.raises(jax.errors.JaxRuntimeError, match="count must be between 0 and nnei"):
-        jax.block_until_ready(call(r, count, x, x, x))
+    assert kernel_library.load_library()
+    s, rows = jnp.zeros((3, 1)), jnp.zeros((3, 1, 4))
+    call = jax.ffi.ffi_call(kernel_library.MOMENTS, [jax.ShapeDtypeStruct((3, 1, 4, 16), s.dtype)])
+    numbers = np.array([0.0, 0.0, 0.0, -1.0, 1.0])
+    counts = np.array([16, 4, 1, 0, 0, 0, 0, 0])
+    assert call(s, rows, numbers=numbers, counts=counts)[0].shape == (3, 1, 4, 16)
+    for inputs, reason in (((s, s), "rows has the shape"), ((s,), "wrong number"), ((rows, rows), "s has the shape")):
+        with pytest.raises(jax.errors.JaxRuntimeError, match=f"deepmd_jax: .*{reason}"):
+            jax.block_until_ready(call(*inputs, numbers=numbers, counts=counts))
 
 
 def test_without_the_library_one_warning_says_why(monkeypatch):
@@ -172,23 +159,14 @@ def test_without_the_library_one_warning_says_why(monkeypatch):
 
     monkeypatch.setattr(kernel_library, "find_library", missing)
     kernel_library.load_library.cache_clear()
-    kernel_library._library.cache_clear()
+    case = make_case("environment")
+    kernel, plain = (moments_of(case, form) for form in case.forms())
+    derived = converted(case.derived)
     try:
         with pytest.warns(RuntimeWarning, match=r"deepmd-jax runs without its fused kernels.*libfoo\.so"):
-            assert not ops.is_fused(*make_rows(), make_layers([1, 3]))
+            kernel(derived)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            rows, layers = make_rows(), make_layers([1, 3])
-            found = ops.embedding_moments(*rows, layers)
-        assert jnp.array_equal(found, plain_ops.embedding_moments.plain(*rows, layers))
+            np.testing.assert_array_equal(kernel(derived), plain(derived))
     finally:
         kernel_library.load_library.cache_clear()
-        kernel_library._library.cache_clear()
-
-
-def test_models_run_on_the_kernels():
-    code = (
-        "from deepmd_jax import kernel_library as k; import deepmd_jax.ops as o; o.load_ops();"
-        "from deepmd_dp import ops; assert ('embedding_moments', 'deepmd_jax.namespace') in ops._overrides"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

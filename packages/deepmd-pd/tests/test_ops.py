@@ -1,187 +1,135 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The fused kernels against the plain form, with their first and second derivatives."""
+"""The operations on kernels, held to their plain forms."""
 
 from __future__ import annotations
-
-import itertools
-import warnings
 
 import numpy as np
 import pytest
 
+from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
+from deepmd_dp.dialect import operation
 from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.nn.network import Layer
-from deepmd_pd import arrays, kernel_library, ops
+from deepmd_pd import arrays, kernel_library, moments, ops
 from deepmd_pd.framework import paddle
 
-WIDTHS = [[1, 25, 50, 100], [1, 4, 8, 8], [1, 1, 2, 3], [1, 130]]
-ACTIVATIONS = ["tanh", "none", "relu", "sigmoid", "silu", "gelu"]
+
+def tensors(given, stop_gradient=True):
+    return [None if each is None else paddle.to_tensor(each, stop_gradient=stop_gradient) for each in given]
 
 
-def variable(array, dtype="float64"):
-    tensor = arrays.from_numpy(np.asarray(array, dtype))
-    tensor.stop_gradient = False
-    return tensor
+def call(case, form, derived):
+    return form(*derived, *tensors(case.constants), **case.keywords)
 
 
-class Example:
-    """Tensors of an operation: x, r, weights, and the layers of a net."""
-
-    def __init__(self, widths, activation="tanh", idt=False, natoms=5, nnei=7, dtype="float64", has_bias=True):
-        rng = np.random.default_rng(0)
-        r = rng.normal(size=(natoms, nnei, 4))
-        self.r = variable(r, dtype)
-        weights = (np.arange(nnei) < rng.integers(0, nnei + 1, (natoms, 1)))[..., None]
-        weights[0] = False
-        self.weights = arrays.from_numpy(weights.astype(dtype))
-        self.layers = [
-            Layer(
-                w=variable(rng.normal(size=(nin, nout)) / np.sqrt(nin + nout), dtype),
-                b=variable(rng.normal(size=nout), dtype) if has_bias else None,
-                idt=variable(rng.normal(size=nout), dtype) if idt else None,
-                activation_function=activation,
-                resnet=True,
-            )
-            for nin, nout in itertools.pairwise(widths)
-        ]
-
-    @property
-    def params(self):
-        return [t for each in self.layers for t in (each.w, each.b, each.idt) if t is not None]
-
-    def is_fused(self) -> bool:
-        return ops.is_fused(self.r[..., :1], self.r, self.weights, self.layers)
-
-    def moments(self, operation):
-        return operation(self.r[..., :1] * 1.1, self.r, self.weights, self.layers)
-
-    def quantities(self, operation) -> list[np.ndarray]:
-        """Moments, derivative of an energy, and all derivatives of a loss of both."""
-        moments = self.moments(operation)
-        energy = paddle.sin(moments).sum()
-        (force,) = paddle.grad(energy, [self.r], create_graph=True)
-        loss = 0.1 * energy**2 + (force * force * force).sum()
-        return [t.numpy() for t in (moments, force, *paddle.grad(loss, [self.r, *self.params]))]
+def quantities(case, form):
+    """A, derivatives of an energy of it, and those of a loss of both by the coefficients."""
+    derived = tensors(case.derived, stop_gradient=False)
+    found = call(case, form, derived)
+    (c,) = tensors([case.coefficients()], stop_gradient=False)
+    energy = paddle.sum(paddle.sin(found * c))
+    forces = paddle.grad(energy, derived, create_graph=True)
+    loss = 0.1 * energy * energy + sum(paddle.sum(force * force) for force in forces)
+    with moments.fixed_displacements():  # asked for, as in a training, and dropped
+        by_coefficients, *_ = paddle.grad(loss, [c, *derived])
+    return [each.numpy() for each in (found, *forces, by_coefficients)]
 
 
-def assert_as_plain(example, tolerance=1e-12):
-    assert example.is_fused()
-    expected = example.quantities(plain_ops.embedding_moments.plain)
-    for mine, theirs in zip(example.quantities(ops.embedding_moments), expected, strict=True):
-        assert mine.shape == theirs.shape
-        assert np.abs(mine - theirs).max() <= tolerance * max(1.0, np.abs(theirs).max())
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_and_their_derivatives(kind, monkeypatch):
+    case = make_case(kind)
+    kernel, plain = case.forms()
+    expected = quantities(case, plain)
+    passes = record_passes(monkeypatch)
+    assert_agree(quantities(case, kernel), expected, 1e-12)
+    assert passes[0] == "FORWARD"
 
 
-@pytest.mark.parametrize("widths", WIDTHS, ids=str)
-@pytest.mark.parametrize("idt", [False, True])
-def test_all_derivatives_are_the_plain_forms(widths, idt):
-    assert_as_plain(Example(widths, idt=idt))
+def record_passes(monkeypatch):
+    passes = []
+    run = moments._Geometry.run
+    monkeypatch.setattr(moments._Geometry, "run", lambda *args: passes.append(args[1].name) or run(*args))
+    return passes
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_activations(activation):
-    assert_as_plain(Example([1, 5, 10], activation))
+@pytest.mark.parametrize("kind", ["environment", "switched", "general"])
+def test_moments_of_single_precision(kind):
+    case = make_case(kind, dtype=np.float32)
+    assert_agree(*(quantities(case, form) for form in case.forms()), 1e-4)
 
 
-def test_other_sizes():
-    assert_as_plain(Example([1, 6, 12], natoms=70, nnei=66))
-    assert_as_plain(Example([1, 6, 12], natoms=1, nnei=1))
-    assert_as_plain(Example([1, 6, 12], has_bias=False))
+def test_a_loss_of_forces_runs_three_passes_and_no_plain_form(monkeypatch):
+    case = make_case("environment")
+    passes = record_passes(monkeypatch)
+    monkeypatch.setattr(moments.MomentsCall, "plain", lambda *_: pytest.fail("the plain form ran"))
+    derived = tensors(case.derived, stop_gradient=False)
+    result = call(case, case.forms()[0], derived)
+    c = paddle.ones_like(result)
+    c.stop_gradient = False
+    (force,) = paddle.grad(paddle.sum(paddle.sin(result * c)), derived, create_graph=True)
+    with moments.fixed_displacements():  # as a training asks for them
+        paddle.grad(paddle.sum(force * force), [c, *derived])
+    assert passes == ["FORWARD", "TRANSPOSE", "TANGENT"]
 
 
-def test_float32():
-    single, double = Example([1, 25, 50], dtype="float32"), Example([1, 25, 50])
-    assert single.is_fused()
-    for mine, theirs in zip(
-        single.quantities(ops.embedding_moments), double.quantities(plain_ops.embedding_moments.plain), strict=True
-    ):
-        assert mine.dtype == np.float32
-        assert np.abs(mine - theirs).max() <= 3e-5 * max(1.0, np.abs(theirs).max())
+def test_a_second_derivative_by_positions_is_refused():
+    case = make_case("environment")
+    derived = tensors(case.derived, stop_gradient=False)
+    energy = paddle.sum(paddle.sin(call(case, case.forms()[0], derived)))
+    (force,) = paddle.grad(energy, derived, create_graph=True)
+    with pytest.raises(Exception, match="set DP_PLAIN_OPS=1"):  # an OSError around ours
+        paddle.grad(paddle.sum(force * force), derived)
 
 
-def test_second_derivative_by_the_displacements_only():
-    """Where the parameters are constants, as in a Hessian."""
-    example = Example([1, 6, 12])
-    for each in example.params:
-        each.stop_gradient = True
-
-    def hessian_row(operation):
-        (force,) = paddle.grad(paddle.sin(example.moments(operation)).sum(), [example.r], create_graph=True)
-        return paddle.grad((force * force).sum(), [example.r])[0].numpy()
-
-    expected = hessian_row(plain_ops.embedding_moments.plain)
-    assert np.abs(hessian_row(ops.embedding_moments) - expected).max() < 1e-12 * np.abs(expected).max()
-
-
-def test_gradient_of_the_parameters_alone():
-    """Of an energy, without forces."""
-    example = Example([1, 6, 12])
-    first, second = (
-        paddle.grad(paddle.sin(example.moments(operation)).sum(), example.params)
-        for operation in (ops.embedding_moments, plain_ops.embedding_moments.plain)
-    )
-    for mine, theirs in zip(first, second, strict=True):
-        assert np.abs((mine - theirs).numpy()).max() < 1e-12
-
-
-def test_forces_do_not_ask_for_the_gradient_of_the_parameters(monkeypatch):
-    example, called = Example([1, 6, 12]), []
-    original = kernel_library.call
-    monkeypatch.setattr(
-        "deepmd_pd.embedding_moments.call", lambda name, *rest: called.append(name) or original(name, *rest)
-    )
-    paddle.grad(example.moments(ops.embedding_moments).sum(), [example.r], create_graph=True)
-    assert called == ["embedding_moments", "moments_force"]
-
-
-def test_a_third_derivative_is_refused():
-    example = Example([1, 6, 12])
-    (force,) = paddle.grad(paddle.sin(example.moments(ops.embedding_moments)).sum(), [example.r], create_graph=True)
-    with pytest.raises(Exception, match="set DP_PLAIN_OPS=1 for higher ones"):
-        paddle.grad((force * force).sum(), [example.r], create_graph=True)
-
-
-def test_the_same_to_the_bit_for_any_number_of_threads(monkeypatch):
-    example, results = Example([1, 25, 50], natoms=64, nnei=40), []
-    for nthreads in (1, 2, 5):
-        monkeypatch.setattr("deepmd_pd.embedding_moments.NUM_THREADS", nthreads)
-        results.append(example.quantities(ops.embedding_moments))
-    for other in results[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
-
-
-def test_wrong_arguments_are_errors():
-    example = Example([1, 6, 12])
-    x = example.r[..., :1].contiguous()
-
-    def run(count, spec):
-        kernel_library.call("embedding_moments", x, example.r, count, example.params, spec, True, 1)
-
-    with pytest.raises(Exception, match="there are more parameters than spec says"):
-        run(None, [1, 0, 0, 1])
-    with pytest.raises(Exception, match="count must be between 0 and nnei"):
-        run(paddle.to_tensor([9, 0, 0, 0, 0], dtype="int32"), [1, 1, 0, 1] * 2)
-
-
-def test_what_the_kernels_do_not_know_goes_the_plain_way(monkeypatch):
-    assert not Example([1, 6], "softplus").is_fused()
-    example = Example([1, 6])
-    example.weights.stop_gradient = False
-    assert not example.is_fused()
+def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
+    vec, other = paddle.zeros([2, 3, 3], "float64"), paddle.zeros([2, 3], "float64")
+    assert ops.can_run((vec,), (other,))
+    assert ops.can_run((other, vec), (other.astype("int64"),))
+    assert not ops.can_run((vec.astype("float32"),), (other,))
+    assert not ops.can_run((vec,), (other.astype("float16"),))
+    assert not ops.can_run((other, vec.astype("float32")), ())
+    assert not ops.can_run((paddle.zeros([0, 3, 3], "float64"),), (other,))
+    trained = other.clone()
+    trained.stop_gradient = False
+    assert not ops.can_run((vec,), (trained,))
     monkeypatch.setenv("DP_PLAIN_OPS", "1")
-    assert not Example([1, 6]).is_fused()
+    assert not ops.can_run((vec,), (other,))
 
 
-def test_without_the_library_there_is_one_warning(monkeypatch):
-    monkeypatch.setattr(kernel_library, "find_library", lambda *_: "/nowhere/libdeepmd_pd_ops.so")
+@pytest.mark.parametrize("index", [[[0, 2, 2, -1, 1]], [[-1, -1, -1, -1, -1]]])
+def test_rows_are_summed(index):
+    values, index = tensors([np.arange(10.0).reshape(1, 5, 2)], stop_gradient=False)[0], paddle.to_tensor(index)
+    results = [form(values, index, 3) for form in (plain_ops.scatter_add, plain_ops.scatter_add.plain)]
+    np.testing.assert_array_equal(*results)
+    gradients = [paddle.grad(paddle.sum(paddle.sin(each)), values)[0] for each in results]
+    np.testing.assert_allclose(*gradients)
+
+
+def test_all_are_registered_with_the_arrays():
+    assert arrays  # importing it is enough
+    for name in ("scatter_add", "environment_moments", "chebyshev_moments"):
+        assert (name, "deepmd_pd.namespace") in operation._overrides
+
+
+def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
+    case = make_case("environment")
+    kernel, plain = case.forms()
+    broken = tmp_path / "libdeepmd_pd_ops.so"
+    broken.write_text("not a library")
+    monkeypatch.setattr(kernel_library, "find_library", lambda *_: broken)
     kernel_library.load_library.cache_clear()
-    example = Example([1, 6])
     try:
-        with pytest.warns(RuntimeWarning, match="deepmd-pd runs without its fused kernels") as caught:
-            example.moments(ops.embedding_moments)
-        assert "/nowhere" in str(caught[0].message)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            example.moments(ops.embedding_moments)
+        with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pd_ops") as caught:
+            results = [call(case, kernel, tensors(case.derived)) for _ in range(2)]
+        assert len(caught) == 1
+        np.testing.assert_array_equal(results[1], call(case, plain, tensors(case.derived)))
     finally:
         kernel_library.load_library.cache_clear()
+
+
+def test_the_operator_refuses_wrong_arguments():
+    assert kernel_library.load_library()
+    s, rows = paddle.zeros([3, 1], "float64"), paddle.zeros([3, 1, 4], "float64")
+    numbers, counts = paddle.to_tensor([0.0, 0.0, 0.0, -1.0, 1.0], "float64"), [16, 4, 1, 0, 0, 0, 0, 0]
+    for inputs in ([s], [s, s], [s.astype("float32"), rows], [s, rows.astype("int32")]):
+        with pytest.raises((RuntimeError, OSError), match="deepmd_pd"):
+            kernel_library.call("moments", numbers, inputs, counts, 1)

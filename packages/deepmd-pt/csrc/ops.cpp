@@ -1,76 +1,70 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// PyTorch operators on the kernels of deepmd-cc, through the stable ABI: one
-// build serves all later releases of PyTorch. Their derivatives are put together
-// in deepmd_pt/ops.py.
-#include "arguments.hpp"
+// The operator on Chebyshev moments (deepmd/moments.hpp) for PyTorch, through the stable ABI: one build
+// serves all later releases. Its derivatives are put together in deepmd_pt/moments.py.
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/ScalarType.h>
 
-namespace deepmd_pt {
+#include <stdexcept>
+#include <vector>
+
+#include "deepmd/moments.hpp"
+
 namespace {
 
-std::tuple<Tensor, Tensor> embedding_jet(const Tensor x, const Params params, const Spec spec,
-                                         bool with_tangent) {
-  return with_type(x, 2, [&](auto number) {
-    using T = decltype(number);
-    const auto layers = layers_of<T>(x, params, spec);
-    const int64_t nedge = x.size(0), nout = layers.back().nout;
-    Tensor g = torch::stable::new_empty(x, {nedge, nout});
-    Tensor dg = torch::stable::new_empty(x, {with_tangent ? nedge : 0, nout});
-    deepmd::embedding_jet<T>(layers, nedge, data<T>(x), result<T>(g),
-                             result<T>(dg, with_tangent), parallel);
-    return std::make_tuple(g, dg);
-  });
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+deepmd::Shape shape_of(const Tensor& tensor) {
+  deepmd::Shape shape;
+  for (int64_t axis = 0; axis < tensor.dim(); ++axis) shape.push_back(tensor.size(axis));
+  return shape;
 }
 
-std::tuple<Tensor, Tensor> embedding_jet_backward(const Tensor x, const Params params,
-                                                  const Spec spec,
-                                                  const std::optional<Tensor> grad_g,
-                                                  const std::optional<Tensor> grad_dg, bool need_x,
-                                                  bool need_params) {
-  return with_type(x, 2, [&](auto number) {
-    using T = decltype(number);
-    const auto layers = layers_of<T>(x, params, spec);
-    const int64_t nedge = x.size(0), nout = layers.back().nout;
-    check(grad_g, x.scalar_type(), {nedge, nout}, "grad_g");
-    check(grad_dg, x.scalar_type(), {nedge, nout}, "grad_dg");
-    Tensor gx = torch::stable::new_empty(x, {need_x ? nedge : 0, x.size(1)});
-    Tensor gparams = torch::stable::new_empty(x, {need_params ? deepmd::count_params(layers) : 0});
-    deepmd::embedding_jet_backward<T>(
-        layers, nedge, data<T>(x), data<T>(grad_g), data<T>(grad_dg),
-        result<T>(gx, need_x),
-        result<T>(gparams, need_params), parallel);
-    return std::make_tuple(gx, gparams);
-  });
+deepmd::TensorView view_of(const Tensor& tensor) {
+  deepmd::require(tensor.is_cpu() && tensor.is_contiguous(), "a tensor is not contiguous, or not on the CPU");
+  deepmd::TensorView view{tensor.data_ptr(), deepmd::DType::other, shape_of(tensor)};
+  switch (tensor.scalar_type()) {
+    case ScalarType::Double: view.dtype = deepmd::DType::float64; break;
+    case ScalarType::Float: view.dtype = deepmd::DType::float32; break;
+    case ScalarType::Long: view.dtype = deepmd::DType::int64; break;
+    case ScalarType::Int: view.dtype = deepmd::DType::int32; break;
+    default: break;
+  }
+  return view;
 }
 
-Tensor row_dot(const Tensor a, const Tensor b) {
-  return with_type(a, 2, [&](auto number) {
-    using T = decltype(number);
-    check(b, a.scalar_type(), {a.size(0), a.size(1)}, "b");
-    Tensor out = torch::stable::new_empty(a, {a.size(0), 1});
-    deepmd::row_dot<T>(a.size(0), int(a.size(1)), data<T>(a), data<T>(b),
-                       result<T>(out), [](int64_t count, const auto& body) {
-                         torch::stable::parallel_for(0, count, 1024, body);
-                       });
-    return out;
-  });
+/// A pass on these tensors; what there are and what they mean: deepmd::run_moments.
+std::vector<Tensor> moments(const std::vector<Tensor> inputs, const std::vector<double> numbers,
+                            const std::vector<int64_t> counts) {
+  try {
+    const deepmd::MomentsSpec spec(numbers, counts);
+    std::vector<deepmd::TensorView> in, out;
+    std::vector<deepmd::Shape> shapes;
+    for (const auto& input : inputs) in.push_back(view_of(input)), shapes.push_back(in.back().shape);
+    std::vector<Tensor> results;
+    for (const auto& shape : spec.result_shapes(shapes)) {
+      // as those by which A is derived; A as the weights, or the rows
+      const Tensor& like = inputs[spec.pass == deepmd::Pass::transpose ? results.size() : 1];
+      results.push_back(torch::stable::new_empty(like, shape));
+      out.push_back(view_of(results.back()));
+    }
+    deepmd::run_moments(spec, in, out, [](int64_t count, const auto& body) {
+      torch::stable::parallel_for(0, count, 1, body);
+    });
+    return results;
+  } catch (const std::exception& error) {
+    STD_TORCH_CHECK(false, "deepmd_pt: ", error.what());
+  }
+  return {};
 }
 
 }  // namespace
-}  // namespace deepmd_pt
 
 STABLE_TORCH_LIBRARY(deepmd_pt, m) {
-  m.def(
-      "embedding_jet(Tensor x, Tensor[] params, int[] spec, bool with_tangent)"
-      " -> (Tensor, Tensor)");
-  m.def(
-      "embedding_jet_backward(Tensor x, Tensor[] params, int[] spec, Tensor? grad_g,"
-      " Tensor? grad_dg, bool need_x, bool need_params) -> (Tensor, Tensor)");
-  m.def("row_dot(Tensor a, Tensor b) -> Tensor");
+  m.def("moments(Tensor[] inputs, float[] numbers, int[] counts) -> Tensor[]");
 }
 
-STABLE_TORCH_LIBRARY_IMPL(deepmd_pt, CPU, m) {
-  m.impl("embedding_jet", TORCH_BOX(&deepmd_pt::embedding_jet));
-  m.impl("embedding_jet_backward", TORCH_BOX(&deepmd_pt::embedding_jet_backward));
-  m.impl("row_dot", TORCH_BOX(&deepmd_pt::row_dot));
-}
+STABLE_TORCH_LIBRARY_IMPL(deepmd_pt, CPU, m) { m.impl("moments", TORCH_BOX(&moments)); }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import InputError
@@ -163,3 +164,13 @@ def test_unknown_optimizer():
     config["optimizer"]["type"] = "LKF"
     with pytest.raises(InputError, match=r"'LKF' is not supported; expected one of Adam, AdamW"):
         new_trainer(PyTorchTrainer, config)
+
+
+def test_gradient_that_lies_transposed_in_memory():
+    """torch's fused Adam takes its numbers in a wrong order (2.13): they are put in order before."""
+    config = full_input()
+    trainer = PyTorchTrainer.from_state(config, state_of(new_document_of(config)))
+    path = "fitting.nets.networks.0.layers.0.w"
+    gradient = np.random.default_rng(0).normal(size=trainer.parameters()[path].shape)
+    trainer.apply({path: torch.from_numpy(gradient.T.copy()).T}, LR)
+    assert trainer.moments()[f"exp_avg/{path}"] == pytest.approx(0.1 * gradient)

@@ -1,218 +1,157 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The fused kernels against the plain form, with their first and second derivatives."""
+"""The operations on kernels, held to their plain forms."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.nn.network import Layer
-from deepmd_tf import kernel_library, ops
-
-NATOMS, NNEI, NR = 7, 11, 4
+from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
+from deepmd_dp.dialect import operation
+from deepmd_tf import arrays, kernel_library, ops
 
 
-def make_layers(widths, activation="tanh", idt=False, bias=True, dtype=np.float64, resnet=True):
-    rng = np.random.default_rng(0)
-
-    def leaf(*shape, scale=1.0):
-        return tf.constant(scale * rng.normal(size=shape).astype(dtype), dtype)
-
-    return [
-        Layer(
-            w=leaf(nin, nout, scale=(nin + nout) ** -0.5),
-            b=leaf(nout) if bias else None,
-            idt=leaf(nout) if idt else None,
-            activation_function=activation,
-            resnet=resnet,
-        )
-        for nin, nout in itertools.pairwise(widths)
-    ]
+def converted(given):
+    return [None if each is None else tf.constant(each) for each in given]
 
 
-def make_rows(natoms=NATOMS, nnei=NNEI, dtype=np.float64):
-    """Input of the net, R and weights; empty slots in between and at the end, a last atom without neighbors."""
-    rng = np.random.default_rng(1)
-    x, r = (rng.normal(size=(natoms, nnei, width)).astype(dtype) for width in (1, NR))
-    weights = (np.arange(nnei) < rng.integers(0, nnei + 1, (natoms, 1))).astype(dtype)[:, :, None]
-    weights[:, 1:2] = 0.0
-    weights[-1:] = 0.0
-    return tuple(tf.constant(each) for each in (x, r, weights))
+def quantities(case, form, with_geometry=False):
+    """A, derivatives of an energy of it, and those of a loss of both by coefficients, if wanted by the geometry."""
+    constants = converted(case.constants)
+
+    def run(derived, c):
+        wanted = [c, *derived] if with_geometry else [c]
+        with ops.fused_kernels(), tf.GradientTape() as outer:
+            outer.watch(wanted)
+            with tf.GradientTape() as inner:
+                inner.watch(derived)
+                moments = form(*derived, *constants, **case.keywords)
+                energy = tf.reduce_sum(tf.sin(moments * c))
+            forces = inner.gradient(energy, derived)
+            # displacements are of double precision always
+            loss = 0.1 * energy**2 + tf.cast(tf.add_n([tf.reduce_sum(force**2) for force in forces]), energy.dtype)
+        return [moments, *forces, *outer.gradient(loss, wanted)]
+
+    function = tf.function(run, autograph=False)
+    return function, (converted(case.derived), tf.constant(case.coefficients()))
 
 
-def parameters(layers):
-    return [array for each in layers for array in (each.w, each.b, each.idt) if array is not None]
+def numbers(function, arguments):
+    return [each.numpy() for each in function(*arguments)]
 
 
-def quantities(kernel, x, r, weights, layers):
-    """M, the derivatives of an energy, the gradients of a loss of both: all that a training needs."""
-    params = parameters(layers)
-    with tf.GradientTape(watch_accessed_variables=False) as outer:
-        outer.watch([x, r, params])
-        with tf.GradientTape(watch_accessed_variables=False) as inner:
-            inner.watch([x, r])
-            m = kernel(x, r, weights, layers)
-            energy = tf.reduce_sum(tf.sin(m))
-        forces = inner.gradient(energy, [x, r])
-        loss = 0.1 * energy**2 + sum(tf.reduce_sum(each**3) for each in forces)
-    return [m, *forces, *outer.gradient(loss, [x, r, *params])]
+def passes(function, arguments):
+    """The operators of the library in the function's graph, pruned of what nothing needs."""
+    graph = function.get_concrete_function(*arguments).graph
+    outputs = [each.op.name for each in tf.nest.flatten(graph.outputs)]
+    pruned = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), outputs)
+    return [int(node.attr["counts"].list.i[-1]) for node in pruned.node if node.op == "DeepmdMoments"]
 
 
-def in_graph(kernel, x, r, weights, layers):
-    """The same by a graph with open sizes."""
-    signature = [tf.TensorSpec([None, None, each.shape[2]], each.dtype) for each in (x, r, weights)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_moments_and_their_derivatives(kind):
+    case = make_case(kind)
+    kernel, plain = case.forms()
+    mine, theirs = (quantities(case, form, with_geometry=kind in ("switched", "general")) for form in (kernel, plain))
+    assert set(passes(*mine)) == {0, 1, 2}
+    assert passes(*theirs) == []
+    assert_agree(numbers(*mine), numbers(*theirs), 1e-12)
 
-    def run(*rows):
+
+@pytest.mark.parametrize("kind", ["environment", "switched", "general"])
+def test_moments_of_single_precision(kind):
+    case = make_case(kind, dtype=np.float32)
+    assert_agree(*(numbers(*quantities(case, form)) for form in case.forms()), 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`tf.compat.v1.graph_util")
+def test_a_loss_of_forces_runs_three_passes_and_no_plain_form():
+    case = make_case("environment")
+    function, arguments = quantities(case, case.forms()[0])
+    assert sorted(passes(function, arguments)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("size", [(0, 5), (3, 0)])
+@pytest.mark.parametrize("kind", ["segments", "general"])
+def test_no_edges(size, kind):
+    case = make_case(kind, *size)
+    assert_agree(*(numbers(*quantities(case, form)) for form in case.forms()), 0.0)
+
+
+def test_third_derivatives():
+    case, results = make_case("general", 2, 3), []
+    for form in case.forms():
+
+        def run(derived, form=form):
+            with ops.fused_kernels(), tf.GradientTape() as third:
+                third.watch(derived)
+                with tf.GradientTape() as second:
+                    second.watch(derived)
+                    with tf.GradientTape() as first:
+                        first.watch(derived)
+                        moments = form(*derived, *converted(case.constants), **case.keywords)
+                        energy = tf.reduce_sum(tf.sin(0.1 * moments))
+                    squares = tf.add_n([tf.reduce_sum(each**2) for each in first.gradient(energy, derived)])
+                again = tf.add_n([tf.reduce_sum(tf.sin(each)) for each in second.gradient(squares, derived)])
+            return third.gradient(again, derived)
+
+        results.append(numbers(tf.function(run, autograph=False), [converted(case.derived)]))
+    assert_agree(*results, 1e-6)
+
+
+def test_sizes_that_are_open():
+    case = make_case("segments")
+    kernel, plain = case.forms()
+
+    def run(vec, weights, segment, shift, scale):
         with ops.fused_kernels():
-            return quantities(kernel, *rows, layers)
+            return kernel(vec, weights, segment, shift, scale, **case.keywords)
 
-    return tf.function(run, input_signature=signature, autograph=False)(x, r, weights)
-
-
-def assert_agree(actual, expected, rtol=1e-12):
-    for mine, theirs in zip(actual, expected, strict=True):
-        mine, theirs = np.asarray(mine, np.float64), np.asarray(theirs, np.float64)
-        assert mine.shape == theirs.shape
-        assert np.abs(mine - theirs).max(initial=0.0) <= rtol * max(1.0, np.abs(theirs).max(initial=0.0))
+    arguments = converted((*case.derived, *case.constants))
+    open_sizes = [tf.TensorSpec([None, None, *each.shape[2:]], each.dtype) for each in arguments[:3]]
+    open_sizes += [tf.TensorSpec([None, 1, 4], tf.float64)] * 2
+    function = tf.function(run, input_signature=open_sizes, autograph=False)
+    assert function.get_concrete_function().output_shapes == tf.TensorShape([None, 2, 4, 48])
+    np.testing.assert_allclose(function(*arguments), plain(*arguments, **case.keywords), atol=1e-12)
 
 
-def is_fused(x, layers):
-    """In a graph for training."""
-    with tf.Graph().as_default(), ops.fused_kernels():
-        return ops.is_fused(tf.compat.v1.placeholder(x.dtype, [None, None, x.shape[2]]), layers)
+def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
+    def rows():
+        return tf.zeros((2, 3, 3), tf.float64), tf.zeros((2, 3), tf.float64)
 
-
-def check(layers, rows, rtol=1e-12):
-    assert is_fused(rows[0], layers)
-    expected = quantities(plain_ops.embedding_moments.plain, *rows, layers)
-    assert max(float(tf.reduce_max(tf.abs(each))) for each in expected) > 0.1
-    assert_agree(in_graph(ops.embedding_moments, *rows, layers), expected, rtol)
-
-
-@pytest.mark.parametrize("widths", [[1, 25, 50, 100], [1, 4, 8, 8], [1, 1, 2, 3], [1, 130]], ids=str)
-def test_training_derivatives_are_the_plain_forms(widths):
-    check(make_layers(widths, idt=True), make_rows())
-
-
-@pytest.mark.parametrize("activation", ["none", "relu", "sigmoid", "silu", "gelu"])
-def test_activations(activation):
-    check(make_layers([1, 5, 10], activation), make_rows())
-
-
-def test_without_bias_and_skip_connection():
-    check(make_layers([1, 6, 12], bias=False, resnet=False), make_rows())
-
-
-def test_float32():
-    layers, rows = make_layers([1, 25, 50], dtype=np.float32), make_rows(dtype=np.float32)
-    fused = in_graph(ops.embedding_moments, *rows, layers)
-    assert all(each.dtype == tf.float32 for each in fused)
-    exact = make_layers([1, 25, 50])
-    assert_agree(fused, quantities(plain_ops.embedding_moments.plain, *make_rows(), exact), 2e-5)
-
-
-@pytest.mark.parametrize(("natoms", "nnei"), [(0, 5), (3, 0), (300, 40)])
-def test_other_sizes(natoms, nnei):
-    layers, rows = make_layers([1, 4, 8]), make_rows(natoms, nnei)
-    expected = quantities(plain_ops.embedding_moments.plain, *rows, layers)
-    assert_agree(in_graph(ops.embedding_moments, *rows, layers), expected)
-
-
-def test_finite_differences_of_the_second_derivatives():
-    """Of the loss by its parameters, without the plain form's help."""
-    layers, rows = make_layers([1, 3, 6]), make_rows()
-    params = parameters(layers)
-    directions = [tf.constant(np.random.default_rng(k).normal(size=p.shape)) for k, p in enumerate(params)]
-
-    def loss(step):
-        moved = iter(p + step * d for p, d in zip(params, directions, strict=True))
-        layers_there = [Layer(w=next(moved), b=next(moved), activation_function="tanh", resnet=True) for _ in layers]
-        m, gx, gr, *_ = in_graph(ops.embedding_moments, *rows, layers_there)
-        return float(0.1 * tf.reduce_sum(tf.sin(m)) ** 2 + tf.reduce_sum(gx**3) + tf.reduce_sum(gr**3))
-
-    gradients = in_graph(ops.embedding_moments, *rows, layers)[5:]
-    expected = sum(float(tf.reduce_sum(g * d)) for g, d in zip(gradients, directions, strict=True))
-    assert (loss(1e-5) - loss(-1e-5)) / 2e-5 == pytest.approx(expected, rel=1e-7)
-
-
-def operators_of(function, *rows):
-    graph = tf.function(function, autograph=False).get_concrete_function(*rows).graph
-    return [op.type for op in graph.get_operations() if op.type.startswith("Deepmd")]
-
-
-def test_forces_alone_need_no_way_back_through_the_net():
-    """In an energy's derivative G and dG have no gradient of their own, which is told by the graph."""
-    layers, (x, r, weights) = make_layers([1, 4, 8]), make_rows()
-
-    def force(x):
-        with ops.fused_kernels(), tf.GradientTape() as tape:
-            tape.watch(x)
-            energy = tf.reduce_sum(ops.embedding_moments(x, r, weights, layers))
-        return tape.gradient(energy, x)
-
-    graph = tf.function(force, autograph=False).get_concrete_function(x).graph
-    seen, todo = set(), [graph.outputs[0].op]
-    while todo:
-        op = todo.pop()
-        if op.name not in seen:
-            seen.add(op.name)
-            todo += [tensor.op for tensor in op.inputs]
-    needed = sorted(op.type for op in graph.get_operations() if op.name in seen and op.type.startswith("Deepmd"))
-    assert needed == ["DeepmdEmbeddingMoments", "DeepmdMomentsForce"]
-
-
-@pytest.mark.parametrize(
-    ("layers", "width"),
-    [(make_layers([2, 4]), 2), (make_layers([1, 4], "softplus"), 1), (make_layers([1, 4], dtype=np.float32), 1)],
-    ids=["two inputs", "another function", "other precision"],
-)
-def test_plain_form_where_the_kernels_do_not_fit(layers, width):
-    rows = tf.zeros((NATOMS, NNEI, width), tf.float64)
-    assert not is_fused(rows, layers)
-
-
-def test_plain_form_outside_of_a_training():
-    x, r, weights = make_rows()
-    layers = make_layers([1, 4])
-    assert operators_of(lambda x: ops.embedding_moments(x, r, weights, layers), x) == []
+    vec, other = rows()
+    assert not ops.can_run((vec,), (other,))  # outside of a training
     with ops.fused_kernels():
-        assert not ops.is_fused(x, layers)  # eagerly
+        assert not ops.can_run((vec,), (other,))  # eagerly
+        with tf.Graph().as_default():
+            vec, other = rows()
+            assert ops.can_run((vec,), (other,))
+            assert ops.can_run((other, vec), (tf.cast(other, tf.int32),))
+            assert not ops.can_run((tf.cast(vec, tf.float32),), (other,))
+            assert not ops.can_run((vec,), (tf.cast(other, tf.float16),))
+            monkeypatch.setenv("DP_PLAIN_OPS", "1")
+            assert not ops.can_run((vec,), (other,))
 
 
-def test_switch(monkeypatch):
-    monkeypatch.setenv("DP_PLAIN_OPS", "1")
-    assert not is_fused(make_rows()[0], make_layers([1, 4]))
-
-
-def test_no_derivative_by_the_weights():
-    x, r, weights = make_rows()
-
-    def derivative(weights):
-        with ops.fused_kernels(), tf.GradientTape() as tape:
-            tape.watch(weights)
-            m = ops.embedding_moments(x, r, weights, make_layers([1, 4]))
-        return tape.gradient(m, weights)
-
-    with pytest.raises(NotImplementedError, match="DP_PLAIN_OPS=1"):
-        tf.function(derivative, autograph=False)(weights)
+def test_all_are_registered_with_the_arrays():
+    assert arrays  # importing it is enough
+    for name in ("scatter_add", "gather_rows", "environment_moments", "chebyshev_moments"):
+        assert (name, "deepmd_tf.namespace") in operation._overrides
 
 
 def test_wrong_arguments_are_refused():
-    operators = kernel_library.load_library()
-    x, r, _ = make_rows()
-    (layer,) = make_layers([1, 4])
-    arguments = dict(x=x, r=r, params=[layer.w, layer.b], spec=[1, 1, 0, 1], with_jet=True)
-    count = tf.fill([NATOMS], NNEI)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="count must be between 0 and nnei"):
-        operators.deepmd_embedding_moments(**arguments, count=count + 1)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="x has a wrong shape"):
-        operators.deepmd_embedding_moments(**arguments | {"x": x[1:]}, count=count)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="fewer parameters"):
-        operators.deepmd_embedding_moments(**arguments | {"params": [layer.w]}, count=count)
+    run = kernel_library.load_library().deepmd_moments
+    s, rows = tf.zeros((3, 1), tf.float64), tf.zeros((3, 1, 4), tf.float64)
+    bits = np.array([0.0, 0.0, 0.0, -1.0, 1.0]).view(np.int64).tolist()
+    attributes = {"Tout": [tf.float64], "numbers": bits, "counts": [16, 4, 1, 0, 0, 0, 0, 0]}
+    assert run(inputs=[s, rows], **attributes)[0].shape == (3, 1, 4, 16)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="deepmd_tf: rows has the shape"):
+        run(inputs=[s, s], **attributes)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="deepmd_tf: moments got a wrong number"):
+        run(inputs=[s], **attributes)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="deepmd_tf: the attributes"):
+        run(inputs=[s, rows], **attributes | {"counts": [16]})
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class DP(Calculator):
     """
 
     name = "DP"
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "virial", "stress"]
+    implemented_properties: list[str] = ["energy", "free_energy", "forces", "virial", "stress"]  # noqa: RUF012  as ASE has it
 
     def __init__(
         self,
@@ -91,31 +91,26 @@ class DP(Calculator):
             The stress is asked for, but the cell has no volume or no axis is periodic.
         """
         super().calculate(atoms, properties, system_changes)
-        if isinstance(self.dp, DeepDipole):
-            self.results = {"dipole": self.dp.eval(*self._frame(), atomic=False, **self._parameters())[0]}
+        present = cast("Atoms", self.atoms)
+        frame = (present.positions, periodic_cell(present, self.dp.get_rcut()), self._find_types(present))
+        parameters: dict[str, Any] = {key: present.info.get(key) for key in PARAMETERS}
+        if isinstance(self.dp, DeepPot):
+            self.results = self._of_potential(self.dp.eval(*frame, **parameters))
         else:
-            self.results = self._results_of_potential(properties)
+            self.results = {"dipole": cast("DeepDipole", self.dp).eval(*frame, atomic=False, **parameters)[0]}
+        if present.pbc.any() and present.cell.rank == 3 and "virial" in self.results:
+            self.results["stress"] = _stress(self.results["virial"], present.get_volume())
+        elif "stress" in properties:
+            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
 
-    def _frame(self) -> tuple[np.ndarray, np.ndarray | None, list[int]]:
-        """Positions, cell and types of the atoms."""
-        return self.atoms.positions, periodic_cell(self.atoms, self.dp.get_rcut()), self._find_types(self.atoms)
-
-    def _parameters(self) -> dict[str, Any]:
-        return {key: self.atoms.info.get(key) for key in PARAMETERS}
-
-    def _results_of_potential(self, properties: list[str] | tuple[str, ...]) -> dict[str, Any]:
-        energy, force, virial = self.dp.eval(*self._frame(), **self._parameters())
-        results = {
+    def _of_potential(self, values: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        energy, force, virial = values
+        return {
             "energy": float(energy[0, 0]),
             "free_energy": float(energy[0, 0]),
             "forces": force[0],
             "virial": virial[0].reshape(3, 3),
         }
-        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
-            results["stress"] = _stress(results["virial"], self.atoms.get_volume())
-        elif "stress" in properties:
-            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
-        return results
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
         """A property; PropertyNotImplementedError says what the model is of where it does not have it."""
@@ -128,10 +123,13 @@ class DP(Calculator):
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since the last calculation; ASE itself does not look at ``atoms.info``."""
-        changes = super().check_state(atoms, tol)
+        changes: list[str] = super().check_state(atoms, tol)
         if self.atoms is not None:
-            before, now = self.atoms.info, atoms.info
-            changes += [key for key in PARAMETERS if not np.array_equal(before.get(key), now.get(key))]
+            before, now = (
+                {key: np.asarray(each.info.get(key)) for key in PARAMETERS}
+                for each in (cast("Atoms", self.atoms), atoms)
+            )
+            changes += [key for key in PARAMETERS if not np.array_equal(before[key], now[key])]
         return changes
 
     def _find_types(self, atoms: Atoms) -> list[int]:
@@ -175,5 +173,5 @@ def periodic_cell(atoms: Atoms, rcut: float) -> np.ndarray | None:
 
 def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
     """Stress in Voigt's order, (6,) [eV/Å³]."""
-    stress = -(virial + virial.T) / (2 * volume)
+    stress: np.ndarray = -(virial + virial.T) / (2 * volume)
     return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -43,18 +43,22 @@ class Command(NamedTuple):
 
 
 def flag(*names: str, **options: Any) -> Flag:
+    """An option with a value."""
     return Flag(names, options)
 
 
 def switch(*names: str, **options: Any) -> Flag:
+    """An option without a value."""
     return Flag(names, {"action": "store_true", **options})
 
 
 def refused(*names: str, why: str, **options: Any) -> Flag:
+    """An option of deepmd-kit that this version refuses by name."""
     return Flag(names, {"action": Refused, "const": why, "help": f"not in this version yet: {why}", **options})
 
 
 def ignored(*names: str, why: str, **options: Any) -> Flag:
+    """An option of deepmd-kit that is taken and changes nothing."""
     return Flag(names, {"action": Ignored, "const": why, "help": f"accepted without effect: {why}", **options})
 
 

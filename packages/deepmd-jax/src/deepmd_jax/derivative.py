@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp.dialect import ops
-from deepmd_jax import namespace
-
 if TYPE_CHECKING:
     from deepmd_dp.model.evaluate import Function, Vectors
 
@@ -28,13 +25,3 @@ def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, jax.Arr
         return backward([jnp.asarray(float(j == k), each.dtype) for j, each in enumerate(found)])[0]
 
     return values, [of(k) for k in range(len(found))]
-
-
-def _scatter_add(values: jax.Array, index: jax.Array, size: int) -> jax.Array:
-    """See `ops.scatter_add`; empty slots go to a last row that is cut off."""
-    nframes, _, width = values.shape
-    out = jnp.zeros((nframes, size + 1, width), values.dtype)
-    return out.at[jnp.arange(nframes)[:, None], index].add(values)[:, :size]
-
-
-ops.override("scatter_add", namespace, _scatter_add)

@@ -1,74 +1,45 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where JAX's arrays allow it."""
+"""Operations of `deepmd_dp.dialect.ops` in forms that suit JAX, and on kernels where its arrays allow it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.kit import kernels
+from deepmd_dp.kit import kernels, moments_call
 from deepmd_jax import namespace
-from deepmd_jax.arrays import device
-from deepmd_jax.embedding_moments import moments
+from deepmd_jax.device import device
 from deepmd_jax.kernel_library import load_library
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from deepmd_jax.moments import moments
 
 
-def load_ops() -> None:
-    """Run the models' operations on the kernels below, from now on."""
-    plain_ops.override("embedding_moments", namespace, embedding_moments)
+def register_ops() -> None:
+    """Make the models run on these, wherever they run on JAX's arrays."""
+    plain_ops.override("scatter_add", namespace, scatter_add)
+    for name, operation in moments_call.overrides(moments, can_run).items():
+        plain_ops.override(name, namespace, operation)
 
 
-def embedding_moments(x: jax.Array, r: jax.Array, weights: jax.Array, layers: Sequence[Any]) -> jax.Array:
-    """Moments of an atom's embedded neighbors, (R w)ᵀ G with G the embedding net of x.
-
-    Neighbors of weight 0 at the end of an atom's list are not worked on at all.
-
-    Parameters
-    ----------
-    x : Array, (..., nnei, 1)
-    r : Array, (..., nnei, nr)
-    weights : Array, (..., nnei, 1)
-        0: not a neighbor.
-    layers : sequence of objects with w, b, idt, activation_function, resnet
-
-    Returns
-    -------
-    Array, (..., nr, nout)
-    """
-    if not is_fused(x, r, weights, layers):
-        return plain_ops.embedding_moments.plain(x, r, weights, layers)
-    spec, params = kernels.flatten_layers(layers)
-    lead, nnei = x.shape[:-2], x.shape[-2]
-    rows = (r * weights).reshape(-1, nnei, r.shape[-1])
-    found = moments(tuple(spec), x.reshape(-1, nnei), rows, _count(weights.reshape(-1, nnei)), tuple(params))
-    return found.reshape(*lead, *found.shape[-2:])
+def scatter_add(values: jax.Array, index: jax.Array, size: Any) -> jax.Array:
+    """See `deepmd_dp.dialect.ops.scatter_add`; what has the index -1 goes to a last row that is cut off."""
+    nframes, _, width = values.shape
+    out = jnp.zeros((nframes, size + 1, width), values.dtype)
+    return out.at[jnp.arange(nframes)[:, None], index].add(values)[:, :size]
 
 
-def _count(weights: jax.Array) -> jax.Array:
-    """Up to where an atom's neighbors may have a weight other than 0, (natoms,) int32."""
-    number = jnp.arange(1, weights.shape[1] + 1, dtype=jnp.int32)
-    return jnp.max(jnp.where(weights != 0, number, 0), axis=1)
-
-
-def is_fused(x: jax.Array, r: jax.Array, weights: jax.Array, layers: Sequence[Any]) -> bool:
-    """Whether `embedding_moments` runs on the fused kernel: on the CPU, for sizes and types that it knows.
+def can_run(derived: tuple[jax.Array, ...], fixed: tuple[jax.Array, ...]) -> bool:
+    """Whether the kernels can run on these: on the CPU, of known types, of sizes that are known.
 
     Files are written with open sizes, so that the plain form is what they hold.
     """
-    arrays = [x, r, weights, *(a for each in layers for a in (each.w, each.b, each.idt) if a is not None)]
+    arrays = (*derived, *fixed)
     return (
         kernels.are_wanted()
-        and kernels.know(layers)
         and device().platform == "cpu"
-        and x.dtype in (jnp.float64, jnp.float32)
-        and x.shape[-1] == 1
-        and all(a.dtype == x.dtype for a in arrays)
-        and all(isinstance(n, int) and n > 0 for n in (*x.shape, *r.shape))
+        and all(isinstance(size, int) and size > 0 for each in arrays for size in each.shape)
+        and moments_call.are_types_known([each.dtype.name for each in arrays], len(derived))
         and load_library()
     )

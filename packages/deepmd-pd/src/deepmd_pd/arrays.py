@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd_pd import namespace  # noqa: F401  makes the models run on tensors
 from deepmd_pd.framework import NUM_THREADS, core, paddle
+from deepmd_pd.ops import register_ops
 
 if TYPE_CHECKING:
     from paddle import Tensor
+
+register_ops()  # with it the models run on tensors
 
 
 @cache

@@ -11,7 +11,6 @@ from deepmd_dp.kit.state_file import read_state
 from deepmd_pd import arrays
 from deepmd_pd.derivative import derivative
 from deepmd_pd.frozen import FrozenFile, Graph, is_frozen
-from deepmd_pd.ops import load_ops
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +24,6 @@ class PaddleDeepEval(BaseDeepEval):
     """A `.json` or `.pd` file, evaluated by paddle."""
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        load_ops()
         self._file = FrozenFile(model_file) if is_frozen(model_file) else None
         super().__init__(model_file, **kwargs)
         self._graph = None if self._file is None else Graph(self._file, Signature.of(self._numpy_model))

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepmd_dp.dialect import ops
 from deepmd_dp.model.evaluate import edge_vectors
-from deepmd_pd import namespace
 from deepmd_pd.framework import paddle
+from deepmd_pd.moments import fixed_displacements
 
 if TYPE_CHECKING:
     from paddle import Tensor
@@ -52,18 +51,6 @@ def gradients_by(parameters: dict[str, Tensor], loss: Tensor, env: Environment) 
     second derivative of x / y writes to memory that is not there (paddle 3.3.1, DivideDoubleGradKernel).
     """
     inputs = [*parameters.values(), *(vec for vec in edge_vectors(env) if not vec.stop_gradient)]
-    found = paddle.grad(loss, inputs, allow_unused=True)[: len(parameters)]
+    with fixed_displacements():
+        found = paddle.grad(loss, inputs, allow_unused=True)[: len(parameters)]
     return {path: each for path, each in zip(parameters, found, strict=True) if each is not None}
-
-
-def _scatter_add(values: Tensor, index: Tensor, size: int | Tensor) -> Tensor:
-    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
-    nframes, _, width = namespace.shape(values)
-    rows = paddle.where(index < 0, paddle.full_like(index, 0) + size, index)
-    rows = rows + (paddle.arange(nframes) * (size + 1))[:, None]
-    out = paddle.zeros([nframes * (size + 1), width], values.dtype)
-    out = paddle.index_add(out, paddle.reshape(rows, [-1]), 0, paddle.reshape(values, [-1, width]))
-    return paddle.reshape(out, [nframes, size + 1, width])[:, :size]
-
-
-ops.override("scatter_add", namespace, _scatter_add)

@@ -19,6 +19,7 @@ from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pd import arrays
 from deepmd_pd.framework import paddle
 from deepmd_pd.graph import FrozenModel, input_specs
@@ -53,7 +54,7 @@ def write(path: str, document: dict) -> None:
             f"{path}: Paddle models are written as .json with .pdiparams; .pd is the ending of training checkpoints."
         )
     program, constants = _files_of(path)
-    model = deserialize_model(document["model"])
+    model = with_matrices(deserialize_model(document["model"]))
     specs = input_specs(Signature.of(model))
     layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=[specs])
     with warnings.catch_warnings():

@@ -59,6 +59,8 @@ tanh = paddle.tanh
 tile = paddle.tile
 zeros_like = paddle.zeros_like
 
+_NARROW = 8
+"""Columns up to which arrays are joined by way of their transposes."""
 dynamic_shape = True
 """Sizes are asked for by `shape`, since they may be unknown while a graph is recorded."""
 
@@ -175,7 +177,12 @@ def concat(arrays: Sequence[Array], axis: int = 0) -> Array:
     """Of arrays that all have a derivative, or none: the second derivative of a mixture fails (paddle 3.3)."""
     if builtins.any(not each.stop_gradient for each in arrays):
         arrays = [each if not each.stop_gradient else _differentiable(each) for each in arrays]
-    return paddle.concat(list(arrays), axis)
+    ndim = arrays[0].ndim
+    if axis not in (-1, ndim - 1) or builtins.max(each.shape[axis] for each in arrays) > _NARROW:
+        return paddle.concat(list(arrays), axis)
+    # paddle copies number by number, and more slowly still for the derivative: 20 times faster the other way round
+    turned = [paddle.transpose(each, [ndim - 1, *range(ndim - 1)]) for each in arrays]
+    return paddle.transpose(paddle.concat(turned, 0), [*range(1, ndim), 0])
 
 
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:

@@ -13,7 +13,6 @@ from deepmd_pd import arrays
 from deepmd_pd.derivative import derivative, gradients_by
 from deepmd_pd.framework import paddle
 from deepmd_pd.frozen import is_frozen
-from deepmd_pd.ops import load_ops
 from deepmd_pd.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -29,14 +28,16 @@ class PaddleTrainer(BaseTrainer):
     backend_name = "Paddle"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
-        load_ops()
         trained = self.trained_leaves()
         self._optimizer = Optimizer(self._config, optimizer, trained)
-        self._model = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
         self._parameters = {path: arrays.from_numpy(array) for path, array in trained.items()}
         for parameter in self._parameters.values():
             parameter.stop_gradient = False
-        self._model = with_leaves(self._model, self._parameters)
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        constants = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
+        self._model = with_leaves(constants, self._parameters)
 
     def from_numpy(self, array: np.ndarray) -> Tensor:
         return arrays.from_numpy(array)

@@ -8,7 +8,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from deepmd_pt import namespace  # noqa: F401  makes the models run on tensors
+from deepmd_pt.ops import register_ops
+
+register_ops()  # with it the models run on tensors
 
 
 @cache

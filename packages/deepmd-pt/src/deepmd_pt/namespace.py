@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from array_api_compat.torch import *  # noqa: F403
 from array_api_compat.torch import __all__  # noqa: F401
 
-from deepmd_dp.dialect import array_api, ops
+from deepmd_dp.dialect import array_api
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def take(x: torch.Tensor, indices: torch.Tensor, *, axis: int = 0) -> torch.Tensor:
@@ -29,26 +32,13 @@ def asarray(
     device: torch.device | None = None,
     copy: bool | None = None,
 ) -> torch.Tensor:
-    """torch.asarray; of NumPy's numbers a trace records the tensor alone, no move to the device where it was traced."""
-    if isinstance(value, np.ndarray) and not copy:
-        made = torch.from_numpy(np.array(value))
-        made = made if dtype is None or made.dtype == dtype else made.to(dtype)
-        return made if device is None or made.device == torch.device(device) else made.to(device)
-    return torch.asarray(value, dtype=dtype, device=device, copy=copy)
+    """torch.asarray, which records the device where it was traced beside a change of type: here that comes after."""
+    made = torch.asarray(value, device=device, copy=copy)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
 def device(x: torch.Tensor) -> torch.device:
     return x.device
 
 
-def scatter_add(values: torch.Tensor, index: torch.Tensor, size: int) -> torch.Tensor:
-    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
-    nframes, _, width = values.shape
-    rows = torch.where(index < 0, size, index)
-    out = values.new_zeros((nframes, size + 1, width))
-    return out.scatter_add(1, rows[:, :, None].expand(-1, -1, width), values)[:, :size]
-
-
 array_api.register_namespace(torch.Tensor, sys.modules[__name__])
-# here, where every route to a tensor comes by: what a file is traced with must not depend on what was imported
-ops.override("scatter_add", sys.modules[__name__], scatter_add)

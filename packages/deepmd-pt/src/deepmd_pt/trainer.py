@@ -56,7 +56,9 @@ class PyTorchTrainer(BaseTrainer):
 
     def apply(self, gradients: Tensors, lr: float) -> None:
         for path, parameter in self._parameters.items():
-            parameter.grad = gradients.get(path)
+            gradient = gradients.get(path)
+            # torch's fused kernel takes a transposed gradient's numbers in the order in which they lie in memory (2.13)
+            parameter.grad = None if gradient is None else gradient.contiguous()
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         self._optimizer.step()

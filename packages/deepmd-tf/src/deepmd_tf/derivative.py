@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
-
-from deepmd_dp.dialect import ops
-from deepmd_tf import namespace
 
 if TYPE_CHECKING:
     from deepmd_dp.model.evaluate import Function, Vectors
@@ -22,21 +19,3 @@ def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, tf.Tens
         values, scalars = function(edge_vec)
     zero = tf.UnconnectedGradients.ZERO
     return values, [tuple(tape.gradient(scalar, edge_vec, unconnected_gradients=zero)) for scalar in scalars]
-
-
-def _scatter_add(values: tf.Tensor, index: tf.Tensor, size: Any) -> tf.Tensor:
-    """See `ops.scatter_add`; TensorFlow leaves negative indices out."""
-    nframes, _, width = namespace.shape(values)
-    first = tf.cast(tf.range(nframes) * size, index.dtype)[:, None]
-    rows = tf.reshape(tf.where(index < 0, index, index + first), (-1,))
-    summed = tf.math.unsorted_segment_sum(tf.reshape(values, (-1, width)), rows, nframes * size)
-    return tf.reshape(summed, (nframes, size, width))
-
-
-def _gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """See `ops.gather_rows`."""
-    return tf.gather(array, index, batch_dims=1)
-
-
-ops.override("scatter_add", namespace, _scatter_add)
-ops.override("gather_rows", namespace, _gather_rows)

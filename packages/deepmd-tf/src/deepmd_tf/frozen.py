@@ -52,7 +52,11 @@ def write(path: str, document: dict) -> None:
     graph = build_graph(model)
     with graph.as_default():
         tf.constant(document_to_bytes(document), name=DOCUMENT)
-    content = graph.as_graph_def().SerializeToString(deterministic=True)
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        # for further derivatives, which are looked up by a number of this process
+        node.attr.pop("_gradient_op_type", None)
+    content = definition.SerializeToString(deterministic=True)
     with tf.Graph().as_default() as rest:
         tf.constant(write_metadata(model, [("graph", content)]), name=METADATA)
     record = GraphDef(node=rest.as_graph_def().node).SerializeToString(deterministic=True)

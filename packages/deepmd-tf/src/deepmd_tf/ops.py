@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.dialect.ops` on fused kernels, where a graph for training is built and its tensors allow it."""
+"""Operations of `deepmd_dp.dialect.ops` in forms that suit TensorFlow, and on kernels in graphs for training."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.kit import kernels
-from deepmd_tf import arrays, namespace
-from deepmd_tf.embedding_moments import moments
+from deepmd_dp.kit import kernels, moments_call
+from deepmd_tf import namespace
+from deepmd_tf.device import gpus
 from deepmd_tf.kernel_library import load_library
+from deepmd_tf.moments import moments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-_is_allowed = ContextVar("fused kernels are allowed", default=False)
+_is_allowed = ContextVar("kernels are allowed", default=False)
 
 
 @contextmanager
@@ -31,64 +32,36 @@ def fused_kernels() -> Iterator[None]:
         _is_allowed.reset(token)
 
 
-def embedding_moments(x: tf.Tensor, r: tf.Tensor, weights: tf.Tensor, layers: Sequence[Any]) -> tf.Tensor:
-    """Moments of an atom's embedded neighbors, (R w)ᵀ G with G the embedding net of x.
-
-    Neighbors of weight 0 at the end of an atom's list are not worked on at all.
-
-    Parameters
-    ----------
-    x : tf.Tensor, (natoms, nnei, nin)
-        The first component is the one that forces go through.
-    r : tf.Tensor, (natoms, nnei, nr)
-    weights : tf.Tensor, (natoms, nnei, 1)
-        0: not a neighbor. Fused, they are constants.
-    layers : sequence of objects with w, b, idt, activation_function, resnet
-
-    Returns
-    -------
-    tf.Tensor, (natoms, nr, nout)
-    """
-    if not is_fused(x, layers):
-        return plain_ops.embedding_moments.plain(x, r, weights, layers)
-    spec, params = kernels.flatten_layers(layers)
-    weights = _constant(weights)
-    return moments(x, r * weights, _count(weights[:, :, 0]), params, spec)
+def register_ops() -> None:
+    """Make the models run on these, wherever they run on tensors."""
+    plain_ops.override("scatter_add", namespace, scatter_add)
+    plain_ops.override("gather_rows", namespace, gather_rows)
+    for name, operation in moments_call.overrides(moments, can_run).items():
+        plain_ops.override(name, namespace, operation)
 
 
-def is_fused(x: tf.Tensor, layers: Sequence[Any]) -> bool:
-    """Whether `embedding_moments` runs on the fused kernels."""
-    arrays_of_layers = [a for each in layers for a in (each.w, each.b, each.idt) if a is not None]
+def scatter_add(values: tf.Tensor, index: tf.Tensor, size: Any) -> tf.Tensor:
+    """See `deepmd_dp.dialect.ops.scatter_add`; TensorFlow leaves negative indices out."""
+    nframes, _, width = namespace.shape(values)
+    first = tf.cast(tf.range(nframes) * size, index.dtype)[:, None]
+    rows = tf.reshape(tf.where(index < 0, index, index + first), (-1,))
+    summed = tf.math.unsorted_segment_sum(tf.reshape(values, (-1, width)), rows, nframes * size)
+    return tf.reshape(summed, (nframes, size, width))
+
+
+def gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """See `deepmd_dp.dialect.ops.gather_rows`."""
+    return tf.gather(array, index, batch_dims=1)
+
+
+def can_run(derived: tuple[tf.Tensor, ...], fixed: tuple[tf.Tensor, ...]) -> bool:
+    """Whether the kernels can run on these: in a graph for training, on the CPU, of known types."""
     return (
         _is_allowed.get()
         # eagerly TensorFlow would compute all parts of a derivative, those that nothing needs as well
         and not tf.executing_eagerly()
         and kernels.are_wanted()
-        and kernels.know(layers)
-        and x.shape.rank == 3
-        and x.shape[2] == 1
-        and x.dtype in (tf.float64, tf.float32)
-        and all(a.dtype == x.dtype for a in arrays_of_layers)
-        and not arrays.gpus()
+        and moments_call.are_types_known([each.dtype.name for each in (*derived, *fixed)], len(derived))
+        and not gpus()
         and load_library() is not None
     )
-
-
-def _count(weights: tf.Tensor) -> tf.Tensor:
-    """Up to where an atom's neighbors have a weight other than 0, (natoms,)."""
-    number = tf.range(1, namespace.shape(weights)[1] + 1, dtype=tf.int32)
-    counted = tf.where(tf.not_equal(weights, 0.0), number, 0)
-    return tf.reduce_max(tf.pad(counted, [[0, 0], [0, 1]]), axis=1)  # padded: there may be no neighbor at all
-
-
-@tf.custom_gradient
-def _constant(weights: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-    """The weights; the kernels leave neighbors of weight 0 out, whose derivative by the weight would be missing."""
-
-    def refuse(_: tf.Tensor) -> None:
-        raise NotImplementedError("the fused embedding_moments has no derivative by the weights; set DP_PLAIN_OPS=1.")
-
-    return tf.identity(weights), refuse
-
-
-plain_ops.override("embedding_moments", namespace, embedding_moments)

@@ -69,7 +69,7 @@ def make_self_test(deep_eval: DeepEvalBackend) -> dict[str, Any]:
     return {"@class": "SelfTest", "@version": VERSION, "frames": frames}
 
 
-def verify(deep_eval: DeepEvalBackend, document: dict) -> dict[str, Difference]:
+def verify(deep_eval: DeepEvalBackend, document: dict[str, Any]) -> dict[str, Difference]:
     """The largest differences between what a loaded model gives and what its document promises.
 
     A frame with ghosts is passed over by a backend that has no form for them.
@@ -78,7 +78,7 @@ def verify(deep_eval: DeepEvalBackend, document: dict) -> dict[str, Difference]:
     ----------
     deep_eval : DeepEvalBackend
         The model as loaded.
-    document : dict
+    document : dict[str, Any]
         The document with the self-test; its model tells the precision.
 
     Returns
@@ -93,7 +93,7 @@ def verify(deep_eval: DeepEvalBackend, document: dict) -> dict[str, Difference]:
         tolerance of the precision.
     """
     tolerance = tolerance_of(document["model"])
-    terms, largest = _compared_terms(deep_eval), {}
+    terms, largest = _compared_terms(deep_eval), dict[str, Difference]()
     for frame in read_self_test(document):
         results = evaluate(deep_eval, frame.inputs)
         if results is None:
@@ -111,12 +111,12 @@ def describe(differences: dict[str, Difference]) -> str:
     return ", ".join(f"{key} {value:.1e} {unit}".rstrip() for key, (value, unit) in differences.items())
 
 
-def tolerance_of(model: dict) -> float:
+def tolerance_of(model: dict[str, Any]) -> float:
     """The relative tolerance for a model: that of its coarsest ``precision``."""
     return max((TOLERANCE.get(precision, 0.0) for precision in _precisions(model)), default=TOLERANCE["float64"])
 
 
-def read_self_test(document: dict) -> list[Frame]:
+def read_self_test(document: dict[str, Any]) -> list[Frame]:
     """The frames of a document's self-test, their shapes checked.
 
     Raises
@@ -135,7 +135,7 @@ def read_self_test(document: dict) -> list[Frame]:
     return [_read_frame(name, data["frames"][name]) for name in data.get("frames", {})]
 
 
-_VERSION_1 = {"energy": (1, 1), "force": (1, -1, 3), "virial": (1, 9)}
+_VERSION_1: dict[str, tuple[int, ...]] = {"energy": (1, 1), "force": (1, -1, 3), "virial": (1, 9)}
 
 
 def _compared_terms(deep_eval: DeepEvalBackend) -> dict[str, TermDef]:
@@ -144,7 +144,7 @@ def _compared_terms(deep_eval: DeepEvalBackend) -> dict[str, TermDef]:
     return {term.name: term for term in sorted(terms, key=lambda term: term.kind == "atom")}
 
 
-def _read_frame(name: str, data: dict) -> Frame:
+def _read_frame(name: str, data: dict[str, Any]) -> Frame:
     where = f"self_test, frame {name}"
     results = data.get("results", {}).get(VARIABLES, {})
     return Frame(
@@ -154,12 +154,12 @@ def _read_frame(name: str, data: dict) -> Frame:
     )
 
 
-def _read_inputs(variables: dict, where: str) -> Arrays:
+def _read_inputs(variables: dict[str, Any], where: str) -> Arrays:
     natoms = take_array(variables, "atype", (1, -1), where=where).shape[1]
     inputs = {}
     for key, axes in INPUT_SHAPES.items():
         if key in variables or key in ("coord", "atype"):
-            shape = tuple(natoms if axis == "natoms" else axis for axis in axes)
+            shape = [natoms if isinstance(axis, str) else axis for axis in axes]
             inputs[key] = take_array(variables, key, shape, where=where)
     return inputs
 

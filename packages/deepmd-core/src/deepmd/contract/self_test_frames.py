@@ -75,11 +75,12 @@ INPUT_SHAPES: dict[str, tuple[str | int, ...]] = {
 
 def evaluate(model: DeepEvalBackend, inputs: Inputs) -> dict[str, np.ndarray] | None:
     """The terms that a model gives of a frame, with the values of the atoms; None: it has no form for ghosts."""
-    parameters = {key: inputs.get(key) for key in ("fparam", "aparam")}
     coord, atype = inputs["coord"], inputs["atype"]
+    fparam, aparam = inputs.get("fparam"), inputs.get("aparam")
     if "mapping" in inputs:
-        return model.eval_with_ghosts(coord, atype, inputs["mapping"], int(inputs["nloc"]), atomic=True, **parameters)
-    return model.eval(coord, inputs.get("box"), atype, atomic=True, **parameters)
+        nloc = int(inputs["nloc"])
+        return model.eval_with_ghosts(coord, atype, inputs["mapping"], nloc, atomic=True, fparam=fparam, aparam=aparam)
+    return model.eval(coord, inputs.get("box"), atype, atomic=True, fparam=fparam, aparam=aparam)
 
 
 def _crystal(model: DeepEvalBackend, natoms: int) -> Inputs:

@@ -36,7 +36,7 @@ LEAST_BIAS = 1e-6
 """A bias that is larger was fitted to data."""
 
 
-def model_size(model: dict) -> dict[str, int]:
+def model_size(model: dict[str, Any]) -> dict[str, int]:
     """Number of parameters of the ``descriptor``, of the ``fitting-net`` and in ``total``.
 
     Parameters that are not trained count too; of a model made of several, those of all.
@@ -52,7 +52,7 @@ def model_size(model: dict) -> dict[str, int]:
     return sizes
 
 
-def observed_types(document: dict) -> dict[str, Any]:
+def observed_types(document: dict[str, Any]) -> dict[str, Any]:
     """The elements met in the training data: those recorded, else those with a bias.
 
     Returns
@@ -74,7 +74,7 @@ def observed_types(document: dict) -> dict[str, Any]:
     return {"type_num": len(names), "observed_type": list(names)}
 
 
-def _models(tree: Any) -> Iterator[dict]:
+def _models(tree: Any) -> Iterator[dict[str, Any]]:
     """The model and those that it is made of, as far as they have types and biases."""
     if isinstance(tree, dict):
         if tree.get("type_map") and "out_bias" in tree.get(VARIABLES, {}):
@@ -86,7 +86,7 @@ def _models(tree: Any) -> Iterator[dict]:
             yield from _models(value)
 
 
-def _types_with_bias(model: dict) -> list[str]:
+def _types_with_bias(model: dict[str, Any]) -> list[str]:
     """Names of the types whose bias, of the model or of its fitting, is not zero."""
     size = np.max(np.abs(np.asarray(model[VARIABLES]["out_bias"])), axis=(0, 2))
     of_fitting = (model.get("fitting") or {}).get(VARIABLES, {}).get("bias_atom_e")
@@ -95,12 +95,12 @@ def _types_with_bias(model: dict) -> list[str]:
     return [name for name, bias in zip(model["type_map"], size, strict=True) if bias > LEAST_BIAS]
 
 
-def serialization_tree(model: dict) -> str:
+def serialization_tree(model: dict[str, Any]) -> str:
     """The modules of a model as an indented tree with the numbers of values in their arrays."""
     return "\n".join(_lines("model", model, ""))
 
 
-def _lines(name: str, node: dict | list, indent: str) -> Iterator[str]:
+def _lines(name: str, node: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
     yield f"{indent}{name}: {_title(node)} ({count_arrays(node)})"
     items = node.items() if isinstance(node, dict) else enumerate(node)
     for key, child in items:
@@ -108,7 +108,7 @@ def _lines(name: str, node: dict | list, indent: str) -> Iterator[str]:
             yield from _lines(str(key), child, indent + "  ")
 
 
-def _title(node: dict | list) -> str:
+def _title(node: dict[str, Any] | list[Any]) -> str:
     if isinstance(node, list):
         return f"list of {len(node)}"
     words = [node.get("@class", "group"), node.get("type", "")]

@@ -80,8 +80,10 @@ class Batch:
 
     @property
     def nframes(self) -> int:
+        """Number of frames."""
         return self.coord.shape[0]
 
     @property
     def natoms(self) -> int:
+        """Atoms of a frame, virtual ones included."""
         return self.coord.shape[1]

@@ -55,10 +55,12 @@ class NpyFile:
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """Number of elements."""
         return prod(self.shape)
 
     def __getitem__(self, index: int | slice | np.ndarray | tuple[()]) -> np.ndarray:

@@ -20,13 +20,16 @@ class Rows(Protocol):
     """An array that lies on disk or in memory: NpyFile, h5py.Dataset, np.ndarray."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes; the first one counts the rows."""
 
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """Number of axes."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Number of elements."""
 
     def __getitem__(self, index: int | slice | np.ndarray | tuple[()]) -> np.ndarray:
         """Rows; arrays of indices are increasing."""

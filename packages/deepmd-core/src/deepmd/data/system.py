@@ -111,7 +111,7 @@ class System:
         self._of_selected = {item.key for item in self.requirements if self._is_of_selected(item)}
         for item in self.requirements:
             if self.found[item.key]:
-                self._check_shape(self._files[item.key], self._width(item), self._meaning(item))
+                self._check_shape(str(self._files[item.key]), self._width(item), self._meaning(item))
 
     def check(self) -> None:
         """Reads all that is used once, with bounded memory, unless that was done before.
@@ -216,7 +216,7 @@ class System:
 
     def _is_selected(self, item: DataRequirement) -> np.ndarray:
         """Whether each atom has the item, (natoms,), in a system whose frames have the same types."""
-        return np.isin(self.atype, item.selected_types)
+        return np.isin(self.atype, item.selected_types or ())
 
     def _is_of_selected(self, item: DataRequirement) -> bool:
         """Whether the file has numbers for atoms of the selected types only."""
@@ -250,7 +250,9 @@ class System:
             used["box"] = 9
         if self.mixed_type:
             used[REAL_TYPES] = self.natoms
-        return used | {self._files[item.key]: self._width(item) for item in self.requirements if self.found[item.key]}
+        return used | {
+            str(self._files[item.key]): self._width(item) for item in self.requirements if self.found[item.key]
+        }
 
     def _check_numbers(self, key: str, width: int) -> None:
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file
 from deepmd.contract.self_test import describe, make_self_test, verify
@@ -51,7 +51,7 @@ def convert(source: str, target: str) -> dict[str, Difference]:
             return verify(model, document)
 
 
-def _document_with_self_test(backend: Backend, path: str) -> dict:
+def _document_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
     document = backend.serialize_hook(path)
     if document.get("self_test") is None:
         with closing(backend.deep_eval(path)) as model:

@@ -20,7 +20,11 @@ from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from deepmd.infer.quantities import Quantity
+
+    Pairs = dict[str, Pair]
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +67,8 @@ def run_test(
     numb_test : int
         Most frames taken of each system; 0: all.
     rand_seed : int, optional
-        Seed of the random order.
     shuffle_test : bool
-        Whether frames are taken in random order.
+        Whether frames are taken in random order, and its seed.
     detail_file : str, optional
         Prefix of the detail files.
     atomic : bool
@@ -76,15 +79,12 @@ def run_test(
     Returns
     -------
     dict[str, float]
-        Errors over all systems by deepmd-kit's short keys, e.g. ``rmse_ea`` [eV/atom], ``rmse_f`` [eV/Å]; of a
-        dipole model ``rmse_dipole``, ``rmse_dipole_sqrtn``, ``rmse_dipole_n``.
+        Errors over all systems by deepmd-kit's short keys: ``rmse_ea`` [eV/atom], ``rmse_dipole_n``, …
 
     Raises
     ------
-    DataError
-        A system cannot be read, or lacks what the model needs.
-    InputError
-        ``numb_test`` is negative, or no system has a label.
+    DataError, InputError
+        A system cannot be read or lacks what the model needs; ``numb_test`` is negative; no system has a label.
     """
     if numb_test < 0:
         raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")
@@ -98,21 +98,41 @@ def run_test(
             for name in systems:
                 log.info("# ---------------output of dp test--------------- ")
                 log.info("# testing system : %s", name)
-                of_batches = []
-                for pairs in _compare(dp, compared, name, numb_test, rng):
-                    details.write(name, pairs)
-                    picture.add(pairs)
-                    of_batches.append({key: Error.of(pair) for key, pair in pairs.items()})
-                errors.append(add_errors(of_batches))
+                batches = _compare(dp, compared, name, numb_test, rng)
+                errors.append(_errors_of(batches, lambda pairs, name=name: details.write(name, pairs), picture.add))
                 _log_errors(report(errors[-1], quantities), compared)
+    total = _log_total(errors, compared, quantities)
+    picture.draw()
+    return as_numbers(total, quantities)
+
+
+def _errors_of(batches: Iterable[Pairs], *takers: Callable[[Pairs], None]) -> dict[str, Error]:
+    """The errors of a system, whose predictions and labels others take too."""
+    of_batches = []
+    for pairs in batches:
+        for take in takers:
+            take(pairs)
+        of_batches.append({key: Error.of(pair) for key, pair in pairs.items()})
+    return add_errors(of_batches)
+
+
+def _log_total(
+    errors: list[dict[str, Error]], compared: list[Comparison], quantities: list[Quantity]
+) -> dict[str, Error]:
+    """The errors over all systems.
+
+    Raises
+    ------
+    InputError
+        No system has a label.
+    """
     total = add_errors(errors)
     log.info("# ----------weighted average of errors----------- ")
-    log.info("# number of systems : %d", len(systems))
+    log.info("# number of systems : %d", len(errors))
     if not total:
         raise InputError(f"no system has labels to compare with: {_wanted(compared)}.")
     _log_errors(report(total, quantities), compared)
-    picture.draw()
-    return as_numbers(total, quantities)
+    return total
 
 
 def _compare(

@@ -24,19 +24,30 @@ TENSOR = tuple(row + column for row in "xyz" for column in "xyz")
 class Comparison(Protocol):
     """The comparison of one output with its labels."""
 
-    output: OutputDef
-    atomic: bool
-    """Whether values of atoms are compared."""
-    quantities: tuple[Quantity, ...]
-    """In the order in which they are shown."""
-    needs_derivatives: bool
-    """Whether predictions of forces and virials are looked at."""
-    wanted: str
-    """The labels in words."""
+    @property
+    def atomic(self) -> bool:
+        """Whether values of atoms are compared."""
+        ...
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is compared, in the order in which it is shown."""
+        ...
+
+    @property
+    def needs_derivatives(self) -> bool:
+        """Whether predictions of forces and virials are looked at."""
+        ...
+
+    @property
+    def wanted(self) -> str:
+        """The labels in words."""
+        ...
 
     @property
     def labels(self) -> list[DataRequirement]:
         """What is read of the data."""
+        ...
 
     def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
         """Labels beside predictions of all quantities whose labels are in the data, by `Quantity.key`.
@@ -50,11 +61,12 @@ class Comparison(Protocol):
         terms : dict
             What `DeepEval.eval_terms` gives, with atomic values where they are compared.
         """
+        ...
 
 
 def comparisons(outputs: tuple[OutputDef, ...], atomic: bool) -> list[Comparison]:
     """The comparisons of a model's outputs, with values of atoms or without."""
-    return [EnergyComparison(o, atomic) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
+    return [EnergyComparison(atomic) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
 
 
 ENERGY_QUANTITIES = (
@@ -96,8 +108,7 @@ class EnergyComparison:
     needs_derivatives = True
     wanted = "energy, force or virial"
 
-    def __init__(self, output: OutputDef, atomic: bool) -> None:
-        self.output = output
+    def __init__(self, atomic: bool) -> None:
         self.atomic = atomic
 
     @property
@@ -115,7 +126,7 @@ class EnergyComparison:
         """See `Comparison`."""
         is_real = batch.atype >= 0
         natoms = is_real.sum(axis=1)[:, None]
-        pairs = {}
+        pairs: Pairs = {}
         if batch.found["energy"]:
             pairs |= _with_per_atom("energy", Pair(batch.labels["energy"], terms["energy"]), natoms)
         if batch.found["force"]:

@@ -122,17 +122,19 @@ class DeepEvalBackend(ABC):
         """Names of the types."""
 
     @abstractmethod
-    def get_dim_fparam(self) -> int: ...
+    def get_dim_fparam(self) -> int:
+        """Numbers of ``fparam`` for each frame."""
 
     @abstractmethod
-    def get_dim_aparam(self) -> int: ...
+    def get_dim_aparam(self) -> int:
+        """Numbers of ``aparam`` for each atom."""
 
     @abstractmethod
-    def get_model_def_script(self) -> dict:
+    def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""
 
     @abstractmethod
-    def serialize(self) -> dict:
+    def serialize(self) -> dict[str, Any]:
         """The contract's document of the model."""
 
     @property
@@ -141,6 +143,7 @@ class DeepEvalBackend(ABC):
         return self.outputs[0].name
 
     def get_ntypes(self) -> int:
+        """Number of types."""
         return len(self.get_type_map())
 
     def get_sel_type(self) -> list[int]:
@@ -149,12 +152,15 @@ class DeepEvalBackend(ABC):
         return list(range(self.get_ntypes())) if selected is None else list(selected)
 
     def has_default_fparam(self) -> bool:
+        """Whether ``fparam`` may be left out although the model takes it."""
         return False
 
     def get_ntypes_spin(self) -> int:
+        """Number of types with spin, in deepmd-kit's old way of counting."""
         return 0
 
     def get_has_spin(self) -> bool:
+        """Whether the model takes spins."""
         return False
 
     def get_model_size(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from deepmd.files import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
     from typing import Self, TextIO
 
     from deepmd.infer.quantities import Pair, Quantity
@@ -42,8 +43,10 @@ class DetailFiles:
         self._stack.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> bool | None:
-        return self._stack.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, traceback)
 
     def write(self, system: str, pairs: dict[str, Pair]) -> None:
         """Adds the rows of one batch."""

@@ -9,7 +9,7 @@ J. Zeng et al., J. Chem. Phys. 159, 054801 (2023), eqs. 71 and 72: relative devi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -143,7 +143,7 @@ def calc_model_devi(
         File that the result is appended to.
     frequency : int
         Steps between two frames.
-    real_data : dict, optional
+    real_data : dict[str, Any], optional
         True ``energy`` (nframes, 1) and ``virial`` (nframes, 9) per atom [eV], ``force`` (nframes, natoms, 3) [eV/Å].
     atomic : bool
         Whether a column for each atom's force is added.
@@ -157,7 +157,7 @@ def calc_model_devi(
         deviation of the energy per atom [eV].
     """
     real = real_data or {}
-    inputs = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
+    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
     energy, force, virial = zip(*(model.eval(coord, box, atype, **inputs) for model in models), strict=True)
     is_real = _find_real_atoms(atype, force[0].shape[:2])
     natoms = is_real.sum(axis=1)[:, None]
@@ -255,7 +255,7 @@ def _center(values: np.ndarray, real: np.ndarray | None) -> np.ndarray:
 
 def _deviation(values: np.ndarray, real: np.ndarray | None) -> np.ndarray:
     """Root mean square, over the models, of the difference from their mean or from the true value."""
-    return np.sqrt(np.mean(np.square(values - _center(values, real)), axis=0))
+    return np.asarray(np.sqrt(np.mean(np.square(values - _center(values, real)), axis=0)))
 
 
 def _find_real_atoms(atype: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -264,7 +264,7 @@ def _find_real_atoms(atype: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.broadcast_to(True if atype.dtype.kind == "U" else atype >= 0, shape)
 
 
-def _batch_devi(batch: Batch, models: list[DeepPot], real_error: bool, options: dict) -> np.ndarray:
+def _batch_devi(batch: Batch, models: list[DeepPot], real_error: bool, options: dict[str, Any]) -> np.ndarray:
     arguments = eval_arguments(batch)
     coord, box, atype = (arguments.pop(key) for key in ("coords", "cells", "atom_types"))
     real_data = _true_values(batch) if real_error else None

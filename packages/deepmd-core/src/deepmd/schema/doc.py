@@ -44,9 +44,9 @@ def doc(out_type: str = "rst") -> str:
 
 def _warn_of_gaps() -> None:
     """Says what a package should have brought."""
+    if not usable_names(MODEL):
+        log.warning("%s Their keys are missing here.", nothing_installed(MODEL))
     for group in (MODEL, DESCRIPTOR, FITTING, LOSS):
-        if not usable_names(group):
-            log.warning(nothing_installed(group))
         for name, reason in problems(group).items():
             log.warning("%s %s is left out: %s.", word_of(group), name, reason)
 

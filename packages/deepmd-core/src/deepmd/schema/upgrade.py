@@ -19,7 +19,9 @@ OPTIMIZER_KEYS = (
     *("lr_adjust_coeff", "kf_blocksize"),
     *(f"kf_{when}_pref_{term}" for when in ("start", "limit") for term in "ef"),
 )
-EFFECTLESS_KEYS = ("numb_test", "set_prefix")
+EFFECTLESS_KEYS = ("numb_test", "set_prefix", "load_ckpt")
+OLD_STOP_LR = 5e-8
+"""Last learning rate of inputs that don't give one, as older versions of deepmd-kit took it."""
 
 
 def upgrade(config: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
         _move(config, WARMUP_KEYS, "learning_rate")
         _move(config, OPTIMIZER_KEYS, "optimizer")
         _drop_effectless(config["training"])
+    _give_stop_lr(config.get("learning_rate"))
     if "opt_type" in config.get("optimizer", {}):
         config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
     for part in (*walk(MODEL, config["model"], "model"), *walk(LOSS, config.get("loss", {}), "loss")):
@@ -66,6 +69,12 @@ def _decay_rate_to_stop_lr(config: dict[str, Any]) -> None:
     if isinstance(rate, dict) and {"decay_rate", "decay_steps", "start_lr"} <= rate.keys() and steps is not None:
         decays = steps / rate["decay_steps"]
         rate["stop_lr"] = rate["start_lr"] * math.exp(math.log(rate.pop("decay_rate")) * decays)
+
+
+def _give_stop_lr(rate: Any) -> None:
+    if isinstance(rate, dict) and rate.get("stop_lr") is None and rate.get("stop_lr_ratio") is None:
+        rate["stop_lr"] = OLD_STOP_LR
+        log.warning("learning_rate has neither stop_lr nor stop_lr_ratio; stop_lr is taken as %g.", OLD_STOP_LR)
 
 
 def _move(config: dict[str, Any], keys: tuple[str, ...], section: str) -> None:

@@ -58,7 +58,7 @@ def run_training(
     skip_neighbor_stat : bool
         Leave out the look at the neighbors in the data.
     output : str, optional
-        Where the input is written with all that was filled in; None: nowhere.
+        Where the input is written with all that was filled in.
     terminal : bool, optional
         Whether a progress bar is shown; None: where standard error is a terminal.
 
@@ -81,23 +81,31 @@ def run_training(
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
-    for part in (data, validation):
-        if part is not None:
-            part.require(trainer.requirements)
-            part.check()
+    _require(trainer, data, validation)
     if output:
         _write_output(output, config)
     log.info("training on %s, %d steps.", trainer.device, numb_steps)
-    start = state.step if state else 0
-    suffix = backend.checkpoint_suffix
-    companions = backend.companion_suffixes.get(suffix, ())
-    store = CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
+    start, store = state.step if state else 0, _open_store(training, backend)
     display = make_display(start, numb_steps, training.get("time_training", True), terminal)
     with LearningCurve(training["disp_file"], start if restart else None) as curve:
-        loop = TrainingLoop(
-            trainer, data, validation, rate, training, store, curve, display, start, numb_steps, min_nbor_dist, saved
-        )
+        parts = trainer, data, validation, rate, training, store, curve, display
+        loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
         return loop.run()
+
+
+def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
+    """Tells the data what the trainer needs, and checks that it is there."""
+    for part in parts:
+        if part is not None:
+            part.require(trainer.requirements)
+            part.check()
+
+
+def _open_store(training: dict, backend: Backend) -> CheckpointStore:
+    """Where the checkpoints go."""
+    suffix = backend.checkpoint_suffix
+    companions = backend.companion_suffixes.get(suffix, ())
+    return CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
 
 
 def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState | None:

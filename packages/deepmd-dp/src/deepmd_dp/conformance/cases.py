@@ -18,12 +18,30 @@ ATTENTION = {
     "attn_layer": 1,
     "set_davg_zero": False,
 }
+THREE_BODY = {"three_body_neuron": [3, 6], "three_body_rcut": 3.0, "three_body_rcut_smth": 1.5, "three_body_sel": 8}
+REPFORMER = {
+    "rcut": 3.5,
+    "rcut_smth": 1.5,
+    "nsel": 12,
+    "nlayers": 2,
+    "g1_dim": 6,
+    "g2_dim": 4,
+    "attn1_hidden": 4,
+    "attn1_nhead": 2,
+    "attn2_hidden": 4,
+    "attn2_nhead": 2,
+    "axis_neuron": 2,
+}
 DESCRIPTORS: dict[str, dict[str, Any]] = {
     "se_e2_a": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
     "se_e2_r": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6]},
     "se_atten": ATTENTION,
     "se_atten_v2": ATTENTION,
     "hybrid": {},
+    "dpa2": {
+        "repinit": {**CUTOFF, "nsel": 20, "neuron": [3, 6], "axis_neuron": 2, "tebd_dim": 4, **THREE_BODY},
+        "repformer": {**REPFORMER},
+    },
 }
 """Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
 ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
@@ -31,8 +49,13 @@ ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_t
 
 
 def part(**options: Any) -> dict[str, Any]:
-    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these."""
-    return {**DESCRIPTORS.get(options["type"], CUTOFF), **options}
+    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these.
+
+    What is a mapping is completed, not replaced.
+    """
+    small = DESCRIPTORS.get(options["type"], CUTOFF)
+    given = {key: {**small[key], **value} if isinstance(value, dict) else value for key, value in options.items()}
+    return {**small, **given}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +77,7 @@ class Case:
 
     @property
     def is_double(self) -> bool:
+        """Whether all of it computes in float64."""
         return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
 
     def section(self) -> dict[str, Any]:
@@ -64,6 +88,7 @@ class Case:
 
 
 def row(descriptor: str, name: str, *, fitting: dict | None = None, model: dict | None = None, **options: Any) -> Case:
+    """A row of the table: a descriptor with options, and further parts of the model."""
     return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
 
 
@@ -125,6 +150,27 @@ CASES = [
         "three lists",
         list=[part(type="se_atten", rcut=3.5), part(type="se_e2_a"), part(type="se_atten_v2")],
     ),
+    row("dpa2", "plain"),
+    row("dpa2", "three-body, strip", repinit={"use_three_body": True, "tebd_input_mode": "strip"}),
+    row("dpa2", "concat three-body", repinit={"use_three_body": True, "type_one_side": True}),
+    row(
+        "dpa2",
+        "other updates",
+        repinit={"tebd_input_mode": "strip", "set_davg_zero": False},
+        repformer={
+            "update_g1_has_attn": False,
+            "update_g2_has_attn": False,
+            "update_g2_has_g1g1": True,
+            "update_h2": True,
+            "update_style": "res_residual",
+            "g1_out_conv": True,
+            "g1_out_mlp": True,
+            "use_sqrt_nnei": True,
+            "direct_dist": True,
+        },
+        smooth=False,
+    ),
+    row("dpa2", "float32", precision="float32", fitting={"precision": "float32"}),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
 FEW_CASES = [
@@ -145,6 +191,8 @@ FEW_CASES = [
         "se_e2_r: one side, excluded pairs",
         "se_e2_a: dipole of some types, all parameters",
         "hybrid: three lists",
+        "dpa2: three-body, strip",
+        "dpa2: other updates",
     )
 ]
 """Between them they use every operation."""

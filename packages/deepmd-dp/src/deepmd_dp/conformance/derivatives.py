@@ -86,11 +86,13 @@ def _slope(
 ) -> np.ndarray:
     """The central difference of an output, (nframes, ncomponents), of frames deformed by a step and its opposite."""
     chosen = FRAMES[frames]
+    parameters: dict[str, Any] = parameters_of(model, frames)
 
     def value(sign: float) -> np.ndarray:
         deformation = np.eye(3) + sign * strain
         cells = None if chosen.cells is None else chosen.cells @ deformation
         coords = chosen.coords @ deformation + sign * displacement
-        return model.eval(coords, cells, chosen.atom_types, **parameters_of(model, frames))[name]
+        return model.eval(coords, cells, chosen.atom_types, **parameters)[name]
 
-    return (value(1.0) - value(-1.0)) / (2 * STEP)
+    slope: np.ndarray = (value(1.0) - value(-1.0)) / (2 * STEP)
+    return slope

@@ -43,6 +43,7 @@ class Part:
 
     @property
     def backend(self) -> Backend:
+        """The backend under test, its framework imported."""
         return get_backend(self.flag)
 
     @pytest.fixture

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 """For each model a folder with `model.dp` and the inputs and results in `data.npz`."""
 NAMES = sorted(path.name for path in REFERENCE.iterdir())
+MESSAGE_PASSING = ("dpa2",)
+"""Models whose virials of atoms depend on how a program splits its energy into edges (decision record 0012)."""
 
 
 class ReferenceTests(Part):
@@ -38,16 +40,15 @@ class ReferenceTests(Part):
             for boundary, box in (("pbc", data["box"]), ("nopbc", None)):
                 results = model.eval(data["coord"], box, **_inputs(data))
                 for term, expected in expected_terms(data, boundary, model.outputs).items():
+                    if term == "atom_virial" and name.startswith(MESSAGE_PASSING):
+                        continue
                     assert_close(results[term], expected.reshape(results[term].shape), tolerance, term)
 
 
 def expected_terms(
     data: Mapping[str, np.ndarray], boundary: str, outputs: tuple[OutputDef, ...]
 ) -> dict[str, np.ndarray]:
-    """deepmd-kit's numbers by the names of our terms; its derivatives of vectors have the atoms before the components.
-
-    Its virials of atoms are left out where it has none that are defined like ours (message passing).
-    """
+    """deepmd-kit's numbers by our terms' names; its derivatives of vectors have the atoms before the components."""
     found = {}
     for output in outputs:
         names = dict(

@@ -87,4 +87,5 @@ def train(trainer: Trainer, numbers: range) -> list[dict[str, float]]:
 
 
 def state_of(document: dict) -> TrainingState:
+    """A training state before the first step."""
     return TrainingState(model=document, optimizer={})

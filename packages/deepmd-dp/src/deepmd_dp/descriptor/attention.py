@@ -145,6 +145,7 @@ class NeighborGatedAttention(Module):
         return {name: getattr(self, name) for name in names.split()}
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         scalars = self._scalars()
         common = {k: v for k, v in scalars.items() if k not in ("trainable_ln", "ln_eps")}
         return {
@@ -171,6 +172,7 @@ class NeighborGatedAttention(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], smooth: bool) -> NeighborGatedAttention:
+        """The module of the contract's tree."""
         check_class(data, "NeighborGatedAttention", 1, 1)
         return cls(
             layers=tuple(_deserialize_layer(x, i) for i, x in enumerate(data["attention_layers"])),

@@ -130,11 +130,12 @@ class DPA2(Module):
             older = {"use_sqrt_nnei": False, "g1_out_conv": False, "g1_out_mlp": False}
             data = data | {"repformer_args": data["repformer_args"] | older}
         settings = RepinitSettings.of(data["repinit_args"])
-        repinit, three_body = deserialize_parts(settings, data)
+        types = TypeEmbedNet.deserialize(data["type_embedding"])
+        repinit, three_body = deserialize_parts(settings, data, types)
         layers = {"g1_shape_transform": data["g1_shape_tranform"], "tebd_transform": data.get("tebd_transform")}
         is_layer = {name: tree is not None and tree["@class"] == "Layer" for name, tree in layers.items()}
         return cls(
-            type_embedding=TypeEmbedNet.deserialize(data["type_embedding"]),
+            type_embedding=types,
             repinit=repinit,
             three_body=three_body,
             repformer=Repformer.deserialize(data),
@@ -154,13 +155,14 @@ class DPA2(Module):
         """
         settings = RepinitSettings.of(section["repinit"])
         _check_lists(section["repinit"], section["repformer"])
-        repinit, three_body = new_parts(settings, section, len(type_map), rng)
+        types = TypeEmbedNet.of_section(section, settings.tebd_dim, type_map, rng)
+        repinit, three_body = new_parts(settings, section, types, rng)
         repformer = Repformer.initial(section, len(type_map), rng)
         width = repinit.dim_out + (0 if three_body is None else three_body.dim_out)
         dim = repformer.settings.g1_dim
         common = {"bias": False, "precision": section["precision"], "trainable": section["trainable"]}
         return cls(
-            type_embedding=TypeEmbedNet.of_section(section, settings.tebd_dim, type_map, rng),
+            type_embedding=types,
             repinit=repinit,
             three_body=three_body,
             g1_shape_transform=None if width == dim else Layer.initial(rng, width, dim, **common),

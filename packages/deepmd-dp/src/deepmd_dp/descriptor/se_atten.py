@@ -12,10 +12,11 @@ from deepmd.contract import check_class
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
-from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
+from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix, Rows
@@ -89,40 +90,16 @@ class SeAtten(OnBasis):
     def _moments(self, env: Environment, table: Array) -> Array:
         """Rᵀ G over all slots, (nframes * nloc, 4, M)."""
         (edges,) = self.matrix.edges(env)
+        if self.basis is not None:
+            return matrix_moments(self.embedding, self.matrix, env, edges, table, self.basis)
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))
-        if self.basis is not None:
-            return self._matrix_moments(env, edges, center, table, self.basis)
         rows = self.matrix.rows(edges)
         embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
         if self.attention_layers.layers:
             embedded = self.attention_layers(embedded, self._neighbors(edges, rows))
         moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
         return moments + self._empty_slot_moments(env, edges, table)
-
-    def _matrix_moments(self, env: Environment, edges: Edges, center: Array, table: Array, basis: Basis) -> Array:
-        """The same by matrices, where no attention looks at the neighbors' embeddings."""
-        xp, ntypes = array_namespace(table), table.shape[0]
-        is_switched = self.embedding.is_strip and self.embedding.smooth
-        a = environment_moments(
-            edges.edge_vec,
-            edges.weights,
-            edges.neighbor_type,
-            edges.shift,
-            edges.scale,
-            settings=self.matrix.settings,
-            basis=basis,
-            nsegments=ntypes,
-            switched=is_switched,
-        )
-        a, switched = (a[:, 0, ...], a[:, 1, ...]) if is_switched else (a, None)
-        empty = self.matrix.empty_rows()
-        once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
-        of_frame = xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
-        types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
-        place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
-        a = a + xp.take(once, center, axis=0) * place[:, :, None, None]
-        return self.embedding.embed(a, switched, center, table, basis)
 
     def _neighbors(self, edges: Edges, rows: Rows) -> Neighbors:
         """What the attention needs; slots that differ are all in the list, others count in its `rest`."""
@@ -142,9 +119,9 @@ class SeAtten(OnBasis):
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))
         empty = xp.take(self.matrix.empty_rows(), center, axis=0)
-        of_frame = xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
         s = empty[:, :1]
-        embedded = self.attention_layers.of_empty_slot(self.embedding(s, of_frame, center, 0.0 * s, table))
+        embedded = self.embedding(s, empty_slot_types(env), center, 0.0 * s, table)
+        embedded = self.attention_layers.of_empty_slot(embedded)
         return empty[:, :, None] * embedded * edges.nempty[:, None, None]
 
     def values(self, s: np.ndarray) -> np.ndarray:
@@ -224,7 +201,9 @@ class SeAtten(OnBasis):
         smooth = True if is_v2 else section["smooth_type_embedding"]
         matrix = EnvironmentMatrix.initial(section, len(type_map), by_type=False)
         return cls(
-            embedding=TypedEmbedding.initial(section, section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth),
+            embedding=TypedEmbedding.initial(
+                section, len(type_map), section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth
+            ),
             attention_layers=NeighborGatedAttention.of_section(section, sum(matrix.sel), smooth, rng),
             type_embedding=TypeEmbedNet.of_section(section, section["tebd_dim"], type_map, rng),
             matrix=matrix,

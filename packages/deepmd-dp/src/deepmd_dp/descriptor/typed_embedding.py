@@ -48,6 +48,11 @@ class TypedEmbedding(Module):
         return self.embeddings.networks[0].width
 
     @property
+    def ntypes(self) -> int:
+        """Number of types."""
+        return self.embeddings.ntypes
+
+    @property
     def is_strip(self) -> bool:
         """Whether the types have a net of their own."""
         return self.embeddings_strip is not None
@@ -74,7 +79,7 @@ class TypedEmbedding(Module):
                 xp.reshape(xp.take(table, xp.reshape(t, (-1,)), axis=0), (-1, nnei, table.shape[1])) for t in pair
             ]
             return self.embeddings[()](xp.concat([s[..., None], *features], axis=-1))
-        index = neighbor_type if self.type_one_side else center * table.shape[0] + neighbor_type
+        index = neighbor_type if self.type_one_side else center * self.ntypes + neighbor_type
         of_types = xp.take(self.type_factors(table), xp.reshape(index, (-1,)), axis=0)
         of_types = xp.reshape(of_types, (-1, nnei, self.width))
         if self.smooth:
@@ -117,7 +122,11 @@ class TypedEmbedding(Module):
         found = in_double(net, column)(xp.concat(_joined(xp, column, xp.astype(types, column.dtype)), axis=-1))
         found = xp.reshape(found, (types.shape[0], basis.size, self.width))
         return xp.concat(
-            [coefficients(found[k, :, :], basis, like=table)[None, :, :] for k in range(types.shape[0])], axis=0
+            [
+                coefficients(found[k, :, :], basis, like=table)[None, :, :]
+                for k in range(self.ntypes if self.type_one_side else self.ntypes**2)
+            ],
+            axis=0,
         )
 
     def embed(self, a: Array, switched: Array | None, center_type: Array, table: Array, basis: Basis) -> Array:
@@ -132,7 +141,7 @@ class TypedEmbedding(Module):
         center_type : Array, (n,) integers
         """
         xp = array_namespace(a)
-        c, ntypes = self.coefficients(basis, table), table.shape[0]
+        c, ntypes = self.coefficients(basis, table), self.ntypes
         if self.is_strip:
             factors = xp.reshape(self.type_factors(table), (-1, ntypes, self.width))
             if self.type_one_side:
@@ -156,13 +165,20 @@ class TypedEmbedding(Module):
 
     @classmethod
     def initial(
-        cls, section: Mapping[str, Any], tebd_dim: int, rng: np.random.Generator, *, is_strip: bool, smooth: bool
+        cls,
+        section: Mapping[str, Any],
+        ntypes: int,
+        tebd_dim: int,
+        rng: np.random.Generator,
+        *,
+        is_strip: bool,
+        smooth: bool,
     ) -> TypedEmbedding:
         """That of a descriptor's section of the input, random weights."""
         sides = 1 if section["type_one_side"] else 2
 
         def new(nin: int) -> NetworkCollection:
-            return NetworkCollection(networks=(EmbeddingNetwork.of_section(rng, nin, section),))
+            return NetworkCollection(networks=(EmbeddingNetwork.of_section(rng, nin, section),), ntypes=ntypes)
 
         return cls(
             embeddings=new(1 if is_strip else 1 + sides * tebd_dim),

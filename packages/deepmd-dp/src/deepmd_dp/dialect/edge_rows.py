@@ -51,8 +51,10 @@ def smooth_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
 def exponential_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
     """exp(-exp(20 (r - rcut_smth) / rcut_smth)), and 0 beyond `rcut`: deepmd-kit's `use_exp_switch`."""
     xp = array_namespace(distance)
-    clipped = xp.where(distance > rcut, rcut * xp.ones_like(distance), distance)
-    switch = xp.exp(-xp.exp((20.0 / rcut_smth) * (clipped - rcut_smth)))
+    exponent = (20.0 / rcut_smth) * (distance - rcut_smth)
+    # no infinity, whose derivative would be NaN; the switch is 0 long before
+    exponent = xp.where(exponent > 50.0, 50.0 * xp.ones_like(distance), exponent)
+    switch = xp.exp(-xp.exp(exponent))
     return xp.where(distance > rcut, xp.zeros_like(switch), switch)
 
 

@@ -9,20 +9,25 @@ one call of these.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[Any], Any]:
+        """typing has it from Python 3.11 on; only type checkers look at it."""
+        return lambda decorator: decorator
+
 
 Array = Any
 Node = Any
 """A module, an array, a tuple of either, or None."""
 Tree = TypeVar("Tree")
 AnyModule = TypeVar("AnyModule", bound="Module")
-
-module = partial(dataclass, frozen=True, eq=False, kw_only=True)
-"""Class decorator of every `Module`."""
 
 
 def static(**kwargs: Any) -> Any:
@@ -33,6 +38,14 @@ def static(**kwargs: Any) -> Any:
 def buffer(**kwargs: Any) -> Any:
     """A field that holds an array which no optimiser trains, such as statistics."""
     return field(metadata={"buffer": True}, **kwargs)
+
+
+@dataclass_transform(
+    frozen_default=True, eq_default=False, kw_only_default=True, field_specifiers=(static, buffer, field)
+)
+def module(cls: type[Tree]) -> type[Tree]:
+    """Class decorator of every `Module`."""
+    return dataclass(frozen=True, eq=False, kw_only=True)(cls)
 
 
 class Module:

@@ -63,7 +63,7 @@ class FittingNets(Module):
     @property
     def nout(self) -> int:
         """Numbers that the nets give for an atom."""
-        return self.networks[0].layers[-1].w.shape[1]
+        return int(self.networks[0].layers[-1].w.shape[1])
 
     def __call__(
         self,
@@ -196,18 +196,18 @@ class FittingNets(Module):
             )
             for _ in range(1 if descriptor.mixed_types else len(type_map))
         )
-        neutral = {"avg": np.zeros, "inv_std": np.ones}
+        neutral: dict[str, Any] = {
+            f"{name}_{end}": make(size, dtype)
+            for name, size in sizes.items()
+            if size
+            for end, make in (("avg", np.zeros), ("inv_std", np.ones))
+        }
         return cls(
             networks=networks,
             bias_atom_e=np.zeros((len(type_map), nout)),
             case_embd=np.zeros(ncase, dtype) if ncase else None,
             trained_layers=trained,
-            **{
-                f"{name}_{end}": make(size, dtype)
-                for name, size in sizes.items()
-                if size
-                for end, make in neutral.items()
-            },
+            **neutral,
             **settings,
         )
 

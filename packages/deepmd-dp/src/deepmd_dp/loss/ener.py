@@ -105,12 +105,14 @@ class EnergyLoss:
             "enable_atom_ener_coeff numb_generalized_coord use_huber loss_func f_use_norm use_default_pf "
             "intensive_ener_virial"
         )
+        settings: dict[str, Any] = {name: section[name] for name in copied.split()}
+        for term in ("e", "f", "v", "ae", "pf", "gf"):
+            settings[f"pref_{term}"] = Prefactor.of(section, term)
         loss = cls(
             start_lr=start_lr,
-            **{f"pref_{term}": Prefactor.of(section, term) for term in ("e", "f", "v", "ae", "pf", "gf")},
             relative_f=section.get("relative_f"),
             huber_delta=_three_deltas(section["huber_delta"]),
-            **{name: section[name] for name in copied.split()},
+            **settings,
         )
         loss._check()
         return loss

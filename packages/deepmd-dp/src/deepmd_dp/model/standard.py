@@ -132,6 +132,7 @@ class StandardModel(Module):
         return self.descriptor(env).invariant
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "Model",
             "type": "standard",

@@ -40,6 +40,7 @@ class Layer(Module):
         return ops.layer(x, self.w, self.b, self.idt, self.activation_function, self.resnet)
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "Layer",
             "@version": 2,
@@ -54,6 +55,7 @@ class Layer(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "layer") -> Layer:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "Layer", 1, 2)
         variables = data["@variables"]
         w = take_array(variables, "w", (-1, -1), where=where)
@@ -133,6 +135,7 @@ class EmbeddingNetwork(Module):
         return self.neuron[-1]
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         first = self.layers[0]
         return {
             "@class": "EmbeddingNetwork",
@@ -148,6 +151,7 @@ class EmbeddingNetwork(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "embedding net") -> EmbeddingNetwork:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "EmbeddingNetwork", 1, 2)
         layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
@@ -204,6 +208,7 @@ class FittingNetwork(Module):
         return x
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         first, last = self.layers[0], self.layers[-1]
         return {
             "@class": "FittingNetwork",
@@ -220,6 +225,7 @@ class FittingNetwork(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "fitting net") -> FittingNetwork:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "FittingNetwork", 1, 1)
         layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
@@ -276,6 +282,7 @@ class NetworkCollection(Module):
         return self.networks[sum(t * self.ntypes**k for k, t in enumerate(key))]
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "NetworkCollection",
             "@version": 1,
@@ -287,6 +294,7 @@ class NetworkCollection(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "nets") -> NetworkCollection:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "NetworkCollection", 1, 1)
         family = _NETWORKS[data["network_type"]]
         expected = data["ntypes"] ** data["ndim"]
@@ -317,6 +325,7 @@ class LayerNorm(Module):
         return centred * (1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "LayerNorm",
             "@version": 1,
@@ -328,6 +337,7 @@ class LayerNorm(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "layer norm") -> LayerNorm:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "LayerNorm", 1, 1)
         variables = data["@variables"]
         w = take_array(variables, "w", (-1,), where=where)

@@ -36,9 +36,11 @@ class TypeEmbedNet(Module):
 
     @property
     def dim(self) -> int:
+        """Width of a type's vector."""
         return self.embedding.neuron[-1]
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "TypeEmbedNet",
             "@version": 2,
@@ -57,6 +59,7 @@ class TypeEmbedNet(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> TypeEmbedNet:
+        """The module of the contract's tree."""
         check_class(data, "TypeEmbedNet", 1, 2)
         return cls(
             embedding=EmbeddingNetwork.deserialize(data["embedding"], "type embedding"),

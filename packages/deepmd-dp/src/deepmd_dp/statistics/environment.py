@@ -60,7 +60,7 @@ class EnvironmentStatistics:
 
     def apply(self, model: Tree) -> Tree:
         """The model with these statistics."""
-        changes = {}
+        changes: dict[str, np.ndarray] = {}
         for path, matrix in self._matrices.items():
             mean, deviation = self._moments[path].mean(), self._moments[path].deviation(_PROTECTION)
             davg, dstd = np.zeros_like(matrix.davg), np.empty_like(matrix.dstd)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.data.batch import DataRequirement
-from deepmd_dp.dialect.module import with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from deepmd.data.batch import Batch
     from deepmd.outputs import OutputDef
     from deepmd_dp.dialect.module import Tree
     from deepmd_dp.interface import Model
 
-    Preset = Mapping[str, list[float | list[float] | None]]
+    Values = Sequence[float | list[float] | None]
+    """Of each type; None: to be found."""
+    Preset = Mapping[str, Values]
 
 
 class OutputStatistics:
@@ -56,7 +58,8 @@ class OutputStatistics:
 
     def apply(self, model: Tree) -> Tree:
         """The model with these biases in its ``out_bias``, and the deviations from them in its ``out_std``."""
-        bias, deviation = np.array(model.out_bias), np.array(model.out_std)
+        arrays = {leaf.path: leaf.array for leaf in leaves(model)}
+        bias, deviation = np.array(arrays["out_bias"]), np.array(arrays["out_std"])
         for index, fit in self._fits.items():
             ncomponents = self._outputs[index].ncomponents
             bias[index, :, :ncomponents], deviation[index, :, :ncomponents] = fit.solve()
@@ -72,7 +75,7 @@ class BiasFit:
     Kept of a frame are its label and its numbers of atoms.
     """
 
-    def __init__(self, output: OutputDef, model: Model, preset: list[float | list[float] | None] | None) -> None:
+    def __init__(self, output: OutputDef, model: Model, preset: Values | None) -> None:
         self._output = output
         self._rcond = model.rcond
         selected = range(model.ntypes) if output.selected_types is None else output.selected_types
@@ -81,7 +84,7 @@ class BiasFit:
         self._labels = [np.zeros((0, output.ncomponents))]
         self._natoms = [np.zeros((0, model.ntypes))]
 
-    def _assigned_bias(self, preset: list | None, of_model: tuple | None) -> np.ndarray:
+    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> np.ndarray:
         """Biases that are given, NaN where they are to be found, (ntypes, ncomponents)."""
         ntypes, size = len(self._counted), self._output.ncomponents
         values = zip(preset or [None] * ntypes, of_model or [None] * ntypes, strict=True)

@@ -35,14 +35,15 @@ class LocalAttention(Module):
     mapkv: Layer
     head_map: Layer
     nhead: int = static()
+    hidden_dim: int = static()
 
     def __call__(self, g1: Array, gg1: Array, near: Neighborhood) -> Array:
         """Of the features of atoms (n, d) and of their neighbors (n, nnei, d): (n, d)."""
         xp = array_namespace(g1)
         dim, nhead = g1.shape[1], self.nhead
-        ncolumns = self.mapq.w.shape[1]
+        ncolumns = self.hidden_dim * nhead
         keys, values = self.mapkv.w[:, :ncolumns], self.mapkv.w[:, ncolumns:]
-        to_query = query_key_map(split_heads(self.mapq.w, nhead), split_heads(keys, nhead))
+        to_query = query_key_map(split_heads(self.mapq.w, nhead), split_heads(keys, nhead), self.hidden_dim)
         query = xp.reshape(xp.matmul(g1, to_query), (-1, nhead, dim))
         logits = xp.matmul(query, xp.matrix_transpose(gg1))
         attended = xp.matmul(self._weights(logits, near), gg1)
@@ -59,11 +60,12 @@ class LocalAttention(Module):
         return ops.weighted_softmax((logits + SHIFT) * switch, kept, rest, 0.0, None) * switch
 
     def serialize(self, *, smooth: bool, precision: str) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "LocalAtten",
             "@version": 1,
             "input_dim": self.mapq.w.shape[0],
-            "hidden_dim": self.mapq.w.shape[1] // self.nhead,
+            "hidden_dim": self.hidden_dim,
             "head_num": self.nhead,
             "smooth": smooth,
             "attnw_shift": SHIFT,
@@ -75,10 +77,11 @@ class LocalAttention(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str) -> LocalAttention:
+        """The module of the contract's tree."""
         check_class(data, "LocalAtten", 1, 1)
         names = ("mapq", "mapkv", "head_map")
         layers = {name: Layer.deserialize(data[name], f"{where}, {name}") for name in names}
-        return cls(**layers, nhead=data["head_num"])
+        return cls(**layers, nhead=data["head_num"], hidden_dim=data["hidden_dim"])
 
     @classmethod
     def initial(
@@ -91,6 +94,7 @@ class LocalAttention(Module):
             mapkv=Layer.initial(rng, dim, (hidden + dim) * nhead, bias=False, **common),
             head_map=Layer.initial(rng, dim * nhead, dim, **common),
             nhead=nhead,
+            hidden_dim=hidden,
         )
 
 
@@ -109,6 +113,7 @@ class EdgeAttention(Module):
     norm: LayerNorm | None = None
     vector_map: Layer | None = None
     nhead: int = static()
+    hidden_dim: int = static()
     has_gate: bool = static(default=False)
 
     def __call__(self, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array | None, Array | None]:
@@ -132,9 +137,8 @@ class EdgeAttention(Module):
         """(n, nnei, nhead, nnei)."""
         xp = array_namespace(g2)
         nnei, dim, nhead = shape(g2)[1], g2.shape[2], self.nhead
-        hidden = self.mapqk.w.shape[1] // (2 * nhead)
         both = split_heads(self.mapqk.w, 2 * nhead)
-        to_query = query_key_map(both[:nhead, :, :hidden], both[nhead:, :, :hidden])
+        to_query = query_key_map(both[:nhead, :, :], both[nhead:, :, :], self.hidden_dim)
         query = xp.reshape(xp.matmul(g2, to_query), (-1, nnei * nhead, dim))
         logits = xp.reshape(xp.matmul(query, xp.matrix_transpose(g2)), (-1, nnei, nhead, nnei))
         cosines = xp.matmul(h2, xp.matrix_transpose(h2))[:, :, None, :]
@@ -164,7 +168,7 @@ class EdgeAttention(Module):
             "attn2g_map": {
                 "@class": "Atten2Map",
                 **common,
-                "hidden_dim": self.mapqk.w.shape[1] // (2 * self.nhead),
+                "hidden_dim": self.hidden_dim,
                 "has_gate": self.has_gate,
                 "smooth": smooth,
                 "attnw_shift": SHIFT,
@@ -195,7 +199,8 @@ class EdgeAttention(Module):
         weights = data["attn2g_map"]
         check_class(weights, "Atten2Map", 1, 1)
         mapqk = Layer.deserialize(weights["mapqk"], f"{where}, mapqk")
-        return cls(mapqk=mapqk, nhead=weights["head_num"], has_gate=weights["has_gate"], **parts)
+        names = {"nhead": "head_num", "hidden_dim": "hidden_dim", "has_gate": "has_gate"}
+        return cls(mapqk=mapqk, **{name: weights[key] for name, key in names.items()}, **parts)
 
     @classmethod
     def initial(
@@ -213,7 +218,7 @@ class EdgeAttention(Module):
             parts["norm"] = _identity_norm(settings, precision, trainable)
         if settings.update_h2:
             parts["vector_map"] = Layer.initial(rng, nhead, 1, bias=False, **common)
-        return cls(nhead=nhead, has_gate=settings.attn2_has_gate, **parts)
+        return cls(nhead=nhead, hidden_dim=settings.attn2_hidden, has_gate=settings.attn2_has_gate, **parts)
 
 
 def _identity_norm(settings: RepformerSettings, precision: str, trainable: bool) -> LayerNorm:

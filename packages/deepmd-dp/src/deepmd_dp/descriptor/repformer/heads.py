@@ -19,12 +19,14 @@ def split_heads(w: Array, nhead: int) -> Array:
     return xp.reshape(xp.matrix_transpose(xp.reshape(w, (nin * nout, nhead))), (nhead, nin, nout))
 
 
-def query_key_map(q: Array, k: Array) -> Array:
-    """Q_h K_hᵀ / √d of heads (nhead, nq, d), (nhead, nk, d), side by side, (nq, nhead * nk)."""
+def query_key_map(q: Array, k: Array, hidden_dim: int) -> Array:
+    """Q_h K_hᵀ / √d of heads (nhead, nq, d), (nhead, nk, d) side by side, (nq, nhead * nk); hidden_dim: d.
+
+    A size that torch traces would make the root a number of single precision.
+    """
     xp = array_namespace(q)
-    nhead, nk, d = k.shape
-    # a size of parameters is a number: recorded in a trace its root would be computed in single precision
-    products = xp.matmul(k, xp.matrix_transpose(q)) * float(int(d)) ** -0.5
+    nhead, nk, _ = k.shape
+    products = xp.matmul(k, xp.matrix_transpose(q)) * hidden_dim**-0.5
     return xp.matrix_transpose(xp.reshape(products, (nhead * nk, q.shape[1])))
 
 

@@ -12,6 +12,7 @@ from deepmd_dp.descriptor.repinit.two_body import TwoBody
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.nn.network import NetworkCollection
+from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +33,8 @@ def serialize_parts(parts: Parts) -> dict[str, Any]:
     return data
 
 
-def deserialize_parts(settings: RepinitSettings, data: dict[str, Any]) -> Parts:
-    """Of a descriptor's tree in the contract."""
+def deserialize_parts(settings: RepinitSettings, data: dict[str, Any], types: TypeEmbedNet) -> Parts:
+    """Of a descriptor's tree in the contract, with its type embedding."""
 
     def embedding(block: dict[str, Any], where: str, one_side: bool) -> TypedEmbedding:
         strip = block.get("embeddings_strip")
@@ -47,6 +48,7 @@ def deserialize_parts(settings: RepinitSettings, data: dict[str, Any]) -> Parts:
     block = data[_NAMES[0]]
     two_body = TwoBody(
         embedding=embedding(block, "repinit", settings.type_one_side),
+        type_embedding=types,
         matrix=read_matrix(data, settings.two_body(), block, "repinit"),
         axis_neuron=settings.axis_neuron,
     )
@@ -54,21 +56,25 @@ def deserialize_parts(settings: RepinitSettings, data: dict[str, Any]) -> Parts:
         return two_body, None
     block, where = data[_NAMES[1]], "repinit, three-body"
     matrix = read_matrix(data, settings.three_body(), block, where)
-    return two_body, ThreeBody(embedding=embedding(block, where, one_side=False), matrix=matrix)
+    return two_body, ThreeBody(embedding=embedding(block, where, one_side=False), type_embedding=types, matrix=matrix)
 
 
-def new_parts(settings: RepinitSettings, section: dict[str, Any], ntypes: int, rng: np.random.Generator) -> Parts:
+def new_parts(
+    settings: RepinitSettings, section: dict[str, Any], types: TypeEmbedNet, rng: np.random.Generator
+) -> Parts:
     """Of a descriptor's section of the input, random weights and neutral statistics."""
 
     def new(part: dict[str, Any]) -> tuple[TypedEmbedding, EnvironmentMatrix]:
         merged = section | part
         is_strip = settings.tebd_input_mode == "strip"
-        embedding = TypedEmbedding.initial(merged, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"])
-        return embedding, EnvironmentMatrix.initial(merged, ntypes, by_type=False)
+        embedding = TypedEmbedding.initial(
+            merged, types.ntypes, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"]
+        )
+        return embedding, EnvironmentMatrix.initial(merged, types.ntypes, by_type=False)
 
     embedding, matrix = new(settings.two_body())
-    two_body = TwoBody(embedding=embedding, matrix=matrix, axis_neuron=settings.axis_neuron)
+    two_body = TwoBody(embedding=embedding, type_embedding=types, matrix=matrix, axis_neuron=settings.axis_neuron)
     if not settings.use_three_body:
         return two_body, None
     embedding, matrix = new(settings.three_body())
-    return two_body, ThreeBody(embedding=embedding, matrix=matrix)
+    return two_body, ThreeBody(embedding=embedding, type_embedding=types, matrix=matrix)

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// Functions that the compiler makes for several instruction sets; the loader takes the best that
+// the machine has, so that a portable library is fast.
+#pragma once
+
+#define DEEPMD_INLINE __attribute__((always_inline)) inline
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#define DEEPMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
+#endif
+#ifndef DEEPMD_CLONES
+#define DEEPMD_CLONES
+#endif
+
+namespace deepmd {
+
+/// Eight numbers anywhere in memory; one register where the machine has them so wide.
+typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
+
+DEEPMD_INLINE Eight& eight(double* p) { return *reinterpret_cast<Eight*>(p); }
+DEEPMD_INLINE const Eight& eight(const double* p) { return *reinterpret_cast<const Eight*>(p); }
+
+}  // namespace deepmd

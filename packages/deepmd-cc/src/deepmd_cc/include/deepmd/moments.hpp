@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// Chebyshev moments of an atom's neighbors, A[i, t, c, q] = sum over the neighbors j of segment t of
+// w_ij R_ijc T_q(s_ij), the transpose of their derivative, and their derivative along a direction:
+// all that a sum over embedded neighbors needs of the geometry. A is linear in no parameter, so there
+// is nothing else to derive. The same in plain form: deepmd_dp/dialect/moments.py.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "moments_edges.hpp"
+
+namespace deepmd {
+namespace moments {
+
+/// Where an edge's terms of column 0 are in an atom's block; columns are basis.size() apart.
+DEEPMD_INLINE std::int64_t place(const MomentsSpec& spec, const Edges& edges, int e) {
+  return edges.segment[std::size_t(e)] * spec.columns * spec.basis.size() +
+         std::int64_t(edges.interval[std::size_t(e)]) * spec.basis.degree;
+}
+
+/// Whether rows of so many polynomials are whole vectors of eight.
+template <int Degree>
+constexpr bool is_whole = Degree > 0 && Degree % 8 == 0;
+
+/// to[q] += a x[q]
+template <int Degree>
+DEEPMD_INLINE void add(int degree, double a, const double* x, double* to) {
+  if constexpr (is_whole<Degree>)
+    for (int q = 0; q < Degree; q += 8) eight(to + q) += a * eight(x + q);
+  else
+    for (int q = 0; q < degree; ++q) to[q] += a * x[q];
+}
+
+/// to[q] += a x[q] + b y[q]
+template <int Degree>
+DEEPMD_INLINE void add(int degree, double a, const double* x, double b, const double* y, double* to) {
+  if constexpr (is_whole<Degree>)
+    for (int q = 0; q < Degree; q += 8) eight(to + q) += a * eight(x + q) + b * eight(y + q);
+  else
+    for (int q = 0; q < degree; ++q) to[q] += a * x[q] + b * y[q];
+}
+
+/// A sum over polynomials that is not yet taken over the lanes.
+template <bool IsWhole>
+struct PartialOf {
+  using type = double;
+};
+template <>
+struct PartialOf<true> {
+  using type = Eight;
+};
+template <int Degree>
+using Partial = typename PartialOf<is_whole<Degree>>::type;
+
+/// to += a x[q] y[q], summed over q
+template <int Degree>
+DEEPMD_INLINE void add_products(int degree, double a, const double* x, const double* y, Partial<Degree>& to) {
+  if constexpr (is_whole<Degree>) {
+    Eight sum = eight(x) * eight(y);
+    for (int q = 8; q < Degree; q += 8) sum += eight(x + q) * eight(y + q);
+    to += a * sum;
+  } else {
+    for (int q = 0; q < degree; ++q) to += a * x[q] * y[q];
+  }
+}
+
+DEEPMD_INLINE double total(double sum) { return sum; }
+DEEPMD_INLINE double total(const Eight& sum) {
+  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+}
+
+template <int Degree>
+DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* block) {
+  const int degree = spec.basis.degree;
+  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  for (int e = 0; e < edges.count; ++e) {
+    const double* t = edges.t + std::int64_t(e) * degree;
+    double* to = block + place(spec, edges, e);
+    for (int c = 0; c < spec.columns; ++c) {
+      const double factor = edges.weight[e] * edges.row[std::size_t(c)][e];
+      add<Degree>(degree, factor, t, to + c * size);
+      if (spec.is_switched) add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * size);
+    }
+  }
+}
+
+template <int Degree>
+DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* block) {
+  const int degree = spec.basis.degree;
+  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  for (int e = 0; e < edges.count; ++e) {
+    const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
+    double* to = block + place(spec, edges, e);
+    const double du = edges.ds[e] * edges.slope[e];
+    for (int c = 0; c < spec.columns; ++c) {
+      const double row = edges.weight[e] * edges.row[std::size_t(c)][e];
+      const double along = edges.weight[e] * edges.direction[std::size_t(c)][e];
+      add<Degree>(degree, along, t, row * du, dt, to + c * size);
+      if (!spec.is_switched) continue;
+      const double w = edges.radial.w[e], dw = edges.radial.dw[e] * edges.dr[e];
+      add<Degree>(degree, along * w + row * dw, t, row * du * w, dt, to + second + c * size);
+    }
+  }
+}
+
+/// The gradient of A gives those of s, the columns of R and the switch: in ds, direction and dr of the edges.
+template <int Degree>
+DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges& edges) {
+  const int degree = spec.basis.degree;
+  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  for (int e = 0; e < edges.count; ++e) {
+    const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
+    const double* from = block + place(spec, edges, e);
+    const double weight = edges.weight[e], w = spec.is_switched ? edges.radial.w[e] : 0.0;
+    Partial<Degree> by_u{}, by_switch{};
+    for (int c = 0; c < spec.columns; ++c) {
+      const double row = edges.row[std::size_t(c)][e];
+      Partial<Degree> by_row{};
+      add_products<Degree>(degree, 1.0, from + c * size, t, by_row);
+      add_products<Degree>(degree, row, from + c * size, dt, by_u);
+      if (spec.is_switched) {
+        add_products<Degree>(degree, w, from + second + c * size, t, by_row);
+        add_products<Degree>(degree, row, from + second + c * size, t, by_switch);
+        add_products<Degree>(degree, row * w, from + second + c * size, dt, by_u);
+      }
+      edges.direction[std::size_t(c)][e] = weight * total(by_row);
+    }
+    edges.ds[e] = weight * total(by_u) * edges.slope[e];
+    edges.dr[e] = weight * total(by_switch);
+  }
+}
+
+/// What a pass reads and writes beside the geometry.
+template <class T, class Derived>
+struct Arrays {
+  T* moments = nullptr;               // forward, tangent: A or its derivative, written
+  const T* gradient = nullptr;        // transpose: of A
+  const Derived* direction[2] = {};   // tangent: of edge_vec, or of s and rows
+  Derived* results[2] = {};           // transpose: the gradients of these, zero where nothing is written
+};
+
+/// One pass for the atoms begin..end.
+template <int Degree, class T, class Geometry>
+DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
+                             const Arrays<T, typename Geometry::Derived>& arrays, std::int64_t begin,
+                             std::int64_t end) {
+  const std::int64_t width = spec.nsegments * spec.columns * spec.basis.size() * (spec.is_switched ? 2 : 1);
+  const bool is_forward = spec.pass == Pass::forward;
+  Edges edges(geo.nedge, spec.columns, spec.basis.degree);
+  std::vector<double> block(static_cast<std::size_t>(width), 0.0);
+  for (std::int64_t atom = begin; atom < end; ++atom) {
+    load(spec, geo, atom, edges);
+    chebyshev::locate(spec.basis, edges.padded, edges.s, edges.interval.data(), edges.u, edges.slope);
+    if (is_forward)
+      chebyshev::polynomials<Degree, false>(spec.basis.degree, edges.padded, edges.u, edges.t, edges.dt);
+    else
+      chebyshev::polynomials<Degree, true>(spec.basis.degree, edges.padded, edges.u, edges.t, edges.dt);
+    if (spec.pass == Pass::transpose) {
+      std::copy_n(arrays.gradient + atom * width, width, block.data());
+      transpose<Degree>(spec, block.data(), edges);
+      store_gradient(spec, geo, atom, edges, arrays.results);
+      continue;
+    }
+    std::fill(block.begin(), block.end(), 0.0);
+    if (is_forward) {
+      forward<Degree>(spec, edges, block.data());
+    } else {
+      load_direction(spec, geo, atom, arrays.direction, edges);
+      tangent<Degree>(spec, edges, block.data());
+    }
+    for (std::int64_t k = 0; k < width; ++k) arrays.moments[atom * width + k] = T(block[std::size_t(k)]);
+  }
+}
+
+template <class T, class Geometry, class Parallel>
+void run(const MomentsSpec& spec, const Geometry& geo, const Arrays<T, typename Geometry::Derived>& arrays,
+         const Parallel& parallel) {
+  parallel(geo.n, [&](std::int64_t begin, std::int64_t end) {
+    if (spec.basis.degree == 16)
+      run_range<16, T, Geometry>(spec, geo, arrays, begin, end);
+    else
+      run_range<0, T, Geometry>(spec, geo, arrays, begin, end);
+  });
+}
+
+inline Segments segments_of(const TensorView& view, const Shape& shape) {
+  Segments segments;
+  if (view.dtype == DType::int32)
+    segments.narrow = data<std::int32_t>(view, shape, "segment");
+  else
+    segments.wide = data<std::int64_t>(view, shape, "segment");
+  return segments;
+}
+
+template <class T>
+EnvironmentGeometry<T> environment_of(const MomentsSpec& spec, const std::vector<TensorView>& in) {
+  EnvironmentGeometry<T> geo;
+  geo.n = in[0].size(0), geo.nedge = in[0].size(1);
+  geo.edge_vec = data<double>(in[0], {geo.n, geo.nedge, 3}, "edge_vec");
+  geo.weights = data<T>(in[1], {geo.n, geo.nedge}, "weights");
+  geo.nslots = in[2].size(1) == 1 ? 1 : geo.nedge;
+  const Shape statistics{geo.n, geo.nslots, spec.columns};
+  geo.shift = data<T>(in[2], statistics, "shift"), geo.scale = data<T>(in[3], statistics, "scale");
+  if (spec.has_segment) geo.segments = segments_of(in[4], {geo.n, geo.nedge});
+  return geo;
+}
+
+template <class T>
+GeneralGeometry<T> general_of(const MomentsSpec& spec, const std::vector<TensorView>& in) {
+  GeneralGeometry<T> geo;
+  geo.n = in[0].size(0), geo.nedge = in[0].size(1);
+  geo.s = data<T>(in[0], {geo.n, geo.nedge}, "s");
+  geo.rows = data<T>(in[1], {geo.n, geo.nedge, spec.columns}, "rows");
+  if (spec.has_segment) geo.segments = segments_of(in[2], {geo.n, geo.nedge});
+  return geo;
+}
+
+template <class T, class Geometry, class Parallel>
+void run(const MomentsSpec& spec, const Geometry& geo, const std::vector<TensorView>& in,
+         const std::vector<TensorView>& out, const Parallel& parallel) {
+  using Derived = typename Geometry::Derived;
+  Arrays<T, Derived> arrays;
+  const std::size_t rest = spec.ngeometry();
+  if (spec.pass == Pass::transpose)
+    arrays.gradient = data<T>(in[rest], spec.moments_shape(geo.n), "the gradient of the moments");
+  else
+    arrays.moments = data<T>(out[0], spec.moments_shape(geo.n), "the result");
+  for (std::size_t i = 0; i < spec.nderived(); ++i) {
+    if (spec.pass == Pass::tangent) arrays.direction[i] = data<Derived>(in[rest + i], in[i].shape, "the direction");
+    if (spec.pass != Pass::transpose) continue;
+    arrays.results[i] = data<Derived>(out[i], in[i].shape, "the result");
+    std::int64_t size = 1;
+    for (const auto length : in[i].shape) size *= length;
+    std::fill_n(arrays.results[i], size, Derived(0));
+  }
+  run<T>(spec, geo, arrays, parallel);
+}
+
+template <class T, class Parallel>
+void run(const MomentsSpec& spec, const std::vector<TensorView>& in, const std::vector<TensorView>& out,
+         const Parallel& parallel) {
+  if (spec.is_environment)
+    run<T>(spec, environment_of<T>(spec, in), in, out, parallel);
+  else
+    run<T>(spec, general_of<T>(spec, in), in, out, parallel);
+}
+
+}  // namespace moments
+
+/// Runs a pass: reads the tensors `in`, writes `out`, whose shapes are spec.result_shapes.
+///
+/// `in` is edge_vec (n, nedge, 3) float64, weights (n, nedge), shift, scale (n, 1 or nedge, columns), or s
+/// (n, nedge) and rows (n, nedge, columns); then segment (n, nedge) integers, where there is one; then for
+/// the transpose the gradient of A, for the tangent the direction of edge_vec, or of s and rows. All but
+/// edge_vec are of one type, float64 or float32; sums are taken in float64.
+///
+/// `parallel(count, body)` calls body(begin, end) for ranges that make up 0..count, on threads.
+///
+/// Throws std::invalid_argument where a tensor has a wrong type or shape.
+template <class Parallel>
+void run_moments(const MomentsSpec& spec, const std::vector<TensorView>& in,
+                 const std::vector<TensorView>& out, const Parallel& parallel) {
+  require(in.size() == spec.ninputs(), "moments got a wrong number of tensors");
+  require(out.size() == (spec.pass == Pass::transpose ? spec.nderived() : 1),
+          "moments got a wrong number of results");
+  if (in[1].dtype == DType::float32)
+    moments::run<float>(spec, in, out, parallel);
+  else
+    moments::run<double>(spec, in, out, parallel);
+}
+
+}  // namespace deepmd

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Chebyshev moments on the kernels, as nodes of paddle's graph.
+
+A node of paddle computes the derivatives by all its inputs, wanted or not; but `paddle.grad` leaves out the nodes
+that lead to no wanted derivative. So each derivative is a sum of two nodes:
+
+- `_Linear` gives it, and is derived by the operand, in which it is linear: forces, and what a loss of forces needs
+  for the parameters;
+- `_Curvature` gives zeros, and stands for the derivative by the geometry, which Hessians need, and nothing else.
+
+A node takes its inputs as one list: of several arguments paddle 3.3 insists on None for those whose derivative is
+not wanted, and does not say which. Other tensors must come in objects, since those in tuples are inputs too.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from deepmd_dp.kit.moments_call import MomentsCall, Pass
+from deepmd_pd.framework import NUM_THREADS, paddle
+from deepmd_pd.kernel_library import call as run_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from paddle import Tensor
+
+_are_displacements_fixed: ContextVar[bool] = ContextVar("are_displacements_fixed", default=False)
+
+
+@contextmanager
+def fixed_displacements() -> Iterator[None]:
+    """Within it no work is done for derivatives by the geometry: for whoever uses those by the parameters only."""
+    token = _are_displacements_fixed.set(True)
+    try:
+        yield
+    finally:
+        _are_displacements_fixed.reset(token)
+
+
+@cache
+def _numbers(call: MomentsCall) -> Tensor:
+    return paddle.to_tensor(call.numbers, "float64", place="cpu")
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """What the nodes of one operation share."""
+
+    call: MomentsCall
+    derived: tuple[Tensor, ...]
+    fixed: tuple[Tensor, ...]
+
+    def run(self, which: Pass, operand: Sequence[Tensor] = ()) -> list[Tensor]:
+        """A pass of the kernel; the operand is the gradient of A, or the direction."""
+        inputs = [tensor.detach().contiguous() for tensor in (*self.derived, *self.fixed, *operand)]
+        results = run_kernel("moments", _numbers(self.call), inputs, self.call.counts(which), NUM_THREADS)
+        return results[: len(self.derived) if which is Pass.TRANSPOSE else 1]
+
+    def zeros(self, which: Pass) -> tuple[Tensor, ...]:
+        """Zeros of the shapes of a linear pass's results."""
+        if which is Pass.TRANSPOSE:
+            return tuple(paddle.zeros_like(tensor) for tensor in self.derived)
+        return (paddle.zeros(self.call.shape(self.derived[0].shape[0]), (*self.derived, *self.fixed)[1].dtype),)
+
+
+def moments(call: MomentsCall, derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> Tensor:
+    """A, with its derivative by `derived`, which is derived by the gradient of A; see `MomentsCall`."""
+    return _Moments.apply(list(derived), _Geometry(call, derived, fixed))
+
+
+class _Moments(paddle.autograd.PyLayer):
+    @staticmethod
+    def forward(ctx: Any, derived: list[Tensor], geometry: _Geometry) -> Tensor:
+        del derived
+        ctx.geometry = geometry
+        return geometry.run(Pass.FORWARD)[0]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> list[Tensor]:
+        if _are_displacements_fixed.get():
+            return list(ctx.geometry.zeros(Pass.TRANSPOSE))
+        return _derivative(ctx.geometry, Pass.TRANSPOSE, (gradient,))
+
+
+def _derivative(geometry: _Geometry, which: Pass, operand: tuple[Tensor, ...]) -> list[Tensor]:
+    if not paddle.is_grad_enabled():
+        return geometry.run(which, operand)
+    linear = _Linear.apply(list(operand), geometry, which)
+    zeros = _Curvature.apply(list(geometry.derived), geometry, which)
+    # a node with one result gives it without a tuple around it
+    pairs = [(linear, zeros)] if isinstance(linear, paddle.Tensor) else zip(linear, zeros, strict=True)
+    return [a + b for a, b in pairs]
+
+
+class _Linear(paddle.autograd.PyLayer):
+    """From the gradient of A those of `derived`, or from a direction of these the derivative of A."""
+
+    @staticmethod
+    def forward(ctx: Any, operand: list[Tensor], geometry: _Geometry, which: Pass) -> tuple[Tensor, ...]:
+        ctx.held = geometry, which
+        return tuple(geometry.run(which, operand))
+
+    @staticmethod
+    def backward(ctx: Any, *operand: Tensor) -> list[Tensor]:
+        geometry, which = ctx.held
+        return _derivative(geometry, Pass.TANGENT if which is Pass.TRANSPOSE else Pass.TRANSPOSE, operand)
+
+
+class _Curvature(paddle.autograd.PyLayer):
+    """Zeros of the shapes of `_Linear`'s results, which stand for its derivative by the geometry."""
+
+    @staticmethod
+    def forward(ctx: Any, derived: list[Tensor], geometry: _Geometry, which: Pass) -> tuple[Tensor, ...]:
+        del derived
+        ctx.geometry = geometry
+        return geometry.zeros(which)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> list[Tensor]:
+        """Zeros that nobody looks at.
+
+        Raises
+        ------
+        NotImplementedError
+            A second derivative by the geometry is asked for: it would need another `paddle.grad` in this one, which
+            Paddle 3.3 does not survive.
+        """
+        del upstream
+        if not _are_displacements_fixed.get():
+            raise NotImplementedError("the kernels of deepmd-pd give no Hessian of positions; set DP_PLAIN_OPS=1.")
+        return list(ctx.geometry.zeros(Pass.TRANSPOSE))
