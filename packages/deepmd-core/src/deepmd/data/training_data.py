@@ -19,6 +19,7 @@ from deepmd.data.system import System
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deepmd.aliases import Section
     from deepmd.data.batch import Batch, DataRequirement
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class TrainingData:
     """
 
     def __init__(
-        self, section: dict, type_map: list[str], requirements: Iterable[DataRequirement] = (), seed: int = 0
+        self, section: Section, type_map: list[str], requirements: Iterable[DataRequirement] = (), seed: int = 0
     ) -> None:
         requirements = list(requirements)
         names = find_systems(section["systems"], section.get("rglob_patterns"))

@@ -15,11 +15,12 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import new_model
 
 if TYPE_CHECKING:
+    from deepmd.aliases import Section
     from deepmd_dp.conformance.cases import Case
     from deepmd_dp.interface import Model
 
 
-def full_input(case: Case, **sections: dict) -> dict[str, Any]:
+def full_input(case: Case, **sections: Section) -> dict[str, Any]:
     """A normalised input that trains the case's model; `sections` replace or complete the others."""
     given = {
         "model": case.section(),

@@ -47,13 +47,14 @@ class MomentsCase(NamedTuple):
         moments = self.forms()[1](*self.derived, *self.constants, **self.keywords)
         largest = np.abs(moments).max() if moments.size else 1.0
         numbers = np.random.default_rng(1).normal(size=moments.shape) / max(largest, 1e-30)
-        return numbers.astype(moments.dtype)
+        coefficients: np.ndarray = numbers.astype(moments.dtype)
+        return coefficients
 
 
 def make_case(kind: str, n: int = 4, nnei: int = 9, dtype: type = np.float64) -> MomentsCase:
     """A case of `KINDS` with random arrays."""
     rng = np.random.default_rng(0)
-    keywords = {"basis": _BASIS, "nsegments": 1} | KINDS[kind]
+    keywords: dict[str, Any] = {"basis": _BASIS, "nsegments": 1} | KINDS[kind]
     slots = keywords.pop("slots", False)
     is_general = "settings" not in keywords
     segment = rng.integers(-1 if is_general else 0, keywords["nsegments"], (n, nnei))

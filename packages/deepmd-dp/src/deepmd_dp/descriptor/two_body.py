@@ -41,7 +41,7 @@ class TwoBody(OnBasis):
     @property
     def width(self) -> int:
         """Width of the embedding, M."""
-        return self.embeddings.networks[0].width
+        return int(self.embeddings.networks[0].width)
 
     @property
     def uses_type_index(self) -> bool:

@@ -45,7 +45,7 @@ class TypedEmbedding(Module):
     @property
     def width(self) -> int:
         """Width of the embedding, M."""
-        return self.embeddings.networks[0].width
+        return int(self.embeddings.networks[0].width)
 
     @property
     def ntypes(self) -> int:

@@ -23,6 +23,7 @@ from deepmd_dp.nn.matrix import with_matrices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deepmd.aliases import Document
     from deepmd_dp.dialect.module import Array, Tree
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
@@ -45,7 +46,7 @@ class BaseDeepEval(DeepEvalBackend):
         self._numpy_model: Model = deserialize_model(self._document["model"])
 
     @abstractmethod
-    def read_document(self, path: str) -> dict:
+    def read_document(self, path: str) -> Document:
         """The contract's document of the file."""
 
     @abstractmethod
@@ -205,10 +206,10 @@ class BaseDeepEval(DeepEvalBackend):
         excluded = self._numpy_model.atom_exclude_types
         return [t for t in super().get_sel_type() if t not in excluded]
 
-    def get_model_def_script(self) -> dict:
+    def get_model_def_script(self) -> Document:
         return self._document.get("model_def_script", {})
 
-    def serialize(self) -> dict:
+    def serialize(self) -> Document:
         return self._document
 
     def close(self) -> None:

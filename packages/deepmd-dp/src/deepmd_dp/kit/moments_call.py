@@ -64,7 +64,7 @@ class MomentsCall(NamedTuple):
     def plain(self, derived: Sequence[Array], fixed: Sequence[Array]) -> Array:
         """A by the plain form."""
         *fixed, segment = fixed if self.has_segment else (*fixed, None)
-        sums = {"basis": self.basis, "nsegments": self.nsegments}
+        sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}
         if self.settings is None:
             return chebyshev_moments.plain(*derived, segment, **sums)
         weights, shift, scale = fixed
