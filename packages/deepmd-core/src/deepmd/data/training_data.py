@@ -128,7 +128,7 @@ class TrainingData:
         The greatest n_batches/probability of the systems that are drawn, times the epochs, rounded up.
         """
         used = self.probabilities > 0
-        per_epoch = math.ceil(np.max(np.asarray(self.nbatches)[used] / self.probabilities[used]))
+        per_epoch = math.ceil(float(np.max(np.asarray(self.nbatches)[used] / self.probabilities[used])))
         return math.ceil(epochs * per_epoch)
 
     def statistics_batches(self, nbatches: int) -> Iterator[Batch]:

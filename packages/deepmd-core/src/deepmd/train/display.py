@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from datetime import timedelta
+from typing import Any
 
 from deepmd.train.lcurve import shown_metrics
 

@@ -105,6 +105,7 @@ def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
 def _open_store(training: Section, backend: Backend) -> CheckpointStore:
     """Where the checkpoints go."""
     suffix = backend.checkpoint_suffix
+    assert suffix is not None, f"{backend.name} trains, so that its checkpoints have an ending"
     companions = backend.companion_suffixes.get(suffix, ())
     return CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
 
@@ -148,7 +149,7 @@ def _differs(given: Any, settled: Any) -> bool:
         return any(_differs(value, settled.get(key)) for key, value in given.items())
     if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
         return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
-    return given != settled
+    return bool(given != settled)
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
@@ -182,7 +183,8 @@ def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, sk
 
 
 def _numb_steps(training: Section, data: TrainingData) -> int:
-    steps, epochs = training.get("numb_steps"), training.get("numb_epoch")
+    steps: Any = training.get("numb_steps")
+    epochs: Any = training.get("numb_epoch")
     if (steps is None) == (epochs is None):
         raise InputError("training: give one of numb_steps and numb_epoch.")
     if epochs is None:

@@ -63,7 +63,7 @@ def learning_rate(config: Section, numb_steps: int) -> Callable[[int], float]:
 
 def _exp(config: Section, start: float, stop: float, total: int, _numb_steps: int) -> Callable[[int], float]:
     period = config.get("decay_steps", 5000)
-    rate = config.get("decay_rate")
+    rate: float | None = config.get("decay_rate")
     if period <= 0:
         raise InputError(f"learning_rate/decay_steps {period}: expected a number above 0.")
     if rate is None and period >= total:
@@ -71,10 +71,11 @@ def _exp(config: Section, start: float, stop: float, total: int, _numb_steps: in
         period = 100 if total // 10 > 100 else total // 100 + 1
     if rate is None:
         rate = math.exp(math.log(max(stop, 1e-10) / start) / (total / period)) if total else 1.0
-    smooth = config.get("smooth", False)
+    smooth, factor = config.get("smooth", False), float(rate)
 
     def decay(step: int) -> float:
-        return max(stop, start * rate ** (step / period if smooth else step // period))
+        rate: float = start * factor ** (step / period if smooth else step // period)
+        return max(stop, rate)
 
     return decay
 
@@ -125,10 +126,12 @@ def _positive(value: float, key: str) -> float:
 def _stop_lr(config: Section, start: float) -> float:
     stop: float | None = config.get("stop_lr")
     ratio: float | None = config.get("stop_lr_ratio")
-    if (stop is None) == (ratio is None):
-        given = "neither" if stop is None else "both"
-        raise InputError(f"learning_rate: give one of stop_lr and stop_lr_ratio, not {given}.")
-    return start * ratio if stop is None else stop
+    if stop is not None and ratio is None:
+        return stop
+    if ratio is not None and stop is None:
+        return start * ratio
+    given = "neither" if stop is None else "both"
+    raise InputError(f"learning_rate: give one of stop_lr and stop_lr_ratio, not {given}.")
 
 
 def _warmup_steps(config: Section, numb_steps: int) -> int:

@@ -136,7 +136,7 @@ def _map(tree: Tree, function: Callable[[str, Array], Array], path: str) -> Tree
         return replace(tree, **changes)
     if isinstance(tree, tuple | list):
         return tuple(_map(item, function, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
-    return None if tree is None else function(path, tree)  # type: ignore[return-value, arg-type]
+    return None if tree is None else function(path, tree)  # type: ignore[return-value]  # an array
 
 
 def with_leaves(tree: Tree, arrays: dict[str, Array]) -> Tree:

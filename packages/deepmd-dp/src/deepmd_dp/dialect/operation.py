@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from deepmd_dp.dialect.module import Array
 
     P = ParamSpec("P")
-    Result = TypeVar("Result", covariant=True)
+    Result = TypeVar("Result")
 
     class Operation(Protocol[P, Result]):
         """A function with the plain form beside it."""
 
         plain: Callable[P, Result]
-        __name__: str
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
 
