@@ -51,36 +51,20 @@ FUNCTIONS = {
     "reshape": (lambda x: xp.reshape(x, (3, -1)), lambda x: x.reshape(3, -1)),
     "slices": (lambda x: x[..., :2][:, 1:], lambda x: x[..., :2][:, 1:]),
     "quotient": (lambda x: 1.0 / (x * x + 1.0) + x / (x * x + 2.0), lambda x: 1.0 / (x * x + 1.0) + x / (x * x + 2.0)),
-    "stack": (lambda x: xp.stack([x, x * x], axis=1), lambda x: np.stack([x, x * x], axis=1)),
-    "stack with a constant": (lambda x: xp.stack([of(X), x], axis=-1), lambda x: np.stack([X, x], axis=-1)),
     "permute_dims": (
         lambda x: xp.permute_dims(x[:, None, :], (2, 0, 1)),
         lambda x: np.transpose(x[:, None, :], (2, 0, 1)),
     ),
-    "moveaxis": (lambda x: xp.moveaxis(x, 0, 1), lambda x: np.moveaxis(x, 0, 1)),
-    "expand_dims": (lambda x: xp.expand_dims(x, axis=1), lambda x: np.expand_dims(x, axis=1)),
-    "squeeze": (lambda x: xp.squeeze(x[:, :1], axis=1), lambda x: np.squeeze(x[:, :1], axis=1)),
-    "flip": (lambda x: xp.flip(x, axis=1), lambda x: np.flip(x, axis=1)),
-    "tile": (lambda x: xp.tile(x, (2, 1)), lambda x: np.tile(x, (2, 1))),
-    "repeat": (lambda x: xp.repeat(x, 3, axis=0), lambda x: np.repeat(x, 3, axis=0)),
-    "var": (lambda x: xp.var(x, axis=1), lambda x: np.var(x, axis=1)),
-    "min": (lambda x: xp.min(x, axis=1), lambda x: np.min(x, axis=1)),
-    "sort": (lambda x: xp.sort(x, axis=0), lambda x: np.sort(x, axis=0)),
-    "vecdot": (lambda x: xp.vecdot(x, xp.sin(x)), lambda x: np.sum(x * np.sin(x), axis=-1)),
     "where with a number": (lambda x: xp.where(x > 0, x * x, 0.3), lambda x: np.where(x > 0, x * x, 0.3)),
     "maximum": (lambda x: xp.maximum(x * x, xp.cos(x)), lambda x: np.maximum(x * x, np.cos(x))),
     "minimum with a number": (lambda x: xp.minimum(0.1, x), lambda x: np.minimum(0.1, x)),
-    "clip": (lambda x: xp.clip(x, -0.3, max=0.7), lambda x: np.clip(x, -0.3, 0.7)),
-    "pow": (lambda x: xp.pow(x, 3) + xp.pow(x * x + 1.0, 0.7), lambda x: x**3 + (x * x + 1.0) ** 0.7),
-    "pow of arrays": (lambda x: xp.pow(x * x + 1.0, x) + xp.pow(2.0, x), lambda x: (x * x + 1.0) ** x + 2.0**x),
-    "reciprocal": (lambda x: xp.reciprocal(x * x + 1.0), lambda x: 1.0 / (x * x + 1.0)),
     "inverse square root": (lambda x: 1.0 / xp.sqrt(xp.square(x) + 0.1), lambda x: 1.0 / np.sqrt(x * x + 0.1)),
     "log": (lambda x: xp.log(x * x + 0.1), lambda x: np.log(x * x + 0.1)),
     "acos": (lambda x: xp.acos(0.9 * xp.tanh(x)), lambda x: np.arccos(0.9 * np.tanh(x))),
     "sign": (lambda x: xp.sign(x) * x * x, lambda x: np.sign(x) * x * x),
     "created": (
-        lambda x: x * xp.full((3,), 0.1) + xp.eye(4)[:, :3] * xp.full_like(x, 0.7) + xp.zeros((4, 1)) + xp.ones((1, 3)),
-        lambda x: x * 0.1 + 0.7 * np.eye(4)[:, :3] + 1.0,
+        lambda x: x * xp.full((3,), 0.1) + xp.zeros((4, 1)) + xp.ones((1, 3)),
+        lambda x: x * 0.1 + 1.0,
     ),
     "scatter_add": (
         lambda x: ops.scatter_add(x[None], of([[0, -1, 1, 1]]), 3),
@@ -174,9 +158,7 @@ def test_types():
 
 def test_numbers_and_truths():
     x = of(np.array([[0, 3, 1], [2, 0, 0]]))
-    assert [each.numpy().tolist() for each in xp.nonzero(x)] == [[0, 0, 1], [1, 2, 0]]
     assert (xp.argmax(x, 1).numpy().tolist(), xp.argmin(x, 1).numpy().tolist()) == ([1, 0], [0, 1])
-    assert xp.argsort(x, axis=1).numpy()[0].tolist() == [0, 2, 1]
     assert xp.any(xp.logical_and(x > 1, xp.not_equal(x, 3)), axis=1).numpy().tolist() == [False, True]
     assert xp.all(xp.logical_or(xp.less(x, of(4)), xp.isnan(of(0.0)))).item()
     assert (xp.floor(of(1.6)).item(), xp.round(of(1.6)).item()) == (1.0, 2.0)

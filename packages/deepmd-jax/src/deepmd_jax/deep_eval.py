@@ -9,13 +9,13 @@ import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
-from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 

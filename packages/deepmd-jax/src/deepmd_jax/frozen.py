@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.errors import ModelFileError
+from deepmd_dp.kit import frozen_parts
 from deepmd_dp.kit.state_file import read_state
-from deepmd_jax import frozen_parts, saved_model, stablehlo
+from deepmd_jax import saved_model, stablehlo
 
 if TYPE_CHECKING:
     from types import ModuleType

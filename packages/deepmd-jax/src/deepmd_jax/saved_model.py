@@ -12,13 +12,13 @@ import numpy as np
 from deepmd.contract import document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.kit.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.derivative import derivative
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _convert(tf: Any, model: Model) -> tuple[Any, Any]:
 def read_parts(path: str) -> Parts:
     """The parts of a folder, checked: the graph, its variables and the document."""
     try:
-        return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
+        return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path, "deepmd-jax")
     except OSError as error:
         raise ModelFileError(
             f"{path} was not frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name}); a .savedmodel of "

@@ -11,13 +11,13 @@ import jax
 from deepmd.contract import document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.kit.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision, from_numpy
 from deepmd_jax.derivative import derivative
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 
 if TYPE_CHECKING:
     from deepmd_dp.interface import Model
@@ -58,7 +58,7 @@ def read_parts(path: str) -> Parts:
     """The parts of a file, checked."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return read_checked(archive.namelist(), archive.read, path)
+            return read_checked(archive.namelist(), archive.read, path, "deepmd-jax")
     except (OSError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{path} cannot be read as a frozen model ({error}); the file is damaged.") from error
 

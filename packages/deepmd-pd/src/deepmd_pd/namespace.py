@@ -8,7 +8,6 @@ Where paddle (3.3) has no second derivative of a function, it is written out her
 from __future__ import annotations
 
 import builtins
-import math
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -24,40 +23,12 @@ if TYPE_CHECKING:
     Size = int | paddle.pir.Value
     Axes = int | tuple[int, ...] | None
 
-# same name and meaning in paddle and in the standard
-abs = paddle.abs
-acos = paddle.acos
-all = paddle.all
-any = paddle.any
-argmax = paddle.argmax
-argmin = paddle.argmin
-argsort = paddle.argsort
-bool = paddle.bool
-cos = paddle.cos
-exp = paddle.exp
-float32 = paddle.float32
-float64 = paddle.float64
-floor = paddle.floor
-int32 = paddle.int32
-int64 = paddle.int64
-isfinite = paddle.isfinite
-isnan = paddle.isnan
-log = paddle.log
-logical_and = paddle.logical_and
-logical_not = paddle.logical_not
-logical_or = paddle.logical_or
-matmul = paddle.matmul
-ones_like = paddle.ones_like
-permute_dims = paddle.transpose
-pi = math.pi
-round = paddle.round
-sign = paddle.sign
-sin = paddle.sin
-sqrt = paddle.sqrt
-square = paddle.square
-tanh = paddle.tanh
-tile = paddle.tile
-zeros_like = paddle.zeros_like
+_SAME = (
+    "abs acos all any argmax argmin bool cos exp float32 float64 floor int32 int64 isfinite isnan log logical_and "
+    "logical_not logical_or matmul ones_like round sign sin sqrt square tanh zeros_like"
+).split()
+"""Functions of the same name and meaning in paddle and in the standard."""
+globals().update({name: getattr(paddle, name) for name in _SAME} | {"permute_dims": paddle.transpose})
 
 _NARROW = 8
 """Columns up to which arrays are joined by way of their transposes."""
@@ -113,16 +84,6 @@ def full(shape: Sequence[Size], value: float, dtype: DType | None = None, device
     return _placed(paddle.full(list(shape), value, dtype or default), device)
 
 
-def full_like(x: Array, value: float, dtype: DType | None = None) -> Array:
-    """An array of one value, as large as another; paddle's (3.3) rounds the value to float32 in a graph."""
-    return paddle.expand(paddle.full([], value, dtype or x.dtype), list(shape(x)))
-
-
-def eye(n: int, dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
-    """The unit matrix."""
-    return _placed(paddle.eye(n, dtype=dtype), device)
-
-
 def _placed(x: Array, device: core.Place | None) -> Array:
     return x if device is None or x.place._equals(device) else x.to(device)
 
@@ -142,35 +103,10 @@ def broadcast_to(x: Array, shape: Sequence[Size]) -> Array:
     return paddle.expand(x, list(shape))
 
 
-def expand_dims(x: Array, axis: int = 0) -> Array:
-    """With an axis of size 1 at this place."""
-    return paddle.unsqueeze(x, axis)
-
-
-def squeeze(x: Array, axis: int | tuple[int, ...]) -> Array:
-    """Without these axes of size 1."""
-    return paddle.squeeze(x, axis)
-
-
-def moveaxis(x: Array, source: int, destination: int) -> Array:
-    """With an axis at another place."""
-    return paddle.moveaxis(x, source, destination)
-
-
 def matrix_transpose(x: Array) -> Array:
     """The last two axes exchanged."""
     axes = list(range(x.ndim))
     return paddle.transpose(x, [*axes[:-2], axes[-1], axes[-2]])
-
-
-def flip(x: Array, axis: int) -> Array:
-    """The elements along an axis in the opposite order."""
-    return paddle.flip(x, [axis])
-
-
-def repeat(x: Array, repeats: int, axis: int) -> Array:
-    """Each element as often, one after the other."""
-    return paddle.repeat_interleave(x, repeats, axis)
 
 
 def concat(arrays: Sequence[Array], axis: int = 0) -> Array:
@@ -183,11 +119,6 @@ def concat(arrays: Sequence[Array], axis: int = 0) -> Array:
     # paddle copies number by number, and more slowly still for the derivative: 20 times faster the other way round
     turned = [paddle.transpose(each, [ndim - 1, *range(ndim - 1)]) for each in arrays]
     return paddle.transpose(paddle.concat(turned, 0), [*range(1, ndim), 0])
-
-
-def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    """Along a new axis."""
-    return concat([paddle.unsqueeze(each, axis) for each in arrays], axis)
 
 
 def _differentiable(constant: Array) -> Array:
@@ -207,34 +138,10 @@ def mean(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
     return paddle.mean(x, axis, keepdim=keepdims)
 
 
-def var(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
-    """The mean square of what is left without the mean."""
-    return paddle.mean(paddle.square(x - paddle.mean(x, axis, keepdim=True)), axis, keepdim=keepdims)
-
-
 def max(x: Array, axis: int = -1, keepdims: builtins.bool = False) -> Array:
     """The largest along an axis, picked out by its place: paddle.max has no second derivative (3.3)."""
-    return _picked(x, paddle.argmax(x, axis, keepdim=True), axis, keepdims)
-
-
-def min(x: Array, axis: int = -1, keepdims: builtins.bool = False) -> Array:
-    """The smallest along an axis, picked out by its place as in `max`."""
-    return _picked(x, paddle.argmin(x, axis, keepdim=True), axis, keepdims)
-
-
-def _picked(x: Array, index: Array, axis: int, keepdims: builtins.bool) -> Array:
-    picked = paddle.take_along_axis(x, index, axis, broadcast=False)
+    picked = paddle.take_along_axis(x, paddle.argmax(x, axis, keepdim=True), axis, broadcast=False)
     return picked if keepdims else paddle.squeeze(picked, axis)
-
-
-def sort(x: Array, axis: int = -1) -> Array:
-    """In ascending order, picked out as in `max`."""
-    return take_along_axis(x, paddle.argsort(x, axis), axis)
-
-
-def vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
-    """The sum of products along an axis."""
-    return paddle.sum(x1 * x2, axis)
 
 
 def cumulative_sum(x: Array, axis: int) -> Array:
@@ -269,28 +176,6 @@ def where(condition: Array, x1: Array | float, x2: Array | float) -> Array:
     return paddle.where(condition, *_both(x1, x2))
 
 
-def clip(x: Array, min: Array | float | None = None, max: Array | float | None = None) -> Array:
-    """Not below `min`, not above `max`."""
-    x = x if min is None else maximum(x, min)
-    return x if max is None else minimum(x, max)
-
-
-def pow(x1: Array | float, x2: Array | float) -> Array:
-    """x1 to the power of x2, a whole number, or else x1 is positive.
-
-    paddle (3.3) rounds a power that is a number to float32, and has no second derivative of one that is an array.
-    """
-    if isinstance(x2, int | float) and x2 == int(x2):
-        return paddle.pow(x1, x2)
-    x1, x2 = _both(x1, x2)
-    return paddle.exp(x2 * paddle.log(x1))
-
-
-def reciprocal(x: Array) -> Array:
-    """1 / x."""
-    return 1.0 / x
-
-
 def log1p(x: Array) -> Array:
     """Written out: paddle.log1p has no second derivative (3.3). What 1 + x has lost is added to the logarithm."""
     sum_ = 1.0 + x
@@ -305,11 +190,6 @@ def take(x: Array, indices: Array, axis: int = 0) -> Array:
 def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
     """For each row along an axis its own indices."""
     return paddle.take_along_axis(x, indices, axis, broadcast=False)
-
-
-def nonzero(x: Array) -> tuple[Array, ...]:
-    """Indices of the elements that are not 0, an array for each axis; their number is known at run time only."""
-    return tuple(paddle.reshape(each, [-1]) for each in paddle.nonzero(x, as_tuple=True))
 
 
 for _array_type in (paddle.Tensor, paddle.pir.Value):  # arrays, and what stands for them while a graph is recorded

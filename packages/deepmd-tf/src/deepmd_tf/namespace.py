@@ -12,67 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-# same name and meaning in TensorFlow and in the standard
-from tensorflow import (  # noqa: F401
-    abs,
-    acos,
-    add,
-    argmax,
-    argmin,
-    asin,
-    atan,
-    atan2,
-    bool,
-    broadcast_to,
-    cos,
-    cosh,
-    divide,
-    equal,
-    exp,
-    expand_dims,
-    float32,
-    float64,
-    floor,
-    greater,
-    greater_equal,
-    int32,
-    int64,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    ones_like,
-    repeat,
-    reshape,
-    roll,
-    round,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    subtract,
-    tan,
-    tanh,
-    tile,
-    unstack,
-    zeros_like,
-)
-from tensorflow import cast as astype  # noqa: F401
-from tensorflow.linalg import matrix_transpose  # noqa: F401
-from tensorflow.math import ceil, expm1, log, log1p, logical_xor, pow  # noqa: F401
-from tensorflow.math import floormod as remainder  # noqa: F401
-from tensorflow.math import is_finite as isfinite  # noqa: F401
-from tensorflow.math import is_nan as isnan  # noqa: F401
-
 from deepmd_dp.dialect import array_api
 
 if TYPE_CHECKING:
@@ -81,6 +20,19 @@ if TYPE_CHECKING:
 Size = Any  # a number, or while a graph is built a scalar tensor
 Sizes = Any  # a size, or several
 Axes = Any  # a number, a tuple of numbers, or None: all
+
+_SAME = (
+    "abs acos add argmax argmin asin atan atan2 bool broadcast_to cos divide equal exp expand_dims float32 float64 "
+    "floor greater greater_equal int32 int64 less less_equal logical_and logical_not logical_or maximum minimum "
+    "multiply negative not_equal ones_like repeat reshape round sign sin sqrt square squeeze stack subtract tanh "
+    "zeros_like "
+).split()
+"""Functions of the same name and meaning in TensorFlow and in the standard."""
+_OTHERS = {"astype": tf.cast, "isfinite": tf.math.is_finite, "isnan": tf.math.is_nan, "permute_dims": tf.transpose}
+_OTHERS |= {name: getattr(tf.math, name) for name in ("ceil", "expm1", "log", "log1p", "pow")}
+_OTHERS |= {"matrix_transpose": tf.linalg.matrix_transpose, "cumulative_sum": tf.cumsum}
+_OTHERS |= {name: getattr(tf, f"reduce_{name}") for name in ("sum", "mean", "max", "min", "all", "any")}
+globals().update({name: getattr(tf, name) for name in _SAME} | _OTHERS)
 
 dynamic_shape = True
 """Says to `deepmd_dp.dialect.array_api.shape` that sizes come from `shape` below."""
@@ -134,11 +86,6 @@ def full_like(x: tf.Tensor, value: Any) -> tf.Tensor:
     return full(shape(x), value, dtype=x.dtype)
 
 
-def eye(nrows: Size, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
-    del device
-    return tf.eye(nrows, dtype=dtype)
-
-
 # element by element
 
 
@@ -160,29 +107,6 @@ def _as_pair(x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return x, tf.convert_to_tensor(y, x.dtype)
 
 
-# over axes
-
-
-sum = tf.reduce_sum
-mean = tf.reduce_mean
-var = tf.math.reduce_variance
-prod = tf.reduce_prod
-max = tf.reduce_max
-min = tf.reduce_min
-all = tf.reduce_all
-any = tf.reduce_any
-cumulative_sum = tf.cumsum
-
-
-def argsort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
-    direction = "DESCENDING" if descending else "ASCENDING"
-    return tf.cast(tf.argsort(x, axis=axis, direction=direction, stable=True), tf.int64)
-
-
-def sort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
-    return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)
-
-
 # arrangement
 
 
@@ -190,18 +114,10 @@ def concat(arrays: Sequence[tf.Tensor], *, axis: int = 0) -> tf.Tensor:
     return tf.concat(arrays, axis=axis)
 
 
-def permute_dims(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
-    return tf.transpose(x, axes)
-
-
 def moveaxis(x: tf.Tensor, source: int, destination: int) -> tf.Tensor:
     order = list(range(x.shape.rank))
     order.insert(destination % x.shape.rank, order.pop(source))
     return tf.transpose(x, order)
-
-
-def flip(x: tf.Tensor, *, axis: int) -> tf.Tensor:
-    return tf.reverse(x, [axis])
 
 
 # products
@@ -216,10 +132,6 @@ def matmul(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matmul(x, y)
     lead = shape(x)[:-1]
     return tf.reshape(tf.linalg.matmul(tf.reshape(x, (-1, x.shape[-1])), y), (*lead, y.shape[1]))
-
-
-def vecdot(x: tf.Tensor, y: tf.Tensor, *, axis: int = -1) -> tf.Tensor:
-    return tf.reduce_sum(x * y, axis=axis)
 
 
 # rows by their index

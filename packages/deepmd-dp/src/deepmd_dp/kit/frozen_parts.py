@@ -16,7 +16,7 @@ DOCUMENT, METADATA = "deepmd_document.safetensors", "metadata.json"
 Parts = dict[str, bytes]
 
 
-def read_checked(names: list[str], read: Callable[[str], bytes], path: str) -> Parts:
+def read_checked(names: list[str], read: Callable[[str], bytes], path: str, distribution: str) -> Parts:
     """The parts of a file, which are those that were written.
 
     Raises
@@ -25,7 +25,7 @@ def read_checked(names: list[str], read: Callable[[str], bytes], path: str) -> P
         The file is damaged, or of another program.
     """
     if METADATA not in names or DOCUMENT not in names:
-        raise ModelFileError(f"{path} was not frozen by deepmd-jax: there is no {METADATA} in it.")
+        raise ModelFileError(f"{path} was not frozen by {distribution}: there is no {METADATA} in it.")
     parts = {name: read(name) for name in names if name != METADATA}
     read_metadata(read(METADATA), parts.items(), path)
     return parts
