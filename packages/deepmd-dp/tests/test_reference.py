@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deepmd_dp.conformance.reference_numbers import MESSAGE_PASSING
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
@@ -24,5 +25,7 @@ def test_forces_and_virials(case, boundary):
     deep_eval = NumpyDeepEval(str(case.path))
     output = deep_eval.eval(case.coord, case.box_of(boundary), case.atype, atomic=True, **case.parameters)
     for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):
+        if name == "atom_virial" and case.name.startswith(MESSAGE_PASSING):
+            continue
         expected = case.numbers[f"{boundary}_{name}"]
         np.testing.assert_allclose(output[name], expected, rtol=0.0, atol=10 * case.tolerance, err_msg=name)

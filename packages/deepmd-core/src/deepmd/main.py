@@ -67,7 +67,10 @@ def _common_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: argparse._SubParsersAction, name: str, command: Command, common: argparse.ArgumentParser
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    common: argparse.ArgumentParser,
 ) -> None:
     parser = commands.add_parser(
         name,

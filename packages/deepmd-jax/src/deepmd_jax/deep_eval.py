@@ -15,6 +15,7 @@ from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
+from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -31,6 +32,7 @@ class JaxDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         use_compile_cache()
+        keep_memory()
         super().__init__(model_file, **kwargs)
         register_modules()
         batch_size = kwargs.get("auto_batch_size")

@@ -124,7 +124,7 @@ class Padding:
         """A width that the model's `sel` holds gets no wider, and many are exactly that."""
         if is_small:
             return round_up(size, steps=4, least=_FEW_SLOTS)
-        width = round_up(size, steps=4)
+        width = round_up(size, steps=8)
         return min(width, capacity) if size <= capacity else width
 
 

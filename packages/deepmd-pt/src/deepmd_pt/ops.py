@@ -23,9 +23,11 @@ def register_ops() -> None:
 def scatter_add(values: Tensor, index: Tensor, size: int) -> Tensor:
     """See `deepmd_dp.dialect.ops.scatter_add`; what has the index -1 goes to a row that is cut off."""
     nframes, _, width = values.shape
-    rows = torch.where(index < 0, size, index)
-    out = values.new_zeros((nframes, size + 1, width))
-    return out.scatter_add(1, rows[:, :, None].expand(-1, -1, width), values)[:, :size]
+    first = torch.arange(nframes, device=index.device)[:, None] * (size + 1)
+    rows = (torch.where(index < 0, size, index) + first).reshape(-1)
+    # half the time of torch.scatter_add, whose index is as wide as the values
+    out = values.new_zeros((nframes * (size + 1), width)).index_add(0, rows, values.reshape(-1, width))
+    return out.reshape(nframes, size + 1, width)[:, :size]
 
 
 def can_run(derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> bool:

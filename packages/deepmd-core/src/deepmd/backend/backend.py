@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
+    from deepmd.aliases import Document
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.train.trainer import Trainer
 
@@ -125,12 +126,12 @@ class Backend(ABC):
 
     @property
     @abstractmethod
-    def serialize_hook(self) -> Callable[[str], dict]:
+    def serialize_hook(self) -> Callable[[str], Document]:
         """Reads one of its files: path to the contract's document (see deepmd.contract)."""
 
     @property
     @abstractmethod
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
+    def deserialize_hook(self) -> Callable[[str, Document], None]:
         """Writes one of its model files: (path, document). The ending decides the format."""
 
     # the ecosystem's names for looking up backends; the work is in deepmd.backend.discovery

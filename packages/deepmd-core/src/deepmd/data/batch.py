@@ -81,9 +81,9 @@ class Batch:
     @property
     def nframes(self) -> int:
         """Number of frames."""
-        return self.coord.shape[0]
+        return len(self.coord)
 
     @property
     def natoms(self) -> int:
         """Atoms of a frame, virtual ones included."""
-        return self.coord.shape[1]
+        return int(self.coord.shape[1])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def run_test(
                 log.info("# ---------------output of dp test--------------- ")
                 log.info("# testing system : %s", name)
                 batches = _compare(dp, compared, name, numb_test, rng)
-                errors.append(_errors_of(batches, lambda pairs, name=name: details.write(name, pairs), picture.add))
+                errors.append(_errors_of(batches, partial(details.write, name), picture.add))
                 _log_errors(report(errors[-1], quantities), compared)
     total = _log_total(errors, compared, quantities)
     picture.draw()

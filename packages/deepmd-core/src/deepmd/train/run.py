@@ -25,6 +25,7 @@ from deepmd.train.trainer import TrainingState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deepmd.aliases import Section
     from deepmd.backend import Backend
     from deepmd.data import Batch, DataRequirement
     from deepmd.train.trainer import Trainer
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def run_training(
-    config: dict,
+    config: Section,
     backend: Backend,
     *,
     restart: Path | None = None,
@@ -101,9 +102,10 @@ def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
             part.check()
 
 
-def _open_store(training: dict, backend: Backend) -> CheckpointStore:
+def _open_store(training: Section, backend: Backend) -> CheckpointStore:
     """Where the checkpoints go."""
     suffix = backend.checkpoint_suffix
+    assert suffix is not None, f"{backend.name} trains, so that its checkpoints have an ending"
     companions = backend.companion_suffixes.get(suffix, ())
     return CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
 
@@ -116,7 +118,7 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     return None
 
 
-def _take_model_section(config: dict, state: TrainingState) -> None:
+def _take_model_section(config: Section, state: TrainingState) -> None:
     """Puts the section that the checkpoint's model was made from in the input's place.
 
     Types are told apart by their place in the type map, so that one must agree; other differences are reported.
@@ -147,17 +149,17 @@ def _differs(given: Any, settled: Any) -> bool:
         return any(_differs(value, settled.get(key)) for key, value in given.items())
     if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
         return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
-    return given != settled
+    return bool(given != settled)
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
     """The saved seed goes first, so that a restart draws the same data."""
     if saved:
-        return saved["data"]["seed"]
+        return int(saved["data"]["seed"])
     return secrets.randbits(31) if given is None else given
 
 
-def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
+def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
     data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
@@ -173,15 +175,16 @@ def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, Train
     return data, validation
 
 
-def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:
+def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, skip: bool) -> float | None:
     if skip:
         check_sel_is_settled(config["model"])
         return None
     return settle_sel(config["model"], data.systems, backend.neighbor_stat)
 
 
-def _numb_steps(training: dict, data: TrainingData) -> int:
-    steps, epochs = training.get("numb_steps"), training.get("numb_epoch")
+def _numb_steps(training: Section, data: TrainingData) -> int:
+    steps: Any = training.get("numb_steps")
+    epochs: Any = training.get("numb_epoch")
     if (steps is None) == (epochs is None):
         raise InputError("training: give one of numb_steps and numb_epoch.")
     if epochs is None:
@@ -192,7 +195,7 @@ def _numb_steps(training: dict, data: TrainingData) -> int:
     return data.steps_of_epochs(epochs)
 
 
-def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
+def _make_trainer(config: Section, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
     if state is not None:
         return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
@@ -204,12 +207,12 @@ def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: Tra
     return backend.trainer.from_input(config, frames)
 
 
-def _record_types(model: dict, data: TrainingData) -> None:
+def _record_types(model: Section, data: TrainingData) -> None:
     """Writes the elements of the data into the model section, which goes into model files; those given stay."""
     info = model.setdefault("info", {})
     info.setdefault("observed_type", sort_elements(data.observed_types()))
 
 
-def _write_output(path: str, config: dict) -> None:
+def _write_output(path: str, config: Section) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

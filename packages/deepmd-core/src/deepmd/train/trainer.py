@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from deepmd.aliases import Document, Section
     from deepmd.data.batch import Batch, DataRequirement
 
 
@@ -32,7 +33,7 @@ class TrainingState:
         The loop's own state: plain numbers, strings, lists (generator states, best scores).
     """
 
-    model: dict
+    model: Document
     optimizer: dict[str, np.ndarray]
     step: int = 0
     loop: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class Trainer(ABC):
     @abstractmethod
     def from_input(
         cls,
-        config: dict,
+        config: Section,
         frames: Callable[[list[DataRequirement]], Iterable[Batch]],
     ) -> Trainer:
         """A new model, its statistics and first weights, ready for step 0.
@@ -60,7 +61,7 @@ class Trainer(ABC):
 
     @classmethod
     @abstractmethod
-    def from_state(cls, config: dict, state: TrainingState) -> Trainer:
+    def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         """A trainer with a given model; the optimiser's arrays are taken where there are any.
 
         The loss and the optimiser come from ``config``, the model from ``state`` only.

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd.aliases import Section
 
 TYPE_MAP = ["O", "H"]
 CUTOFF = {"rcut": 4.0, "rcut_smth": 2.0}
@@ -87,7 +90,9 @@ class Case:
         return {"type_map": TYPE_MAP, "descriptor": descriptor, "fitting_net": fitting, **self.model}
 
 
-def row(descriptor: str, name: str, *, fitting: dict | None = None, model: dict | None = None, **options: Any) -> Case:
+def row(
+    descriptor: str, name: str, *, fitting: Section | None = None, model: Section | None = None, **options: Any
+) -> Case:
     """A row of the table: a descriptor with options, and further parts of the model."""
     return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
 

@@ -15,11 +15,12 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import new_model
 
 if TYPE_CHECKING:
+    from deepmd.aliases import Document, Section
     from deepmd_dp.conformance.cases import Case
     from deepmd_dp.interface import Model
 
 
-def full_input(case: Case, **sections: dict) -> dict[str, Any]:
+def full_input(case: Case, **sections: Section) -> dict[str, Any]:
     """A normalised input that trains the case's model; `sections` replace or complete the others."""
     given = {
         "model": case.section(),
@@ -35,7 +36,7 @@ def random_document(case: Case) -> dict[str, Any]:
     """The case's model with the weights of its first step and statistics unlike the neutral ones."""
     section = full_input(case)["model"]
     rng = np.random.default_rng(7)
-    tree = _random_statistics(new_model(section, rng), rng).serialize()
+    tree: Document = _random_statistics(new_model(section, rng), rng).serialize()
     _fill_fitting(tree["fitting"]["@variables"], rng)
     tree["@variables"]["out_bias"] = rng.normal(size=tree["@variables"]["out_bias"].shape)
     return new_document(tree, backend="DP", model_def_script=section)
@@ -64,7 +65,7 @@ def _fill_fitting(variables: dict[str, Any], rng: np.random.Generator) -> None:
 
 def in_double(document: dict[str, Any]) -> dict[str, Any]:
     """The same model computed in float64: a float32 model's reference."""
-    double = map_arrays(document, lambda array: array.astype(np.float64))
+    double: Document = map_arrays(document, lambda array: array.astype(np.float64))
     _set_precision(double["model"])
     return double
 

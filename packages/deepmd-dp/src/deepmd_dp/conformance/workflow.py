@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NSTEPS, HALF = 20, 10
 CHOSEN = FRAMES["periodic and triclinic"]
+assert CHOSEN.cells is not None
+CELLS = CHOSEN.cells
 
 
 class WorkflowTests(Part):
@@ -49,6 +51,7 @@ class WorkflowTests(Part):
         path.write_text(json.dumps(input_of(name, self.workflow_case)), encoding="utf-8")
         result = train(path, backend=self.flag, restart=restart, skip_neighbor_stat=True)
         assert result.step == NSTEPS
+        assert result.checkpoint is not None
         return result.checkpoint
 
     def _compare(self, model: Path, checkpoint: Path) -> None:
@@ -85,10 +88,10 @@ def write_system(folder: Path) -> None:
     """A data system with made-up labels."""
     rng = np.random.default_rng(17)
     nframes, natoms = CHOSEN.atom_types.shape
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "coord": CHOSEN.coords.reshape(nframes, -1),
-        "box": CHOSEN.cells.reshape(nframes, -1),
-        "energy": rng.normal(size=nframes),
+        "box": CELLS.reshape(nframes, -1),
+        "energy": rng.normal(size=(nframes,)),
         "force": rng.normal(size=(nframes, 3 * natoms)),
     }
     (folder / "set.000").mkdir(parents=True)

@@ -134,13 +134,16 @@ class DPA2(Module):
         repinit, three_body = deserialize_parts(settings, data, types)
         layers = {"g1_shape_transform": data["g1_shape_tranform"], "tebd_transform": data.get("tebd_transform")}
         is_layer = {name: tree is not None and tree["@class"] == "Layer" for name, tree in layers.items()}
+        optional: dict[str, Any] = {
+            name: Layer.deserialize(tree, f"dpa2, {name}") for name, tree in layers.items() if is_layer[name]
+        }
         return cls(
             type_embedding=types,
             repinit=repinit,
             three_body=three_body,
             repformer=Repformer.deserialize(data),
             repinit_settings=settings,
-            **{name: Layer.deserialize(tree, f"dpa2, {name}") for name, tree in layers.items() if is_layer[name]},
+            **optional,
             **read_settings(cls, data),
         )
 

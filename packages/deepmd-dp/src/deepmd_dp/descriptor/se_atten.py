@@ -136,6 +136,7 @@ class SeAtten(OnBasis):
 
     def as_matrices(self) -> SeAtten:
         """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
     def serialize(self) -> dict[str, Any]:

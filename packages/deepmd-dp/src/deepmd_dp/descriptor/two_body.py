@@ -41,7 +41,7 @@ class TwoBody(OnBasis):
     @property
     def width(self) -> int:
         """Width of the embedding, M."""
-        return self.embeddings.networks[0].width
+        return int(self.embeddings.networks[0].width)
 
     @property
     def uses_type_index(self) -> bool:
@@ -75,6 +75,7 @@ class TwoBody(OnBasis):
 
     def as_matrices(self) -> TwoBody:
         """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
         like = self.matrix.davg
         nets = tuple(Matrix(c=matrix(net, self.basis, like)) for net in self.embeddings.networks)
         return replace(self, embeddings=replace(self.embeddings, networks=nets))

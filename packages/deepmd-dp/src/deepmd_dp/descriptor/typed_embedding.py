@@ -45,7 +45,7 @@ class TypedEmbedding(Module):
     @property
     def width(self) -> int:
         """Width of the embedding, M."""
-        return self.embeddings.networks[0].width
+        return int(self.embeddings.networks[0].width)
 
     @property
     def ntypes(self) -> int:
@@ -99,9 +99,9 @@ class TypedEmbedding(Module):
         """
         net = in_double(self.embeddings[()], s)
         if self.is_strip:
-            return net(s[:, None])
+            return np.asarray(net(s[:, None]))
         types = np.asarray(table if self.type_one_side else type_pairs(table), dtype=np.float64)
-        found = net(np.concatenate(_joined(np, s[:, None], types), axis=-1))
+        found: np.ndarray = net(np.concatenate(_joined(np, s[:, None], types), axis=-1))
         return found.reshape(len(types), len(s), -1).transpose(1, 0, 2).reshape(len(s), -1)
 
     def is_cheaper_as_matrix(self, ntypes: int) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def empty_slot_types(env: Environment) -> Array:
     """The type that a centre's empty slots have, (nframes * nloc, 1)."""
+    assert env.empty_type is not None, "an environment of lists of all types"
     xp = array_namespace(env.atype)
     return xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
 

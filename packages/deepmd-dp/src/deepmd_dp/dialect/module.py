@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from dataclasses import Field
 
     from typing_extensions import dataclass_transform
 else:
@@ -56,6 +57,8 @@ class Module:
     False, its own arrays are not trained.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
 
 class Leaf(NamedTuple):
     """An array of a tree."""
@@ -65,8 +68,12 @@ class Leaf(NamedTuple):
     trained: bool
 
 
+def _data_fields(module: Module) -> tuple[tuple[str, bool], ...]:
+    return _fields_of_class(type(module))  # type: ignore[arg-type]  # mypy takes a class for unhashable
+
+
 @cache
-def _data_fields(cls: type[Module]) -> tuple[tuple[str, bool], ...]:
+def _fields_of_class(cls: type[Module]) -> tuple[tuple[str, bool], ...]:
     return tuple((f.name, "buffer" in f.metadata) for f in fields(cls) if "static" not in f.metadata)
 
 
@@ -90,7 +97,7 @@ def leaves(tree: Node, path: str = "") -> Iterator[Leaf]:
 def _walk(tree: Node, path: str, trained: bool) -> Iterator[Leaf]:
     if isinstance(tree, Module):
         own = trained and getattr(tree, "trainable", True) is not False
-        for name, is_buffer in _data_fields(type(tree)):
+        for name, is_buffer in _data_fields(tree):
             yield from _walk(getattr(tree, name), _join(path, name), own and not is_buffer)
     elif isinstance(tree, tuple | list):
         for index, item in enumerate(tree):
@@ -104,7 +111,7 @@ def modules(tree: Node, kind: type[AnyModule], path: str = "") -> Iterator[tuple
     if isinstance(tree, kind):
         yield path, tree
     if isinstance(tree, Module):
-        for name, _ in _data_fields(type(tree)):
+        for name, _ in _data_fields(tree):
             yield from modules(getattr(tree, name), kind, _join(path, name))
     elif isinstance(tree, tuple | list):
         for index, item in enumerate(tree):
@@ -125,11 +132,11 @@ def map_leaves(tree: Tree, function: Callable[[str, Array], Array], path: str = 
 
 def _map(tree: Tree, function: Callable[[str, Array], Array], path: str) -> Tree:
     if isinstance(tree, Module):
-        changes = {name: _map(getattr(tree, name), function, _join(path, name)) for name, _ in _data_fields(type(tree))}
+        changes = {name: _map(getattr(tree, name), function, _join(path, name)) for name, _ in _data_fields(tree)}
         return replace(tree, **changes)
     if isinstance(tree, tuple | list):
         return tuple(_map(item, function, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
-    return None if tree is None else function(path, tree)  # type: ignore[return-value, arg-type]
+    return None if tree is None else function(path, tree)  # type: ignore[return-value]  # an array
 
 
 def with_leaves(tree: Tree, arrays: dict[str, Array]) -> Tree:
@@ -152,7 +159,7 @@ def with_modules(tree: Tree, changes: dict[str, Module], path: str = "") -> Tree
         return changes[path]  # type: ignore[return-value]
     if isinstance(tree, Module):
         fields_of = {
-            name: with_modules(getattr(tree, name), changes, _join(path, name)) for name, _ in _data_fields(type(tree))
+            name: with_modules(getattr(tree, name), changes, _join(path, name)) for name, _ in _data_fields(tree)
         }
         return replace(tree, **fields_of)
     if isinstance(tree, tuple | list):

@@ -23,6 +23,7 @@ from deepmd_dp.nn.matrix import with_matrices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deepmd.aliases import Document, Section
     from deepmd_dp.dialect.module import Array, Tree
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
@@ -45,7 +46,7 @@ class BaseDeepEval(DeepEvalBackend):
         self._numpy_model: Model = deserialize_model(self._document["model"])
 
     @abstractmethod
-    def read_document(self, path: str) -> dict:
+    def read_document(self, path: str) -> Document:
         """The contract's document of the file."""
 
     @abstractmethod
@@ -164,6 +165,7 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> dict[str, np.ndarray]:
         """The terms of an environment in NumPy."""
         env = with_file_inputs(env, self._numpy_model)
+        assert env.mapping is not None, "with_file_inputs puts it there"
         sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}
         padded, parameters = self.pad(env, {"fparam": fparam, "aparam": aparam})
         kinds = {term.kind for term in terms}
@@ -205,10 +207,11 @@ class BaseDeepEval(DeepEvalBackend):
         excluded = self._numpy_model.atom_exclude_types
         return [t for t in super().get_sel_type() if t not in excluded]
 
-    def get_model_def_script(self) -> dict:
-        return self._document.get("model_def_script", {})
+    def get_model_def_script(self) -> Section:
+        section: Section = self._document.get("model_def_script", {})
+        return section
 
-    def serialize(self) -> dict:
+    def serialize(self) -> Document:
         return self._document
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[
         It is damaged, or of a newer version.
     """
     try:
-        record = json.loads(text)
+        record: dict[str, Any] = json.loads(text)
         version, digest = record["version"], record["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{where}: its metadata cannot be read ({error}); the file is damaged.") from error

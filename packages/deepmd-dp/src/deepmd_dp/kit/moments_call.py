@@ -82,12 +82,13 @@ class MomentsCall(NamedTuple):
     def plain(self, derived: Sequence[Array], fixed: Sequence[Array]) -> Array:
         """A by the plain form."""
         *fixed, segment = fixed if self.has_segment else (*fixed, None)
-        sums = {"basis": self.basis, "nsegments": self.nsegments}
+        sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}
         if self.settings is None:
-            return chebyshev_moments.plain(*derived, segment, **sums)
-        weights, shift, scale = fixed
+            s, rows = derived
+            return chebyshev_moments.plain(s, rows, segment, **sums)
+        (edge_vec,), (weights, shift, scale) = derived, fixed
         sums |= {"settings": self.settings, "switched": self.switched}
-        return environment_moments.plain(*derived, weights, segment, shift, scale, **sums)
+        return environment_moments.plain(edge_vec, weights, segment, shift, scale, **sums)
 
 
 def are_types_known(dtypes: Sequence[str], nderived: int) -> bool:

@@ -107,7 +107,7 @@ def read_moments(
 
 def write_moments(moments: dict[str, Moments], convert: Callable[[Array], np.ndarray]) -> dict[str, np.ndarray]:
     """A checkpoint's arrays, named ``<slot>/<path>``, of the parameters that have met a gradient."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for path, each in moments.items():
         if float(each.step) > 0.0:
             values = (np.asarray(float(each.step), dtype=np.float32), *map(convert, each[1:]))

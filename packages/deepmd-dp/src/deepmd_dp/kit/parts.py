@@ -56,5 +56,5 @@ class SumOfParts:
                 continue
             where = part.order[: values.shape[atoms[0]]]
             is_real = where < self._natoms
-            index = (*[slice(None)] * atoms[0], where[is_real])
+            index: tuple[slice | np.ndarray, ...] = (*[slice(None)] * atoms[0], where[is_real])
             total[index] += np.compress(is_real, values, axis=atoms[0])

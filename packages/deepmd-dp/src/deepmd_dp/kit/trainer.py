@@ -29,6 +29,7 @@ from deepmd_dp.statistics import bias_labels, with_statistics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from deepmd.aliases import Section
     from deepmd.data.batch import Batch
     from deepmd_dp.interface import Model
     from deepmd_dp.model.evaluate import Derivative
@@ -69,7 +70,7 @@ class BaseTrainer(Trainer):
 
     backend_name: ClassVar[str]
 
-    def __init__(self, config: dict, model: Model, optimizer: dict[str, np.ndarray]) -> None:
+    def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         self._config = config
         self._numpy_model = model
         self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
@@ -107,14 +108,14 @@ class BaseTrainer(Trainer):
         """One step of the optimiser; parameters without a gradient stay as they are."""
 
     @classmethod
-    def from_input(cls, config: dict, frames: Callable[[list[DataRequirement]], Iterable[Batch]]) -> Trainer:
+    def from_input(cls, config: Section, frames: Callable[[list[DataRequirement]], Iterable[Batch]]) -> Trainer:
         rng = np.random.default_rng(config["training"].get("seed"))
         model = new_model(config["model"], rng)
         batches = frames([*bias_labels(model.outputs), *_inputs(model)])
         return cls(config, with_statistics(model, batches, config["model"]), {})
 
     @classmethod
-    def from_state(cls, config: dict, state: TrainingState) -> Trainer:
+    def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         return cls(config, deserialize_model(state.model["model"]), state.optimizer)
 
     @property

@@ -56,7 +56,8 @@ def is_matrix(net: EmbeddingNetwork) -> bool:
 def nodes(basis: Basis) -> np.ndarray:
     """The Chebyshev points of all intervals, (Q,)."""
     low, high = np.asarray(basis.bounds[:-1]), np.asarray(basis.bounds[1:])
-    return (0.5 * (low + high)[:, None] + 0.5 * (high - low)[:, None] * _points(basis.degree)).reshape(-1)
+    points: np.ndarray = 0.5 * (low + high)[:, None] + 0.5 * (high - low)[:, None] * _points(basis.degree)
+    return points.reshape(-1)
 
 
 def node_column(basis: Basis, like: Array) -> Array:
@@ -84,7 +85,7 @@ class Matrix(Module):
     @property
     def width(self) -> int:
         """Numbers that the net gives."""
-        return self.c.shape[1]
+        return int(self.c.shape[1])
 
 
 def matrix(net: EmbeddingNetwork | Matrix, basis: Basis, like: Array) -> Array:
@@ -243,7 +244,8 @@ def _points(degree: int) -> np.ndarray:
 def _inverse(degree: int) -> np.ndarray:
     """From the values at the points of an interval to the coefficients of T_0 ... T_{degree - 1}."""
     values = np.cos(np.pi * np.outer(np.arange(degree), np.arange(degree) + 0.5) / degree)
-    return values * (2.0 - (np.arange(degree)[:, None] == 0)) / degree
+    inverse: np.ndarray = values * (2.0 - (np.arange(degree)[:, None] == 0)) / degree
+    return inverse
 
 
 class OnBasis(Module):
@@ -276,7 +278,7 @@ def with_bases(tree: Tree) -> Tree:
 
 def with_refined_bases(tree: Tree) -> Tree | None:
     """The tree with intervals split that no longer represent the nets; None where all do."""
-    changes = {}
+    changes: dict[str, Module] = {}
     for path, each in modules(tree, OnBasis):
         if each.basis is not None:
             basis = refine_basis(each.values, each.basis)

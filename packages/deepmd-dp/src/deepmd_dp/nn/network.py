@@ -263,7 +263,10 @@ class FittingNetwork(Module):
         return cls(layers=(*hidden, last), resnet_dt=resnet_dt, precision=precision_name(precision))
 
 
-_NETWORKS = {"embedding_network": EmbeddingNetwork, "fitting_network": FittingNetwork}
+_NETWORKS: dict[str, type[EmbeddingNetwork | FittingNetwork]] = {
+    "embedding_network": EmbeddingNetwork,
+    "fitting_network": FittingNetwork,
+}
 
 
 @module

@@ -12,13 +12,14 @@ from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
+    from deepmd.aliases import Document
     from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class NumpyDeepEval(BaseDeepEval):
     """A `.dp`, `.yaml` or `.safetensors` file, evaluated by NumPy, forces and virials included."""
 
-    def read_document(self, path: str) -> dict:
+    def read_document(self, path: str) -> Document:
         return read_document(path)
 
     def from_numpy(self, array: np.ndarray) -> np.ndarray:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 def gather_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
     """See `ops.gather_rows`."""
     frames = np.arange(len(index)).reshape(-1, *[1] * (index.ndim - 1))
-    return array[frames, index]
+    rows: np.ndarray = array[frames, index]
+    return rows
 
 
 @primitive
 def scatter_add(values: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
     """See `ops.scatter_add`."""
-    out = np.zeros((len(values), size, values.shape[2]), dtype=values.dtype)
+    out: np.ndarray = np.zeros((len(values), size, values.shape[2]), dtype=values.dtype)
     for frame, each in enumerate(index):
         # sums of runs of equal indices: many times faster than np.add.at
         order = np.argsort(each, kind="stable")[np.count_nonzero(each < 0) :]
@@ -41,7 +42,8 @@ def _gradient_of_gather(_: np.ndarray, array: np.ndarray, index: np.ndarray) -> 
 
     def gradient(upstream: np.ndarray) -> np.ndarray:
         rows = namespace.reshape(upstream, (nframes, -1, int(np.prod(array.shape[2:]))))
-        return namespace.reshape(scatter_add(rows, index.reshape(nframes, -1), size), array.shape)
+        summed: np.ndarray = namespace.reshape(scatter_add(rows, index.reshape(nframes, -1), size), array.shape)
+        return summed
 
     return gradient
 

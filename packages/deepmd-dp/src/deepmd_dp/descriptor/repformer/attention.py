@@ -154,6 +154,7 @@ class EdgeAttention(Module):
         return ops.weighted_softmax(logits, kept, rest, 0.0, None) * factor
 
     def _invariants(self, attended: Array) -> Array:
+        assert self.mapv is not None and self.head_map is not None and self.norm is not None
         xp = array_namespace(attended)
         # the rows of the map stand at c * nhead + h, as do the columns of the values
         of_heads = xp.matrix_transpose(split_heads(xp.matrix_transpose(self.head_map.w), self.nhead))
@@ -175,7 +176,7 @@ class EdgeAttention(Module):
                 "mapqk": self.mapqk.serialize(),
             }
         }
-        if self.mapv is not None:
+        if self.mapv is not None and self.head_map is not None and self.norm is not None:
             applied = {"mapv": self.mapv.serialize(), "head_map": self.head_map.serialize()}
             data["attn2_mh_apply"] = {"@class": "Atten2MultiHeadApply", **common, **applied}
             data["attn2_lm"] = self.norm.serialize()

@@ -70,10 +70,11 @@ class Repformer(Module):
 
     def serialize(self, ntypes: int, precision: str) -> dict[str, Any]:
         """The contract's entries ``repformer_args`` and ``repformers_variable``."""
-        common = {"ntypes": ntypes, "smooth": self.smooth, "precision": precision}
         variable = {
             "g2_embd": self.g2_embd.serialize(),
-            "repformer_layers": [serialize_layer(each, **common) for each in self.layers],
+            "repformer_layers": [
+                serialize_layer(each, ntypes=ntypes, smooth=self.smooth, precision=precision) for each in self.layers
+            ],
             **write_matrix(self.matrix),
         }
         return {"repformer_args": write_settings(self.settings), "repformers_variable": variable}

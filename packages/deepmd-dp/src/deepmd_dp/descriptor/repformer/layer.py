@@ -108,12 +108,11 @@ class RepformerLayer(Module):
         moments = products[:, :3, :] * near.per_moment if nvectors else None
         if self.proj_g1g2 is None:
             return moments, None
-        return moments, self._convolve(products[:, nvectors:, :]) * near.per_neighbor[:, :, 0]
+        return moments, self._convolve(products[:, nvectors:, :], self.proj_g1g2.w) * near.per_neighbor[:, :, 0]
 
-    def _convolve(self, products: Array) -> Array:
+    def _convolve(self, products: Array, w: Array) -> Array:
         """Of Σ_j f_j g2_j ⊗ g1_j (n, d2, d1): Σ_j f_j (W g2_j) g1_j (n, d1), or Σ_j f_j g2_j (W g1_j) (n, d2)."""
         xp = array_namespace(products)
-        w = self.proj_g1g2.w
         if self.settings.g1_out_conv:
             return xp.sum(products * w, axis=1)
         return xp.sum(products * xp.matrix_transpose(w), axis=2)
@@ -122,6 +121,7 @@ class RepformerLayer(Module):
         self, g1: Array, gg1: Array | None, g2: Array, h2: Array, near: Neighborhood
     ) -> tuple[list[Array], list[Array]]:
         """Of the invariants and of the vectors, in the order of the residuals."""
+        assert self.linear2 is not None, "the last layer updates no edges"
         invariants, vectors = [activation(self.settings.activation_function)(self.linear2(g2))], []
         if self.proj_g1g1g2 is not None:
             invariants.append(self.proj_g1g1g2(g1[:, None, :] * gg1) * near.factor[..., None])

@@ -60,6 +60,7 @@ class ThreeBody(OnBasis):
     def _net_sums(self, theta: Array, switch: Array, edges: Edges, table: Array) -> Array:
         """Σ_jk θ_jk G(θ_jk; t_j, t_k), (n, dim_out), with the net of each pair; theta, switch (n, nnei, nnei)."""
         xp = array_namespace(theta)
+        assert edges.neighbor_type is not None, "the list is one of all types"
         n, nnei = shape(edges.nlist)
         # to the embedding each neighbor of an atom is a centre, with the same neighbors
         first = xp.reshape(edges.neighbor_type, (-1,))
@@ -98,6 +99,7 @@ class ThreeBody(OnBasis):
     def _pairs_of_types(self, edges: Edges) -> Array:
         """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count, (n, nnei, nnei) integers."""
         xp = array_namespace(edges.nlist)
+        assert edges.neighbor_type is not None, "the list is one of all types"
         pair = edges.neighbor_type[:, :, None] * self.embedding.ntypes + edges.neighbor_type[:, None, :]
         counts = edges.weights[:, :, None] * edges.weights[:, None, :]
         return xp.where(counts > 0.0, pair, -xp.ones_like(pair))
@@ -118,4 +120,5 @@ class ThreeBody(OnBasis):
 
     def as_matrices(self) -> ThreeBody:
         """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))

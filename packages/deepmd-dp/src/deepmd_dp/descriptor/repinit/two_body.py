@@ -77,4 +77,5 @@ class TwoBody(OnBasis):
 
     def as_matrices(self) -> TwoBody:
         """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
