@@ -48,7 +48,7 @@ def computed_with(path) -> dict[str, bytes]:
     """Graph and constants."""
     members = archive.members_of(path.read_bytes())
     kept = ("code/", "constants", "data/")
-    return {name: content for name, content in members.items() if name.startswith(kept) and "debug" not in name}
+    return {name: content for name, content in members.items() if name.startswith(kept)}
 
 
 @pytest.mark.parametrize("route", ROUTES)

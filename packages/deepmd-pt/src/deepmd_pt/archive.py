@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "deepmd_document.safetensors"
 METADATA = "deepmd_metadata.json"
+_FOLDER = "model"
 _RECORD, _STRINGS = f"extra/{METADATA}", "data.pkl"
 _NO_DIGEST = digest_of([])
 """Stands where the digest will be."""
@@ -33,15 +34,18 @@ class FrozenFile(NamedTuple):
     document: dict
 
 
-def with_digest(content: bytes) -> bytes:
-    """An archive whose metadata have the digest of nothing, with the right one."""
-    digest, buffer = digest_of(_parts(members_of(content))), io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(buffer, "w") as target:
-        for info in source.infolist():
-            member = source.read(info)
-            if info.filename.endswith((f"/{_RECORD}", f"/{_STRINGS}")):
-                member = member.replace(_NO_DIGEST.encode(), digest.encode())
-            target.writestr(info, member)
+def finish(content: bytes) -> bytes:
+    """An archive as torch writes it, whose metadata have the digest of nothing, with the right one.
+
+    Without where the lines of the script came from, which are paths on the machine of the one who froze it.
+    """
+    members = {name: member for name, member in members_of(content).items() if not name.endswith(".debug_pkl")}
+    digest, buffer = digest_of(_parts(members)), io.BytesIO()
+    for name in (_RECORD, _STRINGS):
+        members[name] = members[name].replace(_NO_DIGEST.encode(), digest.encode())
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, member in members.items():
+            target.writestr(zipfile.ZipInfo(f"{_FOLDER}/{name}"), member)
     return buffer.getvalue()
 
 

@@ -59,7 +59,7 @@ def write(path: str, document: dict) -> None:
     beside = {archive.DOCUMENT: document_to_bytes(document), archive.METADATA: record.encode()}
     with _torchscript():
         torch.jit.save(script, buffer, _extra_files=beside)
-    Path(path).write_bytes(archive.with_digest(buffer.getvalue()))
+    Path(path).write_bytes(archive.finish(buffer.getvalue()))
 
 
 def load(content: bytes) -> torch.jit.ScriptModule:
