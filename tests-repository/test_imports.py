@@ -9,8 +9,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from deepmd.registry import DESCRIPTOR, MODEL, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
 
 PACKAGES = Path(__file__).resolve().parent.parent / "packages"
 FRAMEWORKS = {"torch", "tensorflow", "jax", "paddle"}
@@ -95,6 +101,50 @@ def test_backends_are_small_and_hold_no_model(package):
     assert not re.findall(r"se_e2_a|se_atten|SeE2A|SeAtten|EnerFitting|pref_f|rmse_", "".join(texts))
 
 
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_circles(package):
+    """Nor through imports inside functions; what only a type checker reads does not count."""
+    files = {module_name(path, package): path for path in source_files(package)}
+    graph = {name: modules_imported(path, files) & files.keys() for name, path in files.items()}
+    while ends := outermost(graph):
+        graph = {name: imported - ends for name, imported in graph.items() if name not in ends}
+    assert not graph, f"these import each other: {sorted(graph)}"
+
+
+def outermost(graph: dict[str, set[str]]) -> set[str]:
+    """The modules that import none of the others, and those that none of the others imports."""
+    imported = set().union(*graph.values()) if graph else set()
+    return {name for name, inner in graph.items() if not inner or name not in imported}
+
+
+def module_name(path: Path, package: str) -> str:
+    """``deepmd.backend.backend``, and ``deepmd.backend`` for its ``__init__.py``."""
+    parts = path.with_suffix("").parts
+    parts = parts[parts.index("src") + 1 :]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules_imported(path: Path, known: Container[str]) -> set[str]:
+    """The modules that a file names in its imports; `known` are those that are files."""
+    names = set()
+    for node in running_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {name if name in known else node.module for name in inner}
+    return names
+
+
+def running_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a file, those under ``if TYPE_CHECKING`` left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from running_nodes(node)
+
+
 def names_imported(path: Path) -> set[str]:
     """Top-level names in a file's import statements, relative ones aside."""
     names = set()
@@ -104,6 +154,13 @@ def names_imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_core_knows_no_model_by_name():
+    names = {name for group in (DESCRIPTOR, MODEL) for row in rows(group) for name in row.names}
+    texts = [path.read_text(encoding="utf-8") for path in source_files("deepmd")]
+    assert len(names) > 20
+    assert not {name for name in names if f'"{name}"' in "".join(texts)}
 
 
 def test_help_needs_no_numpy():

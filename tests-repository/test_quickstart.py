@@ -29,3 +29,14 @@ def test_short_run(tmp_path, flag):
     errors = re.findall(r"RMSE\s+([\d.]+) meV/atom\s+([\d.]+) meV/Å", process.stdout)
     assert len(errors) == 2
     assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_dipoles(tmp_path, flag):
+    command = [sys.executable, str(ROOT / "examples/dipole/learn_dipoles.py"), "--backend", flag]
+    arguments = ["--steps", "20", "--output", str(tmp_path)]
+    process = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    for name in ("lcurve.out", "detail.out", "parity.png"):
+        assert (tmp_path / name).stat().st_size > 0
+    assert re.search(r"RMSE of the whole dipole \d+\.\d+ e·Å", process.stdout)

@@ -6,7 +6,8 @@
     python tools/feature_table.py --check    # fails where README.md says something else
 
 All backends of the project must be installed: what can be tried is tried, not taken from a list. A new optimiser in
-the input schema, a new ending or a limitation of a backend shows up by itself.
+the input schema, a new ending or a limitation of a backend shows up by itself, and so does a new descriptor, fitting,
+loss or kind of model with what it lacks in which framework: they come from the registry.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.backend import Backend
-from deepmd.backend.discovery import get_backend
+from deepmd.backend.discovery import find_backend, get_backend
 from deepmd.backend.known import KNOWN
 from deepmd.errors import DeepmdError, InputError
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL
+from deepmd.registry.installed import OURS, rows_of
 from deepmd.schema.optimizer import NOT_YET_OPTIMIZERS, optimizer
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.documents import full_input
@@ -30,6 +33,9 @@ from deepmd_dp.conformance.training import new_trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from deepmd.backend.known import KnownBackend
+    from deepmd.registry import Row
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 MARKER = "<!-- feature table -->"
@@ -68,13 +74,49 @@ def parts_of(text: str) -> list[str]:
 
 
 def feature_table() -> str:
-    """A column for each backend of the project, and below it what their frameworks can't do."""
+    """A column for each backend of the project, then the models, and what the frameworks can't do."""
     columns = [column(known.name, get_backend(known.flags[0])) for known in KNOWN]
-    rows = [[title, *(each[title] for each in columns)] for title in columns[0]]
-    rows.insert(1, ["---"] * len(rows[0]))
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    features = markdown([[title, *(each[title] for each in columns)] for title in columns[0]])
     limits = [line for known in KNOWN for line in limitations(get_backend(known.flags[0]))]
-    return "\n".join([*lines, *(["", *limits] if limits else [])]) + "\n"
+    return "\n\n".join("\n".join(part) for part in (features, model_table(), limits + model_limits()) if part) + "\n"
+
+
+def markdown(rows: list[list[str]]) -> list[str]:
+    """A table's lines; the first row is its head."""
+    head, *body = rows
+    return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body)]
+
+
+def model_table() -> list[str]:
+    """What deepmd-dp brings of each group of the registry, and with which backends it works."""
+    rows = [["", *(known.name for known in KNOWN)]]
+    for group, each in model_rows():
+        kind = "kind of model" if group == MODEL else group.rpartition(".")[2]
+        able = (not lacking(each, known) and (group != LOSS or trains(known)) for known in KNOWN)
+        rows.append([f"{kind} `{each.name}`", *map(yes, able)])
+    return markdown(rows)
+
+
+def model_rows() -> list[tuple[str, Row]]:
+    """The registry's rows of this project that can be used, by group."""
+    groups = (DESCRIPTOR, FITTING, LOSS, MODEL)
+    return [(group, row) for group in groups for row in rows_of(OURS, group) if not row.refusal]
+
+
+def lacking(row: Row, known: KnownBackend) -> str:
+    """Why a backend can't do it; empty where it can."""
+    return next((row.lacks[flag] for flag in known.flags if flag in row.lacks), "")
+
+
+def trains(known: KnownBackend) -> bool:
+    """Whether a backend trains, so that losses mean something to it."""
+    return Backend.Feature.ENTRY_POINT in find_backend(known.flags[0]).features
+
+
+def model_limits() -> list[str]:
+    """A line for each row and backend that do not go together."""
+    pairs = [(row, known) for _, row in model_rows() for known in KNOWN if lacking(row, known)]
+    return [f"- not with {known.name}: `{row.name}` ({lacking(row, known)})" for row, known in pairs]
 
 
 def column(name: str, backend: Backend) -> dict[str, str]:

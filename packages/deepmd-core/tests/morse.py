@@ -13,6 +13,7 @@ import numpy as np
 
 from deepmd.backend import Backend, discovery
 from deepmd.infer.deep_eval import DeepEvalBackend
+from deepmd.outputs import ENERGY
 
 DEFAULTS = {
     "type_map": ["O", "H"],
@@ -33,6 +34,8 @@ class MorseEval(DeepEvalBackend):
     memory = np.inf
     """Atoms at once above which it complains like a GPU."""
 
+    outputs = (ENERGY,)
+
     def __init__(self, model_file, **kwargs):
         with open(model_file, encoding="utf-8") as file:
             self.settings = DEFAULTS | json.load(file)
@@ -47,6 +50,17 @@ class MorseEval(DeepEvalBackend):
         if fparam is not None:
             scale = 1 + fparam[:, :1, None]
             energy, force, virial = energy * scale, force * scale, virial * scale
+        if aparam is not None:
+            energy = energy + aparam[..., :1]
+        results = {"energy": energy.sum(axis=1), "force": force, "virial": virial.sum(axis=1)}
+        return results | ({"atom_energy": energy, "atom_virial": virial} if atomic else {})
+
+    def eval_with_ghosts(self, coords, atom_types, mapping, nloc, atomic=False, fparam=None, aparam=None):
+        """Each atom's energy has its own half of its pairs: those of the ghosts are left out."""
+        frames = [self._frame(coord, None, types, nloc) for coord, types in zip(coords, atom_types, strict=True)]
+        energy, force, virial = (np.array(part) for part in zip(*frames, strict=True))
+        scale = 1.0 if fparam is None else 1 + fparam[:, :1, None]
+        energy, force, virial = energy[:, :nloc] * scale, force * scale, virial * scale
         if aparam is not None:
             energy = energy + aparam[..., :1]
         results = {"energy": energy.sum(axis=1), "force": force, "virial": virial.sum(axis=1)}
@@ -81,7 +95,7 @@ class MorseEval(DeepEvalBackend):
         return self.settings
 
     def serialize(self):
-        return {"model": self.settings}
+        return {"model": self.settings, "model_def_script": self.settings}
 
     def close(self):
         self.is_closed = True
@@ -92,10 +106,13 @@ class MorseEval(DeepEvalBackend):
             raise RuntimeError(f"CUDA out of memory. Tried to evaluate {natoms} atoms.")
         self.calls.append(len(coords))
 
-    def _frame(self, coord, cell, atype):
-        """Atomic energies (natoms, 1), forces (natoms, 3), atomic virials (natoms, 9)."""
+    def _frame(self, coord, cell, atype, nloc=None):
+        """Atomic energies (natoms, 1), forces (natoms, 3), atomic virials (natoms, 9), of the first nloc atoms."""
         rcut, width, r0 = self.get_rcut(), 1.3, 1.6
         i, j, vector = self._pairs(coord, cell, atype)
+        if nloc is not None:
+            own = i < nloc
+            i, j, vector = i[own], j[own], vector[own]
         r = np.linalg.norm(vector, axis=1)
         depth = self.settings["depth"] * (1 + 0.3 * atype[i] + 0.3 * atype[j])
         decay, cut = np.exp(-width * (r - r0)), 1 - (r / rcut) ** 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import bonds
 import numpy as np
 import pytest
 from morse import install, make_frames, write_model
@@ -16,6 +17,8 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from deepmd.calculator import DP
+from deepmd.infer import DeepDipole
+from deepmd.outputs import OutputDef
 
 COORD, CELL, ATYPE = make_frames(nframes=1)
 
@@ -30,6 +33,29 @@ def file(monkeypatch, tmp_path):
 def atoms(file):
     symbols = ["OH"[i] for i in ATYPE]
     return Atoms(symbols, positions=COORD[0], cell=CELL[0], pbc=True, calculator=DP(file))
+
+
+@pytest.fixture
+def dipole_file(monkeypatch, tmp_path):
+    bonds.install(monkeypatch)
+    return write_model(tmp_path / "water.bonds")
+
+
+def test_dipole_model(dipole_file):
+    symbols = ["OH"[i] for i in ATYPE]
+    atoms = Atoms(symbols, positions=COORD[0], cell=CELL[0], pbc=True, calculator=DP(dipole_file))
+    expected = DeepDipole(dipole_file).eval(COORD, CELL, ATYPE, atomic=False)[0]
+    np.testing.assert_array_equal(atoms.get_dipole_moment(), expected)
+    with pytest.raises(
+        PropertyNotImplementedError, match=r"^energy: .*water.bonds is a model of 'dipole'; what it gives"
+    ):
+        atoms.get_potential_energy()
+
+
+def test_a_model_that_ase_knows_nothing_of(dipole_file, monkeypatch):
+    monkeypatch.setattr("bonds.BondEval.outputs", (OutputDef("band", (3,)),))
+    with pytest.raises(InputError, match="is a model of 'band', for which ASE has no property"):
+        DP(dipole_file)
 
 
 def strained_energy(atoms, strain):

@@ -272,7 +272,7 @@ def test_input_file_without_validation_data(command, labels, tmp_path):
 
 def test_data_without_labels(dp, command, tmp_path):
     write_system(tmp_path / "a", dp, COORD, CELL, ATYPE, keys=())
-    with pytest.raises(InputError, match="no system has an energy, force or virial"):
+    with pytest.raises(InputError, match="no system has labels to compare with: energy, force or virial"):
         command("-s", tmp_path / "a")
 
 

@@ -11,6 +11,7 @@ from morse import install, make_frames, write_model
 
 from deepmd.errors import BackendError, InputError, ModelFileError
 from deepmd.infer import DeepEval, DeepPot, DeepPotential
+from deepmd.outputs import OutputDef
 
 COORD, CELL, ATYPE = make_frames()
 NFRAMES, NATOMS = COORD.shape[:2]
@@ -187,7 +188,8 @@ def test_getters(dp):
     flags = (dp.has_spin, dp.get_has_spin(), dp.has_efield, dp.has_hessian, dp.has_default_fparam())
     assert flags == (False,) * 5
     assert (dp.use_spin, dp.has_chg_spin_ebd(), dp.has_default_chg_spin()) == ([], False, False)
-    assert dp.get_observed_types() == {"type_num": 2, "observed_type": ["H", "O"]}
+    with pytest.raises(ModelFileError, match="does not record which types"):
+        dp.get_observed_types()
     assert dp.get_model_def_script()["rcut"] == dp.serialize()["rcut"] == 3.0
 
 
@@ -211,9 +213,14 @@ def test_options_reach_the_backend(file):
 
 
 def test_model_of_another_kind_is_refused(file, monkeypatch):
-    monkeypatch.setattr("morse.MorseEval.model_type", "dipole")
-    with pytest.raises(InputError, match="a model of 'dipole'"):
+    monkeypatch.setattr("morse.MorseEval.outputs", (OutputDef("dipole", (3,)),))
+    with pytest.raises(InputError, match="a model of 'dipole', not of 'energy': open it by DeepDipole"):
         DeepPot(file)
+
+
+def test_types_observed_in_the_training(file, tmp_path):
+    dp = DeepPot(write_model(tmp_path / "some.morse", info={"observed_type": ["H"]}))
+    assert dp.get_observed_types() == {"type_num": 1, "observed_type": ["H"]}
 
 
 def test_closed_at_the_end_of_a_block(file):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import bonds
 import numpy as np
 import pytest
 from morse import install, make_frames, write_model
@@ -27,6 +28,12 @@ COORD, CELL, ATYPE = make_frames()
 def file(monkeypatch, tmp_path):
     install(monkeypatch)
     return write_model(tmp_path / "water.morse")
+
+
+def test_a_dipole_model_is_refused(monkeypatch, tmp_path):
+    bonds.install(monkeypatch)
+    with pytest.raises(InputError, match=r"water.bonds is a model of 'dipole', not of 'energy': open it by DeepDipole"):
+        DPDriver(write_model(tmp_path / "water.bonds"))
 
 
 def make_system(names, types, **extra):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 
+import bonds
 import numpy as np
 import pytest
 from morse import install, make_frames, write_model, write_system
@@ -205,3 +206,10 @@ def test_models_with_other_types_are_refused(models, data, tmp_path):
     other = write_model(tmp_path / "other.morse", type_map=["H", "O"])
     with pytest.raises(InputError, match=r"type maps differ: O H in .*0.6.morse, H O in .*other.morse"):
         command("-m", models[0], other, "-s", data)
+
+
+def test_only_potentials_are_compared(monkeypatch, tmp_path):
+    bonds.install(monkeypatch)
+    models = [write_model(tmp_path / "a.morse"), write_model(tmp_path / "b.bonds")]
+    with pytest.raises(InputError, match=r"is one of potentials, but .*b.bonds is a model of 'dipole'"):
+        make_model_devi(models=models, system=str(tmp_path), output=str(tmp_path / "out"))

@@ -1,34 +1,62 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The input schema: defaults, aliases, old forms, and what is said of mistakes."""
+"""The input schema on toy rows: defaults, aliases, old forms, and what is said of mistakes."""
 
 from __future__ import annotations
 
 import json
-from copy import deepcopy
-from pathlib import Path
+from importlib.metadata import EntryPoint
 
 import pytest
+import toy_rows
 
 from deepmd.errors import InputError
+from deepmd.registry import DESCRIPTOR, Row, installed
 from deepmd.schema import doc, load_input, normalize
-from deepmd.schema.argument import acts
-from deepmd.schema.descriptor import DESCRIPTORS
-
-CASES = sorted((Path(__file__).parent / "data" / "schema").glob("*.json"))
 
 
 @pytest.fixture
 def config():
-    return json.loads(CASES[[path.stem for path in CASES].index("defaults")].read_text())["given"]
+    return {
+        "model": {
+            "type_map": ["O", "H"],
+            "descriptor": {"type": "pairs", "sel": [4, 9], "_comment": "a note"},
+            "fitting_net": {"neuron": [8]},
+        },
+        "learning_rate": {"start_lr": 0.002, "stop_lr": 1e-6},
+        "loss": {"start_pref_e": 0.1},
+        "training": {"training_data": {"systems": ["a"], "batch_size": 2}, "numb_steps": 2000},
+    }
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_the_result_is_that_of_deepmd_kit(path):
-    """The files hold inputs of ours and what deepmd-kit 3.2.0 makes of them."""
-    case = json.loads(path.read_text())
-    given = deepcopy(case["given"])
-    assert normalize(given) == case["normalized"]
-    assert given == case["given"]
+@pytest.fixture
+def register(monkeypatch):
+    """Adds entry points ``name=value`` to the toys' descriptors."""
+
+    def register(**points):
+        added = [EntryPoint(name, value, DESCRIPTOR) for name, value in points.items()]
+        monkeypatch.setattr(
+            installed, "entry_points", lambda group: toy_rows.entry_points(group) + added * (group == DESCRIPTOR)
+        )
+        toy_rows.forget()
+
+    yield register
+    monkeypatch.undo()
+    toy_rows.forget()
+
+
+def put(config, path, value):
+    *sections, key = path.split("/")
+    for section in sections:
+        config = config[section]
+    config[key] = value
+
+
+def test_defaults_and_aliases_come_from_the_rows(config):
+    config["model"]["descriptor"] = {"type": "pr"}
+    model = normalize(config)["model"]
+    assert model["descriptor"] == {"type": "pairs", "sel": "auto", "rcut": 3.0}
+    assert model["fitting_net"] == {"type": "sum", "neuron": [8], "numb_fparam": 0}
+    assert model["type"] == "stack"
 
 
 def test_normalizing_twice_changes_nothing(config):
@@ -40,7 +68,7 @@ def test_normalizing_twice_changes_nothing(config):
 def test_loss_and_optimizer_may_be_left_out(config):
     del config["loss"]
     result = normalize(config)
-    assert result["loss"]["start_pref_f"] == 1000
+    assert result["loss"] == {"type": "squares", "start_pref_e": 0.5}
     assert result["optimizer"]["type"] == "Adam"
 
 
@@ -53,6 +81,7 @@ def test_comments_are_dropped_everywhere(config):
     config["training"]["_comment2"] = config["training"]["training_data"]["_note"] = {"any": ["thing"]}
     assert "_" not in {key[0] for key in normalize(config)["training"]}
     assert "_note" not in normalize(config)["training"]["training_data"]
+    assert "_comment" not in normalize(config)["model"]["descriptor"]
 
 
 def test_switches_of_missing_features_may_be_off(config):
@@ -66,9 +95,15 @@ def test_the_statistics_file_is_said_to_have_no_effect(config, caplog):
     assert "training/stat_file has no effect" in caplog.text
 
 
-def test_the_old_switch_for_strip_is_read(config):
-    config["model"]["descriptor"] = {"type": "se_atten", "sel": 10, "stripped_type_embedding": True}
-    assert normalize(config)["model"]["descriptor"]["tebd_input_mode"] == "strip"
+def test_an_old_input_without_a_last_learning_rate(config, caplog):
+    """As older versions of deepmd-kit read it, and with a key that they had."""
+    config["learning_rate"] = {"start_lr": 1e-3}
+    config["training"]["load_ckpt"] = "model.ckpt"
+    normalized = normalize(config)
+    assert normalized["learning_rate"]["stop_lr"] == 5e-8
+    assert "load_ckpt" not in normalized["training"]
+    assert "stop_lr is taken as 5e-08" in caplog.text
+    assert "load_ckpt has no effect" in caplog.text
 
 
 def test_epochs_may_be_given_instead_of_steps(config):
@@ -77,11 +112,32 @@ def test_epochs_may_be_given_instead_of_steps(config):
     assert normalize(config)["training"]["numb_epoch"] == 2.5
 
 
-def put(config, path, value):
-    *sections, key = path.split("/")
-    for section in sections:
-        config = config[section]
-    config[key] = value
+def test_parts_are_normalised_and_upgraded_one_by_one(config):
+    parts = [{"type": "pr", "sel": [1, 2]}, {"type": "cloud", "inner": {"cutoff": 4.0}}]
+    config["model"]["descriptor"] = {"type": "joint", "list": parts}
+    assert normalize(config)["model"]["descriptor"]["list"] == [
+        {"type": "pairs", "sel": [1, 2], "rcut": 3.0},
+        {"type": "cloud", "inner": {"nsel": "auto", "rcut": 4.0}, "is_off": False},
+    ]
+    assert parts[1] == {"type": "cloud", "inner": {"cutoff": 4.0}}
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"type": "pairs", "sel": [1]}, "model/descriptor/list/1/sel lists 1 numbers."),
+        ({"type": "pairs", "rcut": "5"}, "model/descriptor/list/1/rcut is '5'; expected a number."),
+        ({"type": "pairs", "nsel": 3}, "model/descriptor/list/1/nsel: there is no such key; perhaps `sel` is meant."),
+        ({"type": "cloud"}, "model/descriptor/list/1/inner is missing"),
+        ({"type": "joint", "list": []}, "list/1/type is 'joint': it does not go into another; list its parts there"),
+        (["pairs"], "model/descriptor/list/1 is ['pairs']; expected a mapping."),
+    ],
+)
+def test_mistakes_in_parts_are_named(config, part, message):
+    config["model"]["descriptor"] = {"type": "joint", "list": [{"type": "pairs"}, part]}
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -90,34 +146,30 @@ def put(config, path, value):
         # unknown keys
         ("training/numb_stepss", 1, "training/numb_stepss: there is no such key; perhaps `numb_steps` is meant."),
         ("learning_rates", {}, "learning_rates: there is no such key; perhaps `learning_rate` is meant."),
-        ("model/descriptor/rcut_smoth", 1.0, "model/descriptor/rcut_smoth: there is no such key; perhaps `rcut_smth`"),
         ("training/batch_size", 1, "training/batch_size: there is no such key; it belongs in training/training_data"),
-        ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are enable_atom_ener_coeff, f_use_norm"),
+        ("model/descriptor/nsel", 1, "model/descriptor/nsel: there is no such key; perhaps `sel` is meant."),
+        ("model/descriptor/is_off", True, "model/descriptor/is_off: there is no such key; known here are rcut, sel"),
+        ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are start_pref_e"),
         # known to deepmd-kit, not here
-        ("model/use_srtab", "table", "model/use_srtab: deepmd-kit has this key, this version does not support it yet."),
-        ("model/spin", {"use_spin": [True]}, "model/spin: deepmd-kit has this key"),
-        ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has this key"),
-        ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has this key"),
-        ("loss/start_pref_h", 1.0, "loss/start_pref_h: deepmd-kit has this key"),
-        ("training/tensorboard", True, "training/tensorboard: deepmd-kit has this key"),
-        ("training/mixed_precision", {"compute_prec": "float16"}, "training/mixed_precision: deepmd-kit has this key"),
+        ("model/use_srtab", "table", "model/use_srtab: deepmd-kit has it, this version does not support it yet."),
+        ("model/spin", {"use_spin": [True]}, "model/spin: deepmd-kit has it"),
+        ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
+        ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
+        ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
+        ("training/tensorboard", True, "training/tensorboard: deepmd-kit has it"),
+        ("training/mixed_precision", {"compute_prec": "float16"}, "training/mixed_precision: deepmd-kit has it"),
+        ("optimizer", {"type": "LKF"}, "optimizer/type is 'LKF': deepmd-kit has it, this version does not support it"),
+        ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has it"),
+        # rows with a refusal
         (
             "model/descriptor/type",
-            "dpa2",
-            "model/descriptor/type: deepmd-kit has 'dpa2', this version does not support",
+            "sph",
+            "model/descriptor/type is 'sph': deepmd-kit has it, this version does not support it yet; "
+            "expected one of cloud, joint, pairs.",
         ),
-        ("model/descriptor/type", "sezm", "model/descriptor/type: deepmd-kit has 'sezm'"),
-        ("model/fitting_net/type", "dipole", "model/fitting_net/type: deepmd-kit has 'dipole'"),
-        ("loss/type", "dos", "loss/type: deepmd-kit has 'dos', this version does not support it yet, only ener."),
-        ("optimizer", {"type": "LKF"}, "optimizer/type: deepmd-kit has 'LKF'"),
-        ("model/type", "linear_ener", "model/type: deepmd-kit has 'linear_ener'"),
-        ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has this key"),
+        ("model/descriptor/type", "planes", "type is 'planes': it was dropped, use pairs; expected one of cloud"),
         # unknown choices
-        (
-            "model/descriptor/type",
-            "se_e2_aa",
-            "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of se_e2_a, se_at",
-        ),
+        ("model/descriptor/type", "pair", "is 'pair' (perhaps 'pairs' is meant); expected one of cloud, joint"),
         ("learning_rate/type", 3, "learning_rate/type is 3; expected one of exp, cosine, wsd."),
         # wrong types
         ("model", 3, "model is 3; expected a mapping."),
@@ -126,41 +178,24 @@ def put(config, path, value):
         ("training/numb_steps", True, "training/numb_steps is True; expected an integer."),
         ("training/training_data/systems", 3, "systems is 3; expected a list of strings or a string."),
         ("training/validation_data", 3, "training/validation_data is 3; expected a mapping or null."),
-        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
         # wrong values
         ("training/numb_steps", -5, "training/numb_steps is -5; expected a positive number."),
         ("training/disp_freq", 0, "training/disp_freq is 0; expected a positive number."),
         ("learning_rate/start_lr", 0.0, "learning_rate/start_lr is 0.0; expected a positive number."),
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
-        ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
-        ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
-        ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),
-        ("loss/loss_func", "rmse", "loss/loss_func is 'rmse'; expected one of mse, mae."),
-        ("loss/huber_delta", [1.0], "loss/huber_delta is [1.0]; expected a number or a list of three."),
         # values that contradict each other
-        (
-            "model/descriptor/rcut_smth",
-            7.0,
-            "model/descriptor/rcut_smth is 7.0; expected less than rcut, which is 5.0.",
-        ),
-        (
-            "model/descriptor/sel",
-            [1],
-            "model/descriptor/sel lists 1 numbers; expected 2, one for each name in type_map.",
-        ),
-        ("model/descriptor/axis_neuron", 99, "axis_neuron is 99; expected at most the last width in neuron, 40."),
-        ("model/descriptor/exclude_types", [[0, 5]], "there is no type 5; type_map has the types 0 to 1."),
+        ("model/descriptor/sel", [1], "model/descriptor/sel lists 1 numbers."),
         ("model/pair_exclude_types", [[0]], "model/pair_exclude_types: [0] is no pair of types"),
         ("model/atom_exclude_types", [2], "model/atom_exclude_types: there is no type 2"),
         ("model/type_map", ["O", "O"], "model/type_map is ['O', 'O']; expected a list of different names."),
         ("model/preset_out_bias", {"energy": [1.0]}, "model/preset_out_bias/energy: expected a list of 2"),
-        ("model/preset_out_bias", {"dipole": [1.0]}, "model/preset_out_bias/dipole: the model has no such output"),
-        ("model/fitting_net/default_fparam", [1.0], "default_fparam lists 1 numbers; numb_fparam says 0."),
-        ("model/fitting_net/trainable", [True], "trainable lists 1 values; expected 3, one for each layer."),
-        ("model/fitting_net/atom_ener", [1.0], "atom_ener lists 1 energies; expected 2"),
-        ("model/fitting_net/n_neuron", [8], "model/fitting_net/n_neuron and neuron mean the same; give one of them."),
+        (
+            "model/preset_out_bias",
+            {"dipole": [1.0]},
+            "/dipole: the model has no such output with a bias",
+        ),
         ("training/systems", ["a"], "training/systems and training/training_data are both given"),
-        ("training/opt_type", "LKF", "optimizer/type: deepmd-kit has 'LKF'"),
+        ("training/opt_type", "LKF", "optimizer/type is 'LKF': deepmd-kit has it"),
     ],
 )
 def test_mistakes_are_named(config, path, value, message):
@@ -175,12 +210,8 @@ def test_mistakes_are_named(config, path, value, message):
     "path",
     [
         *("model", "learning_rate", "training", "model/type_map", "model/descriptor", "model/fitting_net"),
-        *(
-            "model/descriptor/type",
-            "learning_rate/start_lr",
-            "training/training_data",
-            "training/training_data/systems",
-        ),
+        *("model/descriptor/type", "learning_rate/start_lr", "training/training_data"),
+        "training/training_data/systems",
     ],
 )
 def test_missing_keys_are_named(config, path):
@@ -192,6 +223,52 @@ def test_missing_keys_are_named(config, path):
     with pytest.raises(InputError, match=path if sections else f"`?{path}`?") as caught:
         normalize(config)
     assert "missing" in str(caught.value) or "no section" in str(caught.value)
+
+
+def test_without_rows_the_package_to_install_is_named(config, monkeypatch, caplog):
+    monkeypatch.setattr(installed, "entry_points", lambda group: [])
+    toy_rows.forget()
+    try:
+        with pytest.raises(InputError, match=r"^no installed package brings a model: `pip install deepmd-dp`\.$"):
+            normalize(config)
+        assert "batch_size" in doc("json")
+        assert "no installed package brings a model: `pip install deepmd-dp`. Their keys are missing" in caplog.text
+    finally:
+        monkeypatch.undo()
+        toy_rows.forget()
+
+
+def test_a_row_that_fails_is_named_when_it_is_asked_for(config, register, caplog):
+    register(rings="no_such_module:ROW", cracked=f"{__name__}:CRACKED")
+    assert normalize(config)["model"]["descriptor"]["type"] == "pairs"
+    assert "rings" not in doc("json")
+    assert "descriptor rings is left out: no_such_module brings it but fails to import" in caplog.text
+    for name, reason in {
+        "rings": "no_such_module brings it but fails to import: No module named 'no_such_module'",
+        "cracked": "its keys can't be told: it cracked",
+    }.items():
+        config["model"]["descriptor"]["type"] = name
+        with pytest.raises(InputError, match=f"model/descriptor/type is '{name}': {reason}; expected one of cloud"):
+            normalize(config)
+
+
+def test_a_name_that_two_rows_claim_is_nobody_s(config, register):
+    register(other=f"{__name__}:OTHER")
+    assert normalize(config)["model"]["descriptor"]["type"] == "pairs"
+    config["model"]["descriptor"]["type"] = "pr"
+    reason = rf"several packages bring .* this name: {__name__} \(other\) and toy_rows \(pairs\); uninstall all but one"
+    with pytest.raises(InputError, match=f"type is 'pr': {reason}"):
+        normalize(config)
+    config["model"]["descriptor"] = {"type": "other"}
+    assert normalize(config)["model"]["descriptor"]["type"] == "other"
+
+
+def crack():
+    raise RuntimeError("it cracked")
+
+
+CRACKED = Row(name="cracked", fields=crack)
+OTHER = Row(name="other", aliases=("pr",))
 
 
 def test_warm_up_in_two_places(config):
@@ -227,14 +304,6 @@ def test_unreadable_inputs(tmp_path, name, text, message):
         load_input(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("make", DESCRIPTORS)
-def test_each_descriptor_is_documented(make):
-    argument = make()
-    assert argument.name in doc("rst")
-    assert argument.doc
-    assert all(field.doc for field in argument.sub_fields.values() if acts(field))
 
 
 def test_doc_of_an_unknown_form():

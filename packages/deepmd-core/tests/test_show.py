@@ -81,6 +81,36 @@ def test_recorded_types_come_first():
     assert observed_types(document) == {"type_num": 2, "observed_type": ["H", "O"]}
 
 
+def part(type_map, bias, **rest):
+    return {"type_map": type_map, "@variables": {"out_bias": np.reshape(bias, (1, -1, 1))}, **rest}
+
+
+def test_types_of_a_model_made_of_several():
+    """Deepmd-kit's linear models may have biases in their parts only."""
+    names = ["O", "H", "C"]
+    parts = [part(names, [0.0, 1.5, 0.0]), part(names, [0.0, 0.0, 1e-9])]
+    linear = {"type": "linear", "type_map": names, "models": parts}
+    assert observed_types({"model": linear}) == {"type_num": 1, "observed_type": ["H"]}
+
+
+def test_types_with_a_bias_in_the_fitting():
+    fitting = {"@variables": {"bias_atom_e": np.array([[-2.0], [0.0], [0.5]])}}
+    document = {"model": part(["O", "H", "C"], [0.0, 0.0, 0.0], fitting=fitting)}
+    assert observed_types(document)["observed_type"] == ["C", "O"]
+
+
+def test_types_that_are_not_recorded():
+    with pytest.raises(ModelFileError, match="does not record which types"):
+        observed_types({"model": {"type": "table"}})
+
+
+def test_size_of_a_model_made_of_several():
+    net = {"@variables": {"w": np.ones((2, 3))}}
+    table = {"@variables": {"vdata": np.ones(4), "tab_info": np.ones(4), "tab_data": np.ones(4)}}
+    model = {"models": [{"descriptor": net, "fitting": net}, {"descriptor": net}, {"tab": table}]}
+    assert model_size(model) == {"descriptor": 12, "fitting-net": 6, "total": 18}
+
+
 def test_tree_shows_modules_with_arrays():
     tree = serialization_tree(make_document()["model"]).splitlines()
     assert tree == [

@@ -18,15 +18,17 @@ from toy_data import write_system
 
 from deepmd.backend import discovery
 from deepmd.errors import InputError, ModelFileError
+from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
+from deepmd.plot.lcurve import _title
 from deepmd.train import checkpoint
 
 INPUT = {
     "model": {
         "type_map": ["O", "H"],
-        "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 3.0, "rcut_smth": 1.0},
+        "descriptor": {"type": "pairs", "sel": "auto", "rcut": 3.0},
         "fitting_net": {"neuron": [4]},
     },
     "learning_rate": {"type": "exp", "start_lr": 0.05, "stop_lr": 0.001, "decay_steps": 5},
@@ -62,7 +64,7 @@ def test_train_freeze_and_what_is_said(folder, capsys):
     frozen = ToyEval("frozen_model.toymodel")
     trained = checkpoint.read_state(Path("model.ckpt-20.toy")).model["model"]["@variables"]
     assert np.array_equal(frozen.variables["w"], trained["w"])
-    assert frozen.document["self_test"]["@variables"]["energy"].shape == (1, 1)
+    assert frozen.document["self_test"]["frames"]["periodic"]["results"]["@variables"]["energy"].shape == (1, 1)
     assert "self-test passed" in capsys.readouterr().err
 
 
@@ -131,15 +133,22 @@ def test_the_learning_curve_is_drawn():
         main(["plot", "lcurve.out", "-o", "curve.txt"])
 
 
+def test_titles_of_tensors():
+    assert _title("global_dipole") == ("Dipole per atom", "unit of the labels")
+    assert _title("local_polarizability")[0] == "Polarizability of atoms"
+    assert _title("gf") == ("gf", "")
+    assert _title("") == ("Root of the loss", "")
+
+
 def test_a_detail_file_is_drawn(capsys):
     rng = np.random.default_rng(0)
     force = rng.standard_normal((20, 3))
-    with DetailFiles("detail") as files:
+    with DetailFiles("detail", ENERGY_QUANTITIES) as files:
         files.write("data/a", {"force": Pair(force, force + 0.1), "energy": Pair(force[:, :1], force[:, :1])})
     main(["plot", "detail.f.out"])
     assert capsys.readouterr().out == "written: detail.f.png\n"
     assert Path("detail.f.png").stat().st_size > 5000
-    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn are detail files that end in"):
+    with pytest.raises(SystemExit, match=r"detail\.e\.out: what is drawn of a potential are detail files that end in"):
         main(["plot", "detail.e.out"])
 
 

@@ -21,6 +21,7 @@ from deepmd.train import run_training
 from deepmd.train.checkpoint import read_state
 from deepmd.train.lcurve import read_lcurve
 from deepmd.train.prefetch import Prefetcher
+from deepmd.train.validation import Average
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,18 @@ def test_it_learns_and_writes_its_files(folder):
     assert folder.joinpath("checkpoint").read_text() == "model.ckpt-1000.toy"
     assert read_state("model.ckpt.toy").step == 1000
     assert json.loads(folder.joinpath("out.json").read_text())["training"]["seed"] == 7
+
+
+def test_the_types_met_are_recorded(folder):
+    config = new_config(numb_steps=8)
+    config["model"]["type_map"] = ["C", "O", "H"]
+    train(config=config)
+    model = read_state("model.ckpt-8.toy").model
+    assert model["model_def_script"]["info"] == {"observed_type": ["H", "O"]}
+    config = new_config(numb_steps=8)
+    config["model"]["info"] = {"observed_type": ["O"], "by": "me"}
+    train(config=config)
+    assert read_state("model.ckpt-8.toy").model["model_def_script"]["info"] == {"observed_type": ["O"], "by": "me"}
 
 
 def test_restart_gives_the_uninterrupted_run_to_the_bit(folder):
@@ -275,3 +288,18 @@ def test_the_loop_costs_little(monkeypatch):
     train(config=config)
     # below 1 ms a step where the machine is free
     assert time.perf_counter() - begin < 5.0
+
+
+def test_metrics_without_labels_do_not_count_in_means():
+    """Systems may have different labels; a loss that is not finite is seen all the same."""
+    average = Average()
+    average.add({"loss": 1.0, "rmse_a": 2.0, "rmse_b": np.nan, "rmse_c": np.nan}, weight=3.0)
+    again = Average(json.loads(json.dumps(average.state())))
+    again.add({"loss": 5.0, "rmse_a": np.nan, "rmse_b": 4.0, "rmse_c": np.nan}, weight=1.0)
+    mean = again.take()
+    assert (mean["loss"], mean["rmse_a"], mean["rmse_b"]) == (2.0, 2.0, 4.0)
+    assert np.isnan(mean["rmse_c"])
+    again.add({"loss": np.nan, "rmse_a": np.nan})
+    again.add({"loss": 1.0, "rmse_a": 1.0})
+    mean = again.take()
+    assert np.isnan([mean["loss"], mean["rmse_a"]]).all()

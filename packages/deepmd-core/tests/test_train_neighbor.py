@@ -15,7 +15,7 @@ from deepmd.data import System
 from deepmd.errors import DataError, InputError
 from deepmd.train import neighbor_statistics as module
 from deepmd.train.neighbor_statistics import neighbor_statistics
-from deepmd.train.sel import auto_sel, settle_sel
+from deepmd.train.sel import auto_sel, check_sel_is_settled, settle_sel
 
 # four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbors
 LINE = np.array([[0, 0, 0, 1, 0, 0, 2.5, 0, 0, 9, 0, 0]], dtype=float)
@@ -34,7 +34,7 @@ def test_statistics_of_a_line(system):
 
 def test_no_neighbors(system):
     assert neighbor_statistics([system], 0.5, 2, count_neighbors).min_distance == np.inf
-    model = {"type_map": NAMES, "descriptor": {"type": "se_e2_a", "sel": [1, 1], "rcut": 0.5}}
+    model = {"type_map": NAMES, "descriptor": {"type": "pairs", "sel": [1, 1], "rcut": 0.5}}
     assert settle_sel(model, [system], count_neighbors) is None
 
 
@@ -79,34 +79,49 @@ def test_wrong_auto_sel(rule):
         auto_sel(rule, 10)
 
 
-def test_auto_is_replaced_in_every_part_of_a_hybrid(system):
+def test_auto_is_replaced_in_every_part_of_a_joint(system):
     parts = [
-        {"type": "se_e2_a", "sel": "auto", "rcut": 1.6},
-        {"type": "se_atten", "sel": "auto:2", "rcut": 1.6},
-        {"type": "se_e2_r", "sel": [4, 4], "rcut": 1.1},
+        {"type": "pr", "sel": "auto", "rcut": 1.6},
+        {"type": "cloud", "inner": {"nsel": "auto:2", "rcut": 1.6}},
+        {"type": "pairs", "sel": [4, 4], "rcut": 1.1},
     ]
-    model = {"type_map": NAMES, "descriptor": {"type": "hybrid", "list": parts}}
+    model = {"type_map": NAMES, "descriptor": {"type": "joint", "list": parts}}
+    with pytest.raises(InputError, match=r"model/descriptor/list/0/inner/nsel 'auto:2' needs the neighbor statistics"):
+        check_sel_is_settled(model | {"descriptor": {"type": "joint", "list": parts[1:2] * 2}})
     assert settle_sel(model, [system], count_neighbors) == 1.0
-    assert [part["sel"] for part in parts] == [[4, 4], 4, [4, 4]]
+    assert [parts[0]["sel"], parts[1]["inner"]["nsel"], parts[2]["sel"]] == [[4, 4], 4, [4, 4]]
+    check_sel_is_settled(model)
 
 
 @pytest.mark.parametrize(
     ("descriptor", "message"),
     [
-        ({"type": "se_e2_a", "sel": [1, 0]}, r"sel is too small: O 1 \(found 2\) neighbors within 1.6 Å"),
-        ({"type": "se_atten", "sel": 1}, r"sel is too small: 1 \(found 2\) neighbors"),
-        ({"type": "se_atten", "sel": [1, 0]}, r"sel is too small: 1 \(found 2\) neighbors"),
+        (
+            {"type": "pairs", "sel": [1, 0], "rcut": 1.6},
+            r"model/descriptor/sel is too small: O 1 \(found 2\) neighbors within 1.6 Å",
+        ),
+        (
+            {"type": "cloud", "inner": {"nsel": 1, "rcut": 1.6}},
+            r"model/descriptor/inner/nsel is too small: 1 ",
+        ),
+        ({"type": "cloud", "inner": {"nsel": [1, 0], "rcut": 1.6}}, r".*/nsel is too small: 1 \(found 2\) neighbors"),
     ],
 )
 def test_a_sel_that_is_too_small_is_told_with_the_numbers(system, caplog, descriptor, message):
     with caplog.at_level(logging.WARNING):
-        settle_sel({"type_map": NAMES, "descriptor": descriptor | {"rcut": 1.6}}, [system], count_neighbors)
+        settle_sel({"type_map": NAMES, "descriptor": descriptor}, [system], count_neighbors)
     assert len(caplog.messages) == 1
     assert re.match(message, caplog.messages[0])
 
 
-def test_a_sel_that_is_large_enough_needs_no_word(system, caplog):
+@pytest.mark.parametrize(
+    "descriptor",
+    [
+        {"type": "pairs", "sel": [2, 1], "rcut": 1.6},
+        {"type": "cloud", "inner": {"nsel": 1, "rcut": 1.6}, "is_off": True},
+    ],
+)
+def test_a_sel_that_is_large_enough_or_not_used_needs_no_word(system, caplog, descriptor):
     with caplog.at_level(logging.WARNING):
-        descriptor = {"type": "se_e2_a", "sel": [2, 1], "rcut": 1.6}
         settle_sel({"type_map": NAMES, "descriptor": descriptor}, [system], count_neighbors)
     assert not caplog.messages

@@ -20,7 +20,7 @@ from deepmd.train import Trainer, TrainingState
 
 MODEL = {
     "type_map": ["O", "H"],
-    "descriptor": {"type": "se_e2_a", "sel": [40, 80], "rcut": 3.0},
+    "descriptor": {"type": "pairs", "sel": [40, 80], "rcut": 3.0},
     "fitting_net": {},
     "data_stat_nbatch": 2,
 }
@@ -42,7 +42,7 @@ class ToyTrainer(Trainer):
     def from_input(cls, config, frames):
         ntypes = len(config["model"]["type_map"])
         counts, energies = [], []
-        for batch in frames():
+        for batch in frames([DataRequirement("energy", 1, must=True)]):
             counts.append(_counts(batch.atype, ntypes))
             energies.append(batch.labels["energy"][:, 0])
         bias = np.linalg.lstsq(np.concatenate(counts), np.concatenate(energies), rcond=None)[0]
@@ -115,8 +115,8 @@ class ToyEval(MorseEval):
         self.settings["depth"] = float(self.variables["depth"])
         self.calls = []
 
-    def _frame(self, coord, cell, atype):
-        energy, force, virial = super()._frame(coord, cell, atype)
+    def _frame(self, coord, cell, atype, nloc=None):
+        energy, force, virial = super()._frame(coord, cell, atype, nloc)
         return energy + np.where(atype >= 0, self.variables["w"][atype], 0.0)[:, None], force, virial
 
     def serialize(self):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,23 +12,24 @@ import pytest
 from deepmd.contract import read_document
 from deepmd.schema import normalize
 from deepmd_dp.conformance.reference_numbers import REFERENCE
-from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.dialect.module import map_leaves, modules, with_leaves, with_modules
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.env_stat import EnvStat
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import deserialize_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CASES = sorted(folder.name for folder in REFERENCE.iterdir())
+CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith("dipole"))
+"""Potentials; what is asked of dipoles is in test_dipole.py."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A model of deepmd-kit 3.2.0, three frames of 12 atoms, and what deepmd-kit computes for them.
 
-    `figures` holds ``pbc_energy``, ``nopbc_energy`` etc.
+    `numbers` holds ``pbc_energy``, ``nopbc_energy`` etc.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Case:
     box: np.ndarray
     atype: np.ndarray
     parameters: dict[str, np.ndarray]
-    figures: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray]
 
     @property
     def path(self) -> Path:
@@ -54,18 +55,28 @@ class Case:
         """Atomic energies by NumPy, of changed inputs: model, coord, box, atype, parameters."""
         given = {"model": self.model, "coord": self.coord, "box": self.box, "atype": self.atype, **changes}
         env = build_environment(given["model"], given["coord"], given["box"], given["atype"])
-        return given["model"](env, **changes.get("parameters", self.parameters))
+        return given["model"](env, **changes.get("parameters", self.parameters))["energy"]
 
     @property
     def smooth_model(self) -> Any:
         """The model with statistics as data gives them: all slots alike (lists of any width), all directions alike."""
-        stat = self.model.descriptor.stat
-        starts = np.repeat(np.cumsum((0, *stat.sel[:-1])), stat.sel)
-        davg, dstd = stat.davg[:, starts], stat.dstd[:, starts]
+        return with_uniform_statistics(self.model)
+
+
+def with_uniform_statistics(model: Any) -> Any:
+    """Statistics of the first slot for all slots, and those of the first direction for all directions."""
+    changes = {}
+    for path, matrix in modules(model, EnvironmentMatrix):
+        davg, dstd = (x[:, 0].copy() if x.ndim == 3 else x.copy() for x in (matrix.davg, matrix.dstd))
         davg[..., 1:] = 0.0
         dstd[..., 2:] = dstd[..., 1:2]
-        uniform = EnvStat.of(davg, dstd, stat.sel)
-        return replace(self.model, descriptor=replace(self.model.descriptor, stat=uniform))
+        changes |= {f"{path}.davg": davg, f"{path}.dstd": dstd}
+    return with_leaves(model, changes)
+
+
+def map_matrices(model: Any, function: Any) -> Any:
+    """The model with each environment matrix replaced by a function of it."""
+    return with_modules(model, {path: function(matrix) for path, matrix in modules(model, EnvironmentMatrix)})
 
 
 def load_case(name: str) -> Case:
@@ -76,8 +87,8 @@ def load_case(name: str) -> Case:
     shapes = {"fparam": (len(coord), -1), "aparam": (*coord.shape[:2], -1)}
     parameters = {key: arrays[key].reshape(shape) for key, shape in shapes.items() if key in arrays}
     atype = np.tile(arrays["atype"], (len(coord), 1))
-    figures = {key: value for key, value in arrays.items() if "pbc_" in key}
-    return Case(name, model, coord, arrays["box"], atype, parameters, figures)
+    numbers = {key: value for key, value in arrays.items() if "pbc_" in key}
+    return Case(name, model, coord, arrays["box"], atype, parameters, numbers)
 
 
 @pytest.fixture(scope="session", params=CASES)

@@ -12,10 +12,11 @@ import pytest
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
+from deepmd.outputs import ENERGY
 from deepmd_dp.loss import new_loss
 
 DATA = Path(__file__).parent / "data" / "loss"
-FIGURES = json.loads((DATA / "ener.json").read_text())
+DEEPMD_KIT = json.loads((DATA / "ener.json").read_text())
 OFF = {f"{end}_pref_{term}": 0.0 for end in ("start", "limit") for term in ("e", "f", "v", "ae", "pf", "gf", "h")}
 DEFAULTS = OFF | {
     "type": "ener",
@@ -31,7 +32,7 @@ DEFAULTS = OFF | {
 
 
 def make_loss(**section):
-    return new_loss(DEFAULTS | section, FIGURES["start_lr"])
+    return new_loss(DEFAULTS | section, DEEPMD_KIT["start_lr"], (ENERGY,))
 
 
 def read_arrays(convert=np.asarray):
@@ -45,9 +46,9 @@ def read_arrays(convert=np.asarray):
 
 
 @pytest.mark.parametrize("xp", [np, array_api_strict], ids=["numpy", "strict"])
-@pytest.mark.parametrize("name", FIGURES["cases"])
+@pytest.mark.parametrize("name", DEEPMD_KIT["cases"])
 def test_equals_deepmd_kit(name, xp):
-    case = FIGURES["cases"][name]
+    case = DEEPMD_KIT["cases"][name]
     prediction, label = read_arrays(xp.asarray)
     found = {key: key not in case["missing"] for key in label}
     loss, metrics = make_loss(**case["section"])(prediction, label, found, case["lr"])
@@ -59,23 +60,25 @@ def test_equals_deepmd_kit(name, xp):
         assert float(metrics[key]) == pytest.approx(expected, rel=1e-13, nan_ok=True), key
 
 
-@pytest.mark.parametrize("name", FIGURES["cases"])
+@pytest.mark.parametrize("name", DEEPMD_KIT["cases"])
 def test_requirements_equal_deepmd_kit(name):
-    case = FIGURES["cases"][name]
+    case = DEEPMD_KIT["cases"][name]
     expected = [DataRequirement(*fields) for fields in case["requirements"]]
     assert make_loss(**case["section"]).requirements == expected
 
 
 def test_missing_labels_give_nan_and_count_nothing():
-    missing = FIGURES["cases"]["not_found"]["metrics"]
+    missing = DEEPMD_KIT["cases"]["not_found"]["metrics"]
     assert [key for key, value in missing.items() if np.isnan(value)] == ["rmse_ae", "rmse_gf", "rmse_pf", "rmse_v"]
 
 
 def test_needs_only_what_its_terms_look_at():
     energy_only = make_loss(start_pref_e=1.0, limit_pref_e=1.0)
-    assert not energy_only.needs_force and not energy_only.needs_virial
-    assert make_loss(start_pref_gf=1.0, limit_pref_gf=1.0, numb_generalized_coord=1).needs_force
-    assert make_loss(start_pref_v=1.0, limit_pref_v=1.0).needs_virial
+    assert energy_only.needs == {"energy"}
+    assert make_loss(start_pref_gf=1.0, limit_pref_gf=1.0, numb_generalized_coord=1).needs == {"force"}
+    assert make_loss(start_pref_v=1.0, limit_pref_v=1.0).needs == {"virial"}
+    coefficients = {"start_pref_e": 1.0, "limit_pref_e": 1.0, "enable_atom_ener_coeff": True}
+    assert make_loss(**coefficients).needs == {"atom_energy"}
     prediction, label = read_arrays()
     del prediction["force"], prediction["virial"]
     loss, metrics = energy_only(prediction, label, {"energy": True}, 1e-3)
@@ -97,7 +100,7 @@ def test_gradient_is_finite_where_a_prediction_is_exact(section):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"type": "tensor"}, "loss 'tensor' is not supported"),
+        ({"type": "dos"}, "loss 'dos': deepmd-kit has it"),
         ({"start_pref_h": 1.0}, "Hessians"),
         ({"loss_func": "mape"}, "loss_func is 'mape'"),
         ({"start_pref_gf": 1.0, "limit_pref_gf": 1.0}, "numb_generalized_coord is 0"),

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepmd_dp.dialect.module import Module, buffer, leaves, map_leaves, module, static, with_leaves
+from deepmd_dp.dialect.module import (
+    Module,
+    buffer,
+    leaves,
+    map_leaves,
+    module,
+    modules,
+    static,
+    with_leaves,
+    with_modules,
+)
 
 
 @module
@@ -58,6 +68,25 @@ def test_with_leaves_replaces_by_path(tree):
     assert [leaf.array for leaf in leaves(changed)] == [1.0, 9.0, 3.0, 4.0, 5.0]
 
 
+def test_with_leaves_refuses_unknown_paths(tree):
+    with pytest.raises(KeyError, match=r"no leaf last\.b in this Whole"):
+        with_leaves(tree, {"last.w": 1.0, "last.b": 2.0})
+
+
+def test_what_modules_share_is_one_leaf():
+    shared, own = np.zeros(2), np.ones(2)
+    tree = Whole(parts=(Part(w=shared), Part(w=own)), last=Part(w=shared), mean=None)
+    assert [leaf.path for leaf in leaves(tree)] == ["parts.0.w", "parts.1.w"]
+    changed = with_leaves(tree, {"parts.0.w": np.full(2, 5.0)})
+    assert changed.parts[0].w is changed.last.w
+    assert map_leaves(tree, lambda _, array: array + 1.0).last.w[0] == 1.0
+
+
+def test_modules_are_found_and_replaced(tree):
+    assert [path for path, _ in modules(tree, Part)] == ["parts.0", "parts.1", "last"]
+    assert with_modules(tree, {"parts.1": Part(w=7.0)}).parts[1].w == 7.0
+
+
 def test_modules_do_not_change(tree):
     with pytest.raises(FrozenInstanceError):
         tree.last = None
@@ -66,7 +95,13 @@ def test_modules_do_not_change(tree):
 def test_a_models_trained_leaves(water):
     """Weights are trained, statistics and biases of the data are not."""
     found = {leaf.path: leaf for leaf in leaves(water.model)}
-    assert found["descriptor.embeddings.networks.0.layers.1.w"].array.shape == (4, 8)
+    assert found["descriptor.two_body.embeddings.networks.0.layers.1.w"].array.shape == (4, 8)
     untrained = {path for path, leaf in found.items() if not leaf.trained}
-    assert untrained == {"descriptor.stat.davg", "descriptor.stat.dstd", "fitting.bias_atom_e", "out_bias", "out_std"}
+    assert untrained == {
+        "descriptor.two_body.matrix.davg",
+        "descriptor.two_body.matrix.dstd",
+        "fitting.nets.bias_atom_e",
+        "out_bias",
+        "out_std",
+    }
     assert all(isinstance(leaf.array, np.ndarray) for leaf in found.values())

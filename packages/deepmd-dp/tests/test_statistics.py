@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 
 from deepmd.data.batch import Batch
+from deepmd_dp.dialect.module import modules
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import new_model
-from deepmd_dp.statistics import with_statistics
+from deepmd_dp.statistics import EnvironmentStatistics, with_statistics
 from deepmd_dp.statistics.moments import Moments
 
-FIGURES = json.loads((Path(__file__).parent / "data" / "statistics" / "statistics.json").read_text())
+DEEPMD_KIT = json.loads((Path(__file__).parent / "data" / "statistics" / "statistics.json").read_text())
 
 
 def make_batches(type_map=("O", "H"), **found):
     """The systems of the figures, each as one batch."""
     index = np.array([type_map.index(name) for name in "OH"])
-    for system in FIGURES["systems"]:
+    for system in DEEPMD_KIT["systems"]:
         arrays = {key: None if value is None else np.asarray(value) for key, value in system.items()}
         box = None if arrays["box"] is None else arrays["box"].reshape(-1, 3, 3)
         labels = {name: arrays[name] for name in ("energy", "fparam", "aparam")}
@@ -35,44 +37,50 @@ def with_data(model_section):
     """Makes a model of the figures' section with some keys changed, and gives it the statistics of batches."""
 
     def make(batches, **changes):
-        section = model_section(**deepcopy(FIGURES["defaults"]) | deepcopy(changes))
+        section = model_section(**deepcopy(DEEPMD_KIT["defaults"]) | deepcopy(changes))
         return with_statistics(new_model(section, np.random.default_rng(0)), batches, section)
 
     return make
 
 
-@pytest.mark.parametrize("name", FIGURES["cases"])
+def matrix_of(model):
+    """The environment matrix of a model with one."""
+    ((_, matrix),) = modules(model, EnvironmentMatrix)
+    return matrix
+
+
+@pytest.mark.parametrize("name", DEEPMD_KIT["cases"])
 def test_equals_deepmd_kit(with_data, name):
-    case = FIGURES["cases"][name]
+    case = DEEPMD_KIT["cases"][name]
     section = case["section"]
     found = {"fparam": False} if name == "default_fparam" else {}
     model = with_data(make_batches(section.get("type_map", ("O", "H")), **found), **section)
-    stat = model.descriptor.stat
-    assert not stat.slots_differ
-    figures = {
-        "davg": stat.davg[:, 0, :2],
-        "dstd": stat.dstd[:, 0, :2],
+    stat = matrix_of(model)
+    found = {
+        "davg": stat.davg[:, :2],
+        "dstd": stat.dstd[:, :2],
         "out_bias": model.out_bias[0, :, 0],
         "out_std": model.out_std[0, :, 0],
-        **{name: getattr(model.fitting, name) for name in case if name.startswith(("fparam", "aparam"))},
+        **{name: getattr(model.fitting.nets, name) for name in case if name.startswith(("fparam", "aparam"))},
     }
-    for key, value in figures.items():
+    for key, value in found.items():
         np.testing.assert_allclose(value, case[key], rtol=1e-12, atol=1e-12, err_msg=key)
 
 
 def test_slots_are_equal_and_angles_share_a_deviation(with_data):
-    stat = with_data(make_batches()).descriptor.stat
-    assert stat.davg.shape == stat.dstd.shape == (2, 40, 4)
-    assert np.all(stat.davg == stat.davg[:, :1]) and np.all(stat.davg[..., 1:] == 0.0)
-    assert np.all(stat.dstd == stat.dstd[:, :1]) and np.all(stat.dstd[..., 2:] == stat.dstd[..., 1:2])
+    variables = matrix_of(with_data(make_batches())).serialize_variables()
+    davg, dstd = variables["davg"], variables["dstd"]
+    assert davg.shape == dstd.shape == (2, 40, 4)
+    assert np.all(davg == davg[:, :1]) and np.all(davg[..., 1:] == 0.0)
+    assert np.all(dstd == dstd[:, :1]) and np.all(dstd[..., 2:] == dstd[..., 1:2])
 
 
 def test_precision_of_the_sections_is_kept(with_data):
-    descriptor = {**FIGURES["defaults"]["descriptor"], "precision": "float32"}
-    fitting = {**FIGURES["defaults"]["fitting_net"], "precision": "float32", "numb_fparam": 2}
+    descriptor = {**DEEPMD_KIT["defaults"]["descriptor"], "precision": "float32"}
+    fitting = {**DEEPMD_KIT["defaults"]["fitting_net"], "precision": "float32", "numb_fparam": 2}
     model = with_data(make_batches(), descriptor=descriptor, fitting_net=fitting)
-    assert model.descriptor.stat.davg.dtype == model.descriptor.stat.dstd.dtype == np.float32
-    assert model.fitting.fparam_avg.dtype == model.fitting.fparam_inv_std.dtype == np.float32
+    assert matrix_of(model).davg.dtype == matrix_of(model).dstd.dtype == np.float32
+    assert model.fitting.nets.fparam_avg.dtype == model.fitting.nets.fparam_inv_std.dtype == np.float32
     assert model.out_bias.dtype == np.float64
 
 
@@ -85,7 +93,7 @@ def test_batches_may_be_cut_anywhere(with_data):
                 yield Batch(batch.coord[[f]], box, batch.atype[[f]], labels, batch.found)
 
     whole, pieces = with_data(make_batches()), with_data(cut())
-    np.testing.assert_allclose(pieces.descriptor.stat.davg, whole.descriptor.stat.davg, rtol=1e-13)
+    np.testing.assert_allclose(matrix_of(pieces).davg, matrix_of(whole).davg, rtol=1e-13)
     np.testing.assert_allclose(pieces.out_bias, whole.out_bias, rtol=1e-13)
 
 
@@ -98,30 +106,30 @@ def test_virtual_atoms_change_nothing(with_data):
             labels = batch.labels | {"aparam": aparam}
             yield Batch(np.concatenate([batch.coord, far], axis=1), batch.box, atype, labels, batch.found)
 
-    fitting = {**FIGURES["defaults"]["fitting_net"], "numb_aparam": 1}
+    fitting = {**DEEPMD_KIT["defaults"]["fitting_net"], "numb_aparam": 1}
     plain = with_data(make_batches(), fitting_net=fitting)
     other = with_data(padded(), fitting_net=fitting)
-    np.testing.assert_allclose(other.descriptor.stat.dstd, plain.descriptor.stat.dstd, rtol=1e-13)
-    np.testing.assert_allclose(other.fitting.aparam_avg, plain.fitting.aparam_avg, rtol=1e-13)
+    np.testing.assert_allclose(matrix_of(other).dstd, matrix_of(plain).dstd, rtol=1e-13)
+    np.testing.assert_allclose(other.fitting.nets.aparam_avg, plain.fitting.nets.aparam_avg, rtol=1e-13)
     np.testing.assert_allclose(other.out_bias, plain.out_bias, rtol=1e-13)
 
 
 def test_full_lists_count_all_their_neighbors(with_data):
     """A sel of 2 is less than any list here has: the mean is that over the neighbors themselves."""
-    atten = {**FIGURES["defaults"]["descriptor"], "type": "se_atten", "attn_layer": 0, "set_davg_zero": False}
+    atten = {**DEEPMD_KIT["defaults"]["descriptor"], "type": "se_atten", "attn_layer": 0, "set_davg_zero": False}
     narrow, wide = (with_data(make_batches(), descriptor={**atten, "sel": sel}) for sel in (2, 40))
     natoms, nedges = np.zeros(2), np.zeros(2)
     for batch in make_batches():
-        nneighbors = np.sum(build_environment(wide, batch.coord, batch.box, batch.atype).nlist[0] >= 0, axis=2)
+        nneighbors = np.sum(build_environment(wide, batch.coord, batch.box, batch.atype).lists[0][0].nlist >= 0, axis=2)
         assert np.all((nneighbors >= 2) & (nneighbors <= 40))
         natoms += np.bincount(batch.atype.ravel())
         nedges += np.bincount(batch.atype.ravel(), nneighbors.ravel())
-    expected = wide.descriptor.stat.davg[:, 0, 0] * 40 * natoms / nedges
-    np.testing.assert_allclose(narrow.descriptor.stat.davg[:, 0, 0], expected, rtol=1e-13)
+    expected = matrix_of(wide).davg[:, 0] * 40 * natoms / nedges
+    np.testing.assert_allclose(matrix_of(narrow).davg[:, 0], expected, rtol=1e-13)
 
 
 def test_types_keep_their_energy_in_vacuum_unless_preset(with_data):
-    fitting = {**FIGURES["defaults"]["fitting_net"], "atom_ener": [-400.0, -13.6]}
+    fitting = {**DEEPMD_KIT["defaults"]["fitting_net"], "atom_ener": [-400.0, -13.6]}
     model = with_data(make_batches(), fitting_net=fitting, preset_out_bias={"energy": [None, 1.5]})
     np.testing.assert_array_equal(model.out_bias[0, :, 0], [-400.0, 1.5])
 
@@ -137,7 +145,7 @@ def test_systems_without_energy_do_not_count_for_the_bias(with_data):
     alone = with_data([first])
     both = with_data([first, second])
     np.testing.assert_array_equal(both.out_bias, alone.out_bias)
-    assert not np.array_equal(both.descriptor.stat.davg, alone.descriptor.stat.davg)
+    assert not np.array_equal(matrix_of(both).davg, matrix_of(alone).davg)
 
 
 def test_deviation_is_protected():
@@ -147,3 +155,16 @@ def test_deviation_is_protected():
     moments.square += 18, 16, 0
     np.testing.assert_allclose(moments.mean(), [3.0, 2.0, 0.0])
     np.testing.assert_allclose(moments.deviation(0.01), [0.01, 2.0, 0.1])
+
+
+def test_what_was_collected_can_be_saved_and_merged(with_data, model_section):
+    """Data in two halves, collected apart, gives the statistics of the whole."""
+    section = model_section(**deepcopy(DEEPMD_KIT["defaults"]))
+    model = new_model(section, np.random.default_rng(0))
+    halves = [EnvironmentStatistics(model) for _ in range(2)]
+    for half, batch in zip(halves, make_batches(), strict=True):
+        half.add(batch)
+    halves[0].merge({name: array.copy() for name, array in halves[1].state().items()})
+    merged, whole = matrix_of(halves[0].apply(model)), matrix_of(with_data(make_batches()))
+    np.testing.assert_allclose(merged.davg, whole.davg, rtol=1e-14)
+    np.testing.assert_allclose(merged.dstd, whole.dstd, rtol=1e-14)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,14 +17,17 @@ import pytest
 from models import BY_NAME, PLAIN
 
 from deepmd.contract import walk_arrays, write_document
-from deepmd.errors import BackendError, ModelFileError
+from deepmd.errors import BackendError, InputError, ModelFileError
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.parts import frame_parts
+from deepmd_dp.kit.signature import Signature, with_file_inputs
+from deepmd_dp.model import deserialize_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_jax import frozen, saved_model
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.deep_eval import JaxDeepEval
-from deepmd_jax.graph import inputs_of
 
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
 SUFFIXES = [".hlo", ".savedmodel"] if HAS_TENSORFLOW else [".hlo"]
@@ -69,35 +73,48 @@ def test_other_sizes(path, folder, repeats):
         assert np.abs(results[name] - array).max() < 1e-12 * max(1.0, np.abs(array).max()), name
 
 
-@double_precision()
-def raw_inputs(model: JaxDeepEval, nghosts: int) -> dict[str, np.ndarray]:
-    """Inputs of the graph for two atoms; the second atom's neighbor is a ghost, where there are any."""
-    (coord, cell, atype), parameters = frames_of(1)
-    env = model.environment(coord, cell, atype)
-    inputs = inputs_of(
-        env, parameters["fparam"].repeat(len(env.atype), 0), np.zeros((*env.atype.shape, 1)), model._graph.metadata
+def test_frames_without_atoms(path):
+    results = JaxDeepEval(str(path)).eval(
+        np.zeros((1, 0, 3)), None, np.zeros((1, 0), dtype=np.int64), fparam=np.zeros((1, 2)), aparam=np.zeros((1, 0, 1))
     )
-    if nghosts:
-        mapping = inputs["mapping"]
-        ghosts = np.tile(np.arange(nghosts), (len(mapping), 1))
-        inputs["mapping"] = np.concatenate([mapping, ghosts], axis=1)
-        nlist = inputs["nlist_0"]
-        inputs["nlist_0"] = np.where((nlist >= 0) & (nlist < nghosts), nlist + mapping.shape[1], nlist)
-    return inputs
+    assert np.all(results["energy"] == 0.0)
+    assert results["force"].shape == (1, 0, 3)
 
 
 def test_ghosts_take_the_forces_of_their_edges(path):
-    model = JaxDeepEval(str(path))
-    plain = {name: np.asarray(a) for name, a in model._graph(raw_inputs(model, 0), True).items()}
-    found = {name: np.asarray(a) for name, a in model._graph(raw_inputs(model, 5), True).items()}
-    nloc = plain["force"].shape[1]
-    assert found["force"].shape[1] == nloc + 5
-    assert np.abs(found["force"][:, nloc:]).max() > 1e-3
-    for name in ("force", "atom_virial"):
-        folded = found[name][:, :nloc].copy()
-        folded[:, :5] += found[name][:, nloc:]
-        assert np.abs(folded - plain[name]).max() < 1e-12
-    assert np.abs(found["energy"] - plain["energy"]).max() < 1e-12
+    """The graph alone, on inputs without any padding: half of the atoms are local, the others their ghosts."""
+    (coord, cell, atype), parameters = frames_of(1)
+    expected = JaxDeepEval(str(path)).eval(coord, cell, atype, **parameters)
+    model = deserialize_model(random_document(CASE)["model"])
+    graph, signature = frozen.load(str(path)), Signature.of(model)
+    energy, force = 0.0, np.zeros_like(expected["force"])
+    for part in frame_parts(model, coord, cell, atype, 4):
+        with double_precision():
+            inputs = signature.pack(part.env, parameters["fparam"], part.rows_of(parameters["aparam"]))
+            found = graph(inputs, ("energy", "force"))
+        energy, ghosts = energy + np.asarray(found["energy"]), np.asarray(found["force"])[:, 4:]
+        assert np.abs(ghosts).max() > 1e-3
+        force[:, part.order] += np.asarray(found["force"])
+    assert np.abs(energy - expected["energy"]).max() < 1e-12
+    assert np.abs(force - expected["force"]).max() < 1e-12
+
+
+def test_parameters_that_the_model_needs_are_missed(path):
+    (coord, cell, atype), parameters = frames_of(1)
+    for missing in parameters:
+        with pytest.raises(InputError, match=f"needs {missing}"):
+            JaxDeepEval(str(path)).eval(coord, cell, atype, **(parameters | {missing: None}))
+
+
+def test_a_graph_called_directly_misses_them_too(path):
+    """No zeros take the place of what is not given."""
+    model = deserialize_model(random_document(CASE)["model"])
+    (coord, cell, atype), _ = frames_of(1)
+    env = with_file_inputs(build_environment(model, coord, cell, atype), model)
+    inputs = Signature.of(model).pack(env, np.zeros((1, 2)), np.zeros((*atype.shape, 1)))
+    del inputs["fparam"]
+    with double_precision(), pytest.raises((ValueError, TypeError), match="fparam"):
+        frozen.load(str(path))(inputs, ("energy",))
 
 
 def test_the_graph_needs_nothing_of_ours(folder):
@@ -111,30 +128,34 @@ def test_the_graph_needs_nothing_of_ours(folder):
         "print(*sorted(graph.in_tree.unflatten(graph.in_avals)[0][0]))"
     )
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert {"edge_vec_0", "nlist_1", "centers_1", "atype", "restore", "mapping", "fparam", "aparam"} < set(
-        out.stdout.split()
-    )
-
-
-def test_metadata(folder):
     with zipfile.ZipFile(folder / "model.hlo") as archive:
-        metadata = json.loads(archive.read("metadata.json"))
-    assert metadata == {
-        "rcut": 4.0,
-        "type_map": ["O", "H"],
-        "by_type": True,
-        "list_widths": [],
-        "dim_fparam": 2,
-        "dim_aparam": 1,
-        "default_fparam": [],
-    }
+        record = json.loads(archive.read("metadata.json"))
+    assert set(out.stdout.split()) == {each["name"] for each in record["inputs"]}
+
+
+def metadata_of(path: Path) -> dict:
+    if path.is_dir():
+        return json.loads((path / "metadata.json").read_text(encoding="utf-8"))
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("metadata.json"))
+
+
+def test_metadata(path):
+    """The record is that of the model; see `deepmd_dp.kit.metadata`."""
+    record, signature = metadata_of(path), Signature.of(deserialize_model(random_document(CASE)["model"]))
+    assert record["model"]["type_map"] == ["O", "H"]
+    assert (record["model"]["dim_fparam"], record["model"]["dim_aparam"]) == (2, 1)
+    assert [(each["name"], each["axes"]) for each in record["inputs"]] == [
+        (each.name, list(each.axes)) for each in signature.inputs
+    ]
+    assert [each["name"] for each in record["outputs"]] == [each.name for each in signature.outputs]
 
 
 @NEEDS_TENSORFLOW
-def test_metadata_of_both_kinds(folder):
-    with zipfile.ZipFile(folder / "model.hlo") as archive:
-        metadata = archive.read("metadata.json").decode()
-    assert metadata == (folder / "model.savedmodel" / "metadata.json").read_text()
+def test_metadata_of_both_kinds_differ_in_the_digest_only(folder):
+    one, other = (metadata_of(folder / f"model{suffix}") for suffix in SUFFIXES)
+    assert one.pop("digest") != other.pop("digest")
+    assert one == other
 
 
 def test_xlo_is_the_same_kind(folder, tmp_path):
@@ -160,12 +181,26 @@ def test_damaged_file(folder, tmp_path, keep):
         JaxDeepEval(str(tmp_path / "broken.hlo"))
 
 
-def test_damaged_graph(folder, tmp_path):
+@pytest.mark.parametrize("part", ["graph.stablehlo", "deepmd_document.safetensors", "metadata.json"])
+def test_a_changed_part_is_noticed(folder, tmp_path, part):
+    """By the digest: the archive's own check sums are right."""
     with zipfile.ZipFile(folder / "model.hlo") as old, zipfile.ZipFile(tmp_path / "broken.hlo", "w") as new:
         for name in old.namelist():
-            new.writestr(name, old.read(name)[100:] if name == "graph.stablehlo" else old.read(name))
-    with pytest.raises(ModelFileError, match=rf"broken\.hlo: JAX {jax.__version__} does not read its graph"):
+            content = bytearray(old.read(name))
+            if name == part:
+                content[len(content) // 2] ^= 1
+            new.writestr(name, bytes(content))
+    with pytest.raises(ModelFileError, match=r"broken\.hlo"):
         JaxDeepEval(str(tmp_path / "broken.hlo"))
+
+
+def test_a_graph_of_another_jax(folder, tmp_path, monkeypatch):
+    def refuse(_: bytearray) -> None:
+        raise ValueError("unknown version")
+
+    monkeypatch.setattr(jax.export, "deserialize", refuse)
+    with pytest.raises(ModelFileError, match=rf"model\.hlo: JAX {jax.__version__} does not read its graph"):
+        JaxDeepEval(str(folder / "model.hlo"))
 
 
 def test_archive_of_another_program(tmp_path):
@@ -181,13 +216,22 @@ def test_folder_of_another_program(tmp_path):
 
 
 @NEEDS_TENSORFLOW
-def test_damaged_folder(folder, tmp_path):
-    broken = tmp_path / "broken.savedmodel"
-    broken.mkdir()
-    for name in ("deepmd_document.safetensors", "metadata.json"):
-        (broken / name).write_bytes((folder / "model.savedmodel" / name).read_bytes())
-    with pytest.raises(ModelFileError, match=r"broken\.savedmodel cannot be read as a SavedModel"):
+@pytest.mark.parametrize("part", ["saved_model.pb", "variables/variables.data-00000-of-00001", "metadata.json"])
+def test_damaged_folder(folder, tmp_path, part):
+    broken = shutil.copytree(folder / "model.savedmodel", tmp_path / "broken.savedmodel")
+    content = bytearray((broken / part).read_bytes())
+    content[len(content) // 2] ^= 1
+    (broken / part).write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"broken\.savedmodel"):
         JaxDeepEval(str(broken))
+
+
+@NEEDS_TENSORFLOW
+def test_what_lies_beside_does_not_matter(folder, tmp_path):
+    """Such as what file managers leave."""
+    copied = shutil.copytree(folder / "model.savedmodel", tmp_path / "model.savedmodel")
+    (copied / "notes.txt").write_text("hello", encoding="utf-8")
+    assert frozen.read_any(str(copied))["model"]["type_map"] == ["O", "H"]
 
 
 def test_without_tensorflow_one_line_says_what_to_install(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Padding changes nothing: energies, forces, virials, losses and gradients are those of the unpadded arrays."""
+"""Padding changes nothing: all terms, losses and gradients are those of the unpadded arrays."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,15 +13,19 @@ from deepmd_dp.conformance.cases import CASES_DOUBLE
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.training import LEARNING_RATE, config_of, make_batch
+from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.parts import frame_parts
+from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.model.derivatives import energy_terms, force_terms
-from deepmd_dp.numpy_backend.derivative import energy_and_gradient
-from deepmd_jax.padding import pad, pad_environment, pad_labels, round_up, round_up_frames
+from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.numpy_backend.derivative import derivative
+from deepmd_jax.padding import Padding, pad_atoms, round_up
 from deepmd_jax.trainer import JaxTrainer
 
 TOLERANCE = 1e-12
+PLAIN = "se_e2_a: plain"
 ALL_TERMS = {
     f"{end}_pref_{term}": value
     for term, value in {"e": 0.2, "f": 3.0, "v": 0.1, "ae": 0.3, "pf": 0.5, "gf": 0.7}.items()
@@ -29,56 +35,91 @@ GRADIENT_CASES = [
     "se_e2_a: frame and atomic parameters",
     "se_e2_a: excluded pairs",
     "se_e2_a: model without some atoms and pairs",
+    "se_e2_a: dipole of some types, all parameters",
     "se_atten: all parameters",
     "se_atten: excluded pairs, smooth",
+    "hybrid: three lists",
 ]
 
 
+def model_of(name: str):
+    return deserialize_model(random_document(BY_NAME[name])["model"])
+
+
 def assert_close(actual, expected, name):
+    assert actual.shape == expected.shape
     scale = max(1.0, np.max(np.abs(expected), initial=0.0))
     assert np.max(np.abs(actual - expected), initial=0.0) <= TOLERANCE * scale, name
+
+
+def environment_of(model, frames: str):
+    chosen = FRAMES[frames]
+    env = build_environment(model, chosen.coords, chosen.cells, chosen.atom_types)
+    return with_file_inputs(env, model), chosen.parameters(model.dim_fparam, model.dim_aparam)
+
+
+def compare_terms(model, env, padded, inputs):
+    """All terms of the padded environment, cut, and zeros where they are cut."""
+    sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}
+    expected = terms(model, env, inputs)
+    results = terms(model, padded, {name: pad_atoms(array, padded) for name, array in inputs.items()})
+    axes = {term.name: term.axes for output in model.outputs for term in output.terms()}
+    assert set(results) == set(expected) == set(axes)
+    for name, array in results.items():
+        cut = tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in axes[name])
+        assert_close(array[cut], expected[name], name)
+        if {"nloc", "nall"} & set(axes[name]):
+            rest = array.copy()
+            rest[cut] = 0.0
+            assert np.all(rest == 0.0)
+
+
+def terms(model, env, inputs):
+    nall = env.mapping.shape[1]
+    return evaluate(model, env, inputs.get("fparam"), inputs.get("aparam"), derivative, atomic=True, nall=nall)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
 @pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
 def test_results(case, frames):
     """In NumPy, so that nothing but the padding is looked at."""
-    model, chosen = deserialize_model(random_document(case)["model"]), FRAMES[frames]
-    nframes, nloc = chosen.atom_types.shape
-    inputs = chosen.parameters(model.fitting.numb_fparam, model.fitting.numb_aparam)
-    env = build_environment(model, chosen.coords, chosen.cells, chosen.atom_types)
-    padded = pad_environment(env, model, with_frames=True)
-    size = padded.atype.shape
-    assert size == (round_up_frames(nframes, nloc), round_up(nloc)) != env.atype.shape
-    results = terms(model, padded, *padded_inputs(inputs, size))
-    for name, expected in terms(model, env, inputs.get("fparam"), inputs.get("aparam")).items():
-        cut = results[name][:nframes, :nloc] if expected.ndim == 3 else results[name][:nframes]
-        assert_close(cut, expected, name)
-        if name in ("force", "atom_energy", "atom_virial"):
-            assert np.all(results[name][:, nloc:] == 0.0)
+    model = model_of(case.name)
+    env, inputs = environment_of(model, frames)
+    padded = Padding(model, with_frames=True).pad(env)
+    assert padded.atype.shape[0] in (2, 4)
+    assert padded.atype.shape[1] == padded.mapping.shape[1] == 16
+    compare_terms(model, env, padded, inputs)
 
 
-def padded_inputs(inputs, size):
-    fparam, aparam = inputs.get("fparam"), inputs.get("aparam")
-    return (
-        None if fparam is None else pad(fparam, (size[0], fparam.shape[1])),
-        None if aparam is None else pad(aparam, (*size, aparam.shape[2])),
-    )
+@pytest.mark.parametrize("name", GRADIENT_CASES)
+def test_ghosts(name):
+    """The local atoms stay as many as they are, the ghosts get more."""
+    model, chosen = model_of(name), FRAMES["virtual atoms"]
+    inputs = chosen.parameters(model.dim_fparam, model.dim_aparam)
+    for part in frame_parts(model, chosen.coords, chosen.cells, chosen.atom_types, 3):
+        padded = Padding(model, with_frames=True).pad(part.env)
+        assert padded.atype.shape == (2, 3)
+        assert padded.mapping.shape == (2, 16)
+        own = {key: part.rows_of(array) if key == "aparam" else array for key, array in inputs.items()}
+        compare_terms(model, part.env, padded, own)
 
 
-def terms(model, env, fparam, aparam):
-    energy, gradient = energy_and_gradient(model, env, fparam, aparam)
-    return energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=True)
+def test_features_of_neighbors_are_found_in_padded_environments():
+    """Local atoms stay their own images, those that are added too; they do not count."""
+    model = model_of(PLAIN)
+    env, _ = environment_of(model, "open")
+    padded = Padding(model, with_frames=True).pad(replace(env, owned=np.ones(env.atype.shape)))
+    assert np.array_equal(padded.mapping, np.tile(np.arange(16), (2, 1)))
+    assert np.array_equal(padded.owned > 0, padded.atype >= 0)
 
 
 @pytest.mark.parametrize("options", [{}, {"loss_func": "mae"}], ids=str)
 @pytest.mark.parametrize("frames", FRAMES)
 def test_loss(frames, options):
     """With all terms and their labels."""
-    case = BY_NAME["se_e2_a: plain"]
-    config = config_of(case)
-    loss = new_loss(config["loss"] | ALL_TERMS | options, config["learning_rate"]["start_lr"])
-    model, batch = deserialize_model(random_document(case)["model"]), make_batch(case, frames)
+    case = BY_NAME[PLAIN]
+    config, model, batch = config_of(case), model_of(PLAIN), make_batch(case, frames)
+    loss = new_loss(config["loss"] | ALL_TERMS | options, config["learning_rate"]["start_lr"], model.outputs)
     rng, size = np.random.default_rng(2), batch.atype.shape
     labels = batch.labels | {
         "atom_pref": rng.uniform(size=(*size, 3)),
@@ -86,34 +127,34 @@ def test_loss(frames, options):
         "atom_ener_coeff": rng.uniform(size=(*size, 1)),
     }
     env = build_environment(model, batch.coord, batch.box, batch.atype)
-    padded = pad_environment(env, model)
+    padded = Padding(model).pad(env)
     values = []
-    for each, own in ((env, labels), (padded, pad_labels(labels, padded.atype.shape[1]))):
-        prediction = terms(model, each, None, None)
+    for each in (env, padded):
+        prediction = evaluate(model, each, None, None, derivative)
         prediction["mask"] = model.mask(each, like=prediction["energy"])
-        value, figures = loss(prediction, own, dict.fromkeys(labels, True), LEARNING_RATE)
-        values.append(np.array([value, *figures.values()]))
+        own = {name: pad_atoms(label, each) for name, label in labels.items()}
+        value, metrics = loss(prediction, own, dict.fromkeys(labels, True), LEARNING_RATE)
+        values.append(np.array([value, *metrics.values()]))
     assert len(values[0]) == 7
-    assert_close(values[1], values[0], "loss and figures")
+    assert_close(values[1], values[0], "loss and metrics")
 
 
 class Unpadded(JaxTrainer):
-    def arrange(self, env, labels):
+    def pad(self, env, labels):
         return env, labels
 
 
 @pytest.mark.parametrize("name", GRADIENT_CASES)
 def test_gradients_of_parameters(name):
     case = BY_NAME[name]
-    moments = []
-    for cls in (JaxTrainer, Unpadded):
-        trainer = new_trainer(case, cls)
-        trainer.step(trainer.prepare(make_batch(case, "virtual atoms")), LEARNING_RATE)
-        moments.append({key: value for key, value in trainer.moments().items() if key.startswith("exp_avg/")})
-    padded, expected = moments
-    assert list(padded) == list(expected)
-    for key, value in expected.items():
-        assert_close(padded[key], value, key)
+    padded, expected = (
+        trainer.gradients(trainer.prepare(make_batch(case, "virtual atoms")), LEARNING_RATE)
+        for trainer in (new_trainer(case, cls) for cls in (JaxTrainer, Unpadded))
+    )
+    assert list(padded[0]) == list(expected[0])
+    assert list(padded[1]) == list(expected[1])
+    for key, value in expected[1].items():
+        assert_close(np.asarray(padded[1][key]), np.asarray(value), key)
 
 
 def test_few_sizes():
@@ -124,24 +165,49 @@ def test_few_sizes():
         assert round_up(round_up(n)) == round_up(n)
 
 
+def test_sizes_met_before_are_taken_again_where_they_waste_little():
+    model, rng = model_of(PLAIN), np.random.default_rng(0)
+    coord = rng.uniform(0.0, 30.0, (1, 200, 3))
+    padding = Padding(model)
+
+    def padded(natoms: int):
+        env = build_environment(model, coord[:, :natoms], None, np.arange(natoms)[None] % 2)
+        return padding.pad(env)
+
+    assert padded(200).atype.shape == (1, 208)
+    assert padded(170).atype.shape == (1, 208)
+    assert padded(100).atype.shape == (1, 104)
+
+
+def test_parts_of_a_frame_have_one_size():
+    """Though their compositions differ a little, where they are taken evenly of all types."""
+    model, rng = model_of(PLAIN), np.random.default_rng(0)
+    coord, atype = rng.uniform(0.0, 24.0, (1, 1500, 3)), (rng.uniform(size=(1, 1500)) > 0.3).astype(np.int64)
+    padding, sizes = Padding(model, with_frames=True), set()
+    for part in frame_parts(model, coord, None, atype, 128):
+        padded = padding.pad(part.env)
+        sizes.add(tuple(leaf.array.shape for leaf in leaves(padded)))
+    assert len(sizes) == 1
+
+
 def test_lists_whose_slots_differ_stay_as_wide_as_they_are():
-    document = random_document(BY_NAME["se_e2_a: plain"])
-    davg = document["model"]["descriptor"]["@variables"]["davg"]
+    document = random_document(BY_NAME[PLAIN])
+    davg = document["model"]["descriptor"]["@variables"]["davg"].copy()
     davg[:, 1] += 0.1
-    model, chosen = deserialize_model(document["model"]), FRAMES["virtual atoms"]
-    env = build_environment(model, chosen.coords, chosen.cells, chosen.atom_types)
-    padded = pad_environment(env, model, with_frames=True)
-    assert [nlist.shape[2] for nlist in padded.nlist] == list(model.list_widths)
-    results, expected = (terms(model, each, None, None) for each in (padded, env))
-    assert_close(results["energy"][: len(chosen.coords)], expected["energy"], "energy")
+    tree = document["model"] | {
+        "descriptor": document["model"]["descriptor"]
+        | {"@variables": document["model"]["descriptor"]["@variables"] | {"davg": davg}}
+    }
+    model = deserialize_model(tree)
+    env, inputs = environment_of(model, "virtual atoms")
+    padded = Padding(model, with_frames=True).pad(env)
+    assert [block.nlist.shape[2] for block in padded.lists[0]] == list(model.lists[0].widths)
+    compare_terms(model, env, padded, inputs)
 
 
 def test_lists_get_no_wider_than_sel_where_it_holds_them():
-    rng = np.random.default_rng(0)
-    model = deserialize_model(random_document(BY_NAME["se_e2_a: plain"])["model"])
-    coord = rng.uniform(0.0, 30.0, (1, 100, 3))
-    env = build_environment(model, coord, None, np.arange(100)[None] % 2)
-    widths = [nlist.shape[2] for nlist in env.nlist]
-    assert all(width <= sel for width, sel in zip(widths, model.slots, strict=True))
-    padded = pad_environment(env, model)
-    assert [nlist.shape[2] for nlist in padded.nlist] == list(model.slots)
+    model, rng = model_of(PLAIN), np.random.default_rng(0)
+    env = build_environment(model, rng.uniform(0.0, 30.0, (1, 100, 3)), None, np.arange(100)[None] % 2)
+    (sel,) = model.list_capacities
+    assert all(block.nlist.shape[2] <= width for block, width in zip(env.lists[0], sel, strict=True))
+    assert [block.nlist.shape[2] for block in Padding(model).pad(env).lists[0]] == list(sel)

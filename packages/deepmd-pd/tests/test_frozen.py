@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from models import Pair, case
 
 from deepmd.contract import walk_arrays
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.conformance.documents import full_input, random_document
+from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_pd import arrays, frozen
 from deepmd_pd.deep_eval import PaddleDeepEval
+from deepmd_pd.framework import paddle
 from deepmd_pd.trainer import PaddleTrainer
 
 MOLECULE = np.array([[0.0, 0.0, 0.0], [0.8, 0.6, 0.0], [-0.8, 0.6, 0.0]])
@@ -58,29 +63,29 @@ def test_no_atoms(pair):
 
 def test_ghost_atoms(pair):
     """Neighbors that are images have forces of their own; folded back they are those without ghosts."""
-    model = pair.paddle
-    env = model._environment(COORD[None], CELL[None], ATYPE[None])
-    expected = model.compute(env, None, None, atomic=True)
-    nloc = len(ATYPE)
-    ghosts = [arrays.from_numpy(_move_to_ghosts(nlist.numpy(), nloc)) for nlist in env.nlist]
-    mapping = arrays.from_numpy(np.tile(np.arange(nloc), 2)[None])
-    results = model._graph(_replace_lists(env, ghosts), None, None, mapping)
-    for name, array in expected.items():
-        found = results[name].numpy()
+    model, nloc = pair.paddle, len(ATYPE)
+    env = with_file_inputs(
+        build_environment(model._numpy_model, COORD[None], CELL[None], ATYPE[None]), model._numpy_model
+    )
+    expected = model._graph(_to_paddle(env), None, None)
+    lists = tuple(tuple(replace(each, nlist=_move_to_ghosts(each.nlist, nloc)) for each in row) for row in env.lists)
+    ghosts = replace(env, lists=lists, mapping=np.tile(np.arange(nloc), 2)[None])
+    for name, array in model._graph(_to_paddle(ghosts), None, None).items():
+        found = array.numpy()
         if name in ("force", "atom_virial"):
             assert np.abs(found[:, nloc:]).max() > 1e-4
             found = found[:, :nloc] + found[:, nloc:]
-        assert np.abs(found - array.numpy()).max() < 1e-13, name
+        assert np.abs(found - expected[name].numpy()).max() < 1e-13, name
+
+
+def _to_paddle(env):
+    return map_leaves(env, lambda _, array: arrays.from_numpy(array))
 
 
 def _move_to_ghosts(nlist: np.ndarray, nloc: int) -> np.ndarray:
     moved = nlist.copy()
     moved[..., ::2] += nloc * (nlist[..., ::2] >= 0)
     return moved
-
-
-def _replace_lists(env, nlist):
-    return type(env)(**{**env.__dict__, "nlist": tuple(nlist)})
 
 
 def test_parameters_and_the_default_fparam(tmp_path):
@@ -94,20 +99,28 @@ def test_parameters_and_the_default_fparam(tmp_path):
 
 
 def test_what_a_caller_must_know(pair):
-    data = json.loads(pair.path.read_text())["deepmd"]
-    is_by_type = not pair.numpy._numpy_model.descriptor.mixed_types
-    assert (data["rcut"], data["type_map"], data["by_type"]) == (4.0, ["O", "H"], is_by_type)
-    assert (data["list_widths"], data["dim_fparam"], data["dim_aparam"], data["default_fparam"]) == ([], 0, 0, None)
-    assert [name for name in data["inputs"] if name.startswith("edge_vec")] == ["edge_vec_0", "edge_vec_1"][
+    record = json.loads(json.loads(pair.path.read_text())["deepmd"]["metadata"])
+    is_by_type = pair.numpy._numpy_model.lists[0].by_type
+    assert record["model"]["type_map"] == ["O", "H"]
+    assert (record["lists"][0]["rcut"], record["lists"][0]["by_type"]) == (4.0, is_by_type)
+    names = [each["name"] for each in record["inputs"]]
+    assert [name for name in names if name.endswith("edge_vec")] == ["lists_0_0_edge_vec", "lists_0_1_edge_vec"][
         : 1 + is_by_type
     ]
-    assert data["inputs"][-2:] == ["restore", "mapping"]
-    assert data["outputs"][:4] == ["energy", "atom_energy", "force", "virial"]
+    assert ("centers_0" in names) == is_by_type
+    assert [each["name"] for each in record["outputs"]] == ["energy", "atom_energy", "force", "virial", "atom_virial"]
+
+
+def test_the_graph_takes_and_gives_what_the_record_says(pair):
+    record = json.loads(json.loads(pair.path.read_text())["deepmd"]["metadata"])
+    layer = paddle.jit.load(str(pair.path.with_suffix("")))
+    assert [each.name for each in layer._input_spec()] == [each["name"] for each in record["inputs"]]
+    assert len(layer._output_spec()) == len(record["outputs"]) + 1
 
 
 def test_document_is_embedded_to_the_bit(pair):
     for path in (pair.path, pair.path.with_suffix(".pdiparams")):
-        embedded = frozen.read_document(str(path))
+        embedded = frozen.read_any(str(path))
         expected, found = dict(walk_arrays(pair.document)), dict(walk_arrays(embedded))
         assert embedded["model_def_script"] == pair.document["model_def_script"]
         assert set(found) == set(expected)
@@ -137,6 +150,12 @@ def copy(pair, tmp_path):
     return tmp_path / "copy.json"
 
 
+def test_needed_parameters_are_asked_for(tmp_path):
+    model = Pair(tmp_path, "se_e2_a: frame and atomic parameters").paddle
+    with pytest.raises(InputError, match="the model needs fparam of 2 numbers; give it"):
+        model.eval(COORD[None], CELL[None], ATYPE[None], aparam=np.zeros((1, len(ATYPE), 1)))
+
+
 def test_missing_constants(copy):
     copy.with_suffix(".pdiparams").unlink()
     with pytest.raises(ModelFileError, match=r"copy\.json needs copy\.pdiparams beside it, which is not there"):
@@ -149,6 +168,27 @@ def test_damaged_file(copy, suffix):
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(ModelFileError, match=rf"copy\{suffix} .*damaged"):
         PaddleDeepEval(str(copy))
+
+
+@pytest.mark.parametrize("key", ["document", "metadata"])
+def test_changed_entry(copy, key):
+    data = json.loads(copy.read_text())
+    data["deepmd"][key] = "Ab".join(data["deepmd"][key].rsplit("AA", 1)) if key == "document" else "{}"
+    _write_with(copy, data)
+    with pytest.raises(ModelFileError, match=r"copy\.json .*damaged"):
+        PaddleDeepEval(str(copy))
+
+
+def test_changed_program(copy):
+    copy.write_text(copy.read_text().replace('"NCHW"', '"NHWC"'))
+    with pytest.raises(ModelFileError, match=r"copy\.json .*damaged"):
+        PaddleDeepEval(str(copy))
+
+
+def _write_with(path, data: dict) -> None:
+    """The same program with another entry."""
+    head = path.read_text().rpartition(frozen._KEY)[0]
+    path.write_text(f"{head}{frozen._KEY}{json.dumps(data['deepmd'])}}}")
 
 
 def test_missing_file(tmp_path):

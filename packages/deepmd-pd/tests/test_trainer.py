@@ -21,7 +21,7 @@ CASES = ["se_e2_a: plain", "se_atten: plain"]
 
 def new_trainer(name: str = CASES[0], **sections) -> PaddleTrainer:
     config = config_of(case(name)) | sections
-    return PaddleTrainer.from_input(config, lambda: iter([make_batch(case(name), FRAMES)]))
+    return PaddleTrainer.from_input(config, lambda *_: iter([make_batch(case(name), FRAMES)]))
 
 
 def train(trainer, nsteps: int, name: str = CASES[0]) -> list[dict[str, float]]:

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+
 import numpy as np
 import pytest
 import torch
 
 from deepmd.contract import walk_arrays, write_document
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
+from deepmd.outputs import all_terms
 from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.kit.signature import Signature, with_file_inputs
+from deepmd_dp.model import deserialize_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
-from deepmd_pt import frozen
+from deepmd_pt import archive, frozen
 from deepmd_pt.deep_eval import PyTorchDeepEval
-
-QUANTITIES = {"energy", "force", "virial", "atom_energy", "atom_virial"}
 
 
 class Pair:
@@ -32,7 +37,7 @@ class Pair:
         """Evaluates both; the differences are below 1e-12."""
         results = self.torch.eval(coord, cell, atype, atomic=True, **parameters)
         expected = self.numpy.eval(coord, cell, atype, atomic=True, **parameters)
-        assert set(results) == set(expected) == QUANTITIES
+        assert set(results) == set(expected) == {term.name for term in all_terms(self.numpy.outputs)}
         for name, array in expected.items():
             assert results[name].dtype == np.float64
             assert results[name].shape == array.shape
@@ -105,16 +110,62 @@ def test_default_dtype_does_not_matter(pair):
         assert np.array_equal(in_double[name], array), name
 
 
-def test_methods_for_c_plus_plus(pair):
-    script = frozen.load(str(pair.path))
-    assert script.get_rcut() == 4.0
-    assert script.get_type_map() == ["O", "H"]
-    assert script.get_is_by_type() == (not pair.numpy._numpy_model.descriptor.mixed_types)
-    assert (script.get_dim_fparam(), script.get_dim_aparam()) == (0, 0)
+def test_metadata_for_c_plus_plus(pair):
+    """A method of the script gives what stands beside it in the file."""
+    text = script_of(pair.path).get_metadata()
+    record = json.loads(text)
+    assert text == archive.members_of(pair.path.read_bytes())[f"extra/{archive.METADATA}"].decode()
+    assert record["model"]["type_map"] == ["O", "H"]
+    assert record["lists"][0]["rcut"] == 4.0
+
+
+def script_of(path) -> torch.jit.ScriptModule:
+    return frozen.load(path.read_bytes())
+
+
+def inputs_of(document: dict) -> tuple[Signature, dict[str, torch.Tensor]]:
+    """What a file of the model takes, without parameters, for the two molecules."""
+    model = deserialize_model(document["model"])
+    env = with_file_inputs(build_environment(model, COORD[None], CELL[None], ATYPE[None]), model)
+    signature = Signature.of(model)
+    return signature, {name: torch.from_numpy(array) for name, array in signature.pack(env).items()}
+
+
+def test_called_as_c_plus_plus_does(pair):
+    """By the names that the metadata give, with atomic virials or without, with forces or without."""
+    signature, inputs = inputs_of(pair.document)
+    script = script_of(pair.path)
+    assert list(inputs) == [each["name"] for each in json.loads(script.get_metadata())["inputs"]]
+    expected = pair.torch.eval(COORD[None], CELL[None], ATYPE[None], atomic=True)
+    kinds = {term.name: term.kind for term in signature.outputs}
+    for given, left_out in (((inputs, True), ()), ((inputs,), {"atom_virial"}), ((inputs, False, False), DERIVED)):
+        results = script(*given)
+        assert set(results) == {name for name, kind in kinds.items() if kind not in left_out}
+        for name, array in results.items():
+            assert not array.requires_grad
+            assert np.abs(array.numpy() - expected[name]).max() < 1e-14
+
+
+DERIVED = {"force", "virial", "atom_virial"}
+
+
+def test_input_that_is_missing(pair):
+    _, inputs = inputs_of(pair.document)
+    del inputs["mapping"]
+    with pytest.raises(torch.jit.Error, match="the model needs the input mapping"):
+        script_of(pair.path)(inputs)
+
+
+def test_no_device_is_baked_in(pair):
+    """A graph traced on the CPU runs on a GPU: no operation names a device."""
+    members = archive.members_of(pair.path.read_bytes())
+    code = "".join(content.decode() for name, content in members.items() if name.endswith(".py"))
+    assert "torch.tanh" in code
+    assert "torch.device" not in code
 
 
 def test_document_is_embedded_to_the_bit(pair):
-    embedded = frozen.read_document(str(pair.path))
+    embedded = frozen.read_any(str(pair.path))
     assert embedded["model_def_script"] == pair.document["model_def_script"]
     expected = dict(walk_arrays(pair.document))
     found = dict(walk_arrays(embedded))
@@ -132,6 +183,25 @@ def test_parameters_and_the_default_fparam(tmp_path):
     other = pair.compare(*frames, aparam=aparam, fparam=np.array([[0.5, 0.5]]))
     assert np.array_equal(default["force"], stated["force"])
     assert np.abs(default["force"] - other["force"]).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", ["fparam", "aparam"])
+def test_parameters_that_are_missing(name, tmp_path):
+    """No file computes with zeros instead."""
+    pair = Pair(tmp_path, full_input(fitting={f"numb_{name}": 2}))
+    with pytest.raises(InputError, match=f"the model needs {name} of 2 numbers"):
+        pair.torch.eval(COORD[None], CELL[None], ATYPE[None])
+    inputs = inputs_of(new_document_of(full_input()))[1]
+    with pytest.raises(torch.jit.Error, match=f"the model needs {name} of 2 numbers"):
+        script_of(pair.path)(inputs)
+
+
+def test_default_fparam_in_the_file_itself(tmp_path):
+    pair = Pair(tmp_path, full_input(fitting={"numb_fparam": 2, "default_fparam": [0.3, -0.1]}))
+    inputs = inputs_of(pair.document)[1]
+    stated = script_of(pair.path)(inputs)
+    del inputs["fparam"]
+    assert torch.equal(script_of(pair.path)(inputs)["force"], stated["force"])
 
 
 def test_float32(tmp_path):
@@ -156,6 +226,28 @@ def test_damaged_file(pair, tmp_path):
     broken.write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelFileError, match=r"broken\.pth"):
         PyTorchDeepEval(str(broken))
+
+
+@pytest.mark.parametrize("part", ["constants.pkl", ".py", f"extra/{archive.DOCUMENT}"])
+def test_changed_part(pair, tmp_path, part):
+    """Another model's tensors, graph or document, in an archive that is whole."""
+    path, changed = tmp_path / "changed.pth", []
+    with zipfile.ZipFile(pair.path) as source, zipfile.ZipFile(path, "w") as target:
+        for info in source.infolist():
+            changed += [info.filename] if info.filename.endswith(part) else []
+            target.writestr(info, source.read(info) + (b"\n" if info.filename in changed else b""))
+    assert changed
+    with pytest.raises(ModelFileError, match=r"changed\.pth is damaged: its contents are not what was written"):
+        PyTorchDeepEval(str(path))
+
+
+def test_torch_does_not_see_a_damaged_file(pair, tmp_path, monkeypatch):
+    content = bytearray(pair.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.pth").write_bytes(content)
+    monkeypatch.setattr(torch.jit, "load", None)
+    with pytest.raises(ModelFileError, match=r"flipped\.pth"):
+        PyTorchDeepEval(str(tmp_path / "flipped.pth"))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # as deepmd-kit would write it

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The training step: it learns, restarts to the bit, clips, and evaluates without a change."""
+"""The training step: it learns, restarts, clips, and evaluates without a change."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import InputError
@@ -53,15 +54,17 @@ def test_evaluate_gives_the_metrics_of_the_step_that_follows():
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS)
-def test_restart_goes_on_to_the_bit(descriptor, tmp_path):
+def test_restart_goes_on(descriptor, tmp_path):
+    """To rounding: matrices of nets are on a basis chosen anew for the weights as they are."""
     config = full_input(descriptor)
     trainer = new_trainer(PyTorchTrainer, config)
     train(trainer, range(3))
     path = str(tmp_path / "model.ckpt.pt")
     trainer.write_checkpoint(path, trainer.state())
     restarted = PyTorchTrainer.from_state(config, PyTorchTrainer.read_checkpoint(path))
-    assert train(restarted, range(3, 6)) == train(trainer, range(3, 6))
-    assert max(change(arrays_of(trainer), arrays_of(restarted)).values()) == 0.0
+    for mine, other in zip(train(restarted, range(3, 6)), train(trainer, range(3, 6)), strict=True):
+        assert mine == pytest.approx(other, rel=1e-11)
+    assert max(change(arrays_of(trainer), arrays_of(restarted)).values()) < 1e-11
 
 
 def test_state_is_a_copy():
@@ -79,11 +82,10 @@ def test_moments_are_named_by_the_parameters_paths():
     trainer = new_trainer(PyTorchTrainer, full_input())
     train(trainer, range(2))
     state = trainer.state()
-    shapes = {path: array.shape for path, array in walk_arrays(state.model["model"])}
     slots = {name.partition("/")[0] for name in state.optimizer}
     assert slots == {"exp_avg", "exp_avg_sq", "step"}
     averages = {name.partition("/")[2]: value.shape for name, value in state.optimizer.items() if "exp_avg/" in name}
-    assert averages == {path: shapes[path] for path in trainer.parameters()}
+    assert averages == {path: array.shape for path, array in trainer.parameters().items()}
     assert state.optimizer["step/fitting.nets.networks.0.layers.0.w"] == 2
 
 
@@ -117,7 +119,7 @@ def test_gradient_clipping():
     norm = np.sqrt(sum(np.sum(value**2) for value in whole.values())) / (1.0 - config["optimizer"]["adam_beta1"])
     assert norm > 2.0
     for name, value in whole.items():
-        # torch divides by the norm plus 1e-6
+        # the norm plus 1e-6
         assert clipped[name] == pytest.approx(value / norm, rel=1e-5, abs=1e-12)
 
 
@@ -160,5 +162,15 @@ def new_trainer_arrays(config: dict) -> dict[str, np.ndarray]:
 def test_unknown_optimizer():
     config = full_input()
     config["optimizer"]["type"] = "LKF"
-    with pytest.raises(InputError, match=r"'LKF' is not supported by --pt; expected one of Adam, AdamW"):
+    with pytest.raises(InputError, match=r"'LKF' is not supported; expected one of Adam, AdamW"):
         new_trainer(PyTorchTrainer, config)
+
+
+def test_gradient_that_lies_transposed_in_memory():
+    """torch's fused Adam takes its numbers in a wrong order (2.13): they are put in order before."""
+    config = full_input()
+    trainer = PyTorchTrainer.from_state(config, state_of(new_document_of(config)))
+    path = "fitting.nets.networks.0.layers.0.w"
+    gradient = np.random.default_rng(0).normal(size=trainer.parameters()[path].shape)
+    trainer.apply({path: torch.from_numpy(gradient.T.copy()).T}, LR)
+    assert trainer.moments()[f"exp_avg/{path}"] == pytest.approx(0.1 * gradient)

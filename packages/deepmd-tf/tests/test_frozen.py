@@ -3,48 +3,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from models import Pair
 
-from deepmd.contract import write_document
-from deepmd.errors import ModelFileError
-from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
-from deepmd_dp.dialect.module import leaves
+from deepmd.errors import InputError, ModelFileError
+from deepmd_dp.conformance.documents import random_document
+from deepmd_dp.conformance.water import ATYPE, CELL, COORD
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.model import deserialize_model
-from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_tf import frozen
-from deepmd_tf.deep_eval import TensorFlowDeepEval
-from deepmd_tf.graph import OUTPUTS, input_name
+from deepmd_tf.frozen import read_frozen
+
+NAMES = ["se_e2_a: plain", "se_atten: two layers", "hybrid: three lists", "se_e2_a: dipole", "dpa2: three-body, strip"]
 
 
-class Pair:
-    """A frozen model and the same in NumPy."""
-
-    def __init__(self, folder, config: dict) -> None:
-        self.document = new_document_of(config)
-        self.path = folder / "model.pb"
-        frozen.write(str(self.path), self.document)
-        write_document(folder / "model.dp", self.document)
-        self.numpy = NumpyDeepEval(str(folder / "model.dp"))
-        self.tensorflow = TensorFlowDeepEval(str(self.path))
-
-    def compare(self, coord, cell, atype, **parameters) -> dict[str, np.ndarray]:
-        """Evaluates both; the differences are below 1e-12."""
-        results = self.tensorflow.eval(coord, cell, atype, atomic=True, **parameters)
-        expected = self.numpy.eval(coord, cell, atype, atomic=True, **parameters)
-        assert set(results) == set(expected) == set(OUTPUTS)
-        for name, array in expected.items():
-            assert results[name].dtype == np.float64
-            assert results[name].shape == array.shape
-            assert np.abs(results[name] - array).max(initial=0.0) < 1e-12, name
-        return results
-
-
-@pytest.fixture(scope="module", params=DESCRIPTORS)
+@pytest.fixture(scope="module", params=NAMES)
 def pair(request, tmp_path_factory):
-    return Pair(tmp_path_factory.mktemp(request.param), full_input(request.param))
+    return Pair(tmp_path_factory.mktemp("pair"), request.param)
 
 
 @pytest.mark.parametrize("repeats", [1, 3])
@@ -61,99 +41,125 @@ def test_one_type_only(pair):
 
 def test_no_atom_sees_another(pair):
     results = pair.compare(10.0 * COORD[None], None, ATYPE[None])
-    assert np.all(results["force"] == 0.0)
+    assert all(np.all(array == 0.0) for name, array in results.items() if name.endswith("force"))
 
 
 def test_no_atoms(pair):
     """As on a rank of a parallel MD whose region is empty."""
-    results = pair.compare(np.zeros((1, 0, 3)), CELL[None], np.zeros((1, 0), dtype=np.int64))
-    assert np.all(results["energy"] == 0.0)
+    pair.compare(np.zeros((1, 0, 3)), CELL[None], np.zeros((1, 0), dtype=np.int64))
 
 
-def test_without_atomic_quantities(pair):
+def test_only_what_is_asked_for(pair):
     results = pair.tensorflow.eval(COORD[None], CELL[None], ATYPE[None])
-    assert set(results) == {"energy", "force", "virial"}
+    assert set(results) == {name for name in pair.terms if not name.startswith("atom_")}
+    values = pair.tensorflow.eval(COORD[None], CELL[None], ATYPE[None], derivatives=False)
+    assert set(values) == {output.name for output in pair.numpy.outputs}
 
 
-def test_parameters_and_the_default_fparam(tmp_path):
-    fitting = {"numb_fparam": 2, "numb_aparam": 1, "default_fparam": [0.3, -0.1]}
-    pair = Pair(tmp_path, full_input(fitting=fitting))
-    frames = (np.stack([COORD, COORD + 0.1]), np.stack([CELL, CELL]), np.stack([ATYPE, ATYPE]))
-    aparam = np.linspace(0.0, 1.0, 12).reshape(2, 6, 1)
-    default = pair.compare(*frames, aparam=aparam)
-    stated = pair.compare(*frames, aparam=aparam, fparam=np.array([[0.3, -0.1]] * 2))
-    other = pair.compare(*frames, aparam=aparam, fparam=np.array([[0.5, 0.5]] * 2))
-    assert np.array_equal(default["force"], stated["force"])
-    assert np.abs(default["force"] - other["force"]).max() > 1e-6
-
-
-def run_graph(path, feeds: dict, fetches: list[str]) -> list[np.ndarray]:
+def run_graph(path, feeds: dict, fetches: list[str]) -> dict[str, np.ndarray]:
     """In the way of TensorFlow 1, which is also that of C and C++."""
     graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
     with tf.Graph().as_default():
         tf.graph_util.import_graph_def(graph, name="")
         with tf.compat.v1.Session() as session:
-            return session.run([f"{name}:0" for name in fetches], {f"{name}:0": array for name, array in feeds.items()})
+            tensors = {name: f"{name}:0" for name in fetches}
+            return session.run(tensors, {f"{name}:0": array for name, array in feeds.items()})
+
+
+def inputs_of(pair, **changes) -> dict[str, np.ndarray]:
+    env = build_environment(pair.model, COORD[None], CELL[None], ATYPE[None])
+    return Signature.of(pair.model).pack(replace(with_file_inputs(env, pair.model), **changes))
 
 
 def test_ghost_atoms(pair):
-    """The last two atoms as ghosts of themselves: their forces come out apart, and sum up to the local ones'."""
-    model = deserialize_model(pair.document["model"])
-    env = build_environment(model, COORD[None], None, ATYPE[None])
-    nloc, ghosts = len(ATYPE), {4: 6, 5: 7}
-    feeds = {input_name(leaf.path): leaf.array for leaf in leaves(env)}
-    feeds["mapping"] = np.array([[*range(nloc), *ghosts]])
-    for name in (name for name in feeds if name.startswith("nlist")):
-        # the second molecule keeps its own atoms, all others see the ghosts
-        seen = feeds[name]
-        feeds[name] = np.where((seen >= 4) & (np.arange(nloc) < 3)[None, :, None], seen + 2, seen)
-    force, virial, energy = run_graph(pair.path, feeds, ["o_force", "o_virial", "o_energy"])
-    expected = pair.numpy.eval(COORD[None], None, ATYPE[None])
-    assert force.shape == (1, nloc + 2, 3)
-    assert np.abs(force[:, nloc:]).max() > 1e-6
-    for local, ghost in ghosts.items():
-        force[:, local] += force[:, ghost]
-    assert np.abs(force[:, :nloc] - expected["force"]).max() < 1e-12
-    assert np.abs(virial - expected["virial"]).max() < 1e-12
-    assert np.abs(energy - expected["energy"]).max() < 1e-12
+    """Every second neighbor as a ghost: their forces come out apart, and sum up to the local ones'."""
+    nloc, feeds = len(ATYPE), inputs_of(pair, mapping=np.tile(np.arange(len(ATYPE)), 2)[None])
+    for name in (name for name in feeds if name.endswith("nlist")):
+        feeds[name] = feeds[name] + nloc * ((feeds[name] >= 0) & (np.arange(feeds[name].shape[2]) % 2))
+    outputs = run_graph(pair.path, feeds, [f"o_{name}" for name in pair.terms])
+    expected = pair.numpy.eval(COORD[None], CELL[None], ATYPE[None], atomic=True)
+    for name, array in expected.items():
+        found = outputs[f"o_{name}"]
+        if name.endswith("force") or (name.startswith("atom_") and name.endswith("virial")):
+            assert np.abs(found[..., nloc:, :]).max() > 1e-6
+            found = found[..., :nloc, :] + found[..., nloc:, :]
+        assert np.abs(found - array).max() < 1e-12, name
 
 
-def test_metadata(pair):
-    names = ["rcut", "type_map", "by_type", "list_widths", "dim_fparam", "dim_aparam", "default_fparam"]
-    rcut, type_map, by_type, list_widths, *dims, default = run_graph(pair.path, {}, names)
-    assert rcut == 4.0
-    assert type_map.tolist() == [b"O", b"H"]
-    assert by_type == (not deserialize_model(pair.document["model"]).descriptor.mixed_types)
-    assert list_widths.size == default.size == 0
-    assert dims == [0, 0]
+def test_outputs_of_owned_atoms_only(tmp_path):
+    """On several ranks each atom counts on one of them: sums over the ranks are those of all atoms."""
+    pair = Pair(tmp_path, "dpa2: plain")
+    mine = (np.arange(len(ATYPE)) % 2)[None].astype(np.float64)
+    names = ["o_energy", "o_atom_energy", "o_force", "o_virial", "o_atom_virial"]
+    parts = [run_graph(pair.path, inputs_of(pair, owned=owned), names) for owned in (mine, 1.0 - mine)]
+    expected = pair.numpy.eval(COORD[None], CELL[None], ATYPE[None], atomic=True)
+    for name, array in expected.items():
+        assert np.abs(parts[0][f"o_{name}"] + parts[1][f"o_{name}"] - array).max() < 1e-12
+    assert np.all(parts[0]["o_atom_energy"][0, ::2] == 0.0)
 
 
-def test_no_operator_of_ours_is_inside(pair):
-    graph = frozen.read_graph(str(pair.path))
-    assert not [node.name for node in graph.node if node.op.startswith("Deepmd")]
+def test_parameters(tmp_path):
+    pair = Pair(tmp_path, "se_e2_a: frame and atomic parameters")
+    frames, values = (COORD[None], CELL[None], ATYPE[None]), {"fparam": np.array([[0.3, -0.1]])}
+    pair.compare(*frames, **values, aparam=np.linspace(0.0, 1.0, 6).reshape(1, 6, 1))
+    with pytest.raises(InputError, match="needs aparam of 1 numbers"):
+        pair.tensorflow.eval(*frames, **values)
+    feeds = {name: array for name, array in inputs_of_given(pair).items() if name != "fparam"}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="fparam"):
+        run_graph(pair.path, feeds, ["o_energy"])
 
 
-def test_every_size_is_open(pair):
-    nodes = {node.name: node for node in frozen.read_graph(str(pair.path)).node}
-    sizes = {
-        name: [dim.size for dim in node.attr["shape"].shape.dim]
-        for name, node in nodes.items()
-        if node.op == "Placeholder"
-    }
-    assert sizes["atype"] == sizes["mapping"] == [-1, -1]
-    assert sizes["edge_vec_0"] == [-1, -1, -1, 3]
-    assert sizes["nlist_0"] == sizes["neighbor_type_0"] == [-1, -1, -1]
-    assert sizes["centers_0"] == sizes["centers_1"] == sizes["restore"] == [-1]
+def inputs_of_given(pair) -> dict[str, np.ndarray]:
+    env = with_file_inputs(build_environment(pair.model, COORD[None], CELL[None], ATYPE[None]), pair.model)
+    return Signature.of(pair.model).pack(env, np.zeros((1, 2)), np.zeros((1, len(ATYPE), 1)))
 
 
-def test_checkpoints_are_not_written_here(tmp_path):
+def test_the_default_fparam(tmp_path):
+    pair = Pair(tmp_path, "se_e2_a: default fparam")
+    frames = np.stack([COORD, COORD + 0.1]), np.stack([CELL, CELL]), np.stack([ATYPE, ATYPE])
+    default = pair.compare(*frames)
+    stated = pair.compare(*frames, fparam=np.array([[0.3]] * 2))
+    other = pair.compare(*frames, fparam=np.array([[0.5]] * 2))
+    assert np.array_equal(default["force"], stated["force"])
+    assert np.abs(default["force"] - other["force"]).max() > 1e-6
+
+
+def test_placeholders_and_outputs_are_those_of_the_record(pair):
+    """Their names, types and sizes, of which all by a name are open."""
+    record = json.loads(run_graph(pair.path, {}, ["metadata"])["metadata"])
+    nodes = {node.name: node for node in read_frozen(str(pair.path)).graph.node}
+    assert [each["name"] for each in record["inputs"]] == [
+        name for name, node in nodes.items() if node.op == "Placeholder"
+    ]
+    for each in record["inputs"]:
+        attributes = nodes[each["name"]].attr
+        sizes = [axis if isinstance(axis, int) else -1 for axis in each["axes"]]
+        assert [dim.size for dim in attributes["shape"].shape.dim] == sizes
+        assert tf.as_dtype(attributes["dtype"].type).name == each["dtype"]
+    assert {each["name"] for each in record["outputs"]} == pair.terms
+    assert {f"o_{name}" for name in pair.terms} <= set(nodes)
+
+
+def test_nothing_of_ours_is_inside(pair):
+    operations = {node.op for node in read_frozen(str(pair.path)).graph.node}
+    assert not [name for name in operations if name.lower().startswith("deepmd") or "PyFunc" in name]
+
+
+def test_the_same_model_gives_the_same_bytes(pair, tmp_path):
+    frozen.write(str(tmp_path / "again.pb"), pair.document)
+    assert (tmp_path / "again.pb").read_bytes() == pair.path.read_bytes()
+
+
+def test_checkpoints_are_not_written_here(pair, tmp_path):
     with pytest.raises(ModelFileError, match=r"\.meta is the ending of checkpoints"):
-        frozen.write(str(tmp_path / "model.meta"), new_document_of(full_input()))
+        frozen.write(str(tmp_path / "model.meta"), pair.document)
 
 
-def test_graph_of_another_program(tmp_path):
-    with tf.Graph().as_default() as graph:
-        tf.constant(1.0, name="o_energy")
-    (tmp_path / "other.pb").write_bytes(graph.as_graph_def().SerializeToString())
-    with pytest.raises(ModelFileError, match="was not frozen by deepmd-tf"):
-        TensorFlowDeepEval(str(tmp_path / "other.pb"))
+@pytest.mark.parametrize("name", ["se_e2_a: plain", "se_e2_a: relu and linear"])
+def test_nets_are_matrices_where_they_can_be(name, tmp_path):
+    """Then no activation function is evaluated for an edge, only those of the fitting net."""
+    from models import case
+
+    frozen.write(str(tmp_path / "model.pb"), random_document(case(name)))
+    operations = [node.op for node in read_frozen(str(tmp_path / "model.pb")).graph.node]
+    assert operations.count("Tanh") == (4 if name.endswith("plain") else 0)

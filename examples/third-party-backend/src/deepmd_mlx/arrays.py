@@ -6,16 +6,15 @@ from __future__ import annotations
 import mlx.core as mx
 import numpy as np
 
-from deepmd_mlx import namespace  # noqa: F401  makes the models run on MLX's arrays
+from deepmd_mlx.namespace import asarray
 
 # MLX knows float64 on the CPU only
 mx.set_default_device(mx.cpu)
 
 
 def from_numpy(array: np.ndarray) -> mx.array:
-    """An array of the same type, which MLX would make float32 unless told."""
-    array = np.asarray(array)
-    return mx.array(array, dtype=getattr(mx, array.dtype.name))
+    """An array of the same type."""
+    return asarray(np.asarray(array))
 
 
 def to_numpy(array: mx.array) -> np.ndarray:

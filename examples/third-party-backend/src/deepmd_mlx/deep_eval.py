@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_mlx import arrays, files
-from deepmd_mlx.derivative import energy_and_gradient
+from deepmd_mlx.derivative import derivative
 
 if TYPE_CHECKING:
     import mlx.core as mx
     import numpy as np
 
-    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class MLXDeepEval(BaseDeepEval):
@@ -28,5 +28,5 @@ class MLXDeepEval(BaseDeepEval):
     def to_numpy(self, array: mx.array) -> np.ndarray:
         return arrays.to_numpy(array)
 
-    def energy_and_gradient(self, model: Any, env: Environment, fparam: Any, aparam: Any) -> Any:
-        return energy_and_gradient(model, env, fparam, aparam)
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, mx.array], list[Vectors]]:
+        return derivative(function, edge_vec)

@@ -1,39 +1,32 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The one derivative that MLX is asked for: of the energy by the displacements."""
+"""The one derivative that MLX is asked for: of scalars by the displacements."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
-from deepmd_dp.dialect import ops
-from deepmd_mlx import namespace
+from deepmd_mlx import namespace  # noqa: F401  the models run on MLX's arrays
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
-def energy_and_gradient(
-    model: Any, env: Environment, fparam: mx.array | None, aparam: mx.array | None
-) -> tuple[mx.array, tuple[mx.array, ...]]:
-    """Atomic energies (nframes, nloc, 1) [eV] and g = dE/d(edge_vec), block by block [eV/Å], differentiable again."""
+def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, mx.array], list[Vectors]]:
+    """See `deepmd_dp.model.evaluate.Derivative`; values and derivatives can be differentiated again."""
+    names: list[str] = []
 
-    def atom_energy(*edge_vec: mx.array) -> mx.array:
-        return model(replace(env, edge_vec=edge_vec), fparam, aparam)
+    def outputs(*vectors: mx.array) -> list[mx.array]:
+        values, scalars = function(vectors)
+        names[:] = values
+        return [*values.values(), *scalars]
 
-    ones = mx.ones((*env.atype.shape, 1), dtype=mx.float64)
-    (energy,), gradient = mx.vjp(atom_energy, list(env.edge_vec), [ones])
-    return energy, tuple(gradient)
-
-
-def _scatter_add(values: mx.array, index: mx.array, size: int) -> mx.array:
-    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
-    nframes, _, width = values.shape
-    rows = mx.where(index < 0, size, index)
-    out = mx.zeros((nframes, size + 1, width), dtype=values.dtype)
-    return out.at[mx.arange(nframes)[:, None], rows].add(values)[:, :size]
-
-
-ops.override("scatter_add", namespace, _scatter_add)
+    found = outputs(*edge_vec)
+    gradients = []
+    for k in range(len(names), len(found)):
+        # MLX's vjp runs the function: each scalar has a forward pass of its own
+        start = [mx.ones_like(each) if j == k else mx.zeros_like(each) for j, each in enumerate(found)]
+        found, gradient = mx.vjp(outputs, list(edge_vec), start)
+        gradients.append(tuple(gradient))
+    return dict(zip(names, found, strict=False)), gradients

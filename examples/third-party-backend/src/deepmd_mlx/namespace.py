@@ -9,7 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from deepmd_dp.dialect import array_api
+from deepmd_dp.dialect import array_api, ops
 
 
 def __getattr__(name: str) -> Any:
@@ -22,8 +22,10 @@ def exp(x: mx.array) -> mx.array:
 
 
 def asarray(value: Any, dtype: mx.Dtype | None = None, device: None = None) -> mx.array:
-    """An array; `mx.asarray` takes no device."""
+    """An array of the same type, which MLX would make float32 unless told; `mx.asarray` takes no device."""
     del device
+    if dtype is None and hasattr(value, "dtype"):
+        dtype = getattr(mx, value.dtype.name)
     return mx.array(value, dtype=dtype)
 
 
@@ -32,4 +34,14 @@ def device(x: mx.array) -> None:
     del x
 
 
+def scatter_add(values: mx.array, index: mx.array, size: int) -> mx.array:
+    """See `ops.scatter_add`; empty slots go to a row that is cut off."""
+    nframes, _, width = values.shape
+    # an index may have been made of floats, and MLX would look for the derivative by it
+    rows = mx.stop_gradient(mx.where(index < 0, size, index))
+    out = mx.zeros((nframes, size + 1, width), dtype=values.dtype)
+    return out.at[mx.arange(nframes)[:, None], rows].add(values)[:, :size]
+
+
 array_api.register_namespace(mx.array, sys.modules[__name__])
+ops.override("scatter_add", sys.modules[__name__], scatter_add)

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
 from deepmd_dp.dialect.module import map_leaves, with_leaves
-from deepmd_dp.kit.optimizer import Adam
+from deepmd_dp.kit.optimizer import Adam, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_mlx import arrays
-from deepmd_mlx.derivative import energy_and_gradient
+from deepmd_mlx.derivative import derivative
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,14 @@ class MLXTrainer(BaseTrainer):
     backend_name = "MLX"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
+        trained = self.trained_leaves()
+        self._adam = Adam.from_input(self._config)
+        self._parameters = {path: self.from_numpy(array) for path, array in trained.items()}
+        self._moments = read_moments(optimizer, trained, self.from_numpy)
+        self.rebuild()
+
+    def rebuild(self) -> None:
         self._model = map_leaves(self._numpy_model, lambda _, array: self.from_numpy(array))
-        self._parameters = {path: self.from_numpy(array) for path, array in self.trained_leaves().items()}
-        self._adam = Adam(self._config, {name: self.from_numpy(array) for name, array in optimizer.items()})
 
     def from_numpy(self, array: np.ndarray) -> mx.array:
         return arrays.from_numpy(array)
@@ -37,27 +42,29 @@ class MLXTrainer(BaseTrainer):
         return {path: arrays.to_numpy(array) for path, array in self._parameters.items()}
 
     def moments(self) -> dict[str, np.ndarray]:
-        return {name: arrays.to_numpy(array) for name, array in self._adam.moments.items()}
+        return write_moments(self._moments, arrays.to_numpy)
 
-    def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Arrays]:
         (loss, metrics), gradients = mx.value_and_grad(self._loss_of)(self._parameters, prepared, lr)
-        if mx.isfinite(loss):
-            self._parameters = self._adam.update(self._parameters, gradients, lr)
-            mx.eval(self._parameters, self._adam.moments)
-        return _as_floats(loss, metrics)
+        return _as_floats(loss, metrics), gradients
+
+    def apply(self, gradients: Arrays, lr: float) -> None:
+        for path, gradient in gradients.items():
+            stepped = self._adam.step(self._parameters[path], gradient, self._moments[path], lr)
+            self._parameters[path], self._moments[path] = stepped
+        mx.eval(self._parameters, self._moments)
 
     def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _as_floats(*self._loss_of(self._parameters, prepared, lr))
 
     def _loss_of(self, parameters: Arrays, prepared: Prepared, lr: float) -> tuple[mx.array, Arrays]:
-        model = with_leaves(self._model, parameters)
-        return self.loss_and_metrics(model, prepared, lr, energy_and_gradient)
+        return self.loss_and_metrics(with_leaves(self._model, parameters), prepared, lr, derivative)
 
     @property
     def device(self) -> str:
         return "cpu"
 
 
-def _as_floats(loss: mx.array, metrics: dict[str, Any]) -> dict[str, float]:
+def _as_floats(loss: mx.array, metrics: Arrays) -> dict[str, float]:
     values = {"loss": loss, "rmse": mx.sqrt(loss), **metrics}
     return {name: float(value) for name, value in values.items()}

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from deepmd.errors import InputError
-from deepmd.infer import DeepPot
+from deepmd.infer import DeepDipole, DeepEval, DeepPot
 
 try:
     from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -26,7 +26,7 @@ GAP = 1.0
 
 
 class DP(Calculator):
-    """ASE calculator that evaluates a Deep Potential model.
+    """ASE calculator that evaluates a Deep Potential model; one of dipoles gives ``dipole`` only.
 
     ``atoms.info["fparam"]`` and ``atoms.info["aparam"]`` are handed to the model. Each axis may be periodic
     or open. The stress is -virial / volume in ASE's order (xx, yy, zz, yz, xz, xy): tension is positive.
@@ -55,7 +55,7 @@ class DP(Calculator):
     """
 
     name = "DP"
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "virial", "stress"]
+    implemented_properties: list[str] = ["energy", "free_energy", "forces", "virial", "stress"]  # noqa: RUF012  as ASE has it
 
     def __init__(
         self,
@@ -67,7 +67,12 @@ class DP(Calculator):
         **kwargs: Any,
     ) -> None:
         super().__init__(label=label, **kwargs)
-        self.dp = DeepPot(model, neighbor_list=neighbor_list, head=head)
+        self.dp = DeepEval(model, neighbor_list=neighbor_list, head=head)
+        if isinstance(self.dp, DeepDipole):
+            self.implemented_properties = ["dipole"]
+        elif not isinstance(self.dp, DeepPot):
+            kind = self.dp.outputs[0].name
+            raise InputError(f"{self.dp.model_file} is a model of {kind!r}, for which ASE has no property.")
         self.type_dict = type_dict or {name: index for index, name in enumerate(self.dp.get_type_map())}
 
     def calculate(
@@ -86,27 +91,45 @@ class DP(Calculator):
             The stress is asked for, but the cell has no volume or no axis is periodic.
         """
         super().calculate(atoms, properties, system_changes)
-        atoms = self.atoms
-        parameters = {key: atoms.info.get(key) for key in PARAMETERS}
-        cell = periodic_cell(atoms, self.dp.get_rcut())
-        energy, force, virial = self.dp.eval(atoms.positions, cell, self._find_types(atoms), **parameters)
-        self.results = {
+        present = cast("Atoms", self.atoms)
+        frame = (present.positions, periodic_cell(present, self.dp.get_rcut()), self._find_types(present))
+        parameters: dict[str, Any] = {key: present.info.get(key) for key in PARAMETERS}
+        if isinstance(self.dp, DeepPot):
+            self.results = self._of_potential(self.dp.eval(*frame, **parameters))
+        else:
+            self.results = {"dipole": cast("DeepDipole", self.dp).eval(*frame, atomic=False, **parameters)[0]}
+        if present.pbc.any() and present.cell.rank == 3 and "virial" in self.results:
+            self.results["stress"] = _stress(self.results["virial"], present.get_volume())
+        elif "stress" in properties:
+            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
+
+    def _of_potential(self, values: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        energy, force, virial = values
+        return {
             "energy": float(energy[0, 0]),
             "free_energy": float(energy[0, 0]),
             "forces": force[0],
             "virial": virial[0].reshape(3, 3),
         }
-        if atoms.pbc.any() and atoms.cell.rank == 3:
-            self.results["stress"] = _stress(self.results["virial"], atoms.get_volume())
-        elif "stress" in properties:
-            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """A property; PropertyNotImplementedError says what the model is of where it does not have it."""
+        if name not in self.implemented_properties:
+            kind, given = self.dp.outputs[0].name, ", ".join(self.implemented_properties)
+            raise PropertyNotImplementedError(
+                f"{name}: {self.dp.model_file} is a model of {kind!r}; what it gives is {given}."
+            )
+        return super().get_property(name, atoms, allow_calculation)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since the last calculation; ASE itself does not look at ``atoms.info``."""
-        changes = super().check_state(atoms, tol)
+        changes: list[str] = super().check_state(atoms, tol)
         if self.atoms is not None:
-            before, now = self.atoms.info, atoms.info
-            changes += [key for key in PARAMETERS if not np.array_equal(before.get(key), now.get(key))]
+            before, now = (
+                {key: np.asarray(each.info.get(key)) for key in PARAMETERS}
+                for each in (cast("Atoms", self.atoms), atoms)
+            )
+            changes += [key for key in PARAMETERS if not np.array_equal(before[key], now[key])]
         return changes
 
     def _find_types(self, atoms: Atoms) -> list[int]:
@@ -150,5 +173,5 @@ def periodic_cell(atoms: Atoms, rcut: float) -> np.ndarray | None:
 
 def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
     """Stress in Voigt's order, (6,) [eV/Å³]."""
-    stress = -(virial + virial.T) / (2 * volume)
+    stress: np.ndarray = -(virial + virial.T) / (2 * volume)
     return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -43,18 +43,22 @@ class Command(NamedTuple):
 
 
 def flag(*names: str, **options: Any) -> Flag:
+    """An option with a value."""
     return Flag(names, options)
 
 
 def switch(*names: str, **options: Any) -> Flag:
+    """An option without a value."""
     return Flag(names, {"action": "store_true", **options})
 
 
 def refused(*names: str, why: str, **options: Any) -> Flag:
+    """An option of deepmd-kit that this version refuses by name."""
     return Flag(names, {"action": Refused, "const": why, "help": f"not in this version yet: {why}", **options})
 
 
 def ignored(*names: str, why: str, **options: Any) -> Flag:
+    """An option of deepmd-kit that is taken and changes nothing."""
     return Flag(names, {"action": Ignored, "const": why, "help": f"accepted without effect: {why}", **options})
 
 
@@ -119,7 +123,7 @@ COMMANDS: dict[str, Command] = {
             flag("-r", "--rand-seed", type=int, help="seed of --shuffle-test"),
             switch("--shuffle-test", help="take the frames in random order"),
             flag("-d", "--detail-file", help="write label and prediction of each value to files with this prefix"),
-            switch("-a", "--atomic", help="compare atomic energies too"),
+            switch("-a", "--atomic", help="compare atomic energies too; of tensors, those of the atoms instead"),
             HEAD,
             flag("--plot", metavar="PNG", help="draw predictions against labels into this picture"),
         ),
@@ -155,7 +159,11 @@ COMMANDS: dict[str, Command] = {
             SYSTEM,
             flag("-r", "--rcut", type=float, required=True, help="cut-off radius [Å]"),
             flag("-t", "--type-map", nargs="+", help="names of the types; default: those of the data"),
-            switch("--mixed-type", "--one-type", help="count all types together, as se_atten needs it"),
+            switch(
+                "--mixed-type",
+                "--one-type",
+                help="count all types together, for descriptors with one sel for all",
+            ),
         ),
         ("dp neighbor-stat -s data -r 6.0 -t O H",),
     ),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from deepmd.infer import DeepPot
 
@@ -28,7 +29,7 @@ class DPDriver(Driver):
     def __init__(self, dp: DeepPot | str | Path) -> None:
         self.dp = dp if isinstance(dp, DeepPot) else DeepPot(dp)
 
-    def label(self, data: dict) -> dict:
+    def label(self, data: dict[str, Any]) -> dict[str, Any]:
         """A copy of dpdata's data with labels.
 
         Parameters

@@ -24,3 +24,9 @@ class BackendError(DeepmdError):
 
 class TrainingError(DeepmdError):
     """Training cannot go on, for instance since the loss is not finite."""
+
+
+def last_line(error: BaseException) -> str:
+    """What an import error says in the end; its head is often a list of what was tried."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__

@@ -6,11 +6,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import deepmd
 from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
+from deepmd.entrypoints import run
 from deepmd.errors import DeepmdError
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def _common_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: argparse._SubParsersAction, name: str, command: Command, common: argparse.ArgumentParser
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    common: argparse.ArgumentParser,
 ) -> None:
     parser = commands.add_parser(
         name,
@@ -118,12 +121,6 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     namespace.backend = known.flags[0] if known else namespace.backend
     namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
     return namespace
-
-
-def run(args: argparse.Namespace) -> None:
-    """Runs a sub-command: ``deepmd.entrypoints.<command>.run(args)``."""
-    module = "not_yet" if args.command in NOT_YET else args.command.replace("-", "_")
-    import_module(f"deepmd.entrypoints.{module}").run(args)
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
+from deepmd_jax.device import device, device_name
 from deepmd_jax.ops import register_ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["device", "device_name", "double_precision", "from_numpy", "to_numpy"]
 
 register_ops()  # with it the models run on JAX's arrays
 
@@ -27,19 +28,6 @@ def double_precision() -> Iterator[None]:
     """
     with jax.enable_x64(True):
         yield
-
-
-@cache
-def device() -> jax.Device:
-    """The first device that JAX finds; ``DEVICE=cpu`` in the environment forces the CPU."""
-    return jax.local_devices(backend="cpu" if os.environ.get("DEVICE") == "cpu" else None)[0]
-
-
-def device_name() -> str:
-    """The device for people: ``cpu (2 threads)``, ``gpu:0 (NVIDIA H100)``."""
-    if device().platform == "cpu":
-        return f"cpu ({len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} threads)"
-    return f"{device().platform}:{device().id} ({device().device_kind})"
 
 
 @double_precision()

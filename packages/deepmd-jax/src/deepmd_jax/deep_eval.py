@@ -3,41 +3,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.kit.signature import Signature
+from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
-from deepmd_jax.derivative import energy_and_gradient
-from deepmd_jax.graph import inputs_of
-from deepmd_jax.padding import pad, pad_environment, round_up, round_up_frames
+from deepmd_jax.derivative import derivative
+from deepmd_jax.memory import keep_memory
+from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.kit.deep_eval import Parameters
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class JaxDeepEval(BaseDeepEval):
     """A `.hlo`, `.xlo`, `.savedmodel` or `.jax` file, evaluated for a few common sizes only."""
 
-    def __init__(self, model_file: str, **kwargs: Any) -> None:
-        super().__init__(model_file, **kwargs)
+    _graph: frozen.Graph | None = None
+
+    def __init__(self, model_file: str, **kwargs: object) -> None:
         use_compile_cache()
+        keep_memory()
+        super().__init__(model_file, **kwargs)
         register_modules()
         batch_size = kwargs.get("auto_batch_size")
         if arrays.device().platform != "cpu" and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
-        self._graph = frozen.load(model_file) if frozen.is_frozen(model_file) else None
-        self._compiled = jax.jit(self.terms_of, static_argnames="atomic")
-        self._compiled_descriptor = jax.jit(lambda model, env: model.descriptor(env))
+        self._padding = Padding(self._numpy_model, with_frames=True)
+        self._signature = Signature.of(self._numpy_model)
+        self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))
+        self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
 
     def read_document(self, path: str) -> dict:
-        return frozen.read_any(path)
+        if not frozen.is_frozen(path):
+            return read_state(path).model
+        self._graph = frozen.load(path)
+        return self._graph.document
 
     def from_numpy(self, array: np.ndarray) -> jax.Array:
         return arrays.from_numpy(array)
@@ -45,49 +56,23 @@ class JaxDeepEval(BaseDeepEval):
     def to_numpy(self, array: jax.Array) -> np.ndarray:
         return arrays.to_numpy(array)
 
-    def environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Environment:
-        env = super().environment(coords, cells, atom_types)
-        return pad_environment(env, self._numpy_model, with_frames=True)
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, jax.Array], list[Vectors]]:
+        return derivative(function, edge_vec)
 
-    def energy_and_gradient(self, model: Any, env: Environment, fparam: Any, aparam: Any) -> Any:
-        return energy_and_gradient(model, env, fparam, aparam)
+    def pad(self, env: Environment, parameters: Parameters) -> tuple[Environment, Parameters]:
+        padded = self._padding.pad(env)
+        given = {name: np.asarray(each) for name, each in parameters.items() if each is not None}
+        return padded, parameters | {name: pad_atoms(each, padded) for name, each in given.items()}
 
     @double_precision()
-    def compute(self, env: Environment, fparam: Any, aparam: Any, atomic: bool) -> dict[str, Any]:
+    def compute(
+        self, env: Environment, fparam: jax.Array | None, aparam: jax.Array | None, *, atomic: bool, derivatives: bool
+    ) -> dict[str, jax.Array] | dict[str, np.ndarray]:
         if self._graph is None:
-            return self._compiled(self._model, env, fparam, aparam, atomic=atomic)
-        return self._graph(inputs_of(env, fparam, aparam, self._graph.metadata), atomic)
-
-    def eval(
-        self,
-        coords: np.ndarray,
-        cells: np.ndarray | None,
-        atom_types: np.ndarray,
-        atomic: bool = False,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
-        **kwargs: Any,
-    ) -> dict[str, np.ndarray]:
-        nframes, nloc = atom_types.shape
-        padded = round_up_frames(nframes, nloc), round_up(nloc)
-        fparam, aparam = _padded(fparam, padded[0]), _padded(aparam, *padded)
-        results = super().eval(coords, cells, atom_types, atomic, fparam, aparam, **kwargs)
-        return {name: _cut(array, nframes, nloc) for name, array in results.items()}
+            return self._compiled(self._model, env, fparam, aparam, atomic=atomic, derivatives=derivatives)
+        wanted = tuple(term.name for term in self._terms(atomic=atomic, derivatives=derivatives))
+        return self._graph(self._signature.pack(env, fparam, aparam), wanted)
 
     @double_precision()
-    def eval_descriptor(
-        self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray, **kwargs: Any
-    ) -> np.ndarray:
-        del kwargs
-        env = self._environment(coords, cells, atom_types)
-        return _cut(self.to_numpy(self._compiled_descriptor(self._model, env)), *atom_types.shape)
-
-
-def _padded(parameters: np.ndarray | None, *size: int) -> np.ndarray | None:
-    """Frame or atomic parameters with zeros for the frames and atoms that are added."""
-    return None if parameters is None else pad(np.asarray(parameters), (*size, np.shape(parameters)[-1]))
-
-
-def _cut(array: np.ndarray, nframes: int, nloc: int) -> np.ndarray:
-    """What belongs to real frames, and, where there are three axes, to their atoms."""
-    return array[:nframes, :nloc] if array.ndim == 3 else array[:nframes]
+    def describe(self, env: Environment) -> jax.Array:
+        return self._compiled_descriptor(self._model, env)

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The one derivative that JAX is asked for: of the energy by the displacements."""
+"""The one derivative that JAX is asked for: of scalars by the displacements."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
-def energy_and_gradient(
-    model: Any, env: Environment, fparam: jax.Array | None, aparam: jax.Array | None
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """Atomic energies (nframes, nloc, 1) [eV] and g = dE/d(edge_vec), block by block [eV/Å]; to be traced."""
+def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, jax.Array], list[Vectors]]:
+    """See `deepmd_dp.model.evaluate.Derivative`; to be traced, a backward pass for each scalar."""
 
-    def atom_energy(edge_vec: tuple[jax.Array, ...]) -> jax.Array:
-        return model(replace(env, edge_vec=edge_vec), fparam, aparam)
+    def scalars(vectors: Vectors) -> tuple[list[jax.Array], dict[str, jax.Array]]:
+        values, found = function(vectors)
+        return list(found), values
 
-    energy, backward = jax.vjp(atom_energy, env.edge_vec)
-    (gradient,) = backward(jnp.ones_like(energy))
-    return energy, gradient
+    found, backward, values = jax.vjp(scalars, tuple(edge_vec), has_aux=True)
+
+    def of(k: int) -> Vectors:
+        return backward([jnp.asarray(float(j == k), each.dtype) for j, each in enumerate(found)])[0]
+
+    return values, [of(k) for k in range(len(found))]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.state_file import read_state
-from deepmd_jax import saved_model, stablehlo
+from deepmd_jax import frozen_parts, saved_model, stablehlo
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 _KINDS = {".hlo": stablehlo, ".xlo": stablehlo, ".savedmodel": saved_model}
+Graph = stablehlo.Graph | saved_model.Graph
 
 
 def write(path: str, document: dict) -> None:
@@ -36,14 +37,16 @@ def is_frozen(path: str) -> bool:
     return Path(path).suffix in _KINDS
 
 
-def load(path: str) -> stablehlo.Graph | saved_model.Graph:
+def load(path: str) -> Graph:
     """The graph of a frozen model."""
     return _module_of(path).Graph(str(path))
 
 
 def read_any(path: str) -> dict:
     """The document of a frozen model or of a checkpoint."""
-    return _module_of(path).read_document(str(path)) if is_frozen(path) else read_state(path).model
+    if not is_frozen(path):
+        return read_state(path).model
+    return frozen_parts.document_of(_module_of(path).read_parts(str(path)), str(path))
 
 
 def _module_of(path: str) -> ModuleType:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels, moments_call
 from deepmd_jax import namespace
+from deepmd_jax.device import device
 from deepmd_jax.kernel_library import load_library
 from deepmd_jax.moments import moments
 
@@ -34,8 +35,6 @@ def can_run(derived: tuple[jax.Array, ...], fixed: tuple[jax.Array, ...]) -> boo
 
     Files are written with open sizes, so that the plain form is what they hold.
     """
-    from deepmd_jax.arrays import device
-
     arrays = (*derived, *fixed)
     return (
         kernels.are_wanted()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
 import jax
@@ -19,7 +19,7 @@ _registered: set[type[Module]] = set()
 def register_modules() -> None:
     """Makes trees of all module classes that there are by now; a class is registered once."""
     for cls in _subclasses(Module):
-        if cls not in _registered:
+        if is_dataclass(cls) and cls not in _registered:
             _registered.add(cls)
             static = [f.name for f in fields(cls) if "static" in f.metadata]
             data = [f.name for f in fields(cls) if f.name not in static]

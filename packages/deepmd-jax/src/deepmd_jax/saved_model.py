@@ -3,24 +3,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
-from deepmd.contract import document_from_bytes, document_to_bytes
+from deepmd.contract import document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.kit.metadata import write_metadata
+from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision
-from deepmd_jax.graph import CONSTRAINTS, Metadata, evaluate, input_sizes
-from deepmd_jax.pytree import register_modules
+from deepmd_jax.derivative import derivative
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
+from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text
 
-_DOCUMENT, _METADATA, _SIGNATURE = "deepmd_document.safetensors", "metadata.json", "serving_default"
-_PLATFORMS = ("cpu", "cuda")
+if TYPE_CHECKING:
+    import jax
+
+    from deepmd_dp.interface import Model
+
+_SIGNATURE = "serving_default"
 
 
 def _tensorflow() -> Any:
@@ -53,45 +59,66 @@ def write(path: str, document: dict) -> None:
     """
     tf = _tensorflow()
     model = deserialize_model(document["model"])
-    metadata = Metadata.of(model)
-    module, function = _convert(tf, model, metadata)
+    module, function = _convert(tf, with_matrices(model))
     tf.saved_model.save(module, path, signatures={_SIGNATURE: function})
-    Path(path, _DOCUMENT).write_bytes(document_to_bytes(document))
-    Path(path, _METADATA).write_text(json.dumps(metadata.as_dict(), indent=1), encoding="utf-8")
+    Path(path, DOCUMENT).write_bytes(document_to_bytes(document))
+    parts = [(name, Path(path, name).read_bytes()) for name in _names(path)]
+    Path(path, METADATA).write_text(write_metadata(model, parts), encoding="utf-8")
 
 
 @double_precision()
-def _convert(tf: Any, model: Any, metadata: Metadata) -> tuple[Any, Any]:
+def _convert(tf: Any, model: Model) -> tuple[Any, Any]:
     """A module with the leaves as its variables, and the function of the named inputs."""
     from jax.experimental import jax2tf
 
-    register_modules()
-    sizes = input_sizes(metadata)
+    signature = Signature.of(model)
 
     def of_leaves(values: dict[str, jax.Array], inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        return evaluate(with_leaves(model, values), inputs)
+        return signature.evaluate(with_leaves(model, values), inputs, derivative)
 
     converted = jax2tf.convert(
         of_leaves,
-        polymorphic_shapes=[None, {name: f"({size})" for name, (size, _) in sizes.items()}],
+        polymorphic_shapes=[None, {each.name: f"({axes_text(each.axes)})" for each in signature.inputs}],
         polymorphic_constraints=CONSTRAINTS,
-        native_serialization_platforms=_PLATFORMS,
+        native_serialization_platforms=PLATFORMS,
         with_gradient=False,
     )
     module = tf.Module()
     module.leaves = {path: tf.Variable(array, trainable=False) for path, array, _ in leaves(model)}
     function = tf.function(lambda **inputs: converted(dict(module.leaves), inputs), autograph=False)
-    specs = {name: tf.TensorSpec(_open(size), dtype, name=name) for name, (size, dtype) in sizes.items()}
+    specs = {
+        # TensorFlow's way to write open sizes
+        each.name: tf.TensorSpec([n if isinstance(n, int) else None for n in each.axes], each.dtype, name=each.name)
+        for each in signature.inputs
+    }
     return module, function.get_concrete_function(**specs)
 
 
-def _open(size: str) -> list[int | None]:
-    """TensorFlow's way to write open sizes."""
-    return [int(each) if each.strip().isdigit() else None for each in size.split(",")]
+def read_parts(path: str) -> Parts:
+    """The parts of a folder, checked: the graph, its variables and the document."""
+    try:
+        return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path} was not frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name}); a .savedmodel of "
+            "deepmd-kit is carried over by `dp convert-backend frozen.savedmodel model.dp` in deepmd-kit, then by the "
+            "same command here."
+        ) from error
+
+
+def _names(path: str) -> list[str]:
+    """Files in the folder that are computed with, their paths in it; others may lie beside them."""
+    variables = sorted(Path(path, "variables").glob("*"))
+    return ["saved_model.pb", DOCUMENT, *(f"variables/{each.name}" for each in variables)]
 
 
 class Graph:
     """The graph in a folder, run by TensorFlow.
+
+    Attributes
+    ----------
+    document : dict
+        The contract's, which the folder holds.
 
     Raises
     ------
@@ -102,31 +129,19 @@ class Graph:
     """
 
     def __init__(self, path: str) -> None:
+        self.document = document_of(read_parts(path), path)
         self._tf = _tensorflow()
         try:
             self._model = self._tf.saved_model.load(path)
         except (OSError, ValueError) as error:
             first = next(iter(str(error).splitlines()), "")
-            raise ModelFileError(f"{path} cannot be read as a SavedModel ({first}); the folder is damaged.") from error
-        self.metadata = Metadata(**json.loads(_read(path, _METADATA)))
+            raise ModelFileError(
+                f"{path}: TensorFlow {self._tf.__version__} does not read it ({first}); write the folder again by "
+                "`dp convert-backend`."
+            ) from error
         self._function = self._model.signatures[_SIGNATURE]
 
-    def __call__(self, inputs: dict[str, np.ndarray], atomic: bool) -> dict[str, np.ndarray]:
-        """What the graph gives; see `deepmd_jax.graph`."""
-        terms = self._function(**{name: self._tf.constant(array) for name, array in inputs.items()})
-        return {name: term.numpy() for name, term in terms.items() if atomic or name != "atom_virial"}
-
-
-def read_document(path: str) -> dict:
-    """The contract's document that the folder holds."""
-    return document_from_bytes(_read(path, _DOCUMENT), str(path))
-
-
-def _read(path: str, name: str) -> bytes:
-    try:
-        return Path(path, name).read_bytes()
-    except OSError as error:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-jax: there is no {name} in it; a .savedmodel of deepmd-kit is carried "
-            "over by `dp convert-backend frozen.savedmodel model.dp` in deepmd-kit, then by the same command here."
-        ) from error
+    def __call__(self, inputs: dict[str, jax.Array], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """The terms of these names; inputs as `deepmd_dp.kit.signature.Signature` has them."""
+        terms = self._function(**{name: self._tf.constant(np.asarray(array)) for name, array in inputs.items()})
+        return {name: terms[name].numpy() for name in wanted}

@@ -3,29 +3,33 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
-from deepmd_dp.dialect.module import map_leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
-from deepmd_jax.derivative import energy_and_gradient
-from deepmd_jax.optimizer import Optimizer, read_moments, value_and_gradient
-from deepmd_jax.padding import pad_environment, pad_labels
+from deepmd_jax.derivative import derivative
+from deepmd_jax.memory import keep_memory
+from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from deepmd_dp.environment.environment import Environment
 
 Arrays = dict[str, jax.Array]
 Found = tuple[tuple[str, bool], ...]
+Loss = tuple[jax.Array, Arrays]
+"""Its value and the metrics."""
 
 
 class JaxTrainer(BaseTrainer):
@@ -33,23 +37,28 @@ class JaxTrainer(BaseTrainer):
 
     backend_name = "JAX"
 
-    @double_precision()
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()
+        keep_memory()
         register_modules()
-        training = self._config["training"]
-        self._optimizer = Optimizer.from_input(
-            self._config.get("optimizer", {}), training.get("gradient_max_norm", 0.0)
-        )
-        self._model = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
-        self._parameters = {path: arrays.from_numpy(array) for path, array in self.trained_leaves().items()}
-        self._states = self._optimizer.initial(self._parameters, optimizer)
-        self._compiled_gradient = jax.jit(self._figures_and_gradient, static_argnames="found")
-        self._compiled_figures = jax.jit(self._loss_and_figures, static_argnames="found")
+        self._padding = Padding(self._numpy_model)
+        self._adam = Adam.from_input(self._config)
+        trained = self.trained_leaves()
+        self._parameters = {path: arrays.from_numpy(array) for path, array in trained.items()}
+        self._constants = {
+            path: arrays.from_numpy(array) for path, array, is_trained in leaves(self._numpy_model) if not is_trained
+        }
+        self._moments = read_moments(optimizer, trained, arrays.from_numpy)
+        self._compiled_update = jax.jit(self._update)
+        self.rebuild()
 
-    def arrange(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
-        padded = pad_environment(env, self._numpy_model)
-        return padded, pad_labels(labels, padded.atype.shape[1])
+    def rebuild(self) -> None:
+        self._compiled_gradients = jax.jit(self._loss_and_gradients, static_argnames="found")
+        self._compiled_metrics = jax.jit(self._loss_and_all_metrics, static_argnames="found")
+
+    def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
+        padded = self._padding.pad(env)
+        return padded, {name: pad_atoms(label, padded) for name, label in labels.items()}
 
     def from_numpy(self, array: np.ndarray) -> jax.Array:
         return arrays.from_numpy(array)
@@ -58,44 +67,76 @@ class JaxTrainer(BaseTrainer):
         return {path: arrays.to_numpy(parameter) for path, parameter in self._parameters.items()}
 
     def moments(self) -> dict[str, np.ndarray]:
-        return read_moments(self._states)
+        return write_moments(self._moments, arrays.to_numpy)
 
     @double_precision()
     def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
-        arguments = self._arguments(prepared, lr)
-        (loss, figures), gradients = self._compiled_gradient(*arguments, found=_static(prepared))
-        self._parameters, self._states = self._optimizer.update(
-            self._parameters, self._states, gradients, arguments[-1], loss
-        )
-        return _as_floats(figures)
+        return super().step(prepared, lr)  # what is done to the gradients is done in float64 too
+
+    @double_precision()
+    def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Arrays]:
+        (_, metrics), gradients = self._compiled_gradients(*self._arguments(prepared, lr), found=_static(prepared))
+        return _as_floats(metrics), gradients
+
+    @double_precision()
+    def apply(self, gradients: Arrays, lr: float) -> None:
+        stepped = self._compiled_update(gradients, self._parameters, self._moments, jnp.asarray(lr, jnp.float64))
+        self._parameters, self._moments = stepped
 
     @double_precision()
     def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
-        _, figures = self._compiled_figures(*self._arguments(prepared, lr), found=_static(prepared))
-        return _as_floats(figures)
+        _, metrics = self._compiled_metrics(*self._arguments(prepared, lr), found=_static(prepared))
+        return _as_floats(metrics)
 
-    def _arguments(self, prepared: Prepared, lr: float) -> tuple[Any, ...]:
-        return self._parameters, self._model, prepared.env, prepared.labels, jnp.asarray(lr, jnp.float64)
+    def _arguments(self, prepared: Prepared, lr: float) -> tuple[Arrays, Arrays, Environment, Arrays, jax.Array]:
+        return self._parameters, self._constants, prepared.env, prepared.labels, jnp.asarray(lr, jnp.float64)
 
-    def _figures_and_gradient(
-        self, parameters: Arrays, model: Any, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
-    ) -> tuple[tuple[jax.Array, OrderedDict[str, jax.Array]], Arrays]:
-        """The same as `_loss_and_figures`, and the gradient of the loss."""
-        return value_and_gradient(
-            lambda values: self._loss_and_figures(values, model, env, labels, lr, found=found), parameters
+    def _loss_and_gradients(
+        self, parameters: Arrays, constants: Arrays, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
+    ) -> tuple[Loss, Arrays]:
+        """The same as `_loss_and_all_metrics`, and the gradients of the loss."""
+        return value_and_gradients(
+            lambda values: self._loss_and_all_metrics(values, constants, env, labels, lr, found=found), parameters
         )
 
-    def _loss_and_figures(
-        self, parameters: Arrays, model: Any, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
-    ) -> tuple[jax.Array, OrderedDict[str, jax.Array]]:
-        """The loss, and in their order all figures to show."""
-        batch = Prepared(env, labels, dict(found))
-        loss, metrics = self.loss_and_metrics(with_leaves(model, parameters), batch, lr, energy_and_gradient)
-        return loss, OrderedDict({"loss": loss, "rmse": jnp.sqrt(loss), **metrics})
+    def _loss_and_all_metrics(
+        self, parameters: Arrays, constants: Arrays, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
+    ) -> Loss:
+        """The loss, and all metrics."""
+        model = with_leaves(self._numpy_model, parameters | constants)
+        loss, metrics = self.loss_and_metrics(model, Prepared(env, labels, dict(found)), lr, derivative)
+        return loss, {"loss": loss, "rmse": jnp.sqrt(loss), **metrics}
+
+    def _update(
+        self, gradients: Arrays, parameters: Arrays, moments: dict[str, Moments], lr: jax.Array
+    ) -> tuple[Arrays, dict[str, Moments]]:
+        """Parameters and moments after a step: a program of its own, which the sizes of the batch do not enter."""
+        new = {path: self._adam.step(parameters[path], g, moments[path], lr) for path, g in gradients.items()}
+        stepped, met = ({path: each[k] for path, each in new.items()} for k in (0, 1))
+        return parameters | stepped, moments | met
 
     @property
     def device(self) -> str:
         return arrays.device_name()
+
+
+def value_and_gradients(function: Callable[[Arrays], Loss], parameters: Arrays) -> tuple[Loss, Arrays]:
+    """What ``jax.value_and_grad(..., has_aux=True)`` gives, without the parameters that the value does not depend on.
+
+    JAX has zeros for those, but an optimiser must not count a step for them, let alone decay them. That a gradient
+    comes back is known while JAX traces.
+    """
+    reached = set()
+
+    def watched(path: str, value: jax.Array) -> jax.Array:
+        same = jax.custom_vjp(lambda x: x)
+        same.defvjp(lambda x: (x, None), lambda _, gradient: (reached.add(path) or gradient,))
+        return same(value)
+
+    value, gradients = jax.value_and_grad(
+        lambda values: function({path: watched(path, each) for path, each in values.items()}), has_aux=True
+    )(parameters)
+    return value, {path: gradient for path, gradient in gradients.items() if path in reached}
 
 
 def _static(prepared: Prepared) -> Found:
@@ -103,5 +144,5 @@ def _static(prepared: Prepared) -> Found:
     return tuple(sorted(prepared.found.items()))
 
 
-def _as_floats(figures: OrderedDict[str, jax.Array]) -> dict[str, float]:
-    return {name: float(value) for name, value in jax.device_get(figures).items()}
+def _as_floats(metrics: Arrays) -> dict[str, float]:
+    return {name: float(value) for name, value in jax.device_get(metrics).items()}

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Frozen models `.json` + `.pdiparams`: a program of paddle and its constants.
 
-The `.json` has one key more than paddle writes, `deepmd`: what a program that loads the model must know of it,
-and the contract's document.
+The `.json` is what paddle writes, with one key more at its end, ``deepmd``: ``metadata``, the record of
+`deepmd_dp.kit.metadata` as text, and ``document``, the contract's in base64.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import warnings
 from pathlib import Path
@@ -16,18 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd_dp.kit.metadata import read_metadata, write_metadata
+from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pd import arrays
 from deepmd_pd.framework import paddle
-from deepmd_pd.graph import OUTPUTS, FrozenModel, input_specs
+from deepmd_pd.graph import FrozenModel, input_specs
 
 if TYPE_CHECKING:
+    import numpy as np
     from paddle import Tensor
 
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.kit.metadata import Part
 
-_KEY = "deepmd"
+_KEY = ',"deepmd":'
+"""What the program's text ends before. Where this stands inside of a text of the JSON, its quotes are escaped."""
 _SUFFIXES = (".json", ".pdiparams")
 
 
@@ -49,14 +54,17 @@ def write(path: str, document: dict) -> None:
             f"{path}: Paddle models are written as .json with .pdiparams; .pd is the ending of training checkpoints."
         )
     program, constants = _files_of(path)
-    model = deserialize_model(document["model"])
-    layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=[input_specs(model)])
+    model = with_matrices(deserialize_model(document["model"]))
+    specs = input_specs(Signature.of(model))
+    layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=[specs])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # paddle's, of its own use of what a graph does not have
         paddle.jit.save(layer, str(program.with_suffix("")))
-    data = json.loads(program.read_text(encoding="utf-8"))
-    data[_KEY] = {**_metadata(model), "pdiparams_sha256": _digest(constants), "document": _as_text(document)}
-    program.write_text(json.dumps(data), encoding="utf-8")
+    text = program.read_text(encoding="utf-8").rstrip()
+    embedded = base64.b64encode(document_to_bytes(document)).decode("ascii")
+    metadata = write_metadata(model, _parts(text, constants.read_bytes(), embedded))
+    added = json.dumps({"metadata": metadata, "document": embedded})
+    program.write_text(f"{text.removesuffix('}')}{_KEY}{added}}}", encoding="utf-8")
 
 
 def _files_of(path: str) -> tuple[Path, Path]:
@@ -64,95 +72,86 @@ def _files_of(path: str) -> tuple[Path, Path]:
     return Path(path).with_suffix(".json"), Path(path).with_suffix(".pdiparams")
 
 
-def _metadata(model: Any) -> dict[str, Any]:
-    """What a caller of the graph must know."""
-    fitting = model.fitting
-    return {
-        "rcut": model.rcut,
-        "type_map": list(model.type_map),
-        "by_type": not model.descriptor.mixed_types,
-        "list_widths": list(model.list_widths or ()),
-        "dim_fparam": fitting.numb_fparam,
-        "dim_aparam": fitting.numb_aparam,
-        "default_fparam": None if fitting.default_fparam is None else list(fitting.default_fparam),
-        "inputs": [spec.name for spec in input_specs(model)],
-        "outputs": list(OUTPUTS),
-    }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _as_text(document: dict) -> str:
-    return base64.b64encode(document_to_bytes(document)).decode("ascii")
-
-
-def _read(path: str) -> dict[str, Any]:
-    """What we wrote into the program's file.
-
-    Raises
-    ------
-    ModelFileError
-        The file is missing, damaged, or something else.
-    """
-    program, _ = _files_of(path)
-    try:
-        data = json.loads(program.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFileError(f"{program} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ModelFileError(f"{program} cannot be read as JSON ({error}); the file is damaged.") from error
-    if not isinstance(data, dict) or "base_code" not in data:
-        raise ModelFileError(f"{program} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
-    if _KEY not in data:
-        raise ModelFileError(
-            f"{program} was not frozen by deepmd-pd; a model of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
-        )
-    return data[_KEY]
-
-
-def read_document(path: str) -> dict:
-    """The contract's document that the file embeds."""
-    return document_from_bytes(base64.b64decode(_read(path)["document"]), str(path))
+def _parts(program: str, constants: bytes, document: str) -> list[Part]:
+    """What the digest is made of. The program's own text: its numbers need not be written alike by all programs."""
+    return [("program", program.encode()), ("constants", constants), ("document", document.encode())]
 
 
 def read_any(path: str) -> dict:
     """The document of a frozen file or of a checkpoint."""
-    return read_document(path) if is_frozen(path) else read_state(path).model
+    return FrozenFile(path).document if is_frozen(path) else read_state(path).model
 
 
-class Graph:
-    """A frozen file's own graph.
+class FrozenFile:
+    """The two files of a frozen model, read and checked.
+
+    Attributes
+    ----------
+    document : dict
+        The contract's.
 
     Raises
     ------
     ModelFileError
-        The constants are missing, damaged, or another model's.
+        One of them is missing, damaged, another model's or something else.
     """
 
     def __init__(self, path: str) -> None:
-        self._data = _read(path)
-        program, constants = _files_of(path)
+        self._program, constants = _files_of(path)
+        text = _read(self._program).decode("utf-8", errors="replace").rstrip()
+        added = _added(text, self._program)
         if not constants.is_file():
-            raise ModelFileError(f"{program} needs {constants.name} beside it, which is not there; copy both files.")
-        if _digest(constants) != self._data["pdiparams_sha256"]:
-            raise ModelFileError(f"{constants} is damaged or of another model than {program.name}; copy both files.")
-        self._layer = paddle.jit.load(str(program.with_suffix("")))
+            raise ModelFileError(
+                f"{self._program} needs {constants.name} beside it, which is not there; copy both files."
+            )
+        program = f"{text.rpartition(_KEY)[0]}}}"
+        parts = _parts(program, _read(constants), added["document"])
+        read_metadata(added["metadata"], parts, f"{self._program} or {constants.name}")
+        self.document = document_from_bytes(base64.b64decode(added["document"]), str(path))
 
-    def __call__(
-        self, env: Environment, fparam: Tensor | None, aparam: Tensor | None, mapping: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """What the graph gives, by the names of `graph.OUTPUTS`; without a mapping there are no ghost atoms."""
-        nframes, nloc = env.atype.shape
-        if fparam is None and self._data["default_fparam"]:
-            fparam = paddle.to_tensor([self._data["default_fparam"]] * nframes, "float64", place=arrays.device())
-        if mapping is None:
-            mapping = paddle.expand(paddle.arange(nloc), [nframes, nloc])
-        given = {"atype": env.atype, "restore": env.restore, "mapping": mapping, "fparam": fparam, "aparam": aparam}
-        for field in ("edge_vec", "nlist", "neighbor_type", "centers"):
-            given |= {f"{field}_{number}": each for number, each in enumerate(getattr(env, field))}
+    def load(self) -> paddle.jit.TranslatedLayer:
+        """The graph."""
+        return paddle.jit.load(str(self._program.with_suffix("")))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _added(text: str, program: Path) -> dict[str, Any]:
+    """What we wrote into the program's file."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ModelFileError(f"{program} cannot be read as JSON ({error}); the file is damaged.") from error
+    if not isinstance(data, dict) or "base_code" not in data:
+        raise ModelFileError(f"{program} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
+    if "deepmd" not in data:
+        raise ModelFileError(
+            f"{program} was not frozen by deepmd-pd; a model of deepmd-kit is carried over by "
+            "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
+        )
+    return data["deepmd"]
+
+
+class Graph:
+    """A frozen file's own graph."""
+
+    def __init__(self, file: FrozenFile, signature: Signature) -> None:
+        self._layer = file.load()
+        self._signature = signature
+
+    def __call__(self, env: Environment, fparam: Tensor | None, aparam: Tensor | None) -> dict[str, Tensor]:
+        """All terms by name, of an environment that has what files take."""
+        given = self._signature.pack(env, fparam, aparam)
         with paddle.no_grad():
-            results = self._layer(*(given[name] for name in self._data["inputs"]))
-        return dict(zip(self._data["outputs"], results, strict=True))
+            *results, _ = self._layer(*(_as_tensor(each) for each in given.values()))
+        return {term.name: result for term, result in zip(self._signature.outputs, results, strict=True)}
+
+
+def _as_tensor(array: Tensor | np.ndarray) -> Tensor:
+    """Frame parameters that the model has itself are no tensors yet."""
+    return array if isinstance(array, paddle.Tensor) else arrays.from_numpy(array)

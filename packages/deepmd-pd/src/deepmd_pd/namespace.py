@@ -1,60 +1,71 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The Array API on paddle, as far as the models use it, of functions that can be differentiated twice."""
+"""The Array API on paddle, as far as models use it, of functions that can be differentiated twice.
+
+Where paddle (3.3) has no second derivative of a function, it is written out here; it has none of ``prod``, ``cumsum``
+(of integers here), ``roll``, strided slices, the inverse and hyperbolic functions but ``acos`` and ``tanh``.
+"""
 
 from __future__ import annotations
 
+import builtins
+import math
 import sys
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from deepmd_dp.dialect import array_api
-from deepmd_pd.framework import paddle
+from deepmd_pd.framework import core, paddle
 
-__all__ = [
-    "abs",
-    "arange",
-    "asarray",
-    "astype",
-    "broadcast_to",
-    "concat",
-    "cumulative_sum",
-    "device",
-    "equal",
-    "exp",
-    "log1p",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "mean",
-    "ones_like",
-    "reshape",
-    "shape",
-    "sqrt",
-    "sum",
-    "take",
-    "take_along_axis",
-    "tanh",
-    "where",
-    "zeros_like",
-]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-Array = Any
+    Array = paddle.Tensor | paddle.pir.Value
+    DType = paddle.dtype
+    Size = int | paddle.pir.Value
+    Axes = int | tuple[int, ...] | None
 
 # same name and meaning in paddle and in the standard
 abs = paddle.abs
-equal = paddle.equal
+acos = paddle.acos
+all = paddle.all
+any = paddle.any
+argmax = paddle.argmax
+argmin = paddle.argmin
+argsort = paddle.argsort
+bool = paddle.bool
+cos = paddle.cos
 exp = paddle.exp
+float32 = paddle.float32
+float64 = paddle.float64
+floor = paddle.floor
+int32 = paddle.int32
+int64 = paddle.int64
+isfinite = paddle.isfinite
+isnan = paddle.isnan
+log = paddle.log
+logical_and = paddle.logical_and
+logical_not = paddle.logical_not
+logical_or = paddle.logical_or
 matmul = paddle.matmul
 ones_like = paddle.ones_like
+permute_dims = paddle.transpose
+pi = math.pi
+round = paddle.round
+sign = paddle.sign
+sin = paddle.sin
 sqrt = paddle.sqrt
+square = paddle.square
 tanh = paddle.tanh
-where = paddle.where
+tile = paddle.tile
 zeros_like = paddle.zeros_like
 
+_NARROW = 8
+"""Columns up to which arrays are joined by way of their transposes."""
 dynamic_shape = True
 """Sizes are asked for by `shape`, since they may be unknown while a graph is recorded."""
 
 
-def shape(x: Array) -> tuple[Any, ...]:
+def shape(x: Array) -> tuple[Size, ...]:
     """Sizes as integers where they are known, else as 0-d arrays of the graph."""
     if paddle.in_dynamic_mode() or -1 not in x.shape:
         return tuple(x.shape)
@@ -62,36 +73,121 @@ def shape(x: Array) -> tuple[Any, ...]:
     return tuple(sizes[axis] if size == -1 else size for axis, size in enumerate(x.shape))
 
 
-def asarray(value: Any, dtype: Any = None, device: Any = None) -> Array:
+def asarray(value: Any, dtype: DType | None = None, device: core.Place | None = None) -> Array:
+    """An array of what NumPy makes one of; Python's floats become float64."""
+    if dtype is None and isinstance(value, float):
+        dtype = paddle.float64
     return paddle.to_tensor(value, dtype=dtype, place=device)
 
 
-def device(x: Array) -> Any:
+def device(x: Array) -> core.Place | None:
     """Where it lies; while a graph is recorded, wherever that will run."""
     return x.place if isinstance(x, paddle.Tensor) else None
 
 
-def arange(stop: Any) -> Array:
-    return paddle.arange(stop, dtype="int64")
+def arange(
+    start: Size,
+    stop: Size | None = None,
+    step: int = 1,
+    dtype: DType = paddle.int64,
+    device: core.Place | None = None,
+) -> Array:
+    """Integers from `start`, or 0 where that stands alone, to `stop`."""
+    first, last = (0, start) if stop is None else (start, stop)
+    return _placed(paddle.arange(first, last, step, dtype), device)
 
 
-def astype(x: Array, dtype: Any) -> Array:
+def zeros(shape: Sequence[Size], dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
+    """An array of zeros."""
+    return _placed(paddle.zeros(list(shape), dtype), device)
+
+
+def ones(shape: Sequence[Size], dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
+    """An array of ones."""
+    return _placed(paddle.ones(list(shape), dtype), device)
+
+
+def full(shape: Sequence[Size], value: float, dtype: DType | None = None, device: core.Place | None = None) -> Array:
+    """An array of one value; Python's floats become float64, its integers int64."""
+    default = paddle.float64 if isinstance(value, float) else paddle.int64
+    return _placed(paddle.full(list(shape), value, dtype or default), device)
+
+
+def full_like(x: Array, value: float, dtype: DType | None = None) -> Array:
+    """An array of one value, as large as another; paddle's (3.3) rounds the value to float32 in a graph."""
+    return paddle.expand(paddle.full([], value, dtype or x.dtype), list(shape(x)))
+
+
+def eye(n: int, dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
+    """The unit matrix."""
+    return _placed(paddle.eye(n, dtype=dtype), device)
+
+
+def _placed(x: Array, device: core.Place | None) -> Array:
+    return x if device is None or x.place._equals(device) else x.to(device)
+
+
+def astype(x: Array, dtype: DType) -> Array:
+    """The array in another type; itself where it has that type."""
     return x if x.dtype == dtype else paddle.cast(x, dtype)
 
 
-def reshape(x: Array, shape: tuple[Any, ...]) -> Array:
+def reshape(x: Array, shape: Sequence[Size]) -> Array:
+    """The elements in another shape; one size may be -1."""
     return paddle.reshape(x, list(shape))
 
 
-def broadcast_to(x: Array, shape: tuple[Any, ...]) -> Array:
+def broadcast_to(x: Array, shape: Sequence[Size]) -> Array:
+    """The array repeated along axes of size 1."""
     return paddle.expand(x, list(shape))
 
 
-def concat(arrays: list[Array], axis: int = 0) -> Array:
+def expand_dims(x: Array, axis: int = 0) -> Array:
+    """With an axis of size 1 at this place."""
+    return paddle.unsqueeze(x, axis)
+
+
+def squeeze(x: Array, axis: int | tuple[int, ...]) -> Array:
+    """Without these axes of size 1."""
+    return paddle.squeeze(x, axis)
+
+
+def moveaxis(x: Array, source: int, destination: int) -> Array:
+    """With an axis at another place."""
+    return paddle.moveaxis(x, source, destination)
+
+
+def matrix_transpose(x: Array) -> Array:
+    """The last two axes exchanged."""
+    axes = list(range(x.ndim))
+    return paddle.transpose(x, [*axes[:-2], axes[-1], axes[-2]])
+
+
+def flip(x: Array, axis: int) -> Array:
+    """The elements along an axis in the opposite order."""
+    return paddle.flip(x, [axis])
+
+
+def repeat(x: Array, repeats: int, axis: int) -> Array:
+    """Each element as often, one after the other."""
+    return paddle.repeat_interleave(x, repeats, axis)
+
+
+def concat(arrays: Sequence[Array], axis: int = 0) -> Array:
     """Of arrays that all have a derivative, or none: the second derivative of a mixture fails (paddle 3.3)."""
-    if any(not each.stop_gradient for each in arrays):
+    if builtins.any(not each.stop_gradient for each in arrays):
         arrays = [each if not each.stop_gradient else _differentiable(each) for each in arrays]
-    return paddle.concat(list(arrays), axis)
+    ndim = arrays[0].ndim
+    if axis not in (-1, ndim - 1) or builtins.max(each.shape[axis] for each in arrays) > _NARROW:
+        return paddle.concat(list(arrays), axis)
+    # paddle copies number by number, and more slowly still for the derivative: 20 times faster the other way round
+    turned = [paddle.transpose(each, [ndim - 1, *range(ndim - 1)]) for each in arrays]
+    return paddle.transpose(paddle.concat(turned, 0), [*range(1, ndim), 0])
+
+
+def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """Along a new axis."""
+    return concat([paddle.unsqueeze(each, axis) for each in arrays], axis)
 
 
 def _differentiable(constant: Array) -> Array:
@@ -101,27 +197,98 @@ def _differentiable(constant: Array) -> Array:
     return variable
 
 
-def matrix_transpose(x: Array) -> Array:
-    axes = list(range(x.ndim))
-    return paddle.transpose(x, [*axes[:-2], axes[-1], axes[-2]])
-
-
-def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def sum(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
+    """The sum over some axes, None: over all."""
     return paddle.sum(x, axis, keepdim=keepdims)
 
 
-def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def mean(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
+    """The mean over some axes, None: over all."""
     return paddle.mean(x, axis, keepdim=keepdims)
 
 
-def max(x: Array, axis: int = -1, keepdims: bool = False) -> Array:
+def var(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
+    """The mean square of what is left without the mean."""
+    return paddle.mean(paddle.square(x - paddle.mean(x, axis, keepdim=True)), axis, keepdim=keepdims)
+
+
+def max(x: Array, axis: int = -1, keepdims: builtins.bool = False) -> Array:
     """The largest along an axis, picked out by its place: paddle.max has no second derivative (3.3)."""
-    largest = paddle.take_along_axis(x, paddle.argmax(x, axis, keepdim=True), axis, broadcast=False)
-    return largest if keepdims else paddle.squeeze(largest, axis)
+    return _picked(x, paddle.argmax(x, axis, keepdim=True), axis, keepdims)
+
+
+def min(x: Array, axis: int = -1, keepdims: builtins.bool = False) -> Array:
+    """The smallest along an axis, picked out by its place as in `max`."""
+    return _picked(x, paddle.argmin(x, axis, keepdim=True), axis, keepdims)
+
+
+def _picked(x: Array, index: Array, axis: int, keepdims: builtins.bool) -> Array:
+    picked = paddle.take_along_axis(x, index, axis, broadcast=False)
+    return picked if keepdims else paddle.squeeze(picked, axis)
+
+
+def sort(x: Array, axis: int = -1) -> Array:
+    """In ascending order, picked out as in `max`."""
+    return take_along_axis(x, paddle.argsort(x, axis), axis)
+
+
+def vecdot(x1: Array, x2: Array, axis: int = -1) -> Array:
+    """The sum of products along an axis."""
+    return paddle.sum(x1 * x2, axis)
 
 
 def cumulative_sum(x: Array, axis: int) -> Array:
+    """Sums up to each element, of integers: it has no second derivative."""
     return paddle.cumsum(x, axis)
+
+
+def _both(x1: Array | float, x2: Array | float) -> tuple[Array, Array]:
+    """Two arrays; a number becomes one in the other's type."""
+    if isinstance(x1, int | float):
+        x1 = paddle.full([], x1, x2.dtype)
+    return x1, paddle.full([], x2, x1.dtype) if isinstance(x2, int | float) else x2
+
+
+def _of_both(function: Callable[[Array, Array], Array]) -> Callable[[Array | float, Array | float], Array]:
+    """A function of two arrays for an array and a number too."""
+    return wraps(function)(lambda x1, x2: function(*_both(x1, x2)))
+
+
+equal = _of_both(paddle.equal)
+greater = _of_both(paddle.greater_than)
+greater_equal = _of_both(paddle.greater_equal)
+less = _of_both(paddle.less_than)
+less_equal = _of_both(paddle.less_equal)
+maximum = _of_both(paddle.maximum)
+minimum = _of_both(paddle.minimum)
+not_equal = _of_both(paddle.not_equal)
+
+
+def where(condition: Array, x1: Array | float, x2: Array | float) -> Array:
+    """`x1` where the condition holds, else `x2`; one of them may be a number."""
+    return paddle.where(condition, *_both(x1, x2))
+
+
+def clip(x: Array, min: Array | float | None = None, max: Array | float | None = None) -> Array:
+    """Not below `min`, not above `max`."""
+    x = x if min is None else maximum(x, min)
+    return x if max is None else minimum(x, max)
+
+
+def pow(x1: Array | float, x2: Array | float) -> Array:
+    """x1 to the power of x2, a whole number, or else x1 is positive.
+
+    paddle (3.3) rounds a power that is a number to float32, and has no second derivative of one that is an array.
+    """
+    if isinstance(x2, int | float) and x2 == int(x2):
+        return paddle.pow(x1, x2)
+    x1, x2 = _both(x1, x2)
+    return paddle.exp(x2 * paddle.log(x1))
+
+
+def reciprocal(x: Array) -> Array:
+    """1 / x."""
+    return 1.0 / x
 
 
 def log1p(x: Array) -> Array:
@@ -131,11 +298,18 @@ def log1p(x: Array) -> Array:
 
 
 def take(x: Array, indices: Array, axis: int = 0) -> Array:
+    """Elements along an axis by a list of indices."""
     return paddle.gather(x, indices, axis)
 
 
 def take_along_axis(x: Array, indices: Array, axis: int = -1) -> Array:
+    """For each row along an axis its own indices."""
     return paddle.take_along_axis(x, indices, axis, broadcast=False)
+
+
+def nonzero(x: Array) -> tuple[Array, ...]:
+    """Indices of the elements that are not 0, an array for each axis; their number is known at run time only."""
+    return tuple(paddle.reshape(each, [-1]) for each in paddle.nonzero(x, as_tuple=True))
 
 
 for _array_type in (paddle.Tensor, paddle.pir.Value):  # arrays, and what stands for them while a graph is recorded

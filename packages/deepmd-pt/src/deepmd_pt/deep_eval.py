@@ -3,30 +3,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from deepmd_dp.environment.environment import Environment
 from deepmd_dp.kit.deep_eval import BaseDeepEval
-from deepmd_pt import arrays, checkpoint, frozen
-from deepmd_pt.derivative import energy_and_gradient
+from deepmd_dp.kit.signature import Signature
+from deepmd_pt import archive, arrays, checkpoint, frozen
+from deepmd_pt.derivative import derivative
+
+if TYPE_CHECKING:
+    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class PyTorchDeepEval(BaseDeepEval):
     """A `.pth` or `.pt` file, evaluated by torch."""
 
-    def __init__(self, model_file: str, **kwargs: Any) -> None:
+    _script: torch.jit.ScriptModule | None = None
+
+    def __init__(self, model_file: str, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
+        self._signature = Signature.of(self._numpy_model)
         batch_size = kwargs.get("auto_batch_size")
         if arrays.device().type == "cuda" and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
-        self._script = frozen.load(model_file) if frozen.is_frozen(model_file) else None
 
     def read_document(self, path: str) -> dict:
-        return frozen.read_document(path) if frozen.is_frozen(path) else checkpoint.read(path).model
+        found = archive.read(path)
+        if found is None:
+            return checkpoint.read(path).model
+        self._script = frozen.load(found.content)
+        return found.document
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:
         return arrays.from_numpy(array)
@@ -34,10 +44,21 @@ class PyTorchDeepEval(BaseDeepEval):
     def to_numpy(self, array: torch.Tensor) -> np.ndarray:
         return arrays.to_numpy(array)
 
-    def energy_and_gradient(self, model: Any, env: Environment, fparam: Any, aparam: Any) -> Any:
-        return energy_and_gradient(model, env, fparam, aparam)
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, torch.Tensor], list[Vectors]]:
+        return derivative(function, edge_vec)
 
-    def compute(self, env: Environment, fparam: Any, aparam: Any, atomic: bool) -> dict[str, torch.Tensor]:
+    def compute(
+        self,
+        env: Environment,
+        fparam: torch.Tensor | None,
+        aparam: torch.Tensor | None,
+        *,
+        atomic: bool,
+        derivatives: bool,
+    ) -> dict[str, torch.Tensor]:
         if self._script is None:
-            return super().compute(env, fparam, aparam, atomic)
-        return frozen.evaluate(self._script, env, fparam, aparam, atomic)
+            return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
+        packed = self._signature.pack(env, fparam, aparam)
+        # the default of fparam is NumPy's
+        inputs = {name: torch.as_tensor(array, device=arrays.device()) for name, array in packed.items()}
+        return frozen.evaluate(self._script, inputs, atomic=atomic, derivatives=derivatives)

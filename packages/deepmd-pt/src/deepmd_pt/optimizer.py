@@ -1,50 +1,48 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Optimisers of the input's section ``optimizer``, with their moments under the parameters' paths."""
+"""torch's fused Adam and AdamW: the numbers of `deepmd_dp.kit.optimizer.Adam`, in one call for all parameters."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from deepmd.errors import InputError
+from deepmd_dp.kit.optimizer import EPSILON, Adam
 from deepmd_pt.arrays import from_numpy, to_numpy
 
-_CLASSES = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
+if TYPE_CHECKING:
+    Parameters = dict[str, torch.nn.Parameter]
 
 
-def new_optimizer(section: dict[str, Any], parameters: dict[str, torch.Tensor]) -> torch.optim.Optimizer:
-    """A new optimiser; its learning rate is set at each step.
+def new_optimizer(config: dict[str, Any], parameters: Parameters) -> torch.optim.Optimizer:
+    """That of the input's section ``optimizer``; its learning rate is set at each step.
 
     Raises
     ------
     InputError
-        The optimiser is not one of torch's that this backend offers.
+        The optimiser is another one.
     """
-    kind = section.get("type", "Adam")
-    if kind not in _CLASSES:
-        raise InputError(f"optimizer.type {kind!r} is not supported by --pt; expected one of {', '.join(_CLASSES)}.")
-    return _CLASSES[kind](
+    wanted = Adam.from_input(config)
+    return (torch.optim.AdamW if wanted.is_decoupled else torch.optim.Adam)(
         list(parameters.values()),
-        betas=(section.get("adam_beta1", 0.9), section.get("adam_beta2", 0.999)),
-        weight_decay=section.get("weight_decay", 0.0),
+        betas=(wanted.beta1, wanted.beta2),
+        eps=EPSILON,
+        weight_decay=wanted.weight_decay,
         fused=True,
     )
 
 
-def read_moments(optimizer: torch.optim.Optimizer, parameters: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """The optimiser's arrays, named ``<slot>/<path>``."""
+def read_moments(optimizer: torch.optim.Optimizer, parameters: Parameters) -> dict[str, np.ndarray]:
+    """Copies of the optimiser's arrays, named ``<slot>/<path>``."""
     return {
-        f"{slot}/{path}": to_numpy(value)
+        f"{slot}/{path}": to_numpy(value).copy()
         for path, parameter in parameters.items()
         for slot, value in optimizer.state.get(parameter, {}).items()
     }
 
 
-def write_moments(
-    optimizer: torch.optim.Optimizer, parameters: dict[str, torch.Tensor], moments: dict[str, np.ndarray]
-) -> None:
+def write_moments(optimizer: torch.optim.Optimizer, parameters: Parameters, moments: dict[str, np.ndarray]) -> None:
     """Puts arrays named ``<slot>/<path>`` into the optimiser; those of other parameters are passed over."""
     for name, value in moments.items():
         slot, _, path = name.partition("/")

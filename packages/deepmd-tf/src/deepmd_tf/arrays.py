@@ -1,43 +1,17 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Tensors of NumPy arrays and back, and the device and threads that they are worked on with."""
+"""Tensors of NumPy arrays and back."""
 
 from __future__ import annotations
-
-import os
-from functools import cache
 
 import numpy as np
 import tensorflow as tf
 
+from deepmd_tf.device import device_name, gpus
 from deepmd_tf.ops import register_ops
 
+__all__ = ["device_name", "from_numpy", "gpus", "to_numpy"]
+
 register_ops()  # with it the models run on tensors
-
-
-@cache
-def gpus() -> list[str]:
-    """The GPUs that TensorFlow uses by itself; ``DEVICE=cpu`` in the environment forbids it.
-
-    The first call also hands OMP_NUM_THREADS, where it is set, to TensorFlow's own threads.
-    """
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    try:
-        if os.environ.get("DEVICE") == "cpu":
-            tf.config.set_visible_devices([], "GPU")
-        if threads.isdigit():
-            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
-    except RuntimeError:
-        # the program has used TensorFlow before us: its settings stay
-        pass
-    return [each.name for each in tf.config.list_logical_devices("GPU")]
-
-
-def device_name() -> str:
-    """The device for people: ``cpu (2 threads)``, ``/device:GPU:0``."""
-    if gpus():
-        return gpus()[0]
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    return f"cpu ({threads} threads)"
 
 
 def from_numpy(array: np.ndarray) -> tf.Tensor:
@@ -45,16 +19,6 @@ def from_numpy(array: np.ndarray) -> tf.Tensor:
     return tf.constant(np.array(array))
 
 
-def to_numpy(tensor: tf.Tensor | tf.Variable) -> np.ndarray:
-    """The inverse of `from_numpy`."""
-    return np.array(tensor.numpy())
-
-
-def open_shape(array: np.ndarray | tf.Tensor) -> list[int | None]:
-    """The shape of such arrays in a graph that takes any number of frames, atoms and neighbors.
-
-    Integers are lists and indices. Other numbers end in an axis of components.
-    """
-    rank = len(array.shape)
-    is_list = tf.as_dtype(array.dtype).is_integer
-    return [None] * rank if is_list or not rank else [*[None] * (rank - 1), int(array.shape[-1])]
+def to_numpy(tensor: tf.Tensor | tf.Variable | np.ndarray) -> np.ndarray:
+    """The inverse of `from_numpy`; what a session gives is an array already."""
+    return np.array(tensor if isinstance(tensor, np.ndarray) else tensor.numpy())

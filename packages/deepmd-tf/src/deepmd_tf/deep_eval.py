@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
-from deepmd_tf import arrays, checkpoint, frozen
-from deepmd_tf.derivative import energy_and_gradient
+from deepmd_dp.kit.signature import Signature
+from deepmd_tf import arrays, checkpoint
+from deepmd_tf.derivative import derivative
+from deepmd_tf.frozen import FrozenModel, is_frozen, read_frozen
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class TensorFlowDeepEval(BaseDeepEval):
     """A `.pb` file or a checkpoint, evaluated by TensorFlow."""
 
-    def __init__(self, model_file: str, **kwargs: Any) -> None:
-        self._frozen: frozen.FrozenModel | None = None
+    def __init__(self, model_file: str, **kwargs: object) -> None:
+        self._frozen: FrozenModel | None = None
         has_gpu = bool(arrays.gpus())
         super().__init__(model_file, **kwargs)
         batch_size = kwargs.get("auto_batch_size")
@@ -30,23 +33,29 @@ class TensorFlowDeepEval(BaseDeepEval):
             batch_size.may_grow = True
 
     def read_document(self, path: str) -> dict:
-        if not frozen.is_frozen(path):
+        if not is_frozen(path):
             return checkpoint.read(path).model
-        graph = frozen.read_graph(path)
-        self._frozen = frozen.FrozenModel(graph)
-        return frozen.document_of(graph)
+        file = read_frozen(path)
+        self._frozen = FrozenModel(file.graph)
+        return file.document
 
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:
         return arrays.from_numpy(array)
 
-    def to_numpy(self, array: tf.Tensor | np.ndarray) -> np.ndarray:
-        # a frozen file's results are in NumPy already
-        return array if isinstance(array, np.ndarray) else arrays.to_numpy(array)
+    def to_numpy(self, array: tf.Tensor) -> np.ndarray:
+        return arrays.to_numpy(array)
 
-    def energy_and_gradient(self, model: Any, env: Environment, fparam: Any, aparam: Any) -> Any:
-        return energy_and_gradient(model, env, fparam, aparam)
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, tf.Tensor], list[Vectors]]:
+        return derivative(function, edge_vec)
 
-    def compute(self, env: Environment, fparam: Any, aparam: Any, atomic: bool) -> dict[str, Any]:
+    def compute(
+        self, env: Environment, fparam: tf.Tensor | None, aparam: tf.Tensor | None, *, atomic: bool, derivatives: bool
+    ) -> dict[str, tf.Tensor]:
         if self._frozen is None:
-            return super().compute(env, fparam, aparam, atomic)
-        return self._frozen.evaluate(env, fparam, aparam, atomic)
+            return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
+        inputs = self._signature.pack(env, fparam, aparam)
+        return self._frozen.run(inputs, [term.name for term in self._terms(atomic=atomic, derivatives=derivatives)])
+
+    @cached_property
+    def _signature(self) -> Signature:
+        return Signature.of(self._numpy_model)

@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The one derivative that TensorFlow is asked for: of the energy by the displacements."""
+"""The one derivative that TensorFlow is asked for: of scalars by the displacements."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
-def energy_and_gradient(
-    model: Any, env: Environment, fparam: tf.Tensor | None, aparam: tf.Tensor | None
-) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-    """Atomic energies (nframes, nloc, 1) [eV] and g = dE/d(edge_vec), block by block [eV/Å].
-
-    Both can be differentiated again by a tape around the call.
-    """
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(env.edge_vec)
-        energy = model(env, fparam, aparam)
-    gradient = tape.gradient(energy, env.edge_vec, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return energy, tuple(gradient)
+def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, tf.Tensor], list[Vectors]]:
+    """See `deepmd_dp.model.evaluate.Derivative`; runs eagerly or traced, a tape around it can derive it again."""
+    # persistent: the scalars are known, and counted, only when they have been computed
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(edge_vec)
+        values, scalars = function(edge_vec)
+    zero = tf.UnconnectedGradients.ZERO
+    return values, [tuple(tape.gradient(scalar, edge_vec, unconnected_gradients=zero)) for scalar in scalars]

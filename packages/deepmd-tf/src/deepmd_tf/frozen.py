@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Frozen models `.pb`: a GraphDef that computes energies, forces and virials from displacements, and runs by itself."""
+"""Frozen models `.pb`: a GraphDef that computes all terms of a model from displacements, and runs by itself.
+
+Two constants of strings are in it beside what computes: ``deepmd_document``, the contract's document, and
+``metadata``, the record of `deepmd_dp.kit.metadata`. The record's digest is that of one part, ``graph``: the bytes of
+the file without the node ``metadata``. They are found without any library of protobuf or TensorFlow: a GraphDef is a
+row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's first field is its name; the
+whole field of the node of this name is left out, its key and length too. In files that are written here it stands last.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,16 +19,23 @@ from google.protobuf.message import DecodeError
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
-from deepmd_dp.dialect.module import leaves
+from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import with_matrices
 from deepmd_tf import checkpoint
-from deepmd_tf.graph import OUTPUTS, build_graph, input_name
+from deepmd_tf.graph import build_graph, output_name
+from deepmd_tf.wire_format import fields
 
 if TYPE_CHECKING:
-    from deepmd_dp.environment.environment import Environment
+    from collections.abc import Iterable, Iterator, Mapping
 
-_DOCUMENT = "deepmd_document"
+    from deepmd_dp.interface import Model
+    from deepmd_tf.wire_format import Field
+
+GraphDef = tf.compat.v1.GraphDef
 ENDING = ".pb"
+DOCUMENT = "deepmd_document"
+METADATA = "metadata"
 
 
 def write(path: str, document: dict) -> None:
@@ -34,10 +48,19 @@ def write(path: str, document: dict) -> None:
     """
     if not is_frozen(path):
         raise ModelFileError(f"{path}: TensorFlow models are written as .pb; .meta is the ending of checkpoints.")
-    graph = build_graph(deserialize_model(document["model"]))
+    model: Model = with_matrices(deserialize_model(document["model"]))
+    graph = build_graph(model)
     with graph.as_default():
-        tf.constant(document_to_bytes(document), name=_DOCUMENT)
-    Path(path).write_bytes(graph.as_graph_def().SerializeToString())
+        tf.constant(document_to_bytes(document), name=DOCUMENT)
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        # for further derivatives, which are looked up by a number of this process
+        node.attr.pop("_gradient_op_type", None)
+    content = definition.SerializeToString(deterministic=True)
+    with tf.Graph().as_default() as rest:
+        tf.constant(write_metadata(model, [("graph", content)]), name=METADATA)
+    record = GraphDef(node=rest.as_graph_def().node).SerializeToString(deterministic=True)
+    Path(path).write_bytes(content + record)
 
 
 def is_frozen(path: str) -> bool:
@@ -45,46 +68,73 @@ def is_frozen(path: str) -> bool:
     return str(path).endswith(ENDING)
 
 
-def read_graph(path: str) -> tf.compat.v1.GraphDef:
-    """The graph in a file.
+class FrozenFile(NamedTuple):
+    """What is in a frozen file: its record, the contract's document, and the graph that computes."""
+
+    metadata: dict[str, Any]
+    document: dict
+    graph: GraphDef
+
+
+def read_frozen(path: str) -> FrozenFile:
+    """A frozen file, its digest checked before TensorFlow sees it.
 
     Raises
     ------
     ModelFileError
         The file is missing or damaged, or holds no graph of ours, for instance since deepmd-kit wrote it.
     """
-    graph = tf.compat.v1.GraphDef()
     try:
-        graph.ParseFromString(Path(path).read_bytes())
-    except (OSError, DecodeError) as error:
+        content = Path(path).read_bytes()
+        record = next((node for node in _nodes(content) if _name(content, node) == METADATA), None)
+    except (OSError, ValueError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
-    if not any(node.name == _DOCUMENT for node in graph.node):
+    if record is None:
         raise ModelFileError(
-            f"{path} was not frozen by deepmd-tf; a .pb of deepmd-kit is carried over by "
+            f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
             "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
         )
-    return graph
+    rest = content[: record.start] + content[record.end :]
+    try:
+        (node,) = GraphDef.FromString(content[record.start : record.end]).node
+    except DecodeError as error:
+        raise ModelFileError(f"{path} is damaged: its metadata cannot be read ({error}); get it again.") from error
+    metadata = read_metadata(_value(node), [("graph", rest)], path)
+    graph = GraphDef.FromString(rest)
+    position = next(k for k, node in enumerate(graph.node) if node.name == DOCUMENT)
+    document = document_from_bytes(_value(graph.node[position]))
+    del graph.node[position]
+    return FrozenFile(metadata, document, graph)
 
 
-def document_of(graph: tf.compat.v1.GraphDef) -> dict:
-    """The contract's document that a graph embeds."""
-    node = next(node for node in graph.node if node.name == _DOCUMENT)
-    return document_from_bytes(tf.make_ndarray(node.attr["value"].tensor).item())
+def _nodes(content: bytes) -> Iterator[Field]:
+    return (each for each in fields(content) if each.number == 1)
+
+
+def _name(content: bytes, node: Field) -> str | None:
+    """Name of a node; None where it is no node."""
+    first = next(fields(content, node.content, node.end), None)
+    return None if first is None else content[first.content : first.end].decode(errors="replace")
+
+
+def _value(node: Any) -> bytes:
+    """The string that a constant holds."""
+    return b"".join(node.attr["value"].tensor.string_val)
 
 
 def read_any(path: str) -> dict:
     """The document of a frozen file or of a checkpoint."""
-    return document_of(read_graph(path)) if is_frozen(path) else checkpoint.read(path).model
+    return read_frozen(path).document if is_frozen(path) else checkpoint.read(path).model
 
 
 class FrozenModel:
-    """The graph of a frozen file, ready to run on surroundings without ghost atoms.
+    """The graph of a frozen file, ready to run.
 
     It runs in a session of TensorFlow 1, as in C++; made into a function of TensorFlow 2 it would take twice as long
     to load (2.21).
     """
 
-    def __init__(self, graph: tf.compat.v1.GraphDef) -> None:
+    def __init__(self, graph: GraphDef) -> None:
         whole = tf.Graph()
         with whole.as_default():
             tf.graph_util.import_graph_def(graph, name="")
@@ -92,13 +142,7 @@ class FrozenModel:
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)
 
-    def evaluate(
-        self, env: Environment, fparam: tf.Tensor | None, aparam: tf.Tensor | None, atomic: bool
-    ) -> dict[str, np.ndarray]:
-        """What the file itself computes of the energies, forces and virials."""
-        nframes, nloc = env.atype.shape
-        feeds = {input_name(leaf.path): leaf.array for leaf in leaves(env)}
-        feeds["mapping"] = np.tile(np.arange(nloc), (nframes, 1))
-        feeds |= {name: array for name, array in (("fparam", fparam), ("aparam", aparam)) if array is not None}
-        wanted = {name: f"{output}:0" for name, output in OUTPUTS.items() if atomic or name != "atom_virial"}
-        return self._session.run(wanted, {f"{name}:0": np.asarray(array) for name, array in feeds.items()})
+    def run(self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]) -> dict[str, np.ndarray]:
+        """The terms of these names; what none of them needs is not computed."""
+        feeds = {f"{name}:0": np.asarray(array) for name, array in inputs.items()}
+        return self._session.run({term: f"{output_name(term)}:0" for term in terms}, feeds)

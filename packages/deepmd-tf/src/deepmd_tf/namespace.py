@@ -1,66 +1,86 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The Array API on TensorFlow, as far as the models use it; sizes may be unknown while a graph is built."""
+"""The Array API on TensorFlow, as far as models may use it; sizes may be unknown while a graph is built.
+
+All can be derived twice where the standard's function has a derivative. Indices are int64, of any number of axes.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 # same name and meaning in TensorFlow and in the standard
-from tensorflow import (
+from tensorflow import (  # noqa: F401
     abs,
+    acos,
+    add,
+    argmax,
+    argmin,
+    asin,
+    atan,
+    atan2,
+    bool,
     broadcast_to,
-    concat,
+    cos,
+    cosh,
+    divide,
     equal,
     exp,
+    expand_dims,
+    float32,
+    float64,
+    floor,
+    greater,
+    greater_equal,
+    int32,
+    int64,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    multiply,
+    negative,
     not_equal,
     ones_like,
+    repeat,
     reshape,
+    roll,
+    round,
+    sign,
+    sin,
+    sinh,
     sqrt,
+    square,
+    squeeze,
+    stack,
+    subtract,
+    tan,
     tanh,
-    where,
+    tile,
+    unstack,
     zeros_like,
 )
-from tensorflow.linalg import matrix_transpose
-from tensorflow.math import log1p
+from tensorflow import cast as astype  # noqa: F401
+from tensorflow.linalg import matrix_transpose  # noqa: F401
+from tensorflow.math import ceil, expm1, log, log1p, logical_xor, pow  # noqa: F401
+from tensorflow.math import floormod as remainder  # noqa: F401
+from tensorflow.math import is_finite as isfinite  # noqa: F401
+from tensorflow.math import is_nan as isnan  # noqa: F401
 
 from deepmd_dp.dialect import array_api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = [
-    "abs",
-    "arange",
-    "asarray",
-    "astype",
-    "broadcast_to",
-    "concat",
-    "cumulative_sum",
-    "device",
-    "dynamic_shape",
-    "equal",
-    "exp",
-    "log1p",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "mean",
-    "not_equal",
-    "ones_like",
-    "reshape",
-    "shape",
-    "sqrt",
-    "sum",
-    "take",
-    "tanh",
-    "where",
-    "zeros_like",
-]
+    from collections.abc import Callable, Sequence
 
 Size = Any  # a number, or while a graph is built a scalar tensor
+Sizes = Any  # a size, or several
+Axes = Any  # a number, a tuple of numbers, or None: all
 
 dynamic_shape = True
 """Says to `deepmd_dp.dialect.array_api.shape` that sizes come from `shape` below."""
@@ -75,34 +95,116 @@ def shape(x: tf.Tensor) -> tuple[Size, ...]:
     return tuple(sizes[axis] if size is None else size for axis, size in enumerate(known))
 
 
+def device(x: tf.Tensor) -> None:
+    """TensorFlow places arrays by itself."""
+    del x
+
+
+# new arrays; where they lie is TensorFlow's choice
+
+
 def asarray(value: Any, dtype: Any = None, device: Any = None) -> tf.Tensor:
-    """A constant; where it lies is TensorFlow's choice."""
+    """Python's numbers are float64 and int64, as with NumPy."""
     del device
-    return tf.constant(value, dtype=dtype)
+    if isinstance(value, tf.Tensor):
+        return value if dtype is None else tf.cast(value, dtype)
+    return tf.constant(np.asarray(value, dtype=None if dtype is None else tf.as_dtype(dtype).as_numpy_dtype))
 
 
-def astype(x: tf.Tensor, dtype: Any) -> tf.Tensor:
-    return tf.cast(x, dtype)
+def arange(start: Size, stop: Size | None = None, step: Size = 1, *, dtype: Any = tf.int64) -> tf.Tensor:
+    """Whole numbers as int64, unless another type is asked for."""
+    first, last = (0, start) if stop is None else (start, stop)
+    return tf.range(*(tf.cast(each, dtype) for each in (first, last, step)))
 
 
-def arange(stop: Size) -> tf.Tensor:
-    return tf.range(tf.cast(stop, tf.int64))
+def full(size: Sizes, value: Any, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
+    del device
+    return tf.fill(size if isinstance(size, tuple | list) else (size,), tf.constant(value, dtype))
 
 
-def sum(x: tf.Tensor, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
-    return tf.reduce_sum(x, axis=axis, keepdims=keepdims)
+def zeros(size: Sizes, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
+    return full(size, 0, dtype=dtype, device=device)
 
 
-def mean(x: tf.Tensor, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
-    return tf.reduce_mean(x, axis=axis, keepdims=keepdims)
+def ones(size: Sizes, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
+    return full(size, 1, dtype=dtype, device=device)
 
 
-def max(x: tf.Tensor, *, axis: int | None = None, keepdims: bool = False) -> tf.Tensor:
-    return tf.reduce_max(x, axis=axis, keepdims=keepdims)
+def full_like(x: tf.Tensor, value: Any) -> tf.Tensor:
+    return full(shape(x), value, dtype=x.dtype)
 
 
-def cumulative_sum(x: tf.Tensor, *, axis: int) -> tf.Tensor:
-    return tf.cumsum(x, axis=axis)
+def eye(nrows: Size, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
+    del device
+    return tf.eye(nrows, dtype=dtype)
+
+
+# element by element
+
+
+def where(condition: tf.Tensor, x: Any, y: Any) -> tf.Tensor:
+    """One of the two may be a number."""
+    x, y = _as_pair(x, y)
+    return tf.where(condition, x, y)
+
+
+def clip(x: tf.Tensor, min: Any = None, max: Any = None) -> tf.Tensor:
+    x = x if min is None else tf.maximum(x, min)
+    return x if max is None else tf.minimum(x, max)
+
+
+def _as_pair(x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Two tensors of one type, of which one may be a number yet."""
+    if not isinstance(x, tf.Tensor):
+        x = tf.convert_to_tensor(x, y.dtype)
+    return x, tf.convert_to_tensor(y, x.dtype)
+
+
+# over axes
+
+
+sum = tf.reduce_sum
+mean = tf.reduce_mean
+var = tf.math.reduce_variance
+prod = tf.reduce_prod
+max = tf.reduce_max
+min = tf.reduce_min
+all = tf.reduce_all
+any = tf.reduce_any
+cumulative_sum = tf.cumsum
+
+
+def argsort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
+    direction = "DESCENDING" if descending else "ASCENDING"
+    return tf.cast(tf.argsort(x, axis=axis, direction=direction, stable=True), tf.int64)
+
+
+def sort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
+    return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)
+
+
+# arrangement
+
+
+def concat(arrays: Sequence[tf.Tensor], *, axis: int = 0) -> tf.Tensor:
+    return tf.concat(arrays, axis=axis)
+
+
+def permute_dims(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+    return tf.transpose(x, axes)
+
+
+def moveaxis(x: tf.Tensor, source: int, destination: int) -> tf.Tensor:
+    order = list(range(x.shape.rank))
+    order.insert(destination % x.shape.rank, order.pop(source))
+    return tf.transpose(x, order)
+
+
+def flip(x: tf.Tensor, *, axis: int) -> tf.Tensor:
+    return tf.reverse(x, [axis])
+
+
+# products
 
 
 def matmul(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
@@ -116,10 +218,15 @@ def matmul(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.linalg.matmul(tf.reshape(x, (-1, x.shape[-1])), y), (*lead, y.shape[1]))
 
 
+def vecdot(x: tf.Tensor, y: tf.Tensor, *, axis: int = -1) -> tf.Tensor:
+    return tf.reduce_sum(x * y, axis=axis)
+
+
+# rows by their index
+
+
 def take(x: tf.Tensor, indices: tf.Tensor, *, axis: int = 0) -> tf.Tensor:
-    if axis != 0:
-        return tf.gather(x, indices, axis=axis)
-    return _take_rows(x, indices)
+    return tf.gather(x, indices, axis=axis) if axis % x.shape.rank else _take_rows(x, indices)
 
 
 @tf.custom_gradient
@@ -135,15 +242,17 @@ def add_rows(x: tf.Tensor, indices: tf.Tensor, size: Size) -> tf.Tensor:
     """
 
     @tf.custom_gradient
-    def add(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+    def summed(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
         return tf.math.unsorted_segment_sum(x, indices, size), lambda upstream: _take_rows(upstream, indices)
 
-    return add(x)
+    return summed(x)
 
 
-def device(x: tf.Tensor) -> None:
-    """TensorFlow places arrays by itself."""
-    del x
+def take_along_axis(x: tf.Tensor, indices: tf.Tensor, *, axis: int = -1) -> tf.Tensor:
+    """The other axes have the same sizes in both arrays."""
+    last = x.shape.rank - 1
+    x, indices = moveaxis(x, axis, last), moveaxis(indices, axis, last)
+    return moveaxis(tf.gather(x, indices, axis=last, batch_dims=last), last, axis)
 
 
 array_api.register_namespace(tf.Tensor, sys.modules[__name__])

@@ -12,6 +12,7 @@ import tensorflow as tf
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels, moments_call
 from deepmd_tf import namespace
+from deepmd_tf.device import gpus
 from deepmd_tf.kernel_library import load_library
 from deepmd_tf.moments import moments
 
@@ -55,8 +56,6 @@ def gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 def can_run(derived: tuple[tf.Tensor, ...], fixed: tuple[tf.Tensor, ...]) -> bool:
     """Whether the kernels can run on these: in a graph for training, on the CPU, of known types."""
-    from deepmd_tf.arrays import gpus
-
     return (
         _is_allowed.get()
         # eagerly TensorFlow would compute all parts of a derivative, those that nothing needs as well

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""A training step as one graph of TensorFlow."""
+"""Training by two graphs of TensorFlow: the gradients of a batch's loss, and the optimiser's step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
+from deepmd_dp.kit.optimizer import Adam
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_tf import arrays, checkpoint
-from deepmd_tf.derivative import energy_and_gradient
+from deepmd_tf.derivative import derivative
 from deepmd_tf.ops import fused_kernels
-from deepmd_tf.optimizer import Gradients, Optimizer, clip
+from deepmd_tf.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deepmd.train.trainer import TrainingState
+    from deepmd_dp.kit.trainer import Gradients
 
     Tensors = dict[str, dict[str, tf.Tensor]]
+    Metrics = dict[str, tf.Tensor]
 
 
 class TensorFlowTrainer(BaseTrainer):
@@ -34,11 +37,14 @@ class TensorFlowTrainer(BaseTrainer):
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         arrays.gpus()
+        adam = Adam.from_input(self._config)
         self._variables = {path: tf.Variable(array) for path, array in self.trained_leaves().items()}
-        self._optimizer = Optimizer(self._config.get("optimizer", {}), self._variables)
-        self._optimizer.write_moments(optimizer)
-        self._max_norm = self._config["training"].get("gradient_max_norm", 0.0)
-        self._graphs: dict[tuple[Any, ...], Callable[..., dict[str, tf.Tensor]]] = {}
+        self._optimizer = Optimizer(adam, self._variables, optimizer)
+        self._update = tf.function(self._optimizer.update, autograph=False)
+        self._graphs: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def rebuild(self) -> None:
+        self._graphs = {}
 
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:
         return arrays.from_numpy(array)
@@ -49,25 +55,28 @@ class TensorFlowTrainer(BaseTrainer):
     def moments(self) -> dict[str, np.ndarray]:
         return self._optimizer.read_moments()
 
-    def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
-        return self._run(self._step, prepared, lr)
+    def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Gradients]:
+        metrics, gradients = self._run(self._gradients_of, prepared, lr)
+        return _numbers(metrics), gradients
+
+    def apply(self, gradients: Gradients, lr: float) -> None:
+        self._update(gradients, tf.constant(lr, tf.float64))
 
     def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
-        return self._run(self._metrics, prepared, lr)
+        return _numbers(self._run(self._metrics_of, prepared, lr))
 
-    def _run(self, function: Callable[..., Any], prepared: Prepared, lr: float) -> dict[str, float]:
-        """Runs the graph of a function of a batch."""
+    def _run(self, function: Callable[..., Any], prepared: Prepared, lr: float) -> Any:
+        """Runs the graph of a function of a batch and the learning rate."""
         tensors = _tensors(prepared)
         key = function.__name__, tuple(prepared.found.items()), tuple(prepared.labels)
         if key not in self._graphs:
             self._graphs[key] = self._compile(function, prepared, tensors)
-        metrics = self._graphs[key](tensors, tf.constant(lr, tf.float64))
-        return {name: float(value) for name, value in metrics.items()}
+        return self._graphs[key](tensors, tf.constant(lr, tf.float64))
 
     def _compile(self, function: Callable[..., Any], example: Prepared, tensors: Tensors) -> Callable[..., Any]:
-        specs = tf.nest.map_structure(lambda x: tf.TensorSpec(arrays.open_shape(x), x.dtype), tensors)
+        specs = tf.nest.map_structure(lambda x: tf.TensorSpec(_open_shape(x), x.dtype), tensors)
 
-        def run(tensors: Tensors, lr: tf.Tensor) -> dict[str, tf.Tensor]:
+        def run(tensors: Tensors, lr: tf.Tensor) -> Any:
             batch = Prepared(with_leaves(example.env, tensors["env"]), tensors["labels"], example.found)
             with fused_kernels():
                 return function(batch, lr)
@@ -75,36 +84,26 @@ class TensorFlowTrainer(BaseTrainer):
         signature = [specs, tf.TensorSpec((), tf.float64)]
         return tf.function(run, input_signature=signature, autograph=False)
 
-    def _metrics(self, batch: Prepared, lr: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._loss_of(batch, lr, self._read())
-
-    def _step(self, batch: Prepared, lr: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _gradients_of(self, batch: Prepared, lr: tf.Tensor) -> tuple[Metrics, Gradients]:
         parameters = self._read()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(parameters)
             metrics = self._loss_of(batch, lr, parameters)
-        gradients = tape.gradient(metrics["loss"], parameters)
-        tf.cond(
-            tf.math.is_finite(metrics["loss"]),
-            lambda: self._update(gradients, lr),
-            lambda: None,
-        )
-        return metrics
+        found = tape.gradient(metrics["loss"], parameters)
+        return metrics, {path: gradient for path, gradient in found.items() if gradient is not None}
+
+    def _metrics_of(self, batch: Prepared, lr: tf.Tensor) -> Metrics:
+        return self._loss_of(batch, lr, self._read())
 
     def _read(self) -> dict[str, tf.Tensor]:
         return {path: tf.convert_to_tensor(variable) for path, variable in self._variables.items()}
 
-    def _loss_of(self, batch: Prepared, lr: tf.Tensor, parameters: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _loss_of(self, batch: Prepared, lr: tf.Tensor, parameters: dict[str, tf.Tensor]) -> Metrics:
         model = map_leaves(
             self._numpy_model, lambda path, array: parameters[path] if path in parameters else tf.constant(array)
         )
-        loss, metrics = self.loss_and_metrics(model, batch, lr, energy_and_gradient)
+        loss, metrics = self.loss_and_metrics(model, batch, lr, derivative)
         return {"loss": loss, "rmse": tf.sqrt(loss), **metrics}
-
-    def _update(self, gradients: Gradients, lr: tf.Tensor) -> None:
-        if self._max_norm > 0.0:
-            gradients = clip(gradients, self._max_norm)
-        self._optimizer.update(gradients, lr)
 
     @classmethod
     def write_checkpoint(cls, path: str, state: TrainingState) -> None:
@@ -122,3 +121,16 @@ class TensorFlowTrainer(BaseTrainer):
 def _tensors(prepared: Prepared) -> Tensors:
     """A batch's arrays by name, as a graph takes them."""
     return {"env": {leaf.path: leaf.array for leaf in leaves(prepared.env)}, "labels": prepared.labels}
+
+
+def _open_shape(tensor: tf.Tensor) -> list[int | None]:
+    """The shape of such tensors in a graph that takes any number of frames, atoms and neighbors.
+
+    Integers are lists and indices. Other numbers end in an axis of components.
+    """
+    rank = tensor.shape.rank
+    return [None] * rank if tensor.dtype.is_integer or not rank else [*[None] * (rank - 1), tensor.shape[-1]]
+
+
+def _numbers(metrics: Metrics) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}

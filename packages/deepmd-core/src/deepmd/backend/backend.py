@@ -9,20 +9,17 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepmd.errors import BackendError
+from deepmd.backend import discovery
+from deepmd.entrypoints import run
+from deepmd.errors import BackendError, last_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
+    from deepmd.aliases import Document
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.train.trainer import Trainer
-
-
-def last_line(error: BaseException) -> str:
-    """What a framework's import error says in the end; its head is often a list of what was tried."""
-    lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
 
 
 class Backend(ABC):
@@ -107,8 +104,6 @@ class Backend(ABC):
     @property
     def entry_point_hook(self) -> Callable[[Namespace], None]:
         """Runs `dp train` and `dp freeze`, given their parsed arguments, where this backend was asked for."""
-        from deepmd.main import run
-
         return run
 
     @property
@@ -131,12 +126,12 @@ class Backend(ABC):
 
     @property
     @abstractmethod
-    def serialize_hook(self) -> Callable[[str], dict]:
+    def serialize_hook(self) -> Callable[[str], Document]:
         """Reads one of its files: path to the contract's document (see deepmd.contract)."""
 
     @property
     @abstractmethod
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
+    def deserialize_hook(self) -> Callable[[str, Document], None]:
         """Writes one of its model files: (path, document). The ending decides the format."""
 
     # the ecosystem's names for looking up backends; the work is in deepmd.backend.discovery
@@ -144,16 +139,12 @@ class Backend(ABC):
     @staticmethod
     def get_backend(key: str) -> type[Backend]:
         """The class of the installed backend with this flag."""
-        from deepmd.backend.discovery import get_backend
-
-        return type(get_backend(key))
+        return type(discovery.get_backend(key))
 
     @staticmethod
     def get_backends() -> dict[str, type[Backend]]:
         """All installed backends by flag."""
-        from deepmd.backend.discovery import installed_backends
-
-        return {key: type(backend) for key, backend in installed_backends().items()}
+        return {key: type(backend) for key, backend in discovery.installed_backends().items()}
 
     @staticmethod
     def get_backends_by_feature(feature: Feature) -> dict[str, type[Backend]]:
@@ -163,6 +154,4 @@ class Backend(ABC):
     @staticmethod
     def detect_backend_by_model(filename: str) -> type[Backend]:
         """The class of the backend that reads this file, found by its ending."""
-        from deepmd.backend.discovery import backend_of_file
-
-        return type(backend_of_file(filename))
+        return type(discovery.backend_of_file(filename))

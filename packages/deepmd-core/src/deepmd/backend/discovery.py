@@ -11,10 +11,13 @@ import os
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deepmd.backend.backend import Backend, last_line
 from deepmd.backend.known import known_backend, known_reader
-from deepmd.errors import BackendError
+from deepmd.errors import BackendError, last_line
+
+if TYPE_CHECKING:
+    from deepmd.backend.backend import Backend
 
 GROUP = "deepmd.backend"
 PREFERRED_TRAINER = "pt"
@@ -138,7 +141,7 @@ def training_backend(flag: str | None = None) -> Backend:
     able = [
         key
         for key, backend in installed_backends().items()
-        if Backend.Feature.ENTRY_POINT in backend.features and backend.is_available()
+        if backend.Feature.ENTRY_POINT in backend.features and backend.is_available()
     ]
     if not able:
         raise BackendError("no installed backend trains models: `pip install deepmd-pt`.")

@@ -7,7 +7,7 @@ as its values or in lists there; anything else below that key (``None`` for an a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -81,6 +81,18 @@ def map_variables(
 def count_arrays(tree: Any) -> int:
     """How many numbers all the arrays of the tree hold."""
     return sum(array.size for _, array in walk_arrays(tree))
+
+
+@overload
+def take_array(
+    variables: dict[str, Any], key: str, shape: Sequence[int], *, where: str, optional: Literal[False] = False
+) -> np.ndarray: ...
+
+
+@overload
+def take_array(
+    variables: dict[str, Any], key: str, shape: Sequence[int], *, where: str, optional: bool
+) -> np.ndarray | None: ...
 
 
 def take_array(

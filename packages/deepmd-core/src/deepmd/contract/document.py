@@ -11,26 +11,26 @@ from deepmd.errors import ModelFileError
 
 
 def new_document(
-    model: dict,
+    model: dict[str, Any],
     *,
     backend: str,
-    model_def_script: dict,
+    model_def_script: dict[str, Any],
     min_nbor_dist: float | None = None,
-    self_test: dict | None = None,
-) -> dict:
+    self_test: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """A document for a model.
 
     Parameters
     ----------
-    model : dict
+    model : dict[str, Any]
         The model's tree, as its ``serialize()`` gives it.
     backend : str
         Name of the backend that made it, e.g. ``PyTorch``.
-    model_def_script : dict
+    model_def_script : dict[str, Any]
         The input's model section.
     min_nbor_dist : float, optional
         Smallest distance between two atoms in the training data [Å].
-    self_test : dict, optional
+    self_test : dict[str, Any], optional
         What `deepmd.contract.self_test.make_self_test` gives.
     """
     document: dict[str, Any] = {
@@ -48,7 +48,7 @@ def new_document(
     return document
 
 
-def check_document(document: Any, source: str) -> dict:
+def check_document(document: Any, source: str) -> dict[str, Any]:
     """The document, if it is one: a mapping with a model.
 
     Raises

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from deepmd.aliases import Document
+
 PREFIX = "/variable_"
 
 
@@ -28,12 +30,12 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(PREFIX)
 
 
-def write(path: Path, document: dict) -> None:
+def write(path: Path, document: Document) -> None:
     """Writes the document to a new file."""
     with h5py.File(path, "w") as file:
 
         def store(array: np.ndarray) -> str:
-            return file.create_dataset(f"{PREFIX}{len(file):04d}", data=plain_array(array)).name
+            return str(file.create_dataset(f"{PREFIX}{len(file):04d}", data=plain_array(array)).name)
 
         tree = map_arrays(document, store)
         file.attrs["json"] = json.dumps(tree, separators=(",", ":"))

@@ -14,6 +14,8 @@ from deepmd.files import atomic_path
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from deepmd.aliases import Document
+
 FORMATS = {
     ".dp": "deepmd.contract.dp_file",
     ".yaml": "deepmd.contract.yaml_file",
@@ -23,7 +25,7 @@ FORMATS = {
 """Ending of a file to the module with its ``read`` and ``write``."""
 
 
-def read_document(path: str | Path) -> dict:
+def read_document(path: str | Path) -> Document:
     """The document in a file.
 
     Raises
@@ -38,7 +40,7 @@ def read_document(path: str | Path) -> dict:
     return check_document(module.read(path), str(path))
 
 
-def write_document(path: str | Path, document: dict) -> None:
+def write_document(path: str | Path, document: Document) -> None:
     """Writes a document; an existing file is replaced when all is written."""
     path = Path(path)
     module = _format_of(path)

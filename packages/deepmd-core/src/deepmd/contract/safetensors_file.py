@@ -21,11 +21,13 @@ from deepmd.errors import ModelFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deepmd.aliases import Document
+
 METADATA_KEY = "deepmd"
 REFERENCE = "@array"
 
 
-def document_to_bytes(document: dict) -> bytes:
+def document_to_bytes(document: Document) -> bytes:
     """The document as one block of bytes."""
     tensors = {name: plain_array(array) for name, array in walk_arrays(document)}
     names = iter(tensors)
@@ -33,7 +35,7 @@ def document_to_bytes(document: dict) -> bytes:
     return save(tensors, metadata={METADATA_KEY: json.dumps(tree)})
 
 
-def document_from_bytes(data: bytes, source: str = "the embedded model") -> dict:
+def document_from_bytes(data: bytes, source: str = "the embedded model") -> Document:
     """The document of what `document_to_bytes` gave; ``source`` names it in messages.
 
     Raises
@@ -49,7 +51,7 @@ def document_from_bytes(data: bytes, source: str = "the embedded model") -> dict
     except (SafetensorError, ValueError) as error:
         raise ModelFileError(f"{source} is not in the safetensors format or is truncated ({error}).") from error
 
-    def take(reference: dict) -> Any:
+    def take(reference: Document) -> Any:
         if reference[REFERENCE] not in tensors:
             raise ModelFileError(f"{source}: the array {reference[REFERENCE]} is missing; write the file again.")
         return tensors[reference[REFERENCE]]
@@ -57,12 +59,12 @@ def document_from_bytes(data: bytes, source: str = "the embedded model") -> dict
     return check_document(map_variables(tree, take, _is_reference), source)
 
 
-def write(path: Path, document: dict) -> None:
+def write(path: Path, document: Document) -> None:
     """Writes the document to a new file."""
     path.write_bytes(document_to_bytes(document))
 
 
-def read(path: Path) -> dict:
+def read(path: Path) -> Document:
     """Reads what `write` wrote."""
     return document_from_bytes(path.read_bytes(), str(path))
 
@@ -74,4 +76,5 @@ def _is_reference(value: Any) -> bool:
 def _metadata(data: bytes) -> dict[str, str]:
     """The metadata in the header: 8 bytes of length (little endian), then JSON."""
     length = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    return metadata

@@ -17,12 +17,14 @@ from deepmd.errors import ModelFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deepmd.aliases import Document
+
 # the C versions read and write the same, some ten times faster; PyYAML may be built without them
 SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def write(path: Path, document: dict) -> None:
+def write(path: Path, document: Document) -> None:
     """Writes the document to a new file."""
     tree = map_arrays(document, _mapping_of_array)
     with open(path, "w", encoding="utf-8") as file:

@@ -28,6 +28,9 @@ class DataRequirement:
         Value where it is missing.
     high_precision : bool
         Kept in float64 whatever the model's precision.
+    selected_types : tuple of int or None
+        Types whose atoms have it, where atomic; None: all. A file may hold all atoms, or these only, in their order;
+        a batch's label has all atoms, and zeros for those that the file lacks.
     """
 
     key: str
@@ -37,6 +40,7 @@ class DataRequirement:
     repeat: int = 1
     default: float = 0.0
     high_precision: bool = False
+    selected_types: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Batch:
         Numbers of the frames within the system.
     mixed_types : bool
         Whether the types differ between frames.
+    merged : bool
+        Whether the frames come from several systems; `frames` then numbers them within all the data.
     """
 
     coord: np.ndarray
@@ -70,11 +76,14 @@ class Batch:
     system: str = ""
     frames: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     mixed_types: bool = False
+    merged: bool = False
 
     @property
     def nframes(self) -> int:
-        return self.coord.shape[0]
+        """Number of frames."""
+        return len(self.coord)
 
     @property
     def natoms(self) -> int:
-        return self.coord.shape[1]
+        """Atoms of a frame, virtual ones included."""
+        return int(self.coord.shape[1])

@@ -53,6 +53,7 @@ def merge_frames(batches: list[Batch], numbers: list[int]) -> Batch:
         system=", ".join(f"{batch.system} frame {batch.frames[0]}" for batch in batches),
         frames=np.asarray(numbers, dtype=np.int64),
         mixed_types=True,
+        merged=True,
     )
 
 

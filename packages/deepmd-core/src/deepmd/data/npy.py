@@ -55,22 +55,26 @@ class NpyFile:
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """Number of elements."""
         return prod(self.shape)
 
     def __getitem__(self, index: int | slice | np.ndarray | tuple[()]) -> np.ndarray:
         """Rows, as of an array in memory; ``()`` gives all."""
         if self._is_fortran or not isinstance(index, int | slice | np.ndarray | np.integer):
-            return np.load(self.path)[index]
+            array: np.ndarray = np.load(self.path)[index]
+            return array
         if isinstance(index, slice):
             start, stop, _ = index.indices(self.shape[0])
             return self._read(start, stop - start)
         if isinstance(index, np.ndarray):
             return np.concatenate([self._read(int(row), 1) for row in index])
-        return self._read(int(index), 1)[0]
+        row: np.ndarray = self._read(int(index), 1)[0]
+        return row
 
     def _read(self, row: int, count: int) -> np.ndarray:
         """Rows that lie one after the other; the array cannot be written to."""

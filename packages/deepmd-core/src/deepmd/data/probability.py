@@ -54,7 +54,8 @@ def _given(probs: np.ndarray, size: np.ndarray) -> np.ndarray:
     result = np.where(free, 0.0, probs)
     if free.any():
         result = result + max(0.0, 1.0 - assigned) * share / share.sum()
-    return result / result.sum()
+    shares: np.ndarray = result / result.sum()
+    return shares
 
 
 def _by_blocks(rule: str, blocks: list[str], size: np.ndarray) -> np.ndarray:
@@ -66,7 +67,8 @@ def _by_blocks(rule: str, blocks: list[str], size: np.ndarray) -> np.ndarray:
         result[start:stop] = weight * size[start:stop] / size[start:stop].sum()
     if result.sum() <= 0:
         raise InputError(f"auto_prob {rule!r}: the weights sum to 0.")
-    return result / result.sum()
+    shares: np.ndarray = result / result.sum()
+    return shares
 
 
 def _read_block(rule: str, block: str) -> tuple[int, int, float]:

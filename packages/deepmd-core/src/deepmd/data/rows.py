@@ -20,13 +20,16 @@ class Rows(Protocol):
     """An array that lies on disk or in memory: NpyFile, h5py.Dataset, np.ndarray."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes; the first one counts the rows."""
 
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """Number of axes."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Number of elements."""
 
     def __getitem__(self, index: int | slice | np.ndarray | tuple[()]) -> np.ndarray:
         """Rows; arrays of indices are increasing."""
@@ -49,12 +52,14 @@ def check_shape(array: Rows, nframes: int, width: int, where: str, meaning: str)
 def read_rows(array: Rows, rows: np.ndarray, nframes: int, width: int) -> np.ndarray:
     """Frames of an array whose shape was checked, (len(rows), width), in the order of ``rows``."""
     if nframes == 1:
-        return np.asarray(array[()]).reshape(1, width)[rows]
+        repeated: np.ndarray = np.asarray(array[()]).reshape(1, width)[rows]
+        return repeated
     if len(rows) == 1:
         return np.asarray(array[rows[0]]).reshape(1, width)
     # increasing and unique: what h5py asks for, and the fastest order for a memory map
     ordered, inverse = np.unique(rows, return_inverse=True)
-    return np.asarray(array[ordered]).reshape(len(ordered), width)[inverse]
+    found: np.ndarray = np.asarray(array[ordered]).reshape(len(ordered), width)[inverse]
+    return found
 
 
 def iterate_rows(array: Rows, nframes: int, width: int) -> Iterator[tuple[int, np.ndarray]]:

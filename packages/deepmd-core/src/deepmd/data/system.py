@@ -108,10 +108,10 @@ class System:
         self._is_checked = False
         self._files = {item.key: self._file_key(item) for item in self.requirements}
         self.found = {key: file is not None for key, file in self._files.items()}
+        self._of_selected = {item.key for item in self.requirements if self._is_of_selected(item)}
         for item in self.requirements:
             if self.found[item.key]:
-                meaning = f"{item.ndof} for each of {self.natoms} atoms" if item.atomic else f"{item.ndof} per frame"
-                self._check_shape(self._files[item.key], self._width(item), meaning)
+                self._check_shape(str(self._files[item.key]), self._width(item), self._meaning(item))
 
     def check(self) -> None:
         """Reads all that is used once, with bounded memory, unless that was done before.
@@ -150,6 +150,22 @@ class System:
         frames = np.arange(self.nframes) if frames is None else np.asarray(frames, dtype=np.int64)
         for start in range(0, len(frames), batch_size):
             yield self.read(frames[start : start + batch_size])
+
+    def observed_types(self) -> list[str]:
+        """Names of the types that occur, in the order of the type map; all sets are read where frames have their own.
+
+        Raises
+        ------
+        DataError
+            A type is unknown.
+        """
+        present = set(self.atype.tolist())
+        if self.mixed_type:
+            self._check_numbers(REAL_TYPES, self.natoms)
+            for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
+                for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
+                    present.update(self._mapping(np.unique(piece).astype(np.int64)).tolist())
+        return [name for number, name in enumerate(self.type_map) if number in present]
 
     # structure
 
@@ -198,8 +214,32 @@ class System:
             raise DataError(f"{self.source.where(self.sets[0], item.key)} is missing; the model or the loss needs it.")
         return None
 
+    def _is_selected(self, item: DataRequirement) -> np.ndarray:
+        """Whether each atom has the item, (natoms,), in a system whose frames have the same types."""
+        return np.isin(self.atype, item.selected_types or ())
+
+    def _is_of_selected(self, item: DataRequirement) -> bool:
+        """Whether the file has numbers for atoms of the selected types only."""
+        file = self._files[item.key]
+        if file is None or not item.atomic or item.selected_types is None or self.mixed_type:
+            return False
+        size = self.source.array(self.sets[0], file).size
+        return size == self._set_nframes[0] * item.ndof * int(self._is_selected(item).sum())
+
     def _width(self, item: DataRequirement) -> int:
-        return item.ndof * self.natoms if item.atomic else item.ndof
+        """Numbers of a frame on disk."""
+        if not item.atomic:
+            return item.ndof
+        return item.ndof * (int(self._is_selected(item).sum()) if item.key in self._of_selected else self.natoms)
+
+    def _meaning(self, item: DataRequirement) -> str:
+        """What the numbers of a frame are, for messages."""
+        if not item.atomic:
+            return f"{item.ndof} per frame"
+        text = f"{item.ndof} for each of {self.natoms} atoms"
+        if item.selected_types is None or self.mixed_type:
+            return text
+        return f"{text}, or for each of the {self._is_selected(item).sum()} whose type is selected"
 
     # numbers
 
@@ -210,7 +250,9 @@ class System:
             used["box"] = 9
         if self.mixed_type:
             used[REAL_TYPES] = self.natoms
-        return used | {self._files[item.key]: self._width(item) for item in self.requirements if self.found[item.key]}
+        return used | {
+            str(self._files[item.key]): self._width(item) for item in self.requirements if self.found[item.key]
+        }
 
     def _check_numbers(self, key: str, width: int) -> None:
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
@@ -257,6 +299,10 @@ class System:
         file = self._files[item.key]
         if file is None:
             values = np.full(shape, item.default, dtype=np.float64)
+        elif item.key in self._of_selected:
+            values = np.zeros(shape)
+            rows = self._rows(file, self._width(item), places)
+            values[:, self._is_selected(item)] = rows.reshape(places.nframes, -1, item.ndof)
         else:
             values = self._rows(file, self._width(item), places).reshape(shape)
         return np.repeat(values, item.repeat, axis=-1) if item.repeat > 1 else values

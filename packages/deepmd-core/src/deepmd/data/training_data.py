@@ -19,6 +19,7 @@ from deepmd.data.system import System
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deepmd.aliases import Section
     from deepmd.data.batch import Batch, DataRequirement
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class TrainingData:
     """
 
     def __init__(
-        self, section: dict, type_map: list[str], requirements: Iterable[DataRequirement] = (), seed: int = 0
+        self, section: Section, type_map: list[str], requirements: Iterable[DataRequirement] = (), seed: int = 0
     ) -> None:
         requirements = list(requirements)
         names = find_systems(section["systems"], section.get("rglob_patterns"))
@@ -91,6 +92,10 @@ class TrainingData:
         for system in self.systems:
             system.check()
 
+    def observed_types(self) -> list[str]:
+        """Names of the types that occur in any system."""
+        return list(dict.fromkeys(name for system in self.systems for name in system.observed_types()))
+
     def draw(self) -> Batch:
         """The next random batch."""
         if self.mixed:
@@ -123,7 +128,7 @@ class TrainingData:
         The greatest n_batches/probability of the systems that are drawn, times the epochs, rounded up.
         """
         used = self.probabilities > 0
-        per_epoch = math.ceil(np.max(np.asarray(self.nbatches)[used] / self.probabilities[used]))
+        per_epoch = math.ceil(float(np.max(np.asarray(self.nbatches)[used] / self.probabilities[used])))
         return math.ceil(epochs * per_epoch)
 
     def statistics_batches(self, nbatches: int) -> Iterator[Batch]:

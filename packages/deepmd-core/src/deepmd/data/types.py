@@ -67,4 +67,5 @@ class TypeMapping:
 
     def __call__(self, types: np.ndarray) -> np.ndarray:
         """The model's type numbers; -1 (virtual atom) stays -1."""
-        return self._table[types]
+        numbers: np.ndarray = self._table[types]
+        return numbers

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.files import atomic_path
+from deepmd.registry import check_tree
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from deepmd.backend import Backend
+    from deepmd.contract.self_test import Difference
 
 
 def run(args: Namespace) -> None:
@@ -22,7 +24,7 @@ def run(args: Namespace) -> None:
     print(f"{args.OUTPUT} gives the numbers of {args.INPUT}; largest differences: {describe(differences)}")
 
 
-def convert(source: str, target: str) -> dict[str, float]:
+def convert(source: str, target: str) -> dict[str, Difference]:
     """Writes the model of ``source`` to ``target``; the endings pick the backends.
 
     The target is put in place only when it has reproduced the self-test, which is the one in the source file,
@@ -30,23 +32,26 @@ def convert(source: str, target: str) -> dict[str, float]:
 
     Returns
     -------
-    dict[str, float]
-        Largest differences of ``energy`` [eV], ``force`` [eV/Å] and ``virial`` [eV].
+    dict[str, Difference]
+        The largest one of each term: ``energy``, ``force``, ...
 
     Raises
     ------
     ModelFileError
         Where the source cannot be read, or the target gives other numbers.
+    BackendError
+        Where the target's framework can't do such a model.
     """
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = _document_with_self_test(reader, source)
+    check_tree(document["model"], writer)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
         with closing(writer.deep_eval(str(temporary))) as model:
             return verify(model, document)
 
 
-def _document_with_self_test(backend: Backend, path: str) -> dict:
+def _document_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
     document = backend.serialize_hook(path)
     if document.get("self_test") is None:
         with closing(backend.deep_eval(path)) as model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _merge_type_maps(names: list[str]) -> list[str]:
     return list(dict.fromkeys(element for name in names for element in System(name).type_map))
 
 
-def _find_search(flag: str | None) -> Callable:
+def _find_search(flag: str | None) -> Callable[..., Any]:
     """The ``neighbor_stat`` of the backend asked for, or of the first installed one that has it."""
     if flag:
         return discovery.get_backend(flag).neighbor_stat

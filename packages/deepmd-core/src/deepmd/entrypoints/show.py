@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _section(document: dict, name: str) -> str:
+def _section(document: dict[str, Any], name: str) -> str:
     script = document.get("model_def_script") or {}
     return json.dumps(script.get(name, "not recorded in this file"))
 
 
-def _size(document: dict) -> str:
+def _size(document: dict[str, Any]) -> str:
     return ", ".join(f"{part} {number}" for part, number in model_size(document["model"]).items()) + " parameters"
 
 
-ATTRIBUTES: dict[str, Callable[[dict], str]] = {
+ATTRIBUTES: dict[str, Callable[[dict[str, Any]], str]] = {
     "model-branch": lambda document: "none, it is a single-task model",
     "type-map": lambda document: json.dumps(document["model"].get("type_map")),
     "descriptor": lambda document: _section(document, "descriptor"),

@@ -4,32 +4,31 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.data import DataRequirement, System, find_systems
+from deepmd.data import System, find_systems
 from deepmd.errors import InputError
-from deepmd.infer import DeepPot
+from deepmd.infer import DeepEval
+from deepmd.infer.comparison import Comparison, comparisons
 from deepmd.infer.detail_files import DetailFiles
-from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, pair_up, report
+from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
 from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, needed_inputs
 from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from deepmd.infer.quantities import Quantity
+
+    Pairs = dict[str, Pair]
 
 log = logging.getLogger(__name__)
 
-LABELS = (
-    DataRequirement("energy", 1, high_precision=True),
-    DataRequirement("force", 3, atomic=True),
-    DataRequirement("virial", 9),
-    DataRequirement("atom_pref", 1, atomic=True, repeat=3),
-)
-ATOMIC_LABELS = (DataRequirement("atom_ener", 1, atomic=True, must=True),)
 RULE = "# ----------------------------------------------- "
 
 
@@ -69,59 +68,88 @@ def run_test(
     numb_test : int
         Most frames taken of each system; 0: all.
     rand_seed : int, optional
-        Seed of the random order.
     shuffle_test : bool
-        Whether frames are taken in random order.
+        Whether frames are taken in random order, and its seed.
     detail_file : str, optional
         Prefix of the detail files.
     atomic : bool
-        Whether atomic energies are compared.
+        Whether atomic energies are compared too; of tensors, whether those of atoms are compared, not of frames.
     plot : str, optional
         Picture of the predictions against the labels to draw.
 
     Returns
     -------
     dict[str, float]
-        Errors over all systems by deepmd-kit's short keys, e.g. ``rmse_ea`` [eV/atom], ``rmse_f`` [eV/Å].
+        Errors over all systems by deepmd-kit's short keys: ``rmse_ea`` [eV/atom], ``rmse_dipole_n``, …
 
     Raises
     ------
-    DataError
-        A system cannot be read, or lacks what the model needs.
-    InputError
-        ``numb_test`` is negative, or no system has a label.
+    DataError, InputError
+        A system cannot be read or lacks what the model needs; ``numb_test`` is negative; no system has a label.
     """
     if numb_test < 0:
         raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")
     rng = np.random.default_rng(rand_seed) if shuffle_test else None
-    picture = ParityData(plot)
-    errors = []
-    with DeepPot(model) as dp, DetailFiles(detail_file) as details:
-        for name in systems:
-            log.info("# ---------------output of dp test--------------- ")
-            log.info("# testing system : %s", name)
-            system = System(name, dp.get_type_map(), [*needed_inputs(dp), *LABELS, *(ATOMIC_LABELS if atomic else ())])
-            of_batches = []
-            for pairs in _compare(dp, system, _choose_frames(system.nframes, numb_test, rng), atomic):
-                details.write(name, pairs)
-                picture.add(pairs)
-                of_batches.append({key: Error.of(pair) for key, pair in pairs.items()})
-            errors.append(add_errors(of_batches))
-            _log_errors(errors[-1])
-    log.info("# ----------weighted average of errors----------- ")
-    log.info("# number of systems : %d", len(systems))
-    total = add_errors(errors)
-    if not total:
-        raise InputError("no system has an energy, force or virial to compare with.")
-    _log_errors(total)
+    with DeepEval(model) as dp:
+        compared = comparisons(dp.outputs, atomic)
+        quantities = [quantity for each in compared for quantity in each.quantities]
+        picture = ParityData(plot, quantities)
+        errors = []
+        with DetailFiles(detail_file, quantities) as details:
+            for name in systems:
+                log.info("# ---------------output of dp test--------------- ")
+                log.info("# testing system : %s", name)
+                batches = _compare(dp, compared, name, numb_test, rng)
+                errors.append(_errors_of(batches, partial(details.write, name), picture.add))
+                _log_errors(report(errors[-1], quantities), compared)
+    total = _log_total(errors, compared, quantities)
     picture.draw()
-    return as_numbers(total)
+    return as_numbers(total, quantities)
 
 
-def _compare(dp: DeepPot, system: System, frames: np.ndarray, atomic: bool) -> Iterator[dict[str, Pair]]:
-    """Labels beside predictions, one batch after the other."""
+def _errors_of(batches: Iterable[Pairs], *takers: Callable[[Pairs], None]) -> dict[str, Error]:
+    """The errors of a system, whose predictions and labels others take too."""
+    of_batches = []
+    for pairs in batches:
+        for take in takers:
+            take(pairs)
+        of_batches.append({key: Error.of(pair) for key, pair in pairs.items()})
+    return add_errors(of_batches)
+
+
+def _log_total(
+    errors: list[dict[str, Error]], compared: list[Comparison], quantities: list[Quantity]
+) -> dict[str, Error]:
+    """The errors over all systems.
+
+    Raises
+    ------
+    InputError
+        No system has a label.
+    """
+    total = add_errors(errors)
+    log.info("# ----------weighted average of errors----------- ")
+    log.info("# number of systems : %d", len(errors))
+    if not total:
+        raise InputError(f"no system has labels to compare with: {_wanted(compared)}.")
+    _log_errors(report(total, quantities), compared)
+    return total
+
+
+def _compare(
+    dp: DeepEval, compared: list[Comparison], name: str, numb_test: int, rng: np.random.Generator | None
+) -> Iterator[dict[str, Pair]]:
+    """Labels of a system beside predictions, one batch after the other."""
+    labels = [label for each in compared for label in each.labels]
+    system = System(name, dp.get_type_map(), [*needed_inputs(dp), *labels])
+    frames = _choose_frames(system.nframes, numb_test, rng)
+    options = {
+        "atomic": any(each.atomic for each in compared),
+        "derivatives": any(each.needs_derivatives for each in compared),
+    }
     for batch in iterate_frames(system, frames):
-        yield pair_up(batch, dp.eval(**eval_arguments(batch), atomic=atomic))
+        terms = dp.eval_terms(**eval_arguments(batch), **options)
+        yield {key: pair for each in compared for key, pair in each.pair_up(batch, terms).items()}
     log.info("# number of test data : %d ", len(frames))
 
 
@@ -130,10 +158,14 @@ def _choose_frames(nframes: int, numb_test: int, rng: np.random.Generator | None
     return frames[: numb_test or None]
 
 
-def _log_errors(errors: dict[str, Error]) -> None:
-    for line in report(errors) or ["no energy, force or virial to compare with"]:
+def _log_errors(lines: list[str], compared: list[Comparison]) -> None:
+    for line in lines or [f"no labels to compare with: {_wanted(compared)}"]:
         log.info(line)
     log.info(RULE)
+
+
+def _wanted(compared: list[Comparison]) -> str:
+    return " or ".join(each.wanted for each in compared)
 
 
 def _choose_systems(args: argparse.Namespace) -> list[str]:

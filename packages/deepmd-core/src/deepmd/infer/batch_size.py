@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class AutoBatchSize:
         BackendError
             A single frame does not fit.
         """
-        nframes, natoms = inputs["coords"].shape[:2]
+        nframes, natoms = np.shape(cast("np.ndarray", inputs["coords"]))[:2]
         parts, start = [], 0
         while start < nframes:
             size = min(max(1, self.natoms // natoms), nframes - start)

@@ -6,10 +6,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import BackendError
+from deepmd.contract.summary import model_size, observed_types
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from deepmd.outputs import OutputDef
 
 
 class DeepEvalBackend(ABC):
@@ -22,6 +24,11 @@ class DeepEvalBackend(ABC):
     @abstractmethod
     def __init__(self, model_file: str, **kwargs: Any) -> None: ...
 
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What the model gives; the first one names its kind: ``energy`` is a potential."""
+
     @abstractmethod
     def eval(
         self,
@@ -31,6 +38,7 @@ class DeepEvalBackend(ABC):
         atomic: bool = False,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
+        derivatives: bool = True,
         **kwargs: Any,
     ) -> dict[str, np.ndarray]:
         """Evaluates the frames given, all at once (the caller splits them to fit the memory).
@@ -43,16 +51,55 @@ class DeepEvalBackend(ABC):
         atom_types : (nframes, natoms) int64
             -1: virtual atom.
         atomic : bool
-            Whether atomic energies and virials are wanted.
+            Whether the values and the virials of the atoms are wanted.
         fparam : (nframes, dim_fparam) or None
         aparam : (nframes, natoms, dim_aparam) or None
+        derivatives : bool
+            Whether forces and virials are wanted; a backend for which they cost nothing may give them all the same.
 
         Returns
         -------
         dict[str, np.ndarray]
+            The terms of `outputs` by name (`deepmd.outputs.OutputDef.terms`), all atoms being local. For a potential:
             ``energy`` (nframes, 1) [eV], ``force`` (nframes, natoms, 3) [eV/Å], ``virial`` (nframes, 9) [eV], and
             where atomic ``atom_energy`` (nframes, natoms, 1), ``atom_virial`` (nframes, natoms, 9).
         """
+
+    def eval_with_ghosts(
+        self,
+        coords: np.ndarray,
+        atom_types: np.ndarray,
+        mapping: np.ndarray,
+        nloc: int,
+        atomic: bool = False,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray] | None:
+        """Evaluates local atoms among ghosts, which is how a simulation in C++ calls a model; None: not possible.
+
+        The self-test of a model file holds such a frame. There is no cell: images of atoms stand among the ghosts.
+        Only local atoms have values; ghosts give neighbors and get forces.
+
+        Parameters
+        ----------
+        coords : (nframes, nall, 3) float64 [Å]
+            The local atoms, then their ghosts: all atoms within the cut-off of a local one.
+        atom_types : (nframes, nall) int64
+        mapping : (nframes, nall) int64
+            The local atom of which each atom is an image; a local atom is its own. Only message passing needs it.
+        nloc : int
+            Number of local atoms.
+        atomic : bool
+            Whether the values and the virials of the atoms are wanted.
+        fparam : (nframes, dim_fparam) or None
+        aparam : (nframes, nloc, dim_aparam) or None
+
+        Returns
+        -------
+        dict[str, np.ndarray] or None
+            The terms of `outputs` by name: ``force`` (nframes, nall, 3), ``atom_energy`` (nframes, nloc, 1), ...
+        """
+        return None
 
     @abstractmethod
     def eval_descriptor(
@@ -75,48 +122,54 @@ class DeepEvalBackend(ABC):
         """Names of the types."""
 
     @abstractmethod
-    def get_dim_fparam(self) -> int: ...
+    def get_dim_fparam(self) -> int:
+        """Numbers of ``fparam`` for each frame."""
 
     @abstractmethod
-    def get_dim_aparam(self) -> int: ...
+    def get_dim_aparam(self) -> int:
+        """Numbers of ``aparam`` for each atom."""
 
     @abstractmethod
-    def get_model_def_script(self) -> dict:
+    def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""
 
     @abstractmethod
-    def serialize(self) -> dict:
+    def serialize(self) -> dict[str, Any]:
         """The contract's document of the model."""
 
     @property
     def model_type(self) -> str:
-        """Kind of the model: its output variable, ``energy`` for a potential."""
-        return "energy"
+        """Kind of the model: the name of its first output, ``energy`` for a potential."""
+        return self.outputs[0].name
 
     def get_ntypes(self) -> int:
+        """Number of types."""
         return len(self.get_type_map())
 
     def get_sel_type(self) -> list[int]:
-        """Types with an output; all of them for a potential."""
-        return list(range(self.get_ntypes()))
+        """Types whose atoms have the first output."""
+        selected = self.outputs[0].selected_types
+        return list(range(self.get_ntypes())) if selected is None else list(selected)
 
     def has_default_fparam(self) -> bool:
+        """Whether ``fparam`` may be left out although the model takes it."""
         return False
 
     def get_ntypes_spin(self) -> int:
+        """Number of types with spin, in deepmd-kit's old way of counting."""
         return 0
 
     def get_has_spin(self) -> bool:
+        """Whether the model takes spins."""
         return False
 
     def get_model_size(self) -> dict[str, int]:
-        """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``."""
-        raise BackendError(f"{type(self).__name__} does not count parameters.")
+        """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``, trained or not."""
+        return model_size(self.serialize()["model"])
 
     def get_observed_types(self) -> dict[str, Any]:
-        """The types met in the training data."""
-        names = self.get_type_map()
-        return {"type_num": len(names), "observed_type": sorted(names)}
+        """The types met in the training data: ``type_num`` and ``observed_type``, their names."""
+        return observed_types(self.serialize())
 
     def close(self) -> None:  # noqa: B027  most have nothing to free beyond their memory
         """Frees the model."""

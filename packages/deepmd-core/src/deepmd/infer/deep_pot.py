@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from deepmd.infer.evaluator import DeepEval, refuse_unknown
-from deepmd.infer.frames import read_frames
+from deepmd.infer.evaluator import DeepEval
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike
 
 
@@ -71,15 +69,6 @@ class DeepPot(DeepEval, model_type="energy"):
         InputError
             Something has the wrong size, is missing, is not finite, or names an unknown type.
         """
-        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
-        refuse_unknown(kwargs)
-
-        def evaluate(**part: np.ndarray | None) -> dict[str, np.ndarray]:
-            return self.deep_eval.eval(**part, atomic=atomic)
-
-        results = self._batch_size.evaluate(evaluate, frames)
-        nframes, natoms = frames["atom_types"].shape
-        shapes = {"energy": (nframes, 1), "force": (nframes, natoms, 3), "virial": (nframes, 9)}
-        if atomic:
-            shapes |= {"atom_energy": (nframes, natoms, 1), "atom_virial": (nframes, natoms, 9)}
-        return tuple(np.asarray(results[key], dtype=np.float64).reshape(shape) for key, shape in shapes.items())
+        terms = self.eval_terms(coords, cells, atom_types, atomic, fparam, aparam, mixed_type, **kwargs)
+        names = ("energy", "force", "virial") + (("atom_energy", "atom_virial") if atomic else ())
+        return tuple(terms[name] for name in names)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from deepmd.infer.deep_eval import DeepEvalBackend
+    from deepmd.outputs import OutputDef
 
 DTYPES = {"fp32": np.float32, "fp64": np.float64}
 
@@ -62,26 +63,32 @@ class DeepEval:
     """
 
     deep_eval: DeepEvalBackend
+    model_file: str
+    _batch_size: AutoBatchSize
+    _options: dict[str, Any]
     _classes: ClassVar[dict[str, type[DeepEval]]] = {}
+    _model_type: ClassVar[str | None] = None
 
     def __init_subclass__(cls, model_type: str | None = None) -> None:
         if model_type:
+            cls._model_type = model_type
             DeepEval._classes[model_type] = cls
 
     # the file is read before the class is known, hence __new__
     def __new__(
         cls,
-        model_file: str | os.PathLike,
+        model_file: str | os.PathLike[str],
         *,
         auto_batch_size: bool | int | AutoBatchSize = True,
         neighbor_list: Any = None,
         head: str | None = None,
         **kwargs: Any,
     ) -> Self:
+        """An object of the class that fits the model in the file."""
         batch_size = AutoBatchSize.of(auto_batch_size)
         options = {"neighbor_list": neighbor_list, "head": head, **kwargs}
         deep_eval = open_model(model_file, auto_batch_size=batch_size, **options)
-        self = super().__new__(cls._class_of(deep_eval, model_file))
+        self = super().__new__(cast("type[Self]", cls._class_of(deep_eval, model_file)))
         self.model_file = os.fspath(model_file)
         self.deep_eval = deep_eval
         self._batch_size = batch_size
@@ -89,18 +96,18 @@ class DeepEval:
         return self
 
     @classmethod
-    def _class_of(cls, deep_eval: DeepEvalBackend, model_file: str | os.PathLike) -> type[DeepEval]:
-        """The class for a model: this one, or one below it."""
-        found = DeepEval._classes.get(deep_eval.model_type)
-        if found is None:
-            raise InputError(f"{model_file} is a model of {deep_eval.model_type!r}, which cannot be evaluated yet.")
-        if issubclass(cls, found):
+    def _class_of(cls, deep_eval: DeepEvalBackend, model_file: str | os.PathLike[str]) -> type[DeepEval]:
+        """The class for a model: this one, or one below it; of an output without a class, `DeepEval`."""
+        found = DeepEval._classes.get(deep_eval.model_type, DeepEval)
+        if issubclass(cls, found) and (found is not DeepEval or cls is DeepEval):
             return cls
-        if not issubclass(found, cls):
-            raise InputError(f"{model_file} is a model of {deep_eval.model_type!r}: open it by {found.__name__}.")
+        if found is DeepEval or not issubclass(found, cls):
+            wanted = f", not of {cls._model_type!r}" if cls._model_type else ""
+            kind = deep_eval.model_type
+            raise InputError(f"{model_file} is a model of {kind!r}{wanted}: open it by {found.__name__}.")
         return found
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Copies, also those for other processes, open the file again."""
         return _open_again, (type(self), self.model_file, self._options)
 
@@ -113,6 +120,59 @@ class DeepEval:
     def close(self) -> None:
         """Frees the model; it cannot be evaluated afterwards."""
         self.deep_eval.close()
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What the model gives."""
+        return self.deep_eval.outputs
+
+    def eval_terms(
+        self,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
+        atomic: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+        derivatives: bool = True,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """All that the model gives, by name, whatever its outputs.
+
+        Parameters
+        ----------
+        coords, cells, atom_types, fparam, aparam, mixed_type
+            See `deepmd.infer.frames.read_frames`.
+        atomic : bool
+            Whether the values and the virials of the atoms are given.
+        derivatives : bool
+            Whether forces and virials are given.
+        **kwargs
+            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+
+        Returns
+        -------
+        dict[str, np.ndarray]
+            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local.
+
+        Raises
+        ------
+        InputError
+            Something has the wrong size, is missing, is not finite, or names an unknown type.
+        """
+        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
+        refuse_unknown(kwargs)
+
+        def evaluate(**part: Any) -> dict[str, np.ndarray]:
+            return self.deep_eval.eval(**part, atomic=atomic, derivatives=derivatives)
+
+        results = self._batch_size.evaluate(evaluate, frames)
+        nframes, natoms = np.shape(cast("np.ndarray", frames["atom_types"]))
+        sizes: dict[str | int, int] = {"nframes": nframes, "nloc": natoms, "nall": natoms}
+        terms = [term for output in self.outputs for term in output.terms(atomic=atomic, derivatives=derivatives)]
+        shapes = {term.name: [int(sizes.get(axis, axis)) for axis in term.axes] for term in terms}
+        return {name: np.asarray(results[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}
 
     def eval_descriptor(
         self,
@@ -144,7 +204,7 @@ class DeepEval:
         frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
         refuse_unknown(kwargs)
 
-        def evaluate(**part: np.ndarray | None) -> dict[str, np.ndarray]:
+        def evaluate(**part: Any) -> dict[str, np.ndarray]:
             return {"descriptor": self.deep_eval.eval_descriptor(**part)}
 
         descriptor = self._batch_size.evaluate(evaluate, frames)["descriptor"]
@@ -214,7 +274,7 @@ class DeepEval:
         """Whether charge and spin may be left out although the model takes them."""
         return False
 
-    def get_model_def_script(self) -> dict:
+    def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""
         return self.deep_eval.get_model_def_script()
 
@@ -226,12 +286,13 @@ class DeepEval:
         """The types met in the training data: ``type_num`` and ``observed_type``."""
         return self.deep_eval.get_observed_types()
 
-    def serialize(self) -> dict:
+    def serialize(self) -> dict[str, Any]:
         """The contract's tree of the model (see deepmd.contract), without the document around it."""
-        return self.deep_eval.serialize()["model"]
+        model: dict[str, Any] = self.deep_eval.serialize()["model"]
+        return model
 
 
-def open_model(model_file: str | os.PathLike, **options: Any) -> DeepEvalBackend:
+def open_model(model_file: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
     """The backend's side of a model file, whose ending picks the backend.
 
     Raises

@@ -9,7 +9,7 @@ J. Zeng et al., J. Chem. Phys. 159, 054801 (2023), eqs. 71 and 72: relative devi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from deepmd.data import DataRequirement, System, find_systems
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.deep_pot import DeepPot
+from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.systems import eval_arguments, iterate_frames, needed_inputs
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def calc_model_devi(
         File that the result is appended to.
     frequency : int
         Steps between two frames.
-    real_data : dict, optional
+    real_data : dict[str, Any], optional
         True ``energy`` (nframes, 1) and ``virial`` (nframes, 9) per atom [eV], ``force`` (nframes, natoms, 3) [eV/Å].
     atomic : bool
         Whether a column for each atom's force is added.
@@ -156,7 +157,7 @@ def calc_model_devi(
         deviation of the energy per atom [eV].
     """
     real = real_data or {}
-    inputs = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
+    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
     energy, force, virial = zip(*(model.eval(coord, box, atype, **inputs) for model in models), strict=True)
     is_real = _find_real_atoms(atype, force[0].shape[:2])
     natoms = is_real.sum(axis=1)[:, None]
@@ -228,13 +229,13 @@ def make_model_devi(
     Raises
     ------
     InputError
-        Fewer than two models (without ``real_error``), or their type maps differ.
+        Fewer than two models (without ``real_error``), one is no potential, or their type maps differ.
     DataError
         A system cannot be read or lacks labels.
     """
     if len(models) < 2 and not real_error:
         raise InputError("a model deviation takes at least two models; with --real_error one will do.")
-    opened = [DeepPot(model) for model in models]
+    opened = [_open_potential(model) for model in models]
     type_map = _common_type_map(opened)
     options = {"atomic": atomic, "relative": relative, "relative_v": relative_v}
     collected = []
@@ -254,7 +255,7 @@ def _center(values: np.ndarray, real: np.ndarray | None) -> np.ndarray:
 
 def _deviation(values: np.ndarray, real: np.ndarray | None) -> np.ndarray:
     """Root mean square, over the models, of the difference from their mean or from the true value."""
-    return np.sqrt(np.mean(np.square(values - _center(values, real)), axis=0))
+    return np.asarray(np.sqrt(np.mean(np.square(values - _center(values, real)), axis=0)))
 
 
 def _find_real_atoms(atype: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -263,7 +264,7 @@ def _find_real_atoms(atype: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.broadcast_to(True if atype.dtype.kind == "U" else atype >= 0, shape)
 
 
-def _batch_devi(batch: Batch, models: list[DeepPot], real_error: bool, options: dict) -> np.ndarray:
+def _batch_devi(batch: Batch, models: list[DeepPot], real_error: bool, options: dict[str, Any]) -> np.ndarray:
     arguments = eval_arguments(batch)
     coord, box, atype = (arguments.pop(key) for key in ("coords", "cells", "atom_types"))
     real_data = _true_values(batch) if real_error else None
@@ -274,6 +275,13 @@ def _true_values(batch: Batch) -> dict[str, np.ndarray]:
     natoms = np.sum(batch.atype >= 0, axis=1)[:, None]
     virial = batch.labels["virial"] if batch.found["virial"] else np.full((batch.nframes, 9), np.nan)
     return {"energy": batch.labels["energy"] / natoms, "force": batch.labels["force"], "virial": virial / natoms}
+
+
+def _open_potential(path: str) -> DeepPot:
+    model = DeepEval(path)
+    if not isinstance(model, DeepPot):
+        raise InputError(f"a model deviation is one of potentials, but {path} is a model of {model.outputs[0].name!r}.")
+    return model
 
 
 def _common_type_map(models: Iterable[DeepPot]) -> list[str]:

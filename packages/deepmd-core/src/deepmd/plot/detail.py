@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from deepmd.errors import InputError
-from deepmd.infer.quantities import QUANTITIES, Pair
-from deepmd.plot.parity import PANELS, plot_parity
+from deepmd.infer.comparison import ENERGY_QUANTITIES
+from deepmd.infer.quantities import Pair, Panel
+from deepmd.plot.parity import plot_parity
+
+COMPONENTS = Panel("Components", "unit of the labels")
+"""How a tensor's detail file is drawn, which does not name the tensor."""
 
 
 def is_detail_file(path: Path) -> bool:
@@ -26,16 +30,25 @@ def plot_detail_file(source: Path, output: Path) -> None:
     Raises
     ------
     InputError
-        The file is not of energies per atom, forces or virials per atom, or does not hold numbers.
+        The file is of energies, virials or stresses of whole frames, or does not hold numbers.
     """
-    panels = [panel.key for panel in PANELS]
-    drawn = {quantity.suffix: quantity.key for quantity in QUANTITIES if quantity.key in panels}
-    key = next((key for suffix, key in drawn.items() if source.name.endswith(suffix)), None)
-    if key is None:
-        raise InputError(f"{source}: what is drawn are detail files that end in {', '.join(drawn)}.")
+    panel = _panel_of(source)
     try:
         columns = np.loadtxt(source, ndmin=2)
     except ValueError as error:
         raise InputError(f"{source}: not a detail file of `dp test -d` ({error}).") from error
     width = columns.shape[1] // 2
-    plot_parity({key: Pair(columns[:, :width], columns[:, width:])}, output)
+    plot_parity([(panel, Pair(columns[:, :width], columns[:, width:]))], output)
+
+
+def _panel_of(source: Path) -> Panel:
+    """How a detail file is drawn; its ending tells what it holds."""
+    known = {str(quantity.suffix): quantity.panel for quantity in ENERGY_QUANTITIES if quantity.suffix}
+    suffix = next((suffix for suffix in known if source.name.endswith(suffix)), None)
+    if suffix is None:
+        return COMPONENTS
+    panel = known[suffix]
+    if panel is None:
+        drawn = ", ".join(suffix for suffix, panel in known.items() if panel)
+        raise InputError(f"{source}: what is drawn of a potential are detail files that end in {drawn}.")
+    return panel

@@ -24,6 +24,8 @@ TITLES = {
     "pf": ("Weighted force", "eV/Å"),
 }
 """Last part of a metric's name (``rmse_e``) to its quantity and unit."""
+SCOPES = {"global": "per atom", "local": "of atoms"}
+"""First word of a tensor's metric to what it means."""
 TRAINING, VALIDATION = "#1f6fb2", "#d9822b"
 
 
@@ -70,8 +72,16 @@ def _draw_metric(axes: Axes, columns: dict[str, np.ndarray], name: str) -> None:
         axes.plot(columns["step"], columns[f"{name}_val"], label="validation", color=VALIDATION, linewidth=1.2)
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
     kind, _, part = name.partition("_")
-    title, unit = TITLES.get(part, (part or "Root of the loss", ""))
+    title, unit = TITLES.get(part) or _title(part)
     _label(axes, title, f"{kind.upper()} [{unit}]" if unit else "")
+
+
+def _title(part: str) -> tuple[str, str]:
+    """Of a metric that has no title of its own: ``global_dipole`` and ``local_dipole`` are those of a tensor."""
+    scope, _, tensor = part.partition("_")
+    if scope in SCOPES and tensor:
+        return f"{tensor.capitalize()} {SCOPES[scope]}", "unit of the labels"
+    return part or "Root of the loss", ""
 
 
 def _label(axes: Axes, title: str, quantity: str) -> None:

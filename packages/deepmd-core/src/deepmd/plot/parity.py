@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,29 +13,16 @@ from deepmd.files import atomic_path
 from deepmd.infer.quantities import Error, Pair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from matplotlib.axes import Axes
+
+    from deepmd.infer.quantities import Panel, Quantity
 
 MAX_DOTS = 3000
 """With more values than these, the density is drawn instead of dots."""
 MARGIN = 0.05
 INK, LINE, DOTS, DENSITY = "#22262b", "#9aa1a9", "#1f6fb2", "viridis"
-
-
-class Panel(NamedTuple):
-    """How a quantity is drawn."""
-
-    key: str
-    title: str
-    unit: str
-    is_centered: bool = False
-    """Whether the mean of the labels is taken off, since only differences mean something."""
-
-
-PANELS = (
-    Panel("energy_per_atom", "Energy per atom", "eV/atom", is_centered=True),
-    Panel("force", "Force components", "eV/Å"),
-    Panel("virial_per_atom", "Virial per atom", "eV/atom"),
-)
 
 
 class ParityData:
@@ -45,6 +32,8 @@ class ParityData:
     ----------
     path : str or None
         Picture to draw; None: nothing is kept.
+    quantities : iterable of Quantity
+        Those that may come; those with a panel are drawn.
 
     Raises
     ------
@@ -52,11 +41,12 @@ class ParityData:
         matplotlib is not installed or does not know the format; said before anything is computed for the picture.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, quantities: Iterable[Quantity]) -> None:
         if path is not None:
             check_can_draw(path)
         self.path = path
-        self._parts: dict[str, list[Pair]] = {panel.key: [] for panel in PANELS if path}
+        self._panels = {quantity.key: quantity.panel for quantity in quantities if quantity.panel}
+        self._parts: dict[str, list[Pair]] = {key: [] for key in self._panels if path}
 
     def add(self, pairs: dict[str, Pair]) -> None:
         """Keeps what is drawn of one batch."""
@@ -68,21 +58,21 @@ class ParityData:
         """Draws all that was added."""
         if self.path is None:
             return
-        pairs = {
-            key: Pair(*(np.concatenate([part[i] for part in parts]) for i in range(2)))
+        drawn = [
+            (self._panels[key], Pair(*(np.concatenate([part[i] for part in parts]) for i in range(2))))
             for key, parts in self._parts.items()
             if parts
-        }
-        plot_parity(pairs, self.path)
+        ]
+        plot_parity(drawn, self.path)
 
 
-def plot_parity(pairs: dict[str, Pair], path: str | Path) -> None:
+def plot_parity(drawn: list[tuple[Panel, Pair]], path: str | Path) -> None:
     """Draws predictions against labels, a panel for each quantity, with MAE and RMSE.
 
     Parameters
     ----------
-    pairs : dict[str, Pair]
-        Any of ``energy_per_atom`` [eV], ``force`` [eV/Å], ``virial_per_atom`` [eV].
+    drawn : list of (Panel, Pair)
+        From left to right.
     path : str or Path
         Picture to write; the ending picks the format.
 
@@ -91,15 +81,14 @@ def plot_parity(pairs: dict[str, Pair], path: str | Path) -> None:
     InputError
         matplotlib is not installed, does not know the format, or there is nothing to draw.
     """
-    panels = [panel for panel in PANELS if panel.key in pairs]
-    if not panels:
-        raise InputError(f"nothing to draw in {path}: no energies, forces or virials.")
+    if not drawn:
+        raise InputError(f"nothing to draw in {path}: no system has labels of what is drawn.")
     check_can_draw(path)
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(panels), 4.2), layout="constrained", dpi=160)
-    for panel, axes in zip(panels, np.ravel(figure.subplots(1, len(panels))), strict=True):
-        _draw_panel(axes, panel, pairs[panel.key])
+    figure = Figure(figsize=(4.2 * len(drawn), 4.2), layout="constrained", dpi=160)
+    for (panel, pair), axes in zip(drawn, np.ravel(figure.subplots(1, len(drawn))), strict=True):
+        _draw_panel(axes, panel, pair)
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
 

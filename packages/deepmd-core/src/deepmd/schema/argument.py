@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dargs import Argument
+
+from deepmd.registry import NOT_YET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +21,7 @@ PRECISIONS = ("default", "float64", "float32")
 class NotYet(Argument):
     """A key, or a choice of a ``type``, that deepmd-kit knows and this version does not act on.
 
-    A key may be given with its default, which asks for nothing.
+    A key may be given with its default, which asks for nothing. Its ``doc`` is the reason, for the message.
     """
 
 
@@ -42,10 +45,12 @@ def key(name: str, dtype: Any, doc: str, **options: Any) -> Argument:
 
 def not_yet(name: str, dtype: Any = dict, **options: Any) -> Argument:
     """A key or a choice that is not in this version; ``default`` is the value that may be given."""
+    options.setdefault("doc", NOT_YET)
     return NotYet(name, dtype, optional=True, **options)
 
 
 def unused(name: str, dtype: Any, **options: Any) -> Argument:
+    """A key that has no effect, whatever its value; ``doc`` is the reason, where the log is to say so."""
     return Unused(name, dtype, optional=True, **options)
 
 
@@ -55,6 +60,7 @@ def must(condition: Callable[[Any], bool], expected: str) -> dict[str, Any]:
 
 
 def one_of(*values: str) -> dict[str, Any]:
+    """The condition that a value is one of these."""
     return must(lambda value: value in values, f"one of {', '.join(values)}")
 
 
@@ -62,6 +68,22 @@ POSITIVE = must(lambda value: value > 0, "a positive number")
 NOT_NEGATIVE = must(lambda value: value >= 0, "zero or a positive number")
 FRACTION = must(lambda value: 0 <= value < 1, "a number from 0 to below 1")
 WIDTHS = must(lambda value: len(value) > 0 and min(value) > 0, "a list of positive widths, one per layer")
+
+
+SEL_DOC = (
+    "Most neighbors within the cut-off that the model is made for: {form}, `auto` (counted in the data, with a "
+    "tenth to spare) or `auto:FACTOR`."
+)
+
+
+def is_sel(sel: int | list[int] | str) -> bool:
+    """Whether a value is a form of ``sel``: numbers of neighbors, ``auto`` or ``auto:1.2``."""
+    if isinstance(sel, str):
+        return re.fullmatch(r"auto(:\d+(\.\d+)?)?", sel) is not None
+    return min(sel if isinstance(sel, list) else [sel], default=0) >= 0 and sel != []
+
+
+SEL = must(is_sel, "numbers of neighbors, `auto` or `auto:FACTOR`")
 
 
 def is_activation(name: str) -> bool:
@@ -73,6 +95,7 @@ def is_activation(name: str) -> bool:
 
 
 def activation_function() -> Argument:
+    """The key ``activation_function``."""
     names = ", ".join((*ACTIVATIONS, *(f"{name}:THRESHOLD" for name in PARAMETRIC_ACTIVATIONS)))
     return key(
         "activation_function",
@@ -84,6 +107,7 @@ def activation_function() -> Argument:
 
 
 def precision() -> Argument:
+    """The key ``precision``."""
     return key(
         "precision",
         str,
@@ -94,4 +118,5 @@ def precision() -> Argument:
 
 
 def seed(of: str) -> Argument:
+    """The key ``seed``."""
     return key("seed", [int, None], f"Seed of {of}; null: a new one in each run.", optional=True)

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from dargs import Argument, ArgumentEncoder, Variant
 from dargs.json_schema import generate_json_schema
 
 from deepmd.errors import InputError
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, problems
+from deepmd.registry.installed import nothing_installed, usable_names, word_of
 from deepmd.schema.argument import acts
 from deepmd.schema.normalize import schema
+
+log = logging.getLogger(__name__)
 
 
 def doc(out_type: str = "rst") -> str:
@@ -26,6 +31,7 @@ def doc(out_type: str = "rst") -> str:
     InputError
         For another type.
     """
+    _warn_of_gaps()
     tree = _supported(schema())
     if out_type == "rst":
         return "\n\n".join(section.gen_doc() for section in tree.sub_fields.values())
@@ -34,6 +40,15 @@ def doc(out_type: str = "rst") -> str:
     if out_type == "json_schema":
         return json.dumps(generate_json_schema(tree))
     raise InputError(f"out_type is {out_type!r}; expected rst, json or json_schema.")
+
+
+def _warn_of_gaps() -> None:
+    """Says what a package should have brought."""
+    if not usable_names(MODEL):
+        log.warning("%s Their keys are missing here.", nothing_installed(MODEL))
+    for group in (MODEL, DESCRIPTOR, FITTING, LOSS):
+        for name, reason in problems(group).items():
+            log.warning("%s %s is left out: %s.", word_of(group), name, reason)
 
 
 def _supported(argument: Argument) -> Argument:
@@ -47,6 +62,8 @@ def _supported(argument: Argument) -> Argument:
         default=argument.default,
         alias=argument.alias,
         doc=argument.doc,
+        repeat=argument.repeat,
+        fold_subdoc=argument.fold_subdoc,
     )
 
 

@@ -9,6 +9,7 @@ from deepmd.schema.argument import FRACTION, NOT_NEGATIVE, POSITIVE, key, must, 
 
 
 def exp() -> Argument:
+    """The keys of an exponential decay."""
     fields = [
         key("decay_steps", int, "Steps between two decays.", default=5000, **POSITIVE),
         key(
@@ -23,10 +24,12 @@ def exp() -> Argument:
 
 
 def cosine() -> Argument:
+    """The keys of a decay along a cosine."""
     return Argument("cosine", dict, [], doc="Half a cosine from `start_lr` to `stop_lr`.")
 
 
 def wsd() -> Argument:
+    """The keys of warm-up, a stable part and a decay."""
     fields = [
         key(
             "decay_phase_ratio",

@@ -28,7 +28,7 @@ def load_input(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
+        config: dict[str, Any] = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the input file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     except json.JSONDecodeError as error:
@@ -36,3 +36,4 @@ def load_input(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid JSON: {error.msg} in {place}.") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    return config

@@ -1,35 +1,16 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Arguments of the section ``model``."""
+"""Arguments of the section ``model`` that all kinds of models have."""
 
 from __future__ import annotations
 
-from dargs import Argument, Variant
+from typing import TYPE_CHECKING
 
+from deepmd.registry import MODEL
 from deepmd.schema.argument import POSITIVE, key, must, not_yet, unused
-from deepmd.schema.descriptor import descriptor
-from deepmd.schema.fitting import fitting_net
+from deepmd.schema.choices import choices
 
-NOT_YET_MODELS = {
-    "dpa4": ("DPA4", "SeZM", "sezm"),
-    "frozen": (),
-    "pairtab": (),
-    "pairwise_dprc": (),
-    "linear_ener": (),
-}
-"""deepmd-kit's other kinds of models and their aliases."""
-
-
-def standard() -> Argument:
-    fields = [
-        descriptor(),
-        fitting_net(),
-        unused("model_branch_alias", list, default=[]),
-        key("info", dict, "Notes that are kept with the model.", default={}),
-        not_yet("bridging_method", str, default="None"),
-        unused("bridging_r_inner", float, default=0.5),
-        unused("bridging_r_outer", float, default=0.8),
-    ]
-    return Argument("standard", dict, fields, doc="A descriptor and a fitting net.")
+if TYPE_CHECKING:
+    from dargs import Argument
 
 
 def model() -> Argument:
@@ -66,6 +47,5 @@ def model() -> Argument:
         *(not_yet(name) for name in ("type_embedding", "modifier", "compress", "spin", "model_dict", "shared_dict")),
         not_yet("finetune_head", str),
     ]
-    choices = [standard(), *(not_yet(name, alias=alias) for name, alias in NOT_YET_MODELS.items())]
-    variant = Variant("type", choices, optional=True, default_tag="standard", doc="Kind of the model.")
-    return key("model", dict, "What is trained.", sub_fields=fields, sub_variants=[variant])
+    kinds = choices(MODEL, "Kind of the model.")
+    return key("model", dict, "What is trained.", sub_fields=fields, sub_variants=kinds)

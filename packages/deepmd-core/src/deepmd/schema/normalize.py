@@ -13,6 +13,8 @@ from dargs import Argument, Variant
 from dargs.dargs import isinstance_annotation
 
 from deepmd.errors import InputError
+from deepmd.registry import LOSS, MODEL
+from deepmd.registry.installed import nothing_installed, usable_names
 from deepmd.schema.argument import NotYet, Unused, acts, not_yet
 from deepmd.schema.learning_rate import learning_rate
 from deepmd.schema.loss import loss
@@ -24,7 +26,7 @@ from deepmd.schema.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
-TYPE_NAMES = {
+TYPE_NAMES: dict[Any, str] = {
     int: "an integer",
     float: "a number",
     str: "a string",
@@ -60,8 +62,12 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
     ------
     InputError
         For an unknown key (the nearest known one is named), a key or a type that deepmd-kit has and this version
-        has not, a missing key, a wrong value, and values that contradict each other.
+        has not, a missing key, a wrong value, and values that contradict each other; and where no package that
+        brings models is installed.
     """
+    for group in (MODEL, LOSS):
+        if not usable_names(group):
+            raise InputError(nothing_installed(group))
     _check_sections(config)
     config = upgrade(_without_comments(deepcopy(config)))
     # dargs fills defaults only into what is there
@@ -103,14 +109,21 @@ def _describe(value: Any) -> str:
 
 def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
     if isinstance(argument, NotYet) and value != argument.default:
-        raise InputError(
-            f"{_join(path, argument.name)}: deepmd-kit has this key, this version does not support it yet."
-        )
+        raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
+    if argument.repeat and isinstance(value, list):
+        _check_items(value, [*path, argument.name])
     if isinstance(argument, Unused) and argument.doc:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 
-def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
+def _check_items(items: list[Any], path: list[str]) -> None:
+    """Checks that a list of sections is one."""
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise InputError(f"{_join(path, str(number))} is {_describe(item)}; expected a mapping.")
+
+
+def _check_keys(argument: Argument, section: dict[str, Any], path: list[str]) -> None:
     """Checks a section's types, then its keys against those that the types allow."""
     for variant in argument.sub_variants.values():
         _check_choice(variant, section, path)
@@ -118,12 +131,12 @@ def _check_keys(argument: Argument, section: dict, path: list[str]) -> None:
     allowed = {name: field for field in fields for name in (field.name, *field.alias)}
     for name in section if allowed else ():
         if name not in allowed:
-            raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, allowed)}.")
+            raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, allowed, path)}.")
         if name != allowed[name].name and allowed[name].name in section:
             raise InputError(f"{_join(path, name)} and {allowed[name].name} mean the same; give one of them.")
 
 
-def _check_choice(variant: Variant, section: dict, path: list[str]) -> None:
+def _check_choice(variant: Variant, section: dict[str, Any], path: list[str]) -> None:
     if variant.flag_name not in section and variant.optional:
         return
     where, tag = _join(path, variant.flag_name), section.get(variant.flag_name)
@@ -136,15 +149,15 @@ def _check_choice(variant: Variant, section: dict, path: list[str]) -> None:
         hint = f" (perhaps {near[0]!r} is meant)" if near else ""
         raise InputError(f"{where} is {_describe(tag)}{hint}; expected one of {supported}.")
     if isinstance(choice, NotYet):
-        raise InputError(f"{where}: deepmd-kit has {tag!r}, this version does not support it yet, only {supported}.")
+        raise InputError(f"{where} is {_describe(tag)}: {choice.doc}; expected one of {supported}.")
 
 
-def _advice(name: str, allowed: dict[str, Argument]) -> str:
+def _advice(name: str, allowed: dict[str, Argument], path: list[str]) -> str:
     """What may have been meant by an unknown key: one like it here, or the same in another section."""
     near = get_close_matches(name, allowed, n=1)
     if near:
         return f"perhaps `{near[0]}` is meant"
-    places = _places().get(name)
+    places = [place for place in _places().get(name, ()) if place != "/".join(path)]
     if places:
         return f"it belongs in {' or '.join(places)}"
     return f"known here are {', '.join(sorted({field.name for field in allowed.values() if acts(field)}))}"
@@ -156,6 +169,8 @@ def _places() -> dict[str, list[str]]:
     places: dict[str, list[str]] = {}
 
     def visit(argument: Argument, path: list[str]) -> None:
+        if argument.repeat:
+            return
         choices = [choice for variant in argument.sub_variants.values() for choice in variant.choice_dict.values()]
         for field in argument.sub_fields.values():
             for name in (field.name, *field.alias):
@@ -170,7 +185,7 @@ def _places() -> dict[str, list[str]]:
     return places
 
 
-def _check_presence(argument: Argument, section: dict, path: list[str]) -> None:
+def _check_presence(argument: Argument, section: dict[str, Any], path: list[str]) -> None:
     if argument.name not in section and not argument.optional:
         meaning = f" ({argument.doc.rstrip('.')})" if argument.doc else ""
         raise InputError(f"{_join(path, argument.name)} is missing{meaning}; it must be given.")

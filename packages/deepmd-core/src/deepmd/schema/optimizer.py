@@ -9,6 +9,7 @@ from deepmd.schema.argument import FRACTION, NOT_NEGATIVE, key, not_yet
 
 
 def adam_like(name: str, weight_decay: float, doc: str) -> Argument:
+    """The keys of Adam and its like."""
     fields = [
         key("adam_beta1", float, "Decay of the gradient's mean.", default=0.9, **FRACTION),
         key("adam_beta2", float, "Decay of the squared gradient's mean.", default=0.999, **FRACTION),

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""What no single value of the input can tell: whether the values agree with each other."""
+"""What no single value of the input can tell: whether the values agree with each other.
+
+The rows of the registry check their own sections, with the helpers that are here.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from deepmd.errors import InputError
+from deepmd.registry import LOSS, MODEL, walk
 
 
 def check_meaning(config: dict[str, Any]) -> None:
@@ -17,59 +21,43 @@ def check_meaning(config: dict[str, Any]) -> None:
         Where two values contradict each other.
     """
     section = config["model"]
-    ntypes = len(section["type_map"])
-    _check_descriptor(section["descriptor"], ntypes)
-    _check_fitting(section["fitting_net"], ntypes)
-    _check_types(section["pair_exclude_types"], ntypes, "model/pair_exclude_types")
-    _check_types([section["atom_exclude_types"]], ntypes, "model/atom_exclude_types", per_item=None)
-    _check_preset(section["preset_out_bias"], ntypes)
+    names = section["type_map"]
+    parts = [*walk(MODEL, section, "model"), *walk(LOSS, config["loss"], "loss")]
+    for part in parts:
+        if part.row.check is not None:
+            part.row.check(part.section, part.where, names)
+    check_pairs(section["pair_exclude_types"], "model/pair_exclude_types", names)
+    check_types(section["atom_exclude_types"], "model/atom_exclude_types", names)
+    outputs = [name for part in parts for name in part.row.biased_outputs(part.section)]
+    _check_preset(section["preset_out_bias"] or {}, outputs, len(names))
 
 
-def _check_descriptor(descriptor: dict[str, Any], ntypes: int) -> None:
-    where = "model/descriptor"
-    if descriptor["rcut_smth"] >= descriptor["rcut"]:
-        raise InputError(
-            f"{where}/rcut_smth is {descriptor['rcut_smth']}; expected less than rcut, which is {descriptor['rcut']}."
-        )
-    sel = descriptor["sel"]
-    if descriptor["type"] == "se_e2_a" and isinstance(sel, list) and len(sel) != ntypes:
-        raise InputError(f"{where}/sel lists {len(sel)} numbers; expected {ntypes}, one for each name in type_map.")
-    if "axis_neuron" in descriptor and descriptor["axis_neuron"] > descriptor["neuron"][-1]:
-        raise InputError(
-            f"{where}/axis_neuron is {descriptor['axis_neuron']}; "
-            f"expected at most the last width in neuron, {descriptor['neuron'][-1]}."
-        )
-    _check_types(descriptor["exclude_types"], ntypes, f"{where}/exclude_types")
+def check_types(types: list[int], where: str, type_map: list[str]) -> None:
+    """Checks a list of types; raises InputError for one that is not there."""
+    for index in types:
+        if not 0 <= index < len(type_map):
+            raise InputError(f"{where}: there is no type {index}; type_map has the types 0 to {len(type_map) - 1}.")
 
 
-def _check_fitting(fitting: dict[str, Any], ntypes: int) -> None:
-    where = "model/fitting_net"
-    layers = len(fitting["neuron"]) + 1
-    trainable = fitting["trainable"]
-    if isinstance(trainable, list) and len(trainable) != layers:
-        raise InputError(f"{where}/trainable lists {len(trainable)} values; expected {layers}, one for each layer.")
-    energies = len(fitting["atom_ener"])
-    if energies not in (0, ntypes):
-        raise InputError(f"{where}/atom_ener lists {energies} energies; expected {ntypes}, one for each type.")
-    default, expected = fitting["default_fparam"], fitting["numb_fparam"]
-    if default is not None and len(default) != expected:
-        raise InputError(f"{where}/default_fparam lists {len(default)} numbers; numb_fparam says {expected}.")
+def check_pairs(pairs: list[list[int]], where: str, type_map: list[str]) -> None:
+    """Checks a list of pairs of types; raises InputError for what is none."""
+    for pair in pairs:
+        if len(pair) != 2:
+            raise InputError(f"{where}: {pair} is no pair of types; expected two numbers.")
+        check_types(pair, where, type_map)
 
 
-def _check_types(groups: list[list[int]], ntypes: int, where: str, per_item: int | None = 2) -> None:
-    """Checks lists of types, of ``per_item`` types each."""
-    for group in groups:
-        if per_item is not None and len(group) != per_item:
-            raise InputError(f"{where}: {group} is no pair of types; expected two numbers.")
-        for index in group:
-            if not 0 <= index < ntypes:
-                raise InputError(f"{where}: there is no type {index}; type_map has the types 0 to {ntypes - 1}.")
+def check_one_per_type(values: list[Any], where: str, type_map: list[str], of: str = "numbers") -> None:
+    """Raises InputError where a list does not have a value for each type."""
+    if len(values) != len(type_map):
+        raise InputError(f"{where} lists {len(values)} {of}; expected {len(type_map)}, one for each name in type_map.")
 
 
-def _check_preset(preset: dict[str, Any] | None, ntypes: int) -> None:
-    for name, values in (preset or {}).items():
-        where = "model/preset_out_bias"
-        if name != "energy":
-            raise InputError(f"{where}/{name}: the model has no such output; expected `energy`.")
+def _check_preset(preset: dict[str, Any], outputs: list[str], ntypes: int) -> None:
+    for name, values in preset.items():
+        where = f"model/preset_out_bias/{name}"
+        if name not in outputs:
+            known = f"expected {' or '.join(f'`{output}`' for output in outputs)}" if outputs else "it has none"
+            raise InputError(f"{where}: the model has no such output with a bias; {known}.")
         if not isinstance(values, list) or len(values) != ntypes:
-            raise InputError(f"{where}/{name}: expected a list of {ntypes}, a number or null for each type.")
+            raise InputError(f"{where}: expected a list of {ntypes}, a number or null for each type.")

@@ -38,11 +38,13 @@ def data_fields() -> list[Argument]:
 
 
 def training_data() -> Argument:
+    """The section ``training/training_data``."""
     fields = [*data_fields(), not_yet("min_pair_dist", float, default=0.0)]
     return key("training_data", dict, "The data that the model is trained on.", sub_fields=fields)
 
 
 def validation_data() -> Argument:
+    """The section ``training/validation_data``."""
     batches = key("numb_btch", int, "Batches of each validation.", default=1, alias=["numb_batch"], **POSITIVE)
     return key(
         "validation_data",

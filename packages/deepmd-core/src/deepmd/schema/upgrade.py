@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from deepmd.errors import InputError
+from deepmd.registry import LOSS, MODEL, walk
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +19,13 @@ OPTIMIZER_KEYS = (
     *("lr_adjust_coeff", "kf_blocksize"),
     *(f"kf_{when}_pref_{term}" for when in ("start", "limit") for term in "ef"),
 )
-EFFECTLESS_KEYS = ("numb_test", "set_prefix")
+EFFECTLESS_KEYS = ("numb_test", "set_prefix", "load_ckpt")
+OLD_STOP_LR = 5e-8
+"""Last learning rate of inputs that don't give one, as older versions of deepmd-kit took it."""
 
 
 def upgrade(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy of an input whose keys of older versions stand where they belong today.
+    """An input whose keys of older versions stand where they belong today; parts of the given one are changed.
 
     Raises
     ------
@@ -38,10 +41,12 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
         _move(config, WARMUP_KEYS, "learning_rate")
         _move(config, OPTIMIZER_KEYS, "optimizer")
         _drop_effectless(config["training"])
+    _give_stop_lr(config.get("learning_rate"))
     if "opt_type" in config.get("optimizer", {}):
         config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
-    if isinstance(config["model"].get("descriptor"), dict):
-        config["model"]["descriptor"] = _strip_mode(config["model"]["descriptor"])
+    for part in (*walk(MODEL, config["model"], "model"), *walk(LOSS, config.get("loss", {}), "loss")):
+        if part.row.upgrade is not None:
+            part.row.upgrade(part.section)
     return config
 
 
@@ -66,6 +71,12 @@ def _decay_rate_to_stop_lr(config: dict[str, Any]) -> None:
         rate["stop_lr"] = rate["start_lr"] * math.exp(math.log(rate.pop("decay_rate")) * decays)
 
 
+def _give_stop_lr(rate: Any) -> None:
+    if isinstance(rate, dict) and rate.get("stop_lr") is None and rate.get("stop_lr_ratio") is None:
+        rate["stop_lr"] = OLD_STOP_LR
+        log.warning("learning_rate has neither stop_lr nor stop_lr_ratio; stop_lr is taken as %g.", OLD_STOP_LR)
+
+
 def _move(config: dict[str, Any], keys: tuple[str, ...], section: str) -> None:
     """Moves keys of ``training`` to a section of their own."""
     moved = {key: config["training"].pop(key) for key in keys if key in config["training"]}
@@ -85,12 +96,3 @@ def _drop_effectless(training: dict[str, Any]) -> None:
         for key in EFFECTLESS_KEYS:
             if section.pop(key, None) is not None:
                 log.warning("%s has no effect and is left out.", key)
-
-
-def _strip_mode(descriptor: dict[str, Any]) -> dict[str, Any]:
-    """Reads the switch that ``tebd_input_mode`` replaced."""
-    stripped = descriptor.get("stripped_type_embedding")
-    if stripped is None:
-        return descriptor
-    rest = {key: value for key, value in descriptor.items() if key != "stripped_type_embedding"}
-    return {**rest, "tebd_input_mode": "strip" if stripped else "concat"}

@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from datetime import timedelta
+from typing import Any
 
 from deepmd.train.lcurve import shown_metrics
 
@@ -100,13 +101,14 @@ class TerminalDisplay(Display):
         self._task = self._progress.add_task("training", total=total, completed=start, rate="")
         self._clock = Clock(total)
         self._refreshed = 0.0
-        self._handlers: list[logging.StreamHandler] = []
+        self._handlers: list[logging.StreamHandler[Any]] = []
 
     def __enter__(self) -> Display:
         terminal = sys.stderr
         self._progress.start()
         # the bar replaces sys.stderr by a stream that prints above it, which handlers made earlier do not see
-        self._handlers = [h for h in logging.getLogger().handlers if getattr(h, "stream", None) is terminal]
+        handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
+        self._handlers = [h for h in handlers if h.stream is terminal]
         for handler in self._handlers:
             handler.setStream(sys.stderr)
         return self

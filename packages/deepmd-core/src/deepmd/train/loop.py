@@ -142,7 +142,7 @@ class TrainingLoop:
         self.display.row(number, train, valid, lr)
 
     def _validation_batches(self) -> int:
-        return self.settings["validation_data"].get("numb_btch", 1)
+        return int(self.settings["validation_data"].get("numb_btch", 1))
 
     def _is_display_step(self, number: int) -> bool:
         every = self.settings.get("disp_freq", 1000)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from deepmd.data import Batch, System
 
+    NeighborStat = Callable[[np.ndarray, np.ndarray | None, np.ndarray, float, int], tuple[float, np.ndarray]]
+    """`Backend.neighbor_stat`: coordinates, cell, types, cut-off and number of types to smallest distance and most
+    neighbors of each type."""
+
 MAX_ATOMS = 500_000
 """Atoms looked at in all: frames are picked evenly from the data up to this number."""
 OVERLAP = 1e-3
@@ -44,7 +48,9 @@ class NeighborStatistics:
     nframes: int
 
 
-def neighbor_statistics(systems: list[System], rcut: float, ntypes: int, neighbor_stat: Callable) -> NeighborStatistics:
+def neighbor_statistics(
+    systems: list[System], rcut: float, ntypes: int, neighbor_stat: NeighborStat
+) -> NeighborStatistics:
     """Looks at a bounded number of frames of the systems.
 
     Parameters

@@ -9,9 +9,11 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.data import DataRequirement, TrainingData
+from deepmd.data import TrainingData
+from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.registry import check_backend
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.lcurve import LearningCurve
@@ -21,14 +23,18 @@ from deepmd.train.sel import check_sel_is_settled, settle_sel
 from deepmd.train.trainer import TrainingState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deepmd.aliases import Section
     from deepmd.backend import Backend
+    from deepmd.data import Batch, DataRequirement
     from deepmd.train.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
 def run_training(
-    config: dict,
+    config: Section,
     backend: Backend,
     *,
     restart: Path | None = None,
@@ -53,7 +59,7 @@ def run_training(
     skip_neighbor_stat : bool
         Leave out the look at the neighbors in the data.
     output : str, optional
-        Where the input is written with all that was filled in; None: nowhere.
+        Where the input is written with all that was filled in.
     terminal : bool, optional
         Whether a progress bar is shown; None: where standard error is a terminal.
 
@@ -64,6 +70,7 @@ def run_training(
     state = _first_state(restart, init_model)
     if state is not None:
         _take_model_section(config, state)
+    check_backend(config["model"], backend)
     saved = state.loop if state else {}
     training = config["training"]
     training["seed"] = _seed(training.get("seed"), saved)
@@ -71,26 +78,36 @@ def run_training(
     min_nbor_dist = state.model.get("min_nbor_dist") if state else None
     if state is None:
         min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+        _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
-    for part in (data, validation):
-        if part is not None:
-            part.require(trainer.requirements)
-            part.check()
+    _require(trainer, data, validation)
     if output:
         _write_output(output, config)
     log.info("training on %s, %d steps.", trainer.device, numb_steps)
-    start = state.step if state else 0
-    suffix = backend.checkpoint_suffix
-    companions = backend.companion_suffixes.get(suffix, ())
-    store = CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
+    start, store = state.step if state else 0, _open_store(training, backend)
     display = make_display(start, numb_steps, training.get("time_training", True), terminal)
     with LearningCurve(training["disp_file"], start if restart else None) as curve:
-        loop = TrainingLoop(
-            trainer, data, validation, rate, training, store, curve, display, start, numb_steps, min_nbor_dist, saved
-        )
+        parts = trainer, data, validation, rate, training, store, curve, display
+        loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
         return loop.run()
+
+
+def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
+    """Tells the data what the trainer needs, and checks that it is there."""
+    for part in parts:
+        if part is not None:
+            part.require(trainer.requirements)
+            part.check()
+
+
+def _open_store(training: Section, backend: Backend) -> CheckpointStore:
+    """Where the checkpoints go."""
+    suffix = backend.checkpoint_suffix
+    assert suffix is not None, f"{backend.name} trains, so that its checkpoints have an ending"
+    companions = backend.companion_suffixes.get(suffix, ())
+    return CheckpointStore(training["save_ckpt"], suffix, training["max_ckpt_keep"], companions)
 
 
 def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState | None:
@@ -101,7 +118,7 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     return None
 
 
-def _take_model_section(config: dict, state: TrainingState) -> None:
+def _take_model_section(config: Section, state: TrainingState) -> None:
     """Puts the section that the checkpoint's model was made from in the input's place.
 
     Types are told apart by their place in the type map, so that one must agree; other differences are reported.
@@ -114,25 +131,37 @@ def _take_model_section(config: dict, state: TrainingState) -> None:
         return
     differing = [
         f"{part}/{key}"
-        for part in ("descriptor", "fitting_net")
-        for key, value in given[part].items()
-        if value != made_from[part].get(key) and not (key == "sel" and isinstance(value, str))
+        for part, section in given.items()
+        if isinstance(section, dict) and isinstance(made_from.get(part), dict)
+        for key, value in section.items()
+        if _differs(value, made_from[part].get(key))
     ]
     if differing:
         log.warning("the checkpoint's model is used; these keys of the input differ from it: %s.", ", ".join(differing))
     config["model"] = made_from
 
 
+def _differs(given: Any, settled: Any) -> bool:
+    """Whether a value of the input is another than the checkpoint's; `auto` is what was made of it."""
+    if isinstance(given, str) and given.startswith("auto") and settled is not None:
+        return False
+    if isinstance(given, dict) and isinstance(settled, dict):
+        return any(_differs(value, settled.get(key)) for key, value in given.items())
+    if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
+        return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
+    return bool(given != settled)
+
+
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
     """The saved seed goes first, so that a restart draws the same data."""
     if saved:
-        return saved["data"]["seed"]
+        return int(saved["data"]["seed"])
     return secrets.randbits(31) if given is None else given
 
 
-def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
+def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
-    data = TrainingData(training["training_data"], type_map, _statistics_labels(config["model"]), training["seed"])
+    data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
     validation = None
     if training.get("validation_data"):
@@ -146,26 +175,16 @@ def _open_data(config: dict, saved: dict[str, Any]) -> tuple[TrainingData, Train
     return data, validation
 
 
-def _statistics_labels(model: dict) -> list[DataRequirement]:
-    """What the statistics read before there is a trainer to ask: energies for the bias, and the model's inputs."""
-    fitting = model["fitting_net"]
-    labels = [DataRequirement("energy", 1, high_precision=True)]
-    if fitting.get("numb_fparam"):
-        labels.append(DataRequirement("fparam", fitting["numb_fparam"], must=fitting.get("default_fparam") is None))
-    if fitting.get("numb_aparam"):
-        labels.append(DataRequirement("aparam", fitting["numb_aparam"], atomic=True, must=True))
-    return labels
-
-
-def _look_at_neighbors(config: dict, backend: Backend, data: TrainingData, skip: bool) -> float | None:
+def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, skip: bool) -> float | None:
     if skip:
         check_sel_is_settled(config["model"])
         return None
     return settle_sel(config["model"], data.systems, backend.neighbor_stat)
 
 
-def _numb_steps(training: dict, data: TrainingData) -> int:
-    steps, epochs = training.get("numb_steps"), training.get("numb_epoch")
+def _numb_steps(training: Section, data: TrainingData) -> int:
+    steps: Any = training.get("numb_steps")
+    epochs: Any = training.get("numb_epoch")
     if (steps is None) == (epochs is None):
         raise InputError("training: give one of numb_steps and numb_epoch.")
     if epochs is None:
@@ -176,13 +195,24 @@ def _numb_steps(training: dict, data: TrainingData) -> int:
     return data.steps_of_epochs(epochs)
 
 
-def _make_trainer(config: dict, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
+def _make_trainer(config: Section, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
     if state is not None:
         return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
-    return backend.trainer.from_input(config, lambda: data.statistics_batches(nbatches))
+
+    def frames(labels: list[DataRequirement]) -> Iterator[Batch]:
+        data.require(labels)
+        return data.statistics_batches(nbatches)
+
+    return backend.trainer.from_input(config, frames)
 
 
-def _write_output(path: str, config: dict) -> None:
+def _record_types(model: Section, data: TrainingData) -> None:
+    """Writes the elements of the data into the model section, which goes into model files; those given stay."""
+    info = model.setdefault("info", {})
+    info.setdefault("observed_type", sort_elements(data.observed_types()))
+
+
+def _write_output(path: str, config: Section) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

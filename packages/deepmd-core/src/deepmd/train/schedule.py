@@ -20,8 +20,10 @@ from deepmd.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deepmd.aliases import Section
 
-def learning_rate(config: dict, numb_steps: int) -> Callable[[int], float]:
+
+def learning_rate(config: Section, numb_steps: int) -> Callable[[int], float]:
     """The schedule that a normalised ``learning_rate`` section describes.
 
     Parameters
@@ -49,7 +51,7 @@ def learning_rate(config: dict, numb_steps: int) -> Callable[[int], float]:
     stop = _stop_lr(config, start)
     warmup = _warmup_steps(config, numb_steps)
     decay = DECAYS[kind](config, start, stop, numb_steps - warmup, numb_steps)
-    first = config.get("warmup_start_factor", 0.0) * start
+    first = float(config.get("warmup_start_factor", 0.0)) * start
 
     def rate(step: int) -> float:
         if step < warmup:
@@ -59,9 +61,9 @@ def learning_rate(config: dict, numb_steps: int) -> Callable[[int], float]:
     return rate
 
 
-def _exp(config: dict, start: float, stop: float, total: int, _numb_steps: int) -> Callable[[int], float]:
+def _exp(config: Section, start: float, stop: float, total: int, _numb_steps: int) -> Callable[[int], float]:
     period = config.get("decay_steps", 5000)
-    rate = config.get("decay_rate")
+    rate: float | None = config.get("decay_rate")
     if period <= 0:
         raise InputError(f"learning_rate/decay_steps {period}: expected a number above 0.")
     if rate is None and period >= total:
@@ -69,15 +71,16 @@ def _exp(config: dict, start: float, stop: float, total: int, _numb_steps: int) 
         period = 100 if total // 10 > 100 else total // 100 + 1
     if rate is None:
         rate = math.exp(math.log(max(stop, 1e-10) / start) / (total / period)) if total else 1.0
-    smooth = config.get("smooth", False)
+    smooth, factor = config.get("smooth", False), float(rate)
 
     def decay(step: int) -> float:
-        return max(stop, start * rate ** (step / period if smooth else step // period))
+        rate: float = start * factor ** (step / period if smooth else step // period)
+        return max(stop, rate)
 
     return decay
 
 
-def _cosine(_config: dict, start: float, stop: float, total: int, _numb_steps: int) -> Callable[[int], float]:
+def _cosine(_config: Section, start: float, stop: float, total: int, _numb_steps: int) -> Callable[[int], float]:
     def decay(step: int) -> float:
         if total == 0:
             return start
@@ -86,7 +89,7 @@ def _cosine(_config: dict, start: float, stop: float, total: int, _numb_steps: i
     return decay
 
 
-def _wsd(config: dict, start: float, stop: float, total: int, numb_steps: int) -> Callable[[int], float]:
+def _wsd(config: Section, start: float, stop: float, total: int, numb_steps: int) -> Callable[[int], float]:
     _positive(stop, "stop_lr")
     share = config.get("decay_phase_ratio", 0.1)
     kind = config.get("decay_type", "inverse_linear")
@@ -107,7 +110,7 @@ def _wsd(config: dict, start: float, stop: float, total: int, numb_steps: int) -
 
 
 DECAYS = {"exp": _exp, "cosine": _cosine, "wsd": _wsd}
-SHAPES = {
+SHAPES: dict[str, Callable[[float, float, float], float]] = {
     "inverse_linear": lambda start, stop, x: 1 / (x / stop + (1 - x) / start),
     "cosine": lambda start, stop, x: stop + (start - stop) * 0.5 * (1 + math.cos(math.pi * x)),
     "linear": lambda start, stop, x: start + (stop - start) * x,
@@ -120,15 +123,18 @@ def _positive(value: float, key: str) -> float:
     return value
 
 
-def _stop_lr(config: dict, start: float) -> float:
-    stop, ratio = config.get("stop_lr"), config.get("stop_lr_ratio")
-    if (stop is None) == (ratio is None):
-        given = "neither" if stop is None else "both"
-        raise InputError(f"learning_rate: give one of stop_lr and stop_lr_ratio, not {given}.")
-    return start * ratio if stop is None else stop
+def _stop_lr(config: Section, start: float) -> float:
+    stop: float | None = config.get("stop_lr")
+    ratio: float | None = config.get("stop_lr_ratio")
+    if stop is not None and ratio is None:
+        return stop
+    if ratio is not None and stop is None:
+        return start * ratio
+    given = "neither" if stop is None else "both"
+    raise InputError(f"learning_rate: give one of stop_lr and stop_lr_ratio, not {given}.")
 
 
-def _warmup_steps(config: dict, numb_steps: int) -> int:
+def _warmup_steps(config: Section, numb_steps: int) -> int:
     steps, ratio = config.get("warmup_steps", 0), config.get("warmup_ratio")
     if steps and ratio is not None:
         raise InputError("learning_rate: give one of warmup_steps and warmup_ratio, not both.")

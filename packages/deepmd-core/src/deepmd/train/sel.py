@@ -5,24 +5,26 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
+from deepmd.registry import MODEL, walk
 from deepmd.train.neighbor_statistics import NeighborStatistics, neighbor_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from deepmd.data import System
+    from deepmd.registry import Part, SelKey
+    from deepmd.train.neighbor_statistics import NeighborStat
 
 log = logging.getLogger(__name__)
 
-PER_TYPE = {"se_e2_a", "se_a", "se_e2_r", "se_r", "se_e3", "se_at", "se_a_3be", "se_t"}
-"""Descriptors whose ``sel`` counts the neighbors of each type; the others count all together."""
 
+def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: NeighborStat) -> float | None:
+    """Replaces ``sel: auto`` and its like in the model section by numbers, and warns where numbers are too small.
 
-def settle_sel(model: dict, systems: list[System], neighbor_stat: Callable) -> float | None:
-    """Replaces ``sel: auto`` in the model section by numbers and warns where given numbers are too small.
+    Which keys there are is known to the rows of the registry (`Row.sel_keys`).
 
     ``auto:F`` is F times the most neighbors found, rounded down, then up to a multiple of 4; ``auto`` is ``auto:1.1``.
 
@@ -33,22 +35,22 @@ def settle_sel(model: dict, systems: list[System], neighbor_stat: Callable) -> f
     """
     names = model["type_map"]
     found: dict[float, NeighborStatistics] = {}
-    for descriptor in _descriptors(model["descriptor"]):
-        rcut = descriptor["rcut"]
-        if rcut not in found:
-            found[rcut] = neighbor_statistics(systems, rcut, len(names), neighbor_stat)
-            _report(found[rcut], rcut, names)
-        _settle_one(descriptor, found[rcut], names)
+    for part, key in _sel_keys(model):
+        if key.rcut not in found:
+            found[key.rcut] = neighbor_statistics(systems, key.rcut, len(names), neighbor_stat)
+            _report(found[key.rcut], key.rcut, names)
+        _settle_one(part, key, found[key.rcut], names)
     smallest = min((statistics.min_distance for statistics in found.values()), default=math.inf)
     return smallest if math.isfinite(smallest) else None
 
 
-def check_sel_is_settled(model: dict) -> None:
+def check_sel_is_settled(model: dict[str, Any]) -> None:
     """Raises InputError where ``sel`` is ``auto`` and nothing will find its value."""
-    for descriptor in _descriptors(model["descriptor"]):
-        if isinstance(descriptor["sel"], str):
+    for part, key in _sel_keys(model):
+        sel = _get(part.section, key.path)
+        if isinstance(sel, str):
             raise InputError(
-                f"sel {descriptor['sel']!r} needs the neighbor statistics: leave out --skip-neighbor-stat."
+                f"{part.where}/{key.path} {sel!r} needs the neighbor statistics: leave out --skip-neighbor-stat."
             )
 
 
@@ -64,15 +66,19 @@ def auto_sel(rule: str, most: int) -> int:
     return -(-int(most * ratio) // 4) * 4
 
 
-def _settle_one(descriptor: dict, found: NeighborStatistics, names: list[str]) -> None:
-    per_type = descriptor["type"] in PER_TYPE
-    sel = descriptor["sel"]
+def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str]) -> None:
+    where, sel = f"{part.where}/{key.path}", _get(part.section, key.path)
     if isinstance(sel, str):
-        settled = [auto_sel(sel, int(most)) for most in found.max_nnei] if per_type else auto_sel(sel, found.max_total)
-        descriptor["sel"] = settled
-        log.info("sel %r of %s is set to %s.", sel, descriptor["type"], settled)
-        return
-    if per_type:
+        most = [int(most) for most in found.max_nnei]
+        settled = [auto_sel(sel, one) for one in most] if key.by_type else auto_sel(sel, found.max_total)
+        _put(part.section, key.path, settled)
+        log.info("%s %r is set to %s.", where, sel, settled)
+    elif key.is_used:
+        _warn_if_small(sel, key, found, names, where)
+
+
+def _warn_if_small(sel: int | list[int], key: SelKey, found: NeighborStatistics, names: list[str], where: str) -> None:
+    if key.by_type and isinstance(sel, list):
         small = [
             f"{name} {given} (found {most})"
             for name, given, most in zip(names, sel, found.max_nnei, strict=False)
@@ -83,11 +89,12 @@ def _settle_one(descriptor: dict, found: NeighborStatistics, names: list[str]) -
         small = [f"{given} (found {found.max_total})"] if given < found.max_total else []
     if small:
         log.warning(
-            "sel is too small: %s neighbors within %g Å. All of them count here, and the energy stays smooth; "
+            "%s is too small: %s neighbors within %g Å. All of them count here, and the energy stays smooth; "
             "deepmd-kit would leave out the farthest, so the model gives other numbers there. Give larger numbers or "
             "`auto`.",
+            where,
             ", ".join(small),
-            descriptor["rcut"],
+            key.rcut,
         )
 
 
@@ -103,9 +110,21 @@ def _report(found: NeighborStatistics, rcut: float, names: list[str]) -> None:
     )
 
 
-def _descriptors(descriptor: dict) -> Iterator[dict]:
-    """The descriptors with a ``sel``, those in a hybrid one by one."""
-    for part in descriptor.get("list", ()):
-        yield from _descriptors(part)
-    if "sel" in descriptor:
-        yield descriptor
+def _sel_keys(model: dict[str, Any]) -> Iterator[tuple[Part, SelKey]]:
+    """The keys that say how many neighbors the parts of a model are made for."""
+    for part in walk(MODEL, model, "model"):
+        for key in part.row.sel_keys(part.section):
+            yield part, key
+
+
+def _get(section: dict[str, Any], path: str) -> Any:
+    for name in path.split("/"):
+        section = section[name]
+    return section
+
+
+def _put(section: dict[str, Any], path: str, value: int | list[int]) -> None:
+    *outer, name = path.split("/")
+    for key in outer:
+        section = section[key]
+    section[name] = value

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deepmd.data.batch import Batch
+    from deepmd.aliases import Document, Section
+    from deepmd.data.batch import Batch, DataRequirement
 
 
 @dataclass
@@ -32,7 +33,7 @@ class TrainingState:
         The loop's own state: plain numbers, strings, lists (generator states, best scores).
     """
 
-    model: dict
+    model: Document
     optimizer: dict[str, np.ndarray]
     step: int = 0
     loop: dict[str, Any] = field(default_factory=dict)
@@ -45,8 +46,8 @@ class Trainer(ABC):
     @abstractmethod
     def from_input(
         cls,
-        config: dict,
-        frames: Callable[[], Iterable[Batch]],
+        config: Section,
+        frames: Callable[[list[DataRequirement]], Iterable[Batch]],
     ) -> Trainer:
         """A new model, its statistics and first weights, ready for step 0.
 
@@ -55,12 +56,12 @@ class Trainer(ABC):
         config : dict
             The normalised input: sections ``model``, ``loss``, ``optimizer``, ``learning_rate``, ``training``.
         frames : callable
-            Each call streams the batches that the statistics are made of, once.
+            Of the labels that the statistics need. Each call streams the batches that they are made of, once.
         """
 
     @classmethod
     @abstractmethod
-    def from_state(cls, config: dict, state: TrainingState) -> Trainer:
+    def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         """A trainer with a given model; the optimiser's arrays are taken where there are any.
 
         The loss and the optimiser come from ``config``, the model from ``state`` only.
@@ -102,8 +103,8 @@ class Trainer(ABC):
 
     @property
     @abstractmethod
-    def requirements(self) -> list[Any]:
-        """The labels that the loss needs and the inputs that the model needs: list of DataRequirement."""
+    def requirements(self) -> list[DataRequirement]:
+        """The labels that the loss needs and the inputs that the model needs."""
 
     @property
     @abstractmethod

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,25 +12,34 @@ if TYPE_CHECKING:
 
 
 class Average:
-    """Weighted mean of dicts of metrics."""
+    """Weighted mean of dicts of metrics.
+
+    A metric that is NaN beside a finite loss is one whose labels the batch lacks: it does not count.
+    """
 
     def __init__(self, state: dict[str, Any] | None = None) -> None:
-        self._weight = state["weight"] if state else 0.0
+        self._weights: dict[str, float] = dict(state["weights"]) if state else {}
         self._sums: dict[str, float] = dict(state["sums"]) if state else {}
 
     def add(self, metrics: dict[str, float], weight: float = 1.0) -> None:
-        self._weight += weight
+        """Takes the metrics of one batch in."""
+        has_loss = math.isfinite(metrics.get("loss", math.nan))
         for key, value in metrics.items():
-            self._sums[key] = self._sums.get(key, 0.0) + weight * value
+            counts = not (has_loss and math.isnan(value))
+            self._sums[key] = self._sums.get(key, 0.0) + (weight * value if counts else 0.0)
+            self._weights[key] = self._weights.get(key, 0.0) + weight * counts
 
     def take(self) -> dict[str, float]:
-        """The mean since the last call."""
-        mean = {key: value / self._weight for key, value in self._sums.items()}
-        self._weight, self._sums = 0.0, {}
+        """The mean since the last call; NaN where nothing counted."""
+        mean = {
+            key: value / self._weights[key] if self._weights[key] else math.nan for key, value in self._sums.items()
+        }
+        self._weights, self._sums = {}, {}
         return mean
 
     def state(self) -> dict[str, Any]:
-        return {"weight": self._weight, "sums": dict(self._sums)}
+        """Plain numbers, to go on from."""
+        return {"weights": dict(self._weights), "sums": dict(self._sums)}
 
 
 def validate(trainer: Trainer, data: TrainingData, nbatches: int, lr: float) -> dict[str, float]:

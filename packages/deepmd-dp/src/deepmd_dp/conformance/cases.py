@@ -5,17 +5,60 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd.aliases import Section
 
 TYPE_MAP = ["O", "H"]
-DESCRIPTORS = {
-    "se_e2_a": {"sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
-    "se_atten": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
-    "se_atten_v2": {"sel": 20, "neuron": [3, 6], "axis_neuron": 2, "attn": 4, "attn_layer": 1, "set_davg_zero": False},
+CUTOFF = {"rcut": 4.0, "rcut_smth": 2.0}
+ATTENTION = {
+    **CUTOFF,
+    "sel": 20,
+    "neuron": [3, 6],
+    "axis_neuron": 2,
+    "attn": 4,
+    "attn_layer": 1,
+    "set_davg_zero": False,
+}
+THREE_BODY = {"three_body_neuron": [3, 6], "three_body_rcut": 3.0, "three_body_rcut_smth": 1.5, "three_body_sel": 8}
+REPFORMER = {
+    "rcut": 3.5,
+    "rcut_smth": 1.5,
+    "nsel": 12,
+    "nlayers": 2,
+    "g1_dim": 6,
+    "g2_dim": 4,
+    "attn1_hidden": 4,
+    "attn1_nhead": 2,
+    "attn2_hidden": 4,
+    "attn2_nhead": 2,
+    "axis_neuron": 2,
+}
+DESCRIPTORS: dict[str, dict[str, Any]] = {
+    "se_e2_a": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
+    "se_e2_r": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6]},
+    "se_atten": ATTENTION,
+    "se_atten_v2": ATTENTION,
+    "hybrid": {},
+    "dpa2": {
+        "repinit": {**CUTOFF, "nsel": 20, "neuron": [3, 6], "axis_neuron": 2, "tebd_dim": 4, **THREE_BODY},
+        "repformer": {**REPFORMER},
+    },
 }
 """Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
 ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
 """Functions of the embedding net to those of the fitting net."""
+
+
+def part(**options: Any) -> dict[str, Any]:
+    """A descriptor's section: the small settings of its type, or a cut-off where it is none of ours, and these.
+
+    What is a mapping is completed, not replaced.
+    """
+    small = DESCRIPTORS.get(options["type"], CUTOFF)
+    given = {key: {**small[key], **value} if isinstance(value, dict) else value for key, value in options.items()}
+    return {**small, **given}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +80,20 @@ class Case:
 
     @property
     def is_double(self) -> bool:
+        """Whether all of it computes in float64."""
         return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
 
     def section(self) -> dict[str, Any]:
         """The section ``model``, not yet normalised."""
-        descriptor = {"rcut": 4.0, "rcut_smth": 2.0, **DESCRIPTORS[self.descriptor["type"]], **self.descriptor}
+        descriptor = part(**self.descriptor)
         fitting = {"type": "ener", "neuron": [5, 5], **self.fitting}
         return {"type_map": TYPE_MAP, "descriptor": descriptor, "fitting_net": fitting, **self.model}
 
 
-def row(descriptor: str, name: str, *, fitting: dict | None = None, model: dict | None = None, **options: Any) -> Case:
+def row(
+    descriptor: str, name: str, *, fitting: Section | None = None, model: Section | None = None, **options: Any
+) -> Case:
+    """A row of the table: a descriptor with options, and further parts of the model."""
     return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
 
 
@@ -72,6 +119,9 @@ CASES = [
         row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
         for one, two in ACTIVATIONS.items()
     ],
+    row("se_e2_r", "plain"),
+    row("se_e2_r", "one side, excluded pairs", type_one_side=True, exclude_types=[[0, 1]]),
+    row("se_e2_r", "relu, davg zero", activation_function="relu", set_davg_zero=True),
     row("se_atten", "plain"),
     row("se_atten", "no attention", attn_layer=0),
     row("se_atten", "two layers", attn_layer=2),
@@ -92,6 +142,40 @@ CASES = [
     row("se_atten_v2", "no attention, one side", attn_layer=0, type_one_side=True),
     row("se_atten_v2", "electrons, excluded pairs", use_econf_tebd=True, exclude_types=[[1, 1]]),
     row("se_atten_v2", "float32", precision="float32", fitting={"precision": "float32"}),
+    row("se_e2_a", "dipole", fitting={"type": "dipole"}),
+    row(
+        "se_e2_a",
+        "dipole of some types, all parameters",
+        fitting={"type": "dipole", "sel_type": 0, "numb_fparam": 1, "numb_aparam": 2},
+    ),
+    row("se_atten", "dipole, float32", precision="float32", fitting={"type": "dipole", "precision": "float32"}),
+    row("hybrid", "plain", list=[part(type="se_e2_a"), part(type="se_e2_r", rcut=3.0)]),
+    row(
+        "hybrid",
+        "three lists",
+        list=[part(type="se_atten", rcut=3.5), part(type="se_e2_a"), part(type="se_atten_v2")],
+    ),
+    row("dpa2", "plain"),
+    row("dpa2", "three-body, strip", repinit={"use_three_body": True, "tebd_input_mode": "strip"}),
+    row("dpa2", "concat three-body", repinit={"use_three_body": True, "type_one_side": True}),
+    row(
+        "dpa2",
+        "other updates",
+        repinit={"tebd_input_mode": "strip", "set_davg_zero": False},
+        repformer={
+            "update_g1_has_attn": False,
+            "update_g2_has_attn": False,
+            "update_g2_has_g1g1": True,
+            "update_h2": True,
+            "update_style": "res_residual",
+            "g1_out_conv": True,
+            "g1_out_mlp": True,
+            "use_sqrt_nnei": True,
+            "direct_dist": True,
+        },
+        smooth=False,
+    ),
+    row("dpa2", "float32", precision="float32", fitting={"precision": "float32"}),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
 FEW_CASES = [
@@ -109,6 +193,11 @@ FEW_CASES = [
         "se_atten: excluded pairs",
         "se_atten: electrons",
         "se_atten_v2: float32",
+        "se_e2_r: one side, excluded pairs",
+        "se_e2_a: dipole of some types, all parameters",
+        "hybrid: three lists",
+        "dpa2: three-body, strip",
+        "dpa2: other updates",
     )
 ]
 """Between them they use every operation."""

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deepmd.contract import walk_arrays
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 DOUBLE = 1e-10
 SINGLE = 1e-5
 
 
-def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float, name: str = "value") -> None:
+def assert_close(actual: ArrayLike, expected: ArrayLike, tolerance: float, name: str = "value") -> None:
     """The largest difference is below the tolerance times the largest expected value, or times 1 where that is less."""
     actual, expected = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     assert actual.shape == expected.shape, f"{name} has shape {actual.shape}, expected {expected.shape}"

@@ -16,6 +16,7 @@ from deepmd_dp.conformance.parts import Part
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deepmd_dp.conformance.cases import Case
     from deepmd_dp.conformance.evaluation import Models
 
 
@@ -32,15 +33,17 @@ class ConversionTests(Part):
         return super().parameters() | {"source,target": list(dict.fromkeys(pairs))}
 
     def test_convert(self, models: Models, source: FileKind, target: FileKind, tmp_path: Path) -> None:
-        check_conversion(models, source, target, tmp_path)
+        check_conversion(models, source, target, tmp_path, self.conversion_case)
 
 
-def check_conversion(models: Models, source: FileKind, target: FileKind, folder: Path) -> None:
+def check_conversion(
+    models: Models, source: FileKind, target: FileKind, folder: Path, case: Case = CONVERSION_CASE
+) -> None:
     """The self-test is verified by `convert` itself, with the target's backend."""
     after = folder / f"after{target.suffix}"
-    differences = convert(str(models.path(CONVERSION_CASE, source)), str(after))
-    assert set(differences) == {"energy", "force", "virial"}
-    converted, document = backend_of_file(after).serialize_hook(str(after)), random_document(CONVERSION_CASE)
+    differences = convert(str(models.path(case, source)), str(after))
+    assert set(differences) == {"energy", "force", "virial", "atom_energy"}
+    converted, document = backend_of_file(after).serialize_hook(str(after)), random_document(case)
     assert converted["self_test"] is not None
     assert converted["model_def_script"] == document["model_def_script"]
     assert_same_tree(converted["model"], document["model"])

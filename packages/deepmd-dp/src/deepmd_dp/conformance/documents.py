@@ -10,13 +10,17 @@ import numpy as np
 
 from deepmd.contract import map_arrays, new_document
 from deepmd.schema import normalize
+from deepmd_dp.dialect.module import modules, with_leaves
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import new_model
 
 if TYPE_CHECKING:
+    from deepmd.aliases import Document, Section
     from deepmd_dp.conformance.cases import Case
+    from deepmd_dp.interface import Model
 
 
-def full_input(case: Case, **sections: dict) -> dict[str, Any]:
+def full_input(case: Case, **sections: Section) -> dict[str, Any]:
     """A normalised input that trains the case's model; `sections` replace or complete the others."""
     given = {
         "model": case.section(),
@@ -32,25 +36,25 @@ def random_document(case: Case) -> dict[str, Any]:
     """The case's model with the weights of its first step and statistics unlike the neutral ones."""
     section = full_input(case)["model"]
     rng = np.random.default_rng(7)
-    tree = new_model(section, rng).serialize()
-    _fill_environment(tree["descriptor"], section["descriptor"], rng)
+    tree: Document = _random_statistics(new_model(section, rng), rng).serialize()
     _fill_fitting(tree["fitting"]["@variables"], rng)
     tree["@variables"]["out_bias"] = rng.normal(size=tree["@variables"]["out_bias"].shape)
     return new_document(tree, backend="DP", model_def_script=section)
 
 
-def _fill_environment(descriptor: dict, section: dict, rng: np.random.Generator) -> None:
-    """Statistics as those of data: the same for all slots of a type, and for the three directions."""
-    variables, sel = descriptor["@variables"], descriptor["sel"]
-    ntypes, _, width = variables["davg"].shape
-    shape = (ntypes, len(sel), 1)
-    mean = np.zeros((ntypes, len(sel), width))
-    if not section["set_davg_zero"]:
-        mean[..., :1] = rng.uniform(0.1, 0.4, shape)
-    radial, angular = rng.uniform(0.2, 0.5, shape), rng.uniform(0.2, 0.5, shape)
-    deviation = np.concatenate([radial, np.repeat(angular, width - 1, axis=2)], axis=2)
-    for name, value in {"davg": mean, "dstd": deviation}.items():
-        variables[name] = np.repeat(value, sel, axis=1).astype(variables[name].dtype)
+def _random_statistics(model: Model, rng: np.random.Generator) -> Model:
+    """Statistics as those of data: the same for all slots, and for the three directions."""
+    changes: dict[str, np.ndarray] = {}
+    for path, matrix in modules(model, EnvironmentMatrix):
+        size = (model.ntypes, 1)
+        mean, angular = np.zeros(matrix.davg.shape), rng.uniform(0.2, 0.5, size)
+        deviation = np.repeat(angular, matrix.columns, axis=1)
+        deviation[:, :1] = rng.uniform(0.2, 0.5, size)
+        if not matrix.set_davg_zero:
+            mean[:, :1] = rng.uniform(0.1, 0.4, size)
+        statistics = {f"{path}.davg": mean, f"{path}.dstd": deviation}
+        changes |= {name: array.astype(matrix.davg.dtype) for name, array in statistics.items()}
+    return with_leaves(model, changes)
 
 
 def _fill_fitting(variables: dict[str, Any], rng: np.random.Generator) -> None:
@@ -61,7 +65,7 @@ def _fill_fitting(variables: dict[str, Any], rng: np.random.Generator) -> None:
 
 def in_double(document: dict[str, Any]) -> dict[str, Any]:
     """The same model computed in float64: a float32 model's reference."""
-    double = map_arrays(document, lambda array: array.astype(np.float64))
+    double: Document = map_arrays(document, lambda array: array.astype(np.float64))
     _set_precision(double["model"])
     return double
 

@@ -68,7 +68,7 @@ def evaluate(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
     return results
 
 
-def parameters_of(model: DeepEvalBackend, frames: str) -> dict[str, np.ndarray]:
+def parameters_of(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
     """Frame and atomic parameters that the model must be given; it is left to its defaults where it has any."""
     dim_fparam = 0 if model.has_default_fparam() else model.get_dim_fparam()
     return FRAMES[frames].parameters(dim_fparam, model.get_dim_aparam())

@@ -25,10 +25,12 @@ class FileKind(NamedTuple):
 
     @property
     def backend(self) -> Backend:
+        """The backend that reads and writes it."""
         return find_backend(self.flag)
 
     @property
     def is_checkpoint(self) -> bool:
+        """Whether trainings write it."""
         return self.suffix == self.backend.checkpoint_suffix
 
     def write(self, path: Path, document: dict[str, Any]) -> Path:

@@ -12,6 +12,8 @@ from deepmd_dp.dialect import ops
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import DTypeLike
+
 _ENVIRONMENT = {"settings": ops.EnvSettings(rcut=4.0, rcut_smth=1.0), "switched": False}
 _BASIS = ops.Basis((-1.0, 0.2, 2.0, 4.0))
 """Some of the edges are beyond its ends."""
@@ -47,13 +49,14 @@ class MomentsCase(NamedTuple):
         moments = self.forms()[1](*self.derived, *self.constants, **self.keywords)
         largest = np.abs(moments).max() if moments.size else 1.0
         numbers = np.random.default_rng(1).normal(size=moments.shape) / max(largest, 1e-30)
-        return numbers.astype(moments.dtype)
+        coefficients: np.ndarray = numbers.astype(moments.dtype)
+        return coefficients
 
 
-def make_case(kind: str, n: int = 4, nnei: int = 9, dtype: type = np.float64) -> MomentsCase:
+def make_case(kind: str, n: int = 4, nnei: int = 9, dtype: DTypeLike = np.float64) -> MomentsCase:
     """A case of `KINDS` with random arrays."""
     rng = np.random.default_rng(0)
-    keywords = {"basis": _BASIS, "nsegments": 1} | KINDS[kind]
+    keywords: dict[str, Any] = {"basis": _BASIS, "nsegments": 1} | KINDS[kind]
     slots = keywords.pop("slots", False)
     is_general = "settings" not in keywords
     segment = rng.integers(-1 if is_general else 0, keywords["nsegments"], (n, nnei))
@@ -62,10 +65,8 @@ def make_case(kind: str, n: int = 4, nnei: int = 9, dtype: type = np.float64) ->
         arrays = rng.normal(size=(n, nnei)) * 3.0, rng.normal(size=(n, nnei, 3))
         return MomentsCase("chebyshev_moments", tuple(a.astype(dtype) for a in arrays), (segments,), keywords)
     shape = (n, nnei if slots else 1, keywords["settings"].columns)
-    weights, shift, scale = (
-        array.astype(dtype)
-        for array in (rng.integers(0, 2, (n, nnei)), rng.normal(size=shape) * 0.1, rng.uniform(2.0, 4.0, shape))
-    )
+    random = rng.integers(0, 2, (n, nnei)), rng.normal(size=shape) * 0.1, rng.uniform(2.0, 4.0, shape)
+    weights, shift, scale = (np.asarray(array, dtype=dtype) for array in random)
     directions = rng.normal(size=(n, nnei, 3))
     edge_vec = directions * (rng.uniform(0.6, 5.0, (n, nnei, 1)) / np.linalg.norm(directions, axis=-1, keepdims=True))
     return MomentsCase("environment_moments", (edge_vec,), (weights, segments, shift, scale), keywords)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CASE = CASES[0]
 BETAS = {"adam_beta1": 0.8, "adam_beta2": 0.95}
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, dict[str, Any]] = {
     "Adam": {"type": "Adam"},
     "Adam with weight decay": {"type": "Adam", "weight_decay": 0.1},
     "AdamW": {"type": "AdamW", "weight_decay": 0.1},
@@ -96,7 +96,7 @@ def _history(flag: str, name: str) -> list[Moment]:
 
 def _moment(trainer: Trainer) -> Moment:
     state = trainer.state()
-    slots = {slot: {} for slot in ("step", "exp_avg", "exp_avg_sq")}
+    slots: dict[str, Arrays] = {slot: {} for slot in ("step", "exp_avg", "exp_avg_sq")}
     for name, array in state.optimizer.items():
         slot, _, path = name.partition("/")
         slots[slot][path] = array

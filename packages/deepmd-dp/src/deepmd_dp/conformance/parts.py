@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from deepmd.backend.discovery import get_backend
-from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE
+from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE, CONVERSION_CASE, TRAINING_CASES
 from deepmd_dp.conformance.evaluation import Models, shared_models
 from deepmd_dp.conformance.file_kinds import FileKind, file_kinds_of
 
@@ -28,13 +28,22 @@ class Part:
     """Endings whose files compute in their own way, beside the first one and the checkpoint."""
     left_out: ClassVar[tuple[str, ...]] = ()
     """Endings that are not tested: another name of the same, or in need of what is not installed."""
+    cases: ClassVar[Sequence[Case]] = CASES
+    """Models whose numbers are compared, from checkpoints where the backend has any."""
     file_cases: ClassVar[Sequence[Case]] = CASES
     """Models tried from a model file; fewer, such as `FEW_CASES`, where one takes seconds to make."""
     gradient_cases: ClassVar[Sequence[Case]] = CASES_DOUBLE
     """Models whose gradient is tried; fewer where a training step takes seconds to compile."""
+    training_cases: ClassVar[Sequence[Case]] = TRAINING_CASES
+    """Models that are trained for some steps."""
+    conversion_case: ClassVar[Case] = CONVERSION_CASE
+    """The model that is converted."""
+    workflow_case: ClassVar[Case] = CASES[0]
+    """The model that is trained, frozen and tested by commands."""
 
     @property
     def backend(self) -> Backend:
+        """The backend under test, its framework imported."""
         return get_backend(self.flag)
 
     @pytest.fixture

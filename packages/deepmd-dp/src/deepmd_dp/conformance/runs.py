@@ -31,6 +31,7 @@ class Run(NamedTuple):
 
     @property
     def losses(self) -> list[float]:
+        """The losses of all steps."""
         return [metrics["loss"] for metrics in self.metrics]
 
 

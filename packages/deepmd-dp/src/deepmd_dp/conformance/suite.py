@@ -9,7 +9,7 @@ from deepmd_dp.conformance.gradients import GradientTests
 from deepmd_dp.conformance.inference import InferenceTests
 from deepmd_dp.conformance.optimizers import OptimizerTests
 from deepmd_dp.conformance.reference_numbers import ReferenceTests
-from deepmd_dp.conformance.training_steps import TrainingStepTests
+from deepmd_dp.conformance.training_steps import FirstStepTests, TrainingStepTests
 from deepmd_dp.conformance.workflow import WorkflowTests
 
 
@@ -20,5 +20,7 @@ class EvaluationConformance(InferenceTests, ReferenceTests, ConversionTests, Fil
     """
 
 
-class BackendConformance(EvaluationConformance, GradientTests, TrainingStepTests, OptimizerTests, WorkflowTests):
+class BackendConformance(
+    EvaluationConformance, GradientTests, FirstStepTests, TrainingStepTests, OptimizerTests, WorkflowTests
+):
     """What a backend must pass that also trains."""

@@ -17,51 +17,62 @@ from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.model.derivatives import energy_terms, force_terms
-from deepmd_dp.numpy_backend.derivative import energy_and_gradient
+from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
+    from deepmd.outputs import OutputDef
     from deepmd.train import Trainer
     from deepmd_dp.conformance.cases import Case
 
 LEARNING_RATE = 1e-3
 GRADIENT_FRAMES = "periodic and triclinic"
 PREFACTORS = {"e": (0.2, 1.0), "f": (10.0, 1.0), "v": (0.1, 1.0), "ae": (0.3, 1.0)}
-LOSS = {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(("start", "limit"))}
+ENDS = ("start", "limit")
+LOSSES: dict[str, dict[str, Any]] = {
+    "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)},
+    "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
+}
+"""The loss of each kind of fitting."""
 
 
 def config_of(case: Case, **training: Any) -> dict[str, Any]:
-    """The normalised input of a training with energies, forces, virials and atomic energies."""
+    """The normalised input of a training with all terms that there are labels for."""
     settings = {"training_data": {"systems": ["none"]}, "numb_steps": 100, "seed": 1, **training}
-    return full_input(case, loss=LOSS, training=settings)
+    return full_input(case, loss=LOSSES[case.fitting.get("type", "ener")], training=settings)
 
 
 def make_batch(case: Case, frames: str) -> Batch:
-    """A batch with made-up labels."""
-    chosen, fitting = FRAMES[frames], case.fitting
+    """A batch with made-up labels: all that the loss can look at."""
+    chosen, config = FRAMES[frames], config_of(case)
     nframes, natoms = chosen.atom_types.shape
     rng = np.random.default_rng(11)
-    sizes = {
-        "energy": (nframes, 1),
-        "force": (nframes, natoms, 3),
-        "virial": (nframes, 9),
-        "atom_ener": (nframes, natoms, 1),
-    }
-    labels = {name: rng.normal(size=size) for name, size in sizes.items()}
-    labels |= chosen.parameters(fitting.get("numb_fparam", 0), fitting.get("numb_aparam", 0))
+    labels = {}
+    for each in new_loss(config["loss"], config["learning_rate"]["start_lr"], outputs_of(case)).requirements:
+        size = (nframes, natoms, each.ndof) if each.atomic else (nframes, each.ndof)
+        labels[each.key] = rng.normal(size=size)
+        if each.selected_types is not None:
+            labels[each.key] *= np.isin(chosen.atom_types, each.selected_types)[:, :, None]
+    labels |= chosen.parameters(case.fitting.get("numb_fparam", 0), case.fitting.get("numb_aparam", 0))
     found = dict.fromkeys(labels, True)
     return Batch(
         chosen.coords, chosen.cells, chosen.atom_types, labels, found, system=frames, frames=np.arange(nframes)
     )
 
 
+@cache
+def outputs_of(case: Case) -> tuple[OutputDef, ...]:
+    """What the case's model gives."""
+    return deserialize_model(random_document(case)["model"]).outputs
+
+
 def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
     env = build_environment(model, batch.coord, batch.box, batch.atype)
-    energy, gradient = energy_and_gradient(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"))
-    prediction = energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=False)
-    prediction["mask"] = model.mask(env, like=energy)
-    loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
+    prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
+    loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+    output = loss.output
+    prediction["mask"] = model.mask(env, prediction[output.term_name("atom")], only=output.selected_types)
     value, metrics = loss(prediction, batch.labels, batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
 
@@ -74,7 +85,7 @@ def batches(case: Case) -> list[Batch]:
 def new_trainer(case: Case, flag: str, config: dict[str, Any] | None = None) -> Trainer:
     """A trainer from the input alone: first weights by the seed, statistics of the batches."""
     trainer = find_backend(flag).trainer
-    return trainer.from_input(config or config_of(case), lambda: iter(batches(case)))
+    return trainer.from_input(config or config_of(case), lambda _: iter(batches(case)))
 
 
 def train(trainer: Trainer, case: Case, steps: range) -> list[dict[str, float]]:

@@ -14,6 +14,7 @@ from deepmd.train import TrainingState
 from deepmd_dp.model import new_model
 
 if TYPE_CHECKING:
+    from deepmd.aliases import Document, Section
     from deepmd.train.trainer import Trainer
 
 MOLECULE = np.array([[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0]])
@@ -30,8 +31,8 @@ LOSS = {"start_pref_e": 1.0, "limit_pref_e": 1.0, "start_pref_f": 10.0, "limit_p
 
 
 def full_input(
-    descriptor: str = "se_e2_a", fitting: dict | None = None, training: dict | None = None, **more: Any
-) -> dict:
+    descriptor: str = "se_e2_a", fitting: Section | None = None, training: Section | None = None, **more: Any
+) -> Section:
     """A normalised input; `more` replaces whole sections."""
     model = {
         "type_map": ["O", "H"],
@@ -43,7 +44,7 @@ def full_input(
     return normalize(given | more)
 
 
-def new_document_of(config: dict) -> dict:
+def new_document_of(config: Section) -> Document:
     """A document of the input's model with its first weights."""
     model = new_model(config["model"], np.random.default_rng(5))
     return new_document(model.serialize(), backend="test", model_def_script=config["model"])
@@ -76,9 +77,9 @@ def make_batch(number: int = 0) -> Batch:
     )
 
 
-def new_trainer(cls: type[Trainer], config: dict) -> Trainer:
+def new_trainer(cls: type[Trainer], config: Section) -> Trainer:
     """A backend's trainer of a new model, its statistics from two batches."""
-    return cls.from_input(config, lambda: iter([make_batch(0), make_batch(1)]))
+    return cls.from_input(config, lambda _: iter([make_batch(0), make_batch(1)]))
 
 
 def train(trainer: Trainer, numbers: range) -> list[dict[str, float]]:
@@ -86,5 +87,6 @@ def train(trainer: Trainer, numbers: range) -> list[dict[str, float]]:
     return [trainer.step(trainer.prepare(make_batch(number)), 1e-2) for number in numbers]
 
 
-def state_of(document: dict) -> TrainingState:
+def state_of(document: Document) -> TrainingState:
+    """A training state before the first step."""
     return TrainingState(model=document, optimizer={})

@@ -12,7 +12,7 @@ from deepmd.entrypoints.freeze import freeze
 from deepmd.entrypoints.test import run_test
 from deepmd.entrypoints.train import train
 from deepmd.infer import DeepPot
-from deepmd_dp.conformance.cases import CASES, TYPE_MAP
+from deepmd_dp.conformance.cases import TYPE_MAP, Case
 from deepmd_dp.conformance.comparison import DOUBLE, assert_close
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.parts import Part
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NSTEPS, HALF = 20, 10
 CHOSEN = FRAMES["periodic and triclinic"]
+assert CHOSEN.cells is not None
+CELLS = CHOSEN.cells
 
 
 class WorkflowTests(Part):
@@ -46,9 +48,10 @@ class WorkflowTests(Part):
     def _train(self, folder: Path, name: str, restart: str | None = None) -> Path:
         """Writes the input, trains, gives the last checkpoint."""
         path = folder / f"{name}.json"
-        path.write_text(json.dumps(input_of(name)), encoding="utf-8")
+        path.write_text(json.dumps(input_of(name, self.workflow_case)), encoding="utf-8")
         result = train(path, backend=self.flag, restart=restart, skip_neighbor_stat=True)
         assert result.step == NSTEPS
+        assert result.checkpoint is not None
         return result.checkpoint
 
     def _compare(self, model: Path, checkpoint: Path) -> None:
@@ -63,10 +66,10 @@ def _evaluate(path: Path) -> tuple[np.ndarray, ...]:
     return DeepPot(str(path)).eval(CHOSEN.coords, CHOSEN.cells, CHOSEN.atom_types[0])
 
 
-def input_of(name: str) -> dict[str, Any]:
+def input_of(name: str, case: Case) -> dict[str, Any]:
     """A small training with a checkpoint in the middle."""
     return {
-        "model": CASES[0].section(),
+        "model": case.section(),
         "learning_rate": {"type": "exp", "start_lr": 1e-3, "stop_lr": 1e-4},
         "loss": {"start_pref_e": 1.0, "limit_pref_e": 1.0, "start_pref_f": 10.0, "limit_pref_f": 10.0},
         "training": {
@@ -85,10 +88,10 @@ def write_system(folder: Path) -> None:
     """A data system with made-up labels."""
     rng = np.random.default_rng(17)
     nframes, natoms = CHOSEN.atom_types.shape
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "coord": CHOSEN.coords.reshape(nframes, -1),
-        "box": CHOSEN.cells.reshape(nframes, -1),
-        "energy": rng.normal(size=nframes),
+        "box": CELLS.reshape(nframes, -1),
+        "energy": rng.normal(size=(nframes,)),
         "force": rng.normal(size=(nframes, 3 * natoms)),
     }
     (folder / "set.000").mkdir(parents=True)

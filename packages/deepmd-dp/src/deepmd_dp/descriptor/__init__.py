@@ -1,45 +1,34 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Descriptors by their names in the input and in files."""
+"""Descriptors by their names in the input and in files; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from deepmd.errors import ModelFileError
-from deepmd_dp.descriptor.se_atten import SeAtten
-from deepmd_dp.descriptor.se_e2_a import SeE2A
+from deepmd.registry import DESCRIPTOR, find_class
 
 if TYPE_CHECKING:
     import numpy as np
 
-DESCRIPTORS: dict[str, type] = {
-    "se_e2_a": SeE2A,
-    "se_atten": SeAtten,
-    "se_atten_v2": SeAtten,
-}
-_ALIASES = {"se_a": "se_e2_a", "dpa1": "se_atten"}
+    from deepmd_dp.interface import Descriptor, DescriptorClass
 
 
-def descriptor_class(name: str) -> type:
+def descriptor_class(name: str) -> DescriptorClass:
     """The class of a descriptor; the input's and the files' names are both understood.
 
     Raises
     ------
     ModelFileError
-        There is no such descriptor in this version.
+        There is no such descriptor.
     """
-    key = _ALIASES.get(name, name)
-    if key not in DESCRIPTORS:
-        known = ", ".join(DESCRIPTORS)
-        raise ModelFileError(f"descriptor {name!r} is not supported by this version; supported are {known}.")
-    return DESCRIPTORS[key]
+    return cast("DescriptorClass", find_class(DESCRIPTOR, name))
 
 
-def deserialize_descriptor(data: dict[str, Any]) -> Any:
+def deserialize_descriptor(data: dict[str, Any]) -> Descriptor:
     """The descriptor of a contract's tree."""
     return descriptor_class(data["type"]).deserialize(data)
 
 
-def new_descriptor(section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Any:
+def new_descriptor(section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Descriptor:
     """A new descriptor of the input's section ``descriptor``."""
     return descriptor_class(section["type"]).from_input(section, type_map, rng)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,6 +145,7 @@ class NeighborGatedAttention(Module):
         return {name: getattr(self, name) for name in names.split()}
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         scalars = self._scalars()
         common = {k: v for k, v in scalars.items() if k not in ("trainable_ln", "ln_eps")}
         return {
@@ -170,6 +172,7 @@ class NeighborGatedAttention(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], smooth: bool) -> NeighborGatedAttention:
+        """The module of the contract's tree."""
         check_class(data, "NeighborGatedAttention", 1, 1)
         return cls(
             layers=tuple(_deserialize_layer(x, i) for i, x in enumerate(data["attention_layers"])),
@@ -210,6 +213,27 @@ class NeighborGatedAttention(Module):
             )
 
         return cls(layers=tuple(new_layer() for _ in range(nlayers)), **scalars)
+
+    @classmethod
+    def of_section(
+        cls, section: Mapping[str, Any], nnei: int, smooth: bool, rng: np.random.Generator
+    ) -> NeighborGatedAttention:
+        """That of a descriptor's section of the input, for lists of `nnei` slots."""
+        names = ("trainable", "scaling_factor", "normalize", "trainable_ln")
+        return cls.initial(
+            rng,
+            section["attn_layer"],
+            nnei=nnei,
+            embed_dim=section["neuron"][-1],
+            hidden_dim=section["attn"],
+            dotr=section["attn_dotr"],
+            do_mask=section["attn_mask"],
+            temperature=section.get("temperature"),
+            ln_eps=1e-5 if section["ln_eps"] is None else section["ln_eps"],
+            precision=precision_name(section["precision"]),
+            smooth=smooth,
+            **{name: section[name] for name in names},
+        )
 
 
 def _scaling(hidden: int, factor: float, temperature: float | None) -> float:

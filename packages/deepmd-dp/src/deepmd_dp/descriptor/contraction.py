@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""From the moments of the embedded neighbors to rotational invariants."""
+"""From the moments of the embedded neighbors to what rotates with the atoms, and what does not."""
 
 from __future__ import annotations
 
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Array
+from deepmd_dp.interface import Description
 
 
 def invariants(moments: Array, axis_neuron: int) -> Array:
@@ -21,3 +22,12 @@ def invariants(moments: Array, axis_neuron: int) -> Array:
     """
     xp = array_namespace(moments)
     return xp.matmul(xp.matrix_transpose(moments), moments[..., :axis_neuron])
+
+
+def describe_by_moments(moments: Array, axis_neuron: int, size: tuple[int, int]) -> Description:
+    """The description made of moments (nframes * nloc, 4, M); `size` is (nframes, nloc)."""
+    xp = array_namespace(moments)
+    width = moments.shape[2]
+    invariant = xp.reshape(invariants(moments, axis_neuron), (*size, width * axis_neuron))
+    vectors = xp.matrix_transpose(moments[:, 1:, :])
+    return Description(invariant, xp.reshape(vectors, (*size, width, 3)))

@@ -33,9 +33,13 @@ def _namespace_of_type(array_type: type) -> ModuleType | None:
     return next((_registered[base] for base in array_type.__mro__ if base in _registered), None)
 
 
+def _registered_namespace(array: Array) -> ModuleType | None:
+    return _namespace_of_type(type(array))  # type: ignore[arg-type]  # mypy takes a class for unhashable
+
+
 def array_namespace(array: Array) -> ModuleType:
     """The functions of the Array API standard for this array."""
-    return _namespace_of_type(type(array)) or array_api_compat.array_namespace(array)
+    return _registered_namespace(array) or array_api_compat.array_namespace(array)
 
 
 def shape(array: Array) -> tuple[Any, ...]:
@@ -55,5 +59,5 @@ def constant(value: np.ndarray, like: Array) -> Array:
 
 def device(array: Array) -> Any:
     """Device of an array; None where its library has no devices. A registered namespace brings its own `device`."""
-    registered = _namespace_of_type(type(array))
+    registered = _registered_namespace(array)
     return array_api_compat.device(array) if registered is None else registered.device(array)

@@ -4,14 +4,27 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import ParamSpec
+
     from deepmd_dp.dialect.module import Array
+
+    P = ParamSpec("P")
+    Result = TypeVar("Result")
+
+    class Operation(Protocol[P, Result]):
+        """A function with the plain form beside it."""
+
+        plain: Callable[P, Result]
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
+
 
 _overrides: dict[tuple[str, str], Callable[..., Any]] = {}
 
@@ -21,7 +34,7 @@ def override(name: str, namespace: Any, kernel: Callable[..., Any]) -> None:
     _overrides[name, namespace.__name__] = kernel
 
 
-def operation(plain: Callable[..., Any]) -> Callable[..., Any]:
+def operation(plain: Callable[P, Result]) -> Operation[P, Result]:
     """The plain form, as a function that runs a backend's kernel where there is one; `.plain` is the form itself."""
 
     @wraps(plain)
@@ -29,5 +42,5 @@ def operation(plain: Callable[..., Any]) -> Callable[..., Any]:
         kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
         return kernel(array, *args, **kwargs)
 
-    operation.plain = plain  # type: ignore[attr-defined]
-    return operation
+    operation.plain = plain  # type: ignore[attr-defined]  # a function takes any attribute
+    return cast("Operation[P, Result]", operation)

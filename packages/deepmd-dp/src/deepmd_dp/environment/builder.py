@@ -3,93 +3,151 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deepmd_dp.environment.exclusion import Pairs
 
-def frame_neighbors(model: Any, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray) -> NeighborList:
-    """The neighbor list of one frame in the layout that the model wants.
+Lists = tuple[NeighborList, ...]
+"""The lists of one frame, one for each `ListSpec`."""
 
-    coord (nloc, 3) [Å], box (3, 3) [Å] or None, atype (nloc,).
+
+class TakesEnvironment(Protocol):
+    """What is asked of a model here."""
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """Neighbor lists that it looks at."""
+        ...
+
+    @property
+    def ntypes(self) -> int:
+        """Number of types."""
+        ...
+
+    @property
+    def pair_exclude_types(self) -> Pairs:
+        """Pairs of types that are not in the lists."""
+        ...
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether it looks at `Environment.centers`."""
+        ...
+
+
+def frame_neighbors(
+    model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, nthreads: int = 1
+) -> Lists:
+    """The neighbor lists of one frame that the model wants.
+
+    coord (natoms, 3) [Å], box (3, 3) [Å] or None, atype (natoms,).
     """
-    return build_neighbor_list(
-        coord,
-        box,
-        atype,
-        model.rcut,
-        ntypes=model.ntypes,
-        by_type=not model.descriptor.mixed_types,
-        sel=model.list_widths,
-        exclude_pairs=model.pair_exclude_types,
+    return tuple(
+        build_neighbor_list(
+            coord,
+            box,
+            atype,
+            spec.rcut,
+            ntypes=model.ntypes,
+            by_type=spec.by_type,
+            sel=spec.widths,
+            exclude_pairs=model.pair_exclude_types,
+            nthreads=nthreads,
+        )
+        for spec in model.lists
     )
 
 
+def all_neighbors(model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray) -> list[Lists]:
+    """The neighbor lists of some frames; coord (nframes, natoms, 3), box (nframes, 3, 3) or None."""
+    return [frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))]
+
+
 def build_environment(
-    model: Any,
+    model: TakesEnvironment,
     coord: np.ndarray,
     box: np.ndarray | None,
     atype: np.ndarray,
-    lists: Sequence[NeighborList] | None = None,
+    frames: Sequence[Lists] | None = None,
+    empty_type: np.ndarray | None = None,
 ) -> Environment:
-    """The surroundings of all atoms of some frames, in NumPy.
+    """The surroundings of atoms of some frames, in NumPy.
 
     Parameters
     ----------
-    model : Module
-        Says cut-off, layout of the lists, excluded pairs.
-    coord : (nframes, nloc, 3) [Å]
+    model : TakesEnvironment
+    coord : (nframes, nall, 3) [Å]
     box : (nframes, 3, 3) [Å] or None
-    atype : (nframes, nloc) integers
-    lists : sequence of NeighborList, optional
-        The frames' lists where they are known already.
+    atype : (nframes, nall) integers
+    frames : sequence of Lists, optional
+        The frames' neighbor lists where they are known already. Where they have fewer rows than there are atoms, those
+        are the local atoms, which come first; the others are ghosts.
+    empty_type : (nframes,) integers, optional
+        See `Environment`; by default the type of the first atom.
     """
-    if lists is None:
-        lists = [frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))]
-    blocks = [_collect_block(lists, block, coord, atype, model.rcut) for block in range(len(lists[0].sections))]
-    centers, restore = _atoms_by_type(atype, model.ntypes)
+    if frames is None:
+        frames = all_neighbors(model, coord, box, atype)
+    nloc = len(frames[0][0].nlist)
+    if empty_type is None:
+        empty_type = np.max(atype[:, :1], axis=1, initial=0)
+    centers, restore = atoms_by_type(atype[:, :nloc], model.ntypes) if model.uses_type_index else ((), None)
     return Environment(
-        edge_vec=tuple(b[0] for b in blocks),
-        nlist=tuple(b[1] for b in blocks),
-        neighbor_type=tuple(b[2] for b in blocks),
-        atype=np.asarray(atype, dtype=np.int64),
+        lists=tuple(
+            tuple(
+                _collect_block([lists[k] for lists in frames], block, spec, coord, atype, empty_type)
+                for block in range(len(frames[0][k].sections))
+            )
+            for k, spec in enumerate(model.lists)
+        ),
+        atype=np.asarray(atype[:, :nloc], dtype=np.int64),
         centers=centers,
         restore=restore,
+        empty_type=None if all(spec.by_type for spec in model.lists) else empty_type.astype(np.int64),
+        specs=model.lists,
     )
 
 
 def _collect_block(
-    lists: Sequence[NeighborList], block: int, coord: np.ndarray, atype: np.ndarray, rcut: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    lists: Sequence[NeighborList],
+    block: int,
+    spec: ListSpec,
+    coord: np.ndarray,
+    atype: np.ndarray,
+    empty_type: np.ndarray,
+) -> NeighborBlock:
     """Displacements, list and types of one block, as wide as the widest frame's."""
-    nframes, nloc = atype.shape
+    nframes, nloc = len(lists), len(lists[0].nlist)
     width = max(each.sections[block] for each in lists)
     nlist = np.full((nframes, nloc, width), -1, dtype=np.int64)
     edge_vec = np.zeros((nframes, nloc, width, 3))
-    edge_vec[..., 0] = 2.0 * rcut  # an empty slot is a neighbor beyond the cut-off
+    edge_vec[..., 0] = 2.0 * spec.rcut  # an empty slot is a neighbor beyond the cut-off
     for f, each in enumerate(lists):
         start = sum(each.sections[:block])
         own = slice(start, start + each.sections[block])
         found = each.nlist[:, own]
         size = found.shape[1]
         nlist[f, :, :size] = found
-        vectors = coord[f][np.maximum(found, 0)] + each.shift[:, own] - coord[f][:, None, :]
+        vectors = coord[f][np.maximum(found, 0)] + each.shift[:, own] - coord[f][:nloc, None, :]
         np.copyto(edge_vec[f, :, :size], vectors, where=(found >= 0)[..., None])
-    types = np.maximum(atype, 0)
-    neighbor_type = np.stack([types[f][np.maximum(nlist[f], 0)] for f in range(nframes)])
-    return edge_vec, nlist, neighbor_type
+    if spec.by_type:
+        return NeighborBlock(edge_vec=edge_vec, nlist=nlist)
+    types = np.stack([np.maximum(atype[f], 0)[np.maximum(nlist[f], 0)] for f in range(nframes)])
+    neighbor_type = np.where(nlist < 0, empty_type[:, None, None], types)
+    return NeighborBlock(edge_vec=edge_vec, nlist=nlist, neighbor_type=neighbor_type)
 
 
-def _atoms_by_type(atype: np.ndarray, ntypes: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def atoms_by_type(atype: np.ndarray, ntypes: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Where the atoms of each type stand, and where each atom stands in their concatenation.
 
-    Virtual atoms go with type 0, so that every atom has its place; their energies are masked later.
+    Virtual atoms go with type 0, so that every atom has its place; their outputs are masked later.
     """
     flat = np.maximum(atype.ravel(), 0)
     centers = tuple(np.flatnonzero(flat == t) for t in range(ntypes))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from deepmd_dp.dialect.module import Array
-    from deepmd_dp.environment.environment import Environment
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -23,13 +22,27 @@ def as_pairs(exclude_types: Iterable[Sequence[int]]) -> Pairs:
     return tuple((int(i), int(j)) for i, j in exclude_types)
 
 
-def pair_weights(env: Environment, block: int, exclude_types: Pairs, like: Array) -> Array:
-    """1 for each slot whose pair of types is looked at, 0 for an excluded one, (nframes, nloc, nnei)."""
-    xp = array_namespace(env.atype)
-    ntypes = len(env.centers)
+def pair_weights(
+    center_type: Array, neighbor_type: Array | int, exclude_types: Pairs, ntypes: int, like: Array
+) -> Array:
+    """1 for each slot whose pair of types is looked at, 0 for an excluded one.
+
+    Parameters
+    ----------
+    center_type : Array, (n,) integers
+    neighbor_type : Array, (n, nnei) integers, or int
+        One number where all neighbors are of this type.
+    like : Array
+        Of the library and the type wanted.
+
+    Returns
+    -------
+    Array, (n, nnei), or (n, 1) where the neighbors are of one type
+    """
+    xp = array_namespace(center_type)
     table = np.ones((ntypes, ntypes))
     for i, j in exclude_types:
         table[i, j] = table[j, i] = 0.0
-    pair = env.center_type[:, :, None] * ntypes + env.neighbor_type[block]
+    pair = center_type[:, None] * ntypes + neighbor_type
     weights = xp.take(constant(table.ravel(), like), xp.reshape(pair, (-1,)), axis=0)
     return xp.reshape(weights, shape(pair))

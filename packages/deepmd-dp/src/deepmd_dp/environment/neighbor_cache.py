@@ -3,52 +3,96 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from deepmd_dp.environment.builder import frame_neighbors
+from deepmd_dp.neighbor import NeighborList
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
-    from deepmd_dp.neighbor import NeighborList
+    from deepmd_dp.environment.builder import Lists, TakesEnvironment
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A neighbor list in small integers: a quarter of the memory.
+
+    Attributes
+    ----------
+    nlist : np.ndarray, (natoms, nnei) int32
+    images : np.ndarray, (natoms, nnei, 3) int16
+        Numbers of cell vectors that the neighbor is shifted by.
+    """
+
+    nlist: np.ndarray
+    images: np.ndarray
+    sections: tuple[int, ...]
+    ndropped: int
+
+    @classmethod
+    def of(cls, found: NeighborList, box: np.ndarray | None) -> _Packed:
+        """That of a list; `box` (3, 3) [Å] or None."""
+        images = np.zeros(found.shift.shape) if box is None else np.rint(found.shift @ np.linalg.inv(box))
+        return cls(found.nlist.astype(np.int32), images.astype(np.int16), found.sections, found.ndropped)
+
+    def unpack(self, box: np.ndarray | None, natoms: int) -> NeighborList:
+        """The list again, for the frame with virtual atoms added or cut at its end to make `natoms`."""
+        nlist = np.full((natoms, self.nlist.shape[1]), -1, dtype=np.int64)
+        shift = np.zeros((*nlist.shape, 3))
+        size = min(natoms, len(self.nlist))
+        nlist[:size] = self.nlist[:size]
+        if box is not None:
+            shift[:size] = self.images[:size].astype(np.float64) @ box
+        return NeighborList(nlist, shift, self.sections, self.ndropped)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of it [bytes]."""
+        return self.nlist.nbytes + self.images.nbytes
 
 
 class NeighborCache:
-    """Builds each frame's list once, as long as all of them fit in the budget.
+    """Builds each frame's lists once, as long as all of them fit in the budget.
 
     A full cache keeps what it has: with an epoch's random order, throwing out the oldest
     would save nothing.
 
     Parameters
     ----------
-    model : Module
-        Says cut-off and layout of the lists.
+    model : TakesEnvironment
+        Says which lists it looks at.
     budget : int
         Largest size of all lists together [bytes].
     """
 
-    def __init__(self, model: Any, budget: int = 1 << 30) -> None:
+    def __init__(self, model: TakesEnvironment, budget: int = 1 << 30) -> None:
         self._model = model
         self._budget = budget
-        self._lists: dict[tuple[str, int], NeighborList] = {}
+        self._lists: dict[tuple[str, int], tuple[_Packed, ...]] = {}
         self._lock = Lock()
 
-    def lists(self, batch: Batch) -> list[NeighborList]:
+    def lists(self, batch: Batch) -> list[Lists]:
         """The lists of a batch's frames."""
         return [self._of_frame(batch, k) for k in range(batch.nframes)]
 
-    def _of_frame(self, batch: Batch, k: int) -> NeighborList:
-        key = (batch.system, int(batch.frames[k]))
-        found = self._lists.get(key)
-        if found is None:
-            box = None if batch.box is None else batch.box[k]
+    def _of_frame(self, batch: Batch, k: int) -> Lists:
+        # frames of a merged batch are numbered over all systems
+        key = ("" if batch.merged else batch.system, int(batch.frames[k]))
+        box = None if batch.box is None else batch.box[k]
+        packed = self._lists.get(key)
+        if packed is None:
             found = frame_neighbors(self._model, batch.coord[k], box, batch.atype[k])
-            self._keep(key, found)
-        return found
+            packed = tuple(_Packed.of(each, box) for each in found)
+            self._keep(key, packed)
+        return tuple(each.unpack(box, batch.natoms) for each in packed)
 
-    def _keep(self, key: tuple[str, int], found: NeighborList) -> None:
-        size = found.nlist.nbytes + found.shift.nbytes
+    def _keep(self, key: tuple[str, int], packed: tuple[_Packed, ...]) -> None:
+        size = sum(each.nbytes for each in packed)
         with self._lock:
             if size <= self._budget:
                 self._budget -= size
-                self._lists[key] = found
+                self._lists[key] = packed

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Fittings by their names in the input and in files."""
+"""Fittings by their names in the input and in files; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from deepmd.errors import ModelFileError
-from deepmd_dp.fitting.ener import EnerFitting
+from deepmd.registry import FITTING, find_class
 
-FITTINGS: dict[str, type] = {"ener": EnerFitting}
+if TYPE_CHECKING:
+    from deepmd_dp.interface import Fitting, FittingClass
 
 
-def fitting_class(name: str) -> type:
+def fitting_class(name: str) -> FittingClass:
     """The class of a fitting.
 
     Raises
     ------
     ModelFileError
-        There is no such fitting in this version.
+        There is no such fitting.
     """
-    if name not in FITTINGS:
-        raise ModelFileError(f"fitting {name!r} is not supported by this version; supported are {', '.join(FITTINGS)}.")
-    return FITTINGS[name]
+    return cast("FittingClass", find_class(FITTING, name))
 
 
-def deserialize_fitting(data: dict[str, Any]) -> Any:
+def deserialize_fitting(data: dict[str, Any]) -> Fitting:
     """The fitting of a contract's tree."""
     return fitting_class(data["type"]).deserialize(data)

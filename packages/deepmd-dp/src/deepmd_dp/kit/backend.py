@@ -11,6 +11,7 @@ from deepmd.backend import Backend
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deepmd.aliases import Document
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.train.trainer import Trainer
 
@@ -40,19 +41,23 @@ class BaseBackend(Backend):
 
     @property
     def deep_eval(self) -> type[DeepEvalBackend]:
-        return _import(self.deep_eval_class)
+        found: type[DeepEvalBackend] = _import(self.deep_eval_class)
+        return found
 
     @property
     def neighbor_stat(self) -> Callable[..., Any]:
-        return _import("deepmd_dp.neighbor:neighbor_statistics")
+        search: Callable[..., Any] = _import("deepmd_dp.neighbor:neighbor_statistics")
+        return search
 
     @property
-    def serialize_hook(self) -> Callable[[str], dict]:
-        return _import(self.reader)
+    def serialize_hook(self) -> Callable[[str], Document]:
+        reader: Callable[[str], Document] = _import(self.reader)
+        return reader
 
     @property
-    def deserialize_hook(self) -> Callable[[str, dict], None]:
-        return _import(self.writer)
+    def deserialize_hook(self) -> Callable[[str, Document], None]:
+        writer: Callable[[str, Document], None] = _import(self.writer)
+        return writer
 
 
 def _import(name: str) -> Any:

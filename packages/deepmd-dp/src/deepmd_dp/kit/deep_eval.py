@@ -4,33 +4,49 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd.infer.deep_eval import DeepEvalBackend
-from deepmd_dp.dialect.module import leaves, map_leaves
+from deepmd.outputs import OutputDef, TermDef, all_terms
+from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.kit.parts import SumOfParts, atoms_per_part
+from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.model.derivatives import energy_terms, force_terms
+from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.nn.matrix import with_matrices
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
+    from collections.abc import Iterator
+
+    from deepmd.aliases import Document, Section
+    from deepmd_dp.dialect.module import Array, Tree
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.interface import Model
+    from deepmd_dp.model.evaluate import Function, Vectors
+
+Parameters = dict[str, np.ndarray | None]
+"""``fparam`` and ``aparam``."""
 
 
 class BaseDeepEval(DeepEvalBackend):
-    """A model file evaluated by a framework, which a subclass tells how to run it."""
+    """A model file evaluated by a framework, which a subclass tells how to run it.
 
-    def __init__(self, model_file: str, **kwargs: Any) -> None:
+    Frames of many atoms are evaluated in parts, so that the memory does not grow with them; those of models that pass
+    messages are not, since features of all atoms are needed at once.
+    """
+
+    def __init__(self, model_file: str, **kwargs: object) -> None:
         del kwargs  # options of deepmd-kit that change nothing here: batching is the caller's, lists are O(N) always
         self._document = self.read_document(model_file)
-        self._numpy_model = deserialize_model(self._document["model"])
+        self._numpy_model: Model = deserialize_model(self._document["model"])
 
     @abstractmethod
-    def read_document(self, path: str) -> dict:
+    def read_document(self, path: str) -> Document:
         """The contract's document of the file."""
 
     @abstractmethod
@@ -42,35 +58,40 @@ class BaseDeepEval(DeepEvalBackend):
         """The inverse of `from_numpy`."""
 
     @abstractmethod
-    def energy_and_gradient(
-        self, model: Any, env: Environment, fparam: Array | None, aparam: Array | None
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """Atomic energies (nframes, nloc, 1) [eV] and dE/d(edge_vec), block by block [eV/Å]."""
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
+        """The derivative of scalars by the displacements, see `deepmd_dp.model.evaluate.Derivative`."""
 
-    @cached_property
-    def _model(self) -> Any:
-        return self._to_framework(self._numpy_model)
+    def pad(self, env: Environment, parameters: Parameters) -> tuple[Environment, Parameters]:
+        """An environment and the parameters, in NumPy, in the sizes that the framework wants: larger ones are cut."""
+        return env, parameters
 
-    def _to_framework(self, tree: Any) -> Any:
-        return map_leaves(tree, lambda _, array: self.from_numpy(array))
+    def compute(
+        self, env: Environment, fparam: Array | None, aparam: Array | None, *, atomic: bool, derivatives: bool
+    ) -> dict[str, Array]:
+        """The terms of framework arrays; a frozen file's own graph takes the place of this.
 
-    def environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Environment:
-        """The surroundings of the atoms, in NumPy; a subclass may pad them."""
-        return build_environment(self._numpy_model, coords, cells, atom_types)
-
-    def _environment(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Environment:
-        return self._to_framework(self.environment(coords, cells, atom_types))
-
-    def compute(self, env: Environment, fparam: Array | None, aparam: Array | None, atomic: bool) -> dict[str, Array]:
-        """Energy, force, virial of framework arrays; a frozen file's own graph takes the place of this."""
-        return self.terms_of(self._model, env, fparam, aparam, atomic)
+        `env` has what files take in any case (`deepmd_dp.kit.signature.with_file_inputs`).
+        """
+        return self.terms_of(self._model, env, fparam, aparam, atomic=atomic, derivatives=derivatives)
 
     def terms_of(
-        self, model: Any, env: Environment, fparam: Array | None, aparam: Array | None, atomic: bool
+        self,
+        model: Model,
+        env: Environment,
+        fparam: Array | None,
+        aparam: Array | None,
+        *,
+        atomic: bool,
+        derivatives: bool,
     ) -> dict[str, Array]:
         """The same of a model whose leaves are framework arrays; runs eagerly or traced."""
-        energy, gradient = self.energy_and_gradient(model, env, fparam, aparam)
-        return energy_terms(energy) | force_terms(env, gradient, virial=True, atomic=atomic)
+        nall = None if env.mapping is None else env.mapping.shape[1]
+        derivative = self.derivative if derivatives else None
+        return evaluate(model, env, fparam, aparam, derivative, atomic=atomic, nall=nall)
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        return self._numpy_model.outputs
 
     def eval(
         self,
@@ -80,14 +101,29 @@ class BaseDeepEval(DeepEvalBackend):
         atomic: bool = False,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
-        **kwargs: Any,
+        derivatives: bool = True,
+        **kwargs: object,
     ) -> dict[str, np.ndarray]:
         del kwargs
-        env = self._environment(coords, cells, atom_types)
-        terms = self.compute(env, self._optional(fparam), self._optional(aparam), atomic)
-        if not atomic:
-            terms.pop("atom_energy", None)
-        return {name: self.to_numpy(array) for name, array in terms.items()}
+        terms = self._terms(atomic=atomic, derivatives=derivatives)
+        total = SumOfParts(terms, atom_types.shape)
+        for part in self._parts(coords, cells, atom_types):
+            own = aparam if aparam is None else part.rows_of(aparam)
+            total.add(part, self._evaluate(part.env, fparam, own, terms))
+        return total.results
+
+    def eval_with_ghosts(
+        self,
+        coords: np.ndarray,
+        atom_types: np.ndarray,
+        mapping: np.ndarray,
+        nloc: int,
+        atomic: bool = False,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
+        return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
 
     def eval_descriptor(
         self,
@@ -96,10 +132,58 @@ class BaseDeepEval(DeepEvalBackend):
         atom_types: np.ndarray,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> np.ndarray:
         del fparam, aparam, kwargs
-        return self.to_numpy(self._model.descriptor(self._environment(coords, cells, atom_types)))
+        nframes, natoms = atom_types.shape
+        found = []
+        for part in self._parts(coords, cells, atom_types):
+            env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
+            rows = self.to_numpy(self.describe(self._to_framework(env)))
+            found.append(rows[:nframes, : part.env.atype.shape[1]])
+        return np.concatenate(found, axis=1)[:, :natoms]
+
+    def describe(self, env: Environment) -> Array:
+        """The descriptor of the local atoms, (nframes, nloc, dim_out), in framework arrays."""
+        return self._model.describe(env)
+
+    def _terms(self, *, atomic: bool, derivatives: bool) -> tuple[TermDef, ...]:
+        kinds = {"sum", "atom"} if not derivatives else None
+        return tuple(term for term in all_terms(self.outputs, atomic=atomic) if kinds is None or term.kind in kinds)
+
+    def _parts(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Iterator[Part]:
+        """The atoms in one part or in several."""
+        size = atoms_per_part(self._numpy_model, *atom_types.shape)
+        if size >= atom_types.shape[1]:
+            env = build_environment(self._numpy_model, coords, cells, atom_types)
+            yield Part(env, np.arange(atom_types.shape[1]))
+        else:
+            yield from frame_parts(self._numpy_model, coords, cells, atom_types, size)
+
+    def _evaluate(
+        self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
+    ) -> dict[str, np.ndarray]:
+        """The terms of an environment in NumPy."""
+        env = with_file_inputs(env, self._numpy_model)
+        assert env.mapping is not None, "with_file_inputs puts it there"
+        sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}
+        padded, parameters = self.pad(env, {"fparam": fparam, "aparam": aparam})
+        kinds = {term.kind for term in terms}
+        found = self.compute(
+            self._to_framework(padded),
+            self._optional(parameters["fparam"]),
+            self._optional(parameters["aparam"]),
+            atomic="atom" in kinds,
+            derivatives="force" in kinds,
+        )
+        return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
+
+    @cached_property
+    def _model(self) -> Model:
+        return self._to_framework(with_matrices(self._numpy_model))
+
+    def _to_framework(self, tree: Tree) -> Tree:
+        return map_leaves(tree, lambda _, array: self.from_numpy(array))
 
     def _optional(self, array: np.ndarray | None) -> Array | None:
         return None if array is None else self.from_numpy(np.asarray(array, dtype=np.float64))
@@ -111,31 +195,30 @@ class BaseDeepEval(DeepEvalBackend):
         return list(self._numpy_model.type_map)
 
     def get_dim_fparam(self) -> int:
-        return self._numpy_model.fitting.numb_fparam
+        return self._numpy_model.dim_fparam
 
     def get_dim_aparam(self) -> int:
-        return self._numpy_model.fitting.numb_aparam
+        return self._numpy_model.dim_aparam
 
     def has_default_fparam(self) -> bool:
-        return self._numpy_model.fitting.default_fparam is not None
+        return self._numpy_model.default_fparam is not None
 
     def get_sel_type(self) -> list[int]:
         excluded = self._numpy_model.atom_exclude_types
-        return [t for t in range(self.get_ntypes()) if t not in excluded]
+        return [t for t in super().get_sel_type() if t not in excluded]
 
-    def get_model_def_script(self) -> dict:
-        return self._document.get("model_def_script", {})
+    def get_model_def_script(self) -> Section:
+        section: Section = self._document.get("model_def_script", {})
+        return section
 
-    def get_model_size(self) -> dict[str, int]:
-        sizes: Counter[str] = Counter()
-        for path, array, trained in leaves(self._numpy_model):
-            if trained:
-                sizes["descriptor" if path.startswith("descriptor") else "fitting-net"] += array.size
-        return {**sizes, "total": sum(sizes.values())}
-
-    def serialize(self) -> dict:
+    def serialize(self) -> Document:
         return self._document
 
     def close(self) -> None:
         """Frees the model at once; the object is of no use afterwards."""
         self.__dict__.clear()
+
+
+def _cut(array: np.ndarray, term: TermDef, sizes: dict[str, int]) -> np.ndarray:
+    """A term without what belongs to frames and atoms that were added."""
+    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]

@@ -82,12 +82,13 @@ class MomentsCall(NamedTuple):
     def plain(self, derived: Sequence[Array], fixed: Sequence[Array]) -> Array:
         """A by the plain form."""
         *fixed, segment = fixed if self.has_segment else (*fixed, None)
-        sums = {"basis": self.basis, "nsegments": self.nsegments}
+        sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}
         if self.settings is None:
-            return chebyshev_moments.plain(*derived, segment, **sums)
-        weights, shift, scale = fixed
+            s, rows = derived
+            return chebyshev_moments.plain(s, rows, segment, **sums)
+        (edge_vec,), (weights, shift, scale) = derived, fixed
         sums |= {"settings": self.settings, "switched": self.switched}
-        return environment_moments.plain(*derived, weights, segment, shift, scale, **sums)
+        return environment_moments.plain(edge_vec, weights, segment, shift, scale, **sums)
 
 
 def are_types_known(dtypes: Sequence[str], nderived: int) -> bool:
@@ -99,7 +100,9 @@ def are_types_known(dtypes: Sequence[str], nderived: int) -> bool:
     return set(integers) <= {"int64", "int32"} and (set(floats) in ({"float64"}, {"float32"}))
 
 
-def overrides(run: Run, can_run: Callable[[tuple[Array, ...], tuple[Array, ...]], bool]) -> dict[str, Callable[..., Any]]:
+def overrides(
+    run: Run, can_run: Callable[[tuple[Array, ...], tuple[Array, ...]], bool]
+) -> dict[str, Callable[..., Any]]:
     """The operations on moments by name, on a backend's kernels where `can_run` says so of the arrays."""
 
     def moments(call: MomentsCall, derived: tuple[Array, ...], fixed: tuple[Array | None, ...]) -> Array:

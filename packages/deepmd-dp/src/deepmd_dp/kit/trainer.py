@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Training of a model of this library, up to the step that each framework does in its own way."""
+"""Training of a model of this library, up to what each framework does in its own way."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
+from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
+from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment import Environment
@@ -19,13 +22,23 @@ from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
-from deepmd_dp.model.derivatives import energy_terms, force_terms
-from deepmd_dp.statistics import with_statistics
+from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.nn.matrix import with_refined_bases
+from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from deepmd.aliases import Section
     from deepmd.data.batch import Batch
+    from deepmd_dp.interface import Model
+    from deepmd_dp.model.evaluate import Derivative
+
+Gradients = dict[str, Array]
+"""Derivatives of the loss by the parameters that it depends on, by path."""
+
+_CHECK_BASES = 100
+"""Steps after which the nets' bases are checked again."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +51,41 @@ class Prepared:
 
     @property
     def fparam(self) -> Array | None:
+        """Frame parameters, (nframes, dim_fparam)."""
         return self.labels.get("fparam")
 
     @property
     def aparam(self) -> Array | None:
+        """Atomic parameters, (nframes, natoms, dim_aparam)."""
         return self.labels.get("aparam")
 
 
 class BaseTrainer(Trainer):
     """Holds the model as a NumPy tree beside the framework's parameters, and all that is common.
 
-    A subclass holds the trained leaves under their paths in the framework's own way and does
-    the step; it has no line about any descriptor, fitting or loss.
+    A subclass holds the trained leaves under their paths in the framework's own way, computes the gradients and
+    applies them; what is done to gradients in between is done here. It has no line about any descriptor, fitting or
+    loss.
     """
 
     backend_name: ClassVar[str]
 
-    def __init__(self, config: dict, model: Any, optimizer: dict[str, np.ndarray]) -> None:
+    def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         self._config = config
         self._numpy_model = model
-        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"])
+        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+        self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
+        self._steps = 0
         self.set_up(optimizer)
 
     @abstractmethod
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         """Makes parameters of the trained leaves, and the optimiser with these moments (none: a new one)."""
+
+    @abstractmethod
+    def rebuild(self) -> None:
+        """Takes over settings of ``self._numpy_model`` that have changed; parameters and optimiser stay."""
 
     @abstractmethod
     def from_numpy(self, array: np.ndarray) -> Array:
@@ -77,53 +99,75 @@ class BaseTrainer(Trainer):
     def moments(self) -> dict[str, np.ndarray]:
         """The optimiser's arrays, named ``<slot>/<path>``."""
 
-    @classmethod
-    def from_input(cls, config: dict, frames: Callable[[], Iterable[Batch]]) -> Trainer:
-        rng = np.random.default_rng(config["training"].get("seed"))
-        model = new_model(config["model"], rng)
-        return cls(config, with_statistics(model, frames(), config["model"]), {})
+    @abstractmethod
+    def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Gradients]:
+        """The metrics of a batch, and the derivatives of its loss."""
+
+    @abstractmethod
+    def apply(self, gradients: Gradients, lr: float) -> None:
+        """One step of the optimiser; parameters without a gradient stay as they are."""
 
     @classmethod
-    def from_state(cls, config: dict, state: TrainingState) -> Trainer:
+    def from_input(cls, config: Section, frames: Callable[[list[DataRequirement]], Iterable[Batch]]) -> Trainer:
+        rng = np.random.default_rng(config["training"].get("seed"))
+        model = new_model(config["model"], rng)
+        batches = frames([*bias_labels(model.outputs), *_inputs(model)])
+        return cls(config, with_statistics(model, batches, config["model"]), {})
+
+    @classmethod
+    def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         return cls(config, deserialize_model(state.model["model"]), state.optimizer)
 
     @property
     def requirements(self) -> list[DataRequirement]:
-        fitting = self._numpy_model.fitting
-        inputs = []
-        if fitting.numb_fparam:
-            must = fitting.default_fparam is None
-            inputs.append(DataRequirement("fparam", fitting.numb_fparam, must=must))
-        if fitting.numb_aparam:
-            inputs.append(DataRequirement("aparam", fitting.numb_aparam, atomic=True, must=True))
-        return [*self._loss.requirements, *inputs]
+        return [*self._loss.requirements, *_inputs(self._numpy_model)]
 
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
-        env, labels = self.arrange(env, labels)
+        env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
         return Prepared(map_leaves(env, lambda _, array: self.from_numpy(array)), framework_labels, dict(batch.found))
 
-    def arrange(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
+    def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         """A batch's arrays, in NumPy, in the sizes that the framework wants: as they are, or padded."""
         return env, labels
 
+    def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
+        metrics, gradients = self.gradients(prepared, lr)
+        if math.isfinite(metrics["loss"]):
+            self.apply(clip(gradients, self._max_norm), lr)
+        self._steps += 1
+        if self._steps % _CHECK_BASES == 0:
+            self._refine_bases()
+        return metrics
+
+    def _refine_bases(self) -> None:
+        """Splits intervals on which polynomials no longer represent the nets, whose weights have moved."""
+        refined = with_refined_bases(with_leaves(self._numpy_model, self.parameters()))
+        if refined is not None:
+            self._numpy_model = refined
+            self.rebuild()
+
     def loss_and_metrics(
-        self, model: Any, batch: Prepared, lr: float, energy_and_gradient: Callable[..., Any]
+        self, model: Model, batch: Prepared, lr: float | Array, derivative: Derivative
     ) -> tuple[Array, dict[str, Array]]:
         """The loss of a model whose leaves are framework arrays; runs eagerly or traced.
 
-        `energy_and_gradient(model, env, fparam, aparam)` gives the atomic energies and dE/d(edge_vec),
-        themselves differentiable.
+        What `derivative` gives must itself be differentiable where the gradient of the loss is wanted.
         """
-        env = batch.env
-        if self._loss.needs_force or self._loss.needs_virial:
-            energy, gradient = energy_and_gradient(model, env, batch.fparam, batch.aparam)
-            prediction = force_terms(env, gradient, virial=self._loss.needs_virial, atomic=False)
-        else:
-            energy, prediction = model(env, batch.fparam, batch.aparam), {}
-        prediction |= energy_terms(energy) | {"mask": model.mask(env, like=energy)}
+        output, needs = self._loss.output, self._loss.needs
+        kinds = {term.kind for term in all_terms(self._numpy_model.outputs) if term.name in needs}
+        prediction = evaluate(
+            model,
+            batch.env,
+            batch.fparam,
+            batch.aparam,
+            derivative if kinds & {"force", "virial"} else None,
+            virial="virial" in kinds,
+        )
+        values = prediction[output.term_name("atom")]
+        prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         return self._loss(prediction, batch.labels, batch.found, lr)
 
     def trained_leaves(self) -> dict[str, np.ndarray]:
@@ -143,3 +187,22 @@ class BaseTrainer(Trainer):
     @classmethod
     def read_checkpoint(cls, path: str) -> TrainingState:
         return read_state(path)
+
+
+def _inputs(model: Model) -> list[DataRequirement]:
+    """What a model takes of the data beside the atoms."""
+    inputs = []
+    if model.dim_fparam:
+        inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
+    if model.dim_aparam:
+        inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
+    return inputs
+
+
+def clip(gradients: Gradients, max_norm: float) -> Gradients:
+    """The gradients, all scaled by one factor where their common length is above `max_norm` [1]; 0: as they are."""
+    if max_norm <= 0.0 or not gradients:
+        return gradients
+    squares = sum(float(array_namespace(each).sum(each * each)) for each in gradients.values())
+    factor = min(1.0, max_norm / (math.sqrt(squares) + 1e-6))
+    return gradients if factor == 1.0 else {path: each * factor for path, each in gradients.items()}

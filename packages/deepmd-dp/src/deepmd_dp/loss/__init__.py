@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Losses by their names in the input."""
+"""Losses by their names in the input; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepmd.errors import InputError
-from deepmd_dp.loss.ener import EnergyLoss
+from deepmd.registry import LOSS, default_name, find_class
 
-LOSSES: dict[str, type] = {"ener": EnergyLoss}
+if TYPE_CHECKING:
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.loss.interface import Loss, LossClass
 
 
-def new_loss(section: dict[str, Any], start_lr: float) -> Any:
+def new_loss(section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
     """The loss of the input's section ``loss``.
 
     Parameters
@@ -20,13 +22,14 @@ def new_loss(section: dict[str, Any], start_lr: float) -> Any:
         Normalised.
     start_lr : float
         Learning rate at which the prefactors have their first values [1].
+    outputs : tuple of OutputDef
+        What the model gives.
 
     Raises
     ------
     InputError
-        There is no such loss in this version, or its settings contradict each other.
+        There is no such loss, its settings contradict each other, or the model does not give what it compares.
     """
-    name = section.get("type", "ener")
-    if name not in LOSSES:
-        raise InputError(f"loss {name!r} is not supported by this version; supported are {', '.join(LOSSES)}.")
-    return LOSSES[name].from_input(section, start_lr)
+    name = section.get("type", default_name(LOSS))
+    found = cast("LossClass", find_class(LOSS, name, InputError))
+    return found.from_input(section, start_lr, outputs)

@@ -3,33 +3,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array_api import array_namespace, constant
+from deepmd.outputs import ENERGY, OutputDef
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.loss.interface import Term
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
+from deepmd_dp.loss.summation import sum_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from deepmd_dp.dialect.module import Array
-
-    Arrays = dict[str, Array]
-
-
-class _Term(NamedTuple):
-    """A summand of the loss."""
-
-    metric: str  # name of the figure shown
-    prefactor: Prefactor
-    labels: tuple[str, ...]  # without these it is left out
-    value: Callable[[Arrays, Arrays], tuple[Array, Array]]  # the summand at prefactor 1, and the figure shown
+    from deepmd_dp.loss.interface import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +86,17 @@ class EnergyLoss:
     intensive_ener_virial: bool = False
 
     @classmethod
-    def from_input(cls, section: dict[str, Any], start_lr: float) -> EnergyLoss:
+    def from_input(cls, section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> EnergyLoss:
         """The loss of the input's normalised section ``loss``.
 
         Raises
         ------
         InputError
-            A term is not supported, or settings contradict each other.
+            A term is not supported, settings contradict each other, or the model gives no energy.
         """
+        if all(output.name != "energy" for output in outputs):
+            given = ", ".join(output.name for output in outputs)
+            raise InputError(f"loss/type is 'ener', but the model gives {given}; for a tensor take 'tensor'.")
         if section.get("start_pref_h") or section.get("limit_pref_h"):
             raise InputError(
                 "start_pref_h and limit_pref_h: training on Hessians is not supported by this version; remove them."
@@ -114,12 +105,14 @@ class EnergyLoss:
             "enable_atom_ener_coeff numb_generalized_coord use_huber loss_func f_use_norm use_default_pf "
             "intensive_ener_virial"
         )
+        settings: dict[str, Any] = {name: section[name] for name in copied.split()}
+        for term in ("e", "f", "v", "ae", "pf", "gf"):
+            settings[f"pref_{term}"] = Prefactor.of(section, term)
         loss = cls(
             start_lr=start_lr,
-            **{f"pref_{term}": Prefactor.of(section, term) for term in ("e", "f", "v", "ae", "pf", "gf")},
             relative_f=section.get("relative_f"),
             huber_delta=_three_deltas(section["huber_delta"]),
-            **{name: section[name] for name in copied.split()},
+            **settings,
         )
         loss._check()
         return loss
@@ -139,21 +132,31 @@ class EnergyLoss:
             raise InputError("use_huber does not go with relative_f and the prefactors pf and gf; remove it or them.")
 
     @property
-    def needs_force(self) -> bool:
-        """Whether the predicted forces are looked at."""
+    def output(self) -> OutputDef:
+        """The energy."""
+        return ENERGY
+
+    @property
+    def _looks_at_force(self) -> bool:
         return self.pref_f.is_used or self.pref_pf.is_used or self.pref_gf.is_used
 
     @property
-    def needs_virial(self) -> bool:
-        """Whether the predicted virial is looked at."""
-        return self.pref_v.is_used
+    def needs(self) -> frozenset[str]:
+        """Names of the terms that are looked at: ``energy``, ``atom_energy``, ``force``, ``virial``."""
+        wanted = {
+            "energy": self.pref_e.is_used and not self.enable_atom_ener_coeff,
+            "atom_energy": self.pref_ae.is_used or self.enable_atom_ener_coeff,
+            "force": self._looks_at_force,
+            "virial": self.pref_v.is_used,
+        }
+        return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
 
     @property
     def requirements(self) -> list[DataRequirement]:
         """The labels to read; none must be there: a term without its label is left out."""
         wanted = [
             (self.pref_e.is_used, DataRequirement("energy", 1, high_precision=True)),
-            (self.needs_force or self.relative_f is not None, DataRequirement("force", 3, atomic=True)),
+            (self._looks_at_force or self.relative_f is not None, DataRequirement("force", 3, atomic=True)),
             (self.pref_v.is_used, DataRequirement("virial", 9)),
             (self.pref_ae.is_used, DataRequirement("atom_ener", 1, atomic=True)),
             (self.pref_pf.is_used, DataRequirement("atom_pref", 1, atomic=True, repeat=3, default=1.0)),
@@ -165,48 +168,24 @@ class EnergyLoss:
     def __call__(
         self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
     ) -> tuple[Array, Arrays]:
-        """The loss, 0-d, and the figures to show, each 0-d, in the order of deepmd-kit's `lcurve.out`.
+        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
 
-        Parameters
-        ----------
-        prediction : dict of Array
-            ``energy`` (nframes, 1) [eV], ``force`` (nframes, nloc, 3) [eV/Å] where `needs_force`, ``virial``
-            (nframes, 9) [eV] where `needs_virial`, ``atom_energy`` (nframes, nloc, 1) [eV], ``mask``
-            (nframes, nloc, 1): 1 for real atoms, 0 for virtual ones; all of one floating-point type.
-        label : dict of Array
-            What `requirements` says, of the same type.
-        found : dict of bool
-            Whether the data has the label; else its term is left out and its figure is NaN.
-        lr : float or 0-d Array
-            Present learning rate [1].
-
-        Returns
-        -------
-        tuple of Array, dict of Array
-            ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
-            [eV/Å], ``rmse_gf``; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf``.
+        The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
+        [eV/Å], ``rmse_gf``; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf``.
         """
-        loss = constant(np.zeros(()), like=prediction["energy"])
-        metrics = {}
-        for term in self._terms():
-            if all(found.get(key, False) for key in term.labels):
-                value, metrics[term.metric] = term.value(prediction, label)
-                loss = loss + term.prefactor.at(lr / self.start_lr) * value
-            else:
-                metrics[term.metric] = constant(np.full((), math.nan), like=prediction["energy"])
-        return loss, metrics
+        return sum_terms(self._terms(), prediction, label, found, lr / self.start_lr)
 
-    def _terms(self) -> list[_Term]:
+    def _terms(self) -> list[Term]:
         """The terms in use, in the alphabetical order of `lcurve.out`."""
         kind = "rmse" if self.loss_func == "mse" else "mae"
         pf_labels = ("force",) if self.use_default_pf else ("force", "atom_pref")
         terms = [
-            _Term(f"{kind}_ae", self.pref_ae, ("atom_ener",), self._atom_energy),
-            _Term(f"{kind}_e", self.pref_e, ("energy",), self._energy),
-            _Term(f"{kind}_f", self.pref_f, ("force",), self._force),
-            _Term(f"{kind}_pf", self.pref_pf, pf_labels, self._weighted_force),
-            _Term("rmse_gf", self.pref_gf, ("force", "drdq"), self._generalized_force),
-            _Term(f"{kind}_v", self.pref_v, ("virial",), self._virial),
+            Term(f"{kind}_ae", self.pref_ae, ("atom_ener",), self._atom_energy),
+            Term(f"{kind}_e", self.pref_e, ("energy",), self._energy),
+            Term(f"{kind}_f", self.pref_f, ("force",), self._force),
+            Term(f"{kind}_pf", self.pref_pf, pf_labels, self._weighted_force),
+            Term("rmse_gf", self.pref_gf, ("force", "drdq"), self._generalized_force),
+            Term(f"{kind}_v", self.pref_v, ("virial",), self._virial),
         ]
         return sorted((term for term in terms if term.prefactor.is_used), key=lambda term: term.metric)
 
@@ -245,7 +224,7 @@ class EnergyLoss:
         return difference if self.relative_f is None else difference / (lengths(label["force"]) + self.relative_f)
 
     def _of_frames(self, difference: Array, mask: Array, delta: float) -> tuple[Array, Array]:
-        """Value and figure of a quantity of whole frames, difference (nframes, n)."""
+        """Value and metric of a quantity of whole frames, difference (nframes, n)."""
         xp = array_namespace(difference)
         natoms = xp.sum(mask, axis=1)
         per_atom = difference / natoms
@@ -261,7 +240,7 @@ class EnergyLoss:
     def _of_atoms(
         self, looked_at: Array, difference: Array, mask: Array, delta: float, weights: float | Array = 1.0
     ) -> tuple[Array, Array]:
-        """Value, of what is looked at, and figure of a quantity of atoms, difference (nframes, nloc, n)."""
+        """Value, of what is looked at, and metric of a quantity of atoms, difference (nframes, nloc, n)."""
         xp = array_namespace(difference)
         if self.loss_func == "mae":
             mean = masked_mean(weights * xp.abs(looked_at), mask)

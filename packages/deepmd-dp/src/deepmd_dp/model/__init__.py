@@ -1,28 +1,31 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Models by their names in the input and in files."""
+"""Models by their names in the input and in files; what they are is registered in pyproject.toml."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from deepmd.errors import ModelFileError
-from deepmd_dp.model.standard import StandardModel
+from deepmd.registry import MODEL, default_name, find_class
 
 if TYPE_CHECKING:
     import numpy as np
 
-MODELS: dict[str, type] = {"standard": StandardModel}
+    from deepmd_dp.interface import Model, ModelClass
 
 
-def _model_class(name: str) -> type:
-    if name not in MODELS:
-        raise ModelFileError(
-            f"model type {name!r} is not supported by this version; supported are {', '.join(MODELS)}."
-        )
-    return MODELS[name]
+def model_class(name: str | None) -> ModelClass:
+    """The class of a kind of model; None: of the one that is meant where nothing is said.
+
+    Raises
+    ------
+    ModelFileError
+        There is no such kind of model.
+    """
+    return cast("ModelClass", find_class(MODEL, name or default_name(MODEL)))
 
 
-def deserialize_model(data: dict[str, Any]) -> Any:
+def deserialize_model(data: dict[str, Any]) -> Model:
     """The model of a contract's tree.
 
     Raises
@@ -30,8 +33,11 @@ def deserialize_model(data: dict[str, Any]) -> Any:
     ModelFileError
         The kind of model is not supported, or the tree is damaged.
     """
+    # the registry's rows lie in this package, and are read without NumPy
+    from deepmd_dp.nn.matrix import with_bases
+
     try:
-        return _model_class(data.get("type", "standard")).deserialize(data)
+        return with_bases(model_class(data.get("type")).deserialize(data))
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error
@@ -40,6 +46,6 @@ def deserialize_model(data: dict[str, Any]) -> Any:
         raise ModelFileError(message) from error
 
 
-def new_model(section: dict[str, Any], rng: np.random.Generator) -> Any:
+def new_model(section: dict[str, Any], rng: np.random.Generator) -> Model:
     """A new model of the input's section ``model``."""
-    return _model_class(section.get("type", "standard")).from_input(section, rng)
+    return model_class(section.get("type")).from_input(section, rng)

@@ -3,89 +3,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from deepmd.contract import check_class, take_array
+from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, module, static
-from deepmd_dp.environment.environment import Environment
+from deepmd_dp.dialect.module import Array, Module, buffer, module, modules, static
+from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
+from deepmd_dp.interface import Descriptor, Fitting
 
 
 @module
 class StandardModel(Module):
-    """A Deep Potential: E = Σ_i (fitting(descriptor_i) + bias of the type).
+    """A descriptor and a fitting, and a constant of each type where the output has one.
 
     Attributes
     ----------
-    out_bias, out_std : Array, (1, ntypes, 1) [eV]
+    out_bias, out_std : Array, (noutputs, ntypes, largest ncomponents), in the outputs' units
         Bias of the types by least squares on the data, and the deviation left.
     pair_exclude_types : pairs of types
         Neighbors of these pairs are not in the lists.
     atom_exclude_types : types
-        Atoms of these types have no energy.
+        Atoms of these types have no outputs.
     """
 
-    descriptor: Any
-    fitting: Any
+    descriptor: Descriptor
+    fitting: Fitting
     out_bias: Array = buffer()
     out_std: Array = buffer()
     type_map: tuple[str, ...] = static()
     atom_exclude_types: tuple[int, ...] = static(default=())
     pair_exclude_types: Pairs = static(default=())
     rcond: float | None = static(default=None)
-    preset_out_bias: Any = static(default=None)
 
     @property
-    def rcut(self) -> float:
-        """Cut-off radius [Å]."""
-        return self.descriptor.rcut
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What the fitting gives."""
+        return self.fitting.outputs
 
     @property
     def ntypes(self) -> int:
+        """Number of types."""
         return len(self.type_map)
 
     @property
-    def slots(self) -> tuple[int, ...]:
-        """Slots of the contract's neighbor lists, block by block."""
-        return self.descriptor.stat.sel
+    def lists(self) -> tuple[ListSpec, ...]:
+        """Neighbor lists that the descriptor looks at, no two the same."""
+        return tuple(dict.fromkeys(self.descriptor.lists))
 
     @property
-    def list_widths(self) -> tuple[int, ...] | None:
-        """Widths that the neighbor lists must have, nearest first, or None where any will do."""
-        return self.slots if self.descriptor.stat.slots_differ else None
+    def rcut(self) -> float:
+        """Largest cut-off radius [Å]."""
+        return max(spec.rcut for spec in self.lists)
 
-    def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> Array:
-        """Atomic energies, (nframes, nloc, 1) float64 [eV]; 0 for virtual and excluded atoms."""
-        energy = self.fitting(self.descriptor(env), env, fparam, aparam)
-        xp = array_namespace(energy)
-        energy = xp.astype(energy, self.out_bias.dtype)
-        bias = xp.take(self.out_bias[0, :, :], xp.reshape(env.center_type, (-1,)), axis=0)
-        energy = energy + xp.reshape(bias, shape(energy))
-        return energy * self.mask(env, like=energy)
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbors that each block of each list was made for: the contract's `sel`."""
+        found: dict[ListSpec, tuple[int, ...]] = {}
+        for _, matrix in modules(self.descriptor, EnvironmentMatrix):
+            found[matrix.spec] = tuple(map(max, matrix.sel, found.get(matrix.spec, matrix.sel)))
+        return tuple(found[spec] for spec in self.lists)
 
-    def mask(self, env: Environment, like: Array) -> Array:
-        """1 for atoms that have an energy, (nframes, nloc, 1)."""
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether it looks at `Environment.centers`."""
+        return self.descriptor.uses_type_index or self.fitting.uses_type_index
+
+    @property
+    def is_message_passing(self) -> bool:
+        """Whether features go from atom to atom."""
+        return self.descriptor.is_message_passing
+
+    @property
+    def dim_fparam(self) -> int:
+        """Number of frame parameters."""
+        return self.fitting.numb_fparam
+
+    @property
+    def dim_aparam(self) -> int:
+        """Number of parameters of an atom."""
+        return self.fitting.numb_aparam
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given."""
+        return self.fitting.default_fparam
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        return self.fitting.assigned_bias
+
+    def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> dict[str, Array]:
+        """The outputs by name, (nframes, nloc, ncomponents) float64; 0 for atoms that have none."""
+        outputs = self.fitting(self.descriptor(env), env, fparam, aparam)
+        return {each.name: self._finish(each, k, outputs[each.name], env) for k, each in enumerate(self.outputs)}
+
+    def _finish(self, output: OutputDef, index: int, values: Array, env: Environment) -> Array:
+        """The values in double precision, with the bias, 0 where an atom has none."""
+        xp = array_namespace(values)
+        values = xp.astype(values, self.out_bias.dtype)
+        if output.has_bias:
+            table = self.out_bias[index, :, : output.ncomponents]
+            values = values + xp.reshape(xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0), shape(values))
+        return values * self.mask(env, like=values, only=output.selected_types)
+
+    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
+        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
         xp = array_namespace(like)
         real = xp.astype(env.atype >= 0, like.dtype)
-        if self.atom_exclude_types:
-            table = np.ones(self.ntypes)
-            table[list(self.atom_exclude_types)] = 0.0
+        chosen = [t for t in (range(self.ntypes) if only is None else only) if t not in self.atom_exclude_types]
+        if len(chosen) < self.ntypes:
+            table = np.zeros(self.ntypes)
+            table[chosen] = 1.0
             kept = xp.take(constant(table, like), xp.reshape(env.center_type, (-1,)), axis=0)
             real = real * xp.reshape(kept, shape(real))
         return real[:, :, None]
 
+    def describe(self, env: Environment) -> Array:
+        """The descriptor of the local atoms, (nframes, nloc, dim_out)."""
+        return self.descriptor(env).invariant
+
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "Model",
             "type": "standard",
             "@version": 2,
             "type_map": list(self.type_map),
-            "atom_exclude_types": list(self.atom_exclude_types),
+            "atom_exclude_types": self._without_outputs(),
             "pair_exclude_types": [list(pair) for pair in self.pair_exclude_types],
             "rcond": self.rcond,
             "preset_out_bias": None,
@@ -94,16 +147,24 @@ class StandardModel(Module):
             "fitting": self.fitting.serialize(),
         }
 
+    def _without_outputs(self) -> list[int]:
+        """Types whose atoms have no output; deepmd-kit's PyTorch looks here, and not into the fitting."""
+        selected = [range(self.ntypes) if each.selected_types is None else each.selected_types for each in self.outputs]
+        has_output = {t for types in selected for t in types} - set(self.atom_exclude_types)
+        return [t for t in range(self.ntypes) if t not in has_output]
+
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> StandardModel:
+        """The model of the contract's tree."""
         check_class(data, "Model", 2, 2)
         variables = data["@variables"]
-        ntypes = len(data["type_map"])
+        fitting = deserialize_fitting(data["fitting"])
+        size = _bias_size(fitting.outputs, len(data["type_map"]))
         return cls(
             descriptor=deserialize_descriptor(data["descriptor"]),
-            fitting=deserialize_fitting(data["fitting"]),
-            out_bias=take_array(variables, "out_bias", (1, ntypes, 1), where="model"),
-            out_std=take_array(variables, "out_std", (1, ntypes, 1), where="model"),
+            fitting=fitting,
+            out_bias=take_array(variables, "out_bias", size, where="model"),
+            out_std=take_array(variables, "out_std", size, where="model"),
             type_map=tuple(data["type_map"]),
             atom_exclude_types=tuple(data.get("atom_exclude_types", ())),
             pair_exclude_types=as_pairs(data.get("pair_exclude_types", ())),
@@ -117,19 +178,22 @@ class StandardModel(Module):
         excluded = tuple(section["atom_exclude_types"])
         descriptor = new_descriptor(section["descriptor"], type_map, _generator(section["descriptor"], rng))
         net = section["fitting_net"]
-        fitting = fitting_class(net["type"]).from_input(
-            net, type_map, descriptor.dim_out, descriptor.mixed_types, excluded, _generator(net, rng)
-        )
+        fitting = fitting_class(net["type"]).from_input(net, type_map, descriptor, excluded, _generator(net, rng))
+        size = _bias_size(fitting.outputs, len(type_map))
         return cls(
             descriptor=descriptor,
             fitting=fitting,
-            out_bias=np.zeros((1, len(type_map), 1)),
-            out_std=np.ones((1, len(type_map), 1)),
+            out_bias=np.zeros(size),
+            out_std=np.ones(size),
             type_map=tuple(type_map),
             atom_exclude_types=excluded,
             pair_exclude_types=as_pairs(section["pair_exclude_types"]),
-            rcond=net["rcond"],
+            rcond=net.get("rcond"),
         )
+
+
+def _bias_size(outputs: tuple[OutputDef, ...], ntypes: int) -> tuple[int, int, int]:
+    return len(outputs), ntypes, max(output.ncomponents for output in outputs)
 
 
 def _generator(section: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:

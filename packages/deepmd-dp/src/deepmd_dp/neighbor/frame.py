@@ -29,7 +29,7 @@ class Frame:
     box: np.ndarray | None
     pbc: tuple[bool, bool, bool]
 
-    def arguments(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[bool, bool, bool]]:
         """The fields in the order of the C++ functions."""
         return self.coord, self.atype, self.box, self.pbc
 
@@ -81,13 +81,13 @@ def _as_float_array(name: str, values: Any) -> np.ndarray:
 def _check_box(box: Any) -> np.ndarray | None:
     if box is None:
         return None
-    box = _as_float_array("box", box)
-    if box.shape != (3, 3):
+    checked = _as_float_array("box", box)
+    if checked.shape != (3, 3):
         raise ValueError(
-            f"box has shape {box.shape}; expected (3, 3), one row for each cell "
+            f"box has shape {checked.shape}; expected (3, 3), one row for each cell "
             "vector, in Å, or None for open boundaries"
         )
-    return box
+    return checked
 
 
 def _check_types(atype: Any, nloc: int, ntypes: int | None) -> np.ndarray:

@@ -53,9 +53,8 @@ def build_neighbor_list(
 ) -> NeighborList:
     """Build the padded neighbor list of one frame, in time linear in its atoms.
 
-    Any cell will do: skewed, smaller than the cut-off (an atom may then neighbor its
-    own images), open along any axis; atoms may lie outside it. Atoms at the same place
-    are neighbors at distance 0.
+    Any cell will do: skewed, smaller than the cut-off (an atom may then neighbor its own images), open along any axis;
+    atoms may lie outside it. Atoms at the same place are neighbors at distance 0.
 
     Parameters
     ----------
@@ -71,8 +70,7 @@ def build_neighbor_list(
     by_type : bool
         A section for each type of neighbor, or one for all.
     sel : sequence of int, optional
-        Width of each section, which keeps the nearest neighbors. By default the
-        largest count in the frame, at least 1.
+        Width of each section, which keeps the nearest; by default the largest count in the frame, at least 1.
     pbc : bool or three of them, optional
         Which axes are periodic; by default all if there is a box, else none.
     exclude_pairs : iterable of pairs of int
@@ -80,15 +78,11 @@ def build_neighbor_list(
     nthreads : int
         Threads to search with; the result is the same.
 
-    Returns
-    -------
-    NeighborList
-
     Raises
     ------
     ValueError
-        If a shape is wrong, a type out of range, a coordinate not finite (the atom is
-        named), the cell flat, or the cut-off not positive.
+        A shape is wrong, a type out of range, a coordinate not finite (the atom is named), the cell flat, or the
+        cut-off not positive.
     """
     frame = check_frame(coord, box, atype, pbc, ntypes)
     if ntypes is None:

@@ -9,6 +9,7 @@ many edges there are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,13 +17,22 @@ import numpy as np
 
 from deepmd_dp.dialect.array_api import array_namespace, device, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
-from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.dialect.module import (
+    AnyModule,
+    Array,
+    Module,
+    Tree,
+    buffer,
+    map_leaves,
+    module,
+    modules,
+    with_modules,
+)
 from deepmd_dp.dialect.moments import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.nn.network import EmbeddingNetwork
 
     Function = Callable[[np.ndarray], np.ndarray]
@@ -46,7 +56,8 @@ def is_matrix(net: EmbeddingNetwork) -> bool:
 def nodes(basis: Basis) -> np.ndarray:
     """The Chebyshev points of all intervals, (Q,)."""
     low, high = np.asarray(basis.bounds[:-1]), np.asarray(basis.bounds[1:])
-    return (0.5 * (low + high)[:, None] + 0.5 * (high - low)[:, None] * _points(basis.degree)).reshape(-1)
+    points: np.ndarray = 0.5 * (low + high)[:, None] + 0.5 * (high - low)[:, None] * _points(basis.degree)
+    return points.reshape(-1)
 
 
 def node_column(basis: Basis, like: Array) -> Array:
@@ -65,8 +76,22 @@ def coefficients(values: Array, basis: Basis, like: Array) -> Array:
     return xp.astype(xp.reshape(xp.matmul(inverse[None, :, :], blocks), shape(values)), like.dtype)
 
 
-def matrix(net: EmbeddingNetwork, basis: Basis, like: Array) -> Array:
+@module
+class Matrix(Module):
+    """A net of one number as its coefficients C, (Q, nout): what frozen files hold in its place."""
+
+    c: Array = buffer()
+
+    @property
+    def width(self) -> int:
+        """Numbers that the net gives."""
+        return int(self.c.shape[1])
+
+
+def matrix(net: EmbeddingNetwork | Matrix, basis: Basis, like: Array) -> Array:
     """C of a net of one number, (Q, nout) of the type of `like`; differentiable by the net's parameters."""
+    if isinstance(net, Matrix):
+        return net.c
     column = node_column(basis, like)
     return coefficients(in_double(net, column)(column), basis, like)
 
@@ -219,4 +244,51 @@ def _points(degree: int) -> np.ndarray:
 def _inverse(degree: int) -> np.ndarray:
     """From the values at the points of an interval to the coefficients of T_0 ... T_{degree - 1}."""
     values = np.cos(np.pi * np.outer(np.arange(degree), np.arange(degree) + 0.5) / degree)
-    return values * (2.0 - (np.arange(degree)[:, None] == 0)) / degree
+    inverse: np.ndarray = values * (2.0 - (np.arange(degree)[:, None] == 0)) / degree
+    return inverse
+
+
+class OnBasis(Module):
+    """Base of modules whose nets of one number may be matrices on a basis of theirs, the static field ``basis``."""
+
+    basis: Basis | None
+
+    def values(self, s: np.ndarray) -> np.ndarray:
+        """Values of all these nets as they are now, (n, m) float64, at numbers (n,)."""
+        raise NotImplementedError
+
+    def range(self) -> tuple[float, float] | None:
+        """Between which numbers they are wanted; None: they are no matrices."""
+        raise NotImplementedError
+
+    def as_matrices(self: AnyModule) -> AnyModule:
+        """The same with `Matrix` in the place of the nets, whose parameters are constants from now on."""
+        raise NotImplementedError
+
+
+def with_bases(tree: Tree) -> Tree:
+    """The tree with a basis that fits the nets as they are, wherever nets may be matrices."""
+
+    def fit(each: OnBasis) -> Basis | None:
+        limits = each.range()
+        return None if limits is None else find_basis(each.values, *limits)
+
+    return with_modules(tree, {path: replace(each, basis=fit(each)) for path, each in modules(tree, OnBasis)})
+
+
+def with_refined_bases(tree: Tree) -> Tree | None:
+    """The tree with intervals split that no longer represent the nets; None where all do."""
+    changes: dict[str, Module] = {}
+    for path, each in modules(tree, OnBasis):
+        if each.basis is not None:
+            basis = refine_basis(each.values, each.basis)
+            if basis != each.basis:
+                changes[path] = replace(each, basis=basis)
+    return with_modules(tree, changes) if changes else None
+
+
+def with_matrices(tree: Tree) -> Tree:
+    """The tree with matrices for its nets, as files hold them."""
+    return with_modules(
+        tree, {path: each.as_matrices() for path, each in modules(tree, OnBasis) if each.basis is not None}
+    )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Layer(Module):
         return ops.layer(x, self.w, self.b, self.idt, self.activation_function, self.resnet)
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "Layer",
             "@version": 2,
@@ -53,6 +55,7 @@ class Layer(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "layer") -> Layer:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "Layer", 1, 2)
         variables = data["@variables"]
         w = take_array(variables, "w", (-1, -1), where=where)
@@ -126,7 +129,13 @@ class EmbeddingNetwork(Module):
         """Widths of the layers."""
         return [each.w.shape[1] for each in self.layers]
 
+    @property
+    def width(self) -> int:
+        """Numbers that the net gives."""
+        return self.neuron[-1]
+
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         first = self.layers[0]
         return {
             "@class": "EmbeddingNetwork",
@@ -142,6 +151,7 @@ class EmbeddingNetwork(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "embedding net") -> EmbeddingNetwork:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "EmbeddingNetwork", 1, 2)
         layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
@@ -177,6 +187,12 @@ class EmbeddingNetwork(Module):
         )
         return cls(layers=layers, resnet_dt=resnet_dt, precision=precision_name(precision))
 
+    @classmethod
+    def of_section(cls, rng: np.random.Generator, nin: int, section: Mapping[str, Any]) -> EmbeddingNetwork:
+        """A new net as a descriptor's section of the input says."""
+        names = ("neuron", "activation_function", "resnet_dt", "precision", "trainable")
+        return cls.initial(rng, nin, **{name: section[name] for name in names})
+
 
 @module
 class FittingNetwork(Module):
@@ -192,6 +208,7 @@ class FittingNetwork(Module):
         return x
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         first, last = self.layers[0], self.layers[-1]
         return {
             "@class": "FittingNetwork",
@@ -208,6 +225,7 @@ class FittingNetwork(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "fitting net") -> FittingNetwork:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "FittingNetwork", 1, 1)
         layers = _deserialize_layers(data, where)
         return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
@@ -245,7 +263,10 @@ class FittingNetwork(Module):
         return cls(layers=(*hidden, last), resnet_dt=resnet_dt, precision=precision_name(precision))
 
 
-_NETWORKS = {"embedding_network": EmbeddingNetwork, "fitting_network": FittingNetwork}
+_NETWORKS: dict[str, type[EmbeddingNetwork | FittingNetwork]] = {
+    "embedding_network": EmbeddingNetwork,
+    "fitting_network": FittingNetwork,
+}
 
 
 @module
@@ -264,6 +285,7 @@ class NetworkCollection(Module):
         return self.networks[sum(t * self.ntypes**k for k, t in enumerate(key))]
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "NetworkCollection",
             "@version": 1,
@@ -275,6 +297,7 @@ class NetworkCollection(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "nets") -> NetworkCollection:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "NetworkCollection", 1, 1)
         family = _NETWORKS[data["network_type"]]
         expected = data["ntypes"] ** data["ndim"]
@@ -305,6 +328,7 @@ class LayerNorm(Module):
         return centred * (1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "LayerNorm",
             "@version": 1,
@@ -316,6 +340,7 @@ class LayerNorm(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any], where: str = "layer norm") -> LayerNorm:
+        """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "LayerNorm", 1, 1)
         variables = data["@variables"]
         w = take_array(variables, "w", (-1,), where=where)

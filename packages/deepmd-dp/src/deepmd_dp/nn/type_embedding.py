@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,11 @@ class TypeEmbedNet(Module):
 
     @property
     def dim(self) -> int:
+        """Width of a type's vector."""
         return self.embedding.neuron[-1]
 
     def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
         return {
             "@class": "TypeEmbedNet",
             "@version": 2,
@@ -56,6 +59,7 @@ class TypeEmbedNet(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> TypeEmbedNet:
+        """The module of the contract's tree."""
         check_class(data, "TypeEmbedNet", 1, 2)
         return cls(
             embedding=EmbeddingNetwork.deserialize(data["embedding"], "type embedding"),
@@ -99,3 +103,11 @@ class TypeEmbedNet(Module):
             trainable=trainable,
             type_map=tuple(type_map),
         )
+
+    @classmethod
+    def of_section(
+        cls, section: Mapping[str, Any], dim: int, type_map: list[str], rng: np.random.Generator
+    ) -> TypeEmbedNet:
+        """That of a descriptor's section of the input."""
+        names = ("use_econf_tebd", "use_tebd_bias", "precision", "trainable")
+        return cls.initial(rng, dim, type_map, **{name: section[name] for name in names})

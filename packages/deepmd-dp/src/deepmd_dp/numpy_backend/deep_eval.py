@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd.contract import read_document
 from deepmd_dp.kit.deep_eval import BaseDeepEval
-from deepmd_dp.numpy_backend.derivative import energy_and_gradient
+from deepmd_dp.numpy_backend.derivative import derivative
+
+if TYPE_CHECKING:
+    from deepmd.aliases import Document
+    from deepmd_dp.model.evaluate import Function, Vectors
 
 
 class NumpyDeepEval(BaseDeepEval):
     """A `.dp`, `.yaml` or `.safetensors` file, evaluated by NumPy, forces and virials included."""
 
-    def read_document(self, path: str) -> dict:
+    def read_document(self, path: str) -> Document:
         return read_document(path)
 
     def from_numpy(self, array: np.ndarray) -> np.ndarray:
@@ -24,5 +28,5 @@ class NumpyDeepEval(BaseDeepEval):
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
         return np.asarray(array)
 
-    def energy_and_gradient(self, model: Any, env: Any, fparam: Any, aparam: Any) -> Any:
-        return energy_and_gradient(model, env, fparam, aparam)
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, np.ndarray], list[Vectors]]:
+        return derivative(function, edge_vec)

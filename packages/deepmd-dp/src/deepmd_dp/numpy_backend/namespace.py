@@ -11,6 +11,8 @@ import sys
 from typing import Any
 
 import autograd.numpy as anp
+import numpy as np
+from autograd.extend import defvjp, primitive
 
 # same name and meaning in NumPy and in the standard
 from autograd.numpy import (
@@ -27,7 +29,6 @@ from autograd.numpy import (
     reshape,
     sqrt,
     sum,
-    tanh,
     where,
     zeros_like,
 )
@@ -61,6 +62,15 @@ __all__ = [
 ]
 
 Array = Any
+
+
+@primitive
+def tanh(x: Array) -> Array:
+    """With a derivative that does not overflow: autograd's divides by cosh²."""
+    return np.tanh(x)
+
+
+defvjp(tanh, lambda y, x: lambda upstream: upstream * (1.0 - y * y))
 
 
 def astype(x: Array, dtype: Any) -> Array:

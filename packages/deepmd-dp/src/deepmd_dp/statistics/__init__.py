@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""What a new model takes from the data before it is trained: normalisations and energy biases."""
+"""What a new model takes from the data before it is trained: normalisations and biases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd_dp.nn.matrix import with_bases
 from deepmd_dp.statistics.environment import EnvironmentStatistics
-from deepmd_dp.statistics.output import OutputStatistics
+from deepmd_dp.statistics.output import OutputStatistics, bias_labels
 from deepmd_dp.statistics.parameters import ParameterStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from deepmd.data.batch import Batch
+    from deepmd_dp.interface import Model
 
 
-def with_statistics(model: Any, batches: Iterable[Batch], section: dict[str, Any]) -> Any:
+def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, Any]) -> Model:
     """The same model with the statistics of some data, read once, a batch at a time.
 
     Parameters
     ----------
-    model : StandardModel
+    model : Model
         NumPy arrays, neutral statistics.
     batches : iterable of Batch
-        Labels ``energy``, and ``fparam`` and ``aparam`` where the model takes them.
+        Labels of the outputs with a bias (`bias_labels`), and ``fparam`` and ``aparam`` where the model takes them.
     section : dict
         The normalised input's section ``model``: ``data_stat_protect``, ``preset_out_bias``.
     """
@@ -37,7 +39,7 @@ def with_statistics(model: Any, batches: Iterable[Batch], section: dict[str, Any
             statistics.add(batch)
     for statistics in collected:
         model = statistics.apply(model)
-    return model
+    return with_bases(model)
 
 
-__all__ = ["EnvironmentStatistics", "OutputStatistics", "ParameterStatistics", "with_statistics"]
+__all__ = ["EnvironmentStatistics", "OutputStatistics", "ParameterStatistics", "bias_labels", "with_statistics"]

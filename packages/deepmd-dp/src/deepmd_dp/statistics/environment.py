@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Mean and deviation of the environment matrix in the data."""
+"""Mean and deviation of the environment matrices in the data."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.edge_rows import edge_rows
+from deepmd_dp.dialect.module import modules, with_leaves
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.env_stat import EnvStat
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.statistics.moments import Moments
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
+    from deepmd_dp.dialect.module import Tree
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.interface import Model
 
 _PROTECTION = 0.01
 """Least deviation [1/Å]: columns are divided by it."""
 _ATOMS_AT_A_TIME = 4096
-"""Bounds the memory for their edges, to some 50 MB."""
+"""Bounds the memory for their edges, to some 50 MB a list."""
 
 
 class EnvironmentStatistics:
-    """For each type of centre the mean and the deviation of R's radial column, and those of its angular ones.
+    """For each environment matrix of a model, and each type of centre, mean and deviation of its columns.
 
     Taken over all `sel` slots of all lists, an empty one being a row of zeros, as deepmd-kit
     defines them; without building the slots. The angular columns share one deviation and have
@@ -31,9 +34,10 @@ class EnvironmentStatistics:
     as many slots, since the model looks at all of them (deepmd-kit leaves out the farthest).
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
-        self._moments = Moments((model.ntypes, 2))
+        self._matrices = dict(modules(model, EnvironmentMatrix))
+        self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
 
     def add(self, batch: Batch) -> None:
         """Takes a batch in, as many frames at a time as have some thousands of atoms."""
@@ -41,32 +45,43 @@ class EnvironmentStatistics:
         for start in range(0, batch.nframes, size):
             some = slice(start, start + size)
             box = None if batch.box is None else batch.box[some]
-            self._add_environment(build_environment(self._model, batch.coord[some], box, batch.atype[some]))
+            env = build_environment(self._model, batch.coord[some], box, batch.atype[some])
+            for path, matrix in self._matrices.items():
+                _add(self._moments[path], matrix, env)
 
-    def _add_environment(self, env: Environment) -> None:
-        descriptor = self._model.descriptor
-        nslots, sums, squares = 0.0, 0.0, 0.0
-        for block, sel in enumerate(descriptor.stat.sel):
-            matrix, _ = descriptor.env_mat(env.edge_vec[block])
-            matrix = matrix * descriptor.stat.weights(env, block, descriptor.exclude_types)[..., None]
-            sums = sums + np.sum(matrix, axis=2)
-            squares = squares + np.sum(matrix * matrix, axis=2)
-            nslots = nslots + np.maximum(np.sum(env.nlist[block] >= 0, axis=2), sel)
-        for center in range(self._model.ntypes):
-            own = env.atype == center
-            slots, total, square = nslots[own].sum(), sums[own].sum(axis=0), squares[own].sum(axis=0)
-            self._moments.count[center] += slots, 3 * slots
-            self._moments.total[center] += total[0], total[1:].sum()
-            self._moments.square[center] += square[0], square[1:].sum()
+    def state(self) -> dict[str, np.ndarray]:
+        """What has been collected, as named arrays."""
+        return {f"{path}/{name}": array for path, each in self._moments.items() for name, array in each.state().items()}
 
-    def apply(self, model: Any) -> Any:
-        """The model with these statistics in its descriptor."""
-        descriptor = model.descriptor
-        stat, (mean, deviation) = descriptor.stat, (self._moments.mean(), self._moments.deviation(_PROTECTION))
-        davg = np.zeros_like(stat.davg)
-        if not descriptor.set_davg_zero:
-            davg[:, :, 0] = mean[:, :1]
-        dstd = np.empty_like(stat.dstd)
-        dstd[:, :, 0] = deviation[:, :1]
-        dstd[:, :, 1:] = deviation[:, 1:, None]
-        return replace(model, descriptor=replace(descriptor, stat=EnvStat.of(davg, dstd, stat.sel)))
+    def merge(self, state: dict[str, np.ndarray]) -> None:
+        """Takes in what another one has collected, of other data for the same model."""
+        for path, moments in self._moments.items():
+            moments.merge({name: state[f"{path}/{name}"] for name in moments.state()})
+
+    def apply(self, model: Tree) -> Tree:
+        """The model with these statistics."""
+        changes: dict[str, np.ndarray] = {}
+        for path, matrix in self._matrices.items():
+            mean, deviation = self._moments[path].mean(), self._moments[path].deviation(_PROTECTION)
+            davg, dstd = np.zeros_like(matrix.davg), np.empty_like(matrix.dstd)
+            if not matrix.set_davg_zero:
+                davg[..., 0] = mean[:, 0]
+            dstd[..., 0] = deviation[:, 0]
+            dstd[..., 1:] = deviation[:, 1:]
+            changes |= {f"{path}.davg": davg, f"{path}.dstd": dstd}
+        return with_leaves(model, changes)
+
+
+def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> None:
+    """Takes the rows of one list in."""
+    center = env.atype.reshape(-1)
+    for edges, sel in zip(matrix.edges(env), matrix.sel, strict=True):
+        raw = edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None]
+        nslots = np.maximum(np.sum(edges.nlist >= 0, axis=1), sel)
+        sums, squares = raw.sum(axis=1), (raw * raw).sum(axis=1)
+        for each in range(len(moments.count)):
+            own = center == each
+            total, square, slots = sums[own].sum(axis=0), squares[own].sum(axis=0), nslots[own].sum()
+            moments.count[each] += slots, 3 * slots
+            moments.total[each] += total[0], total[1:].sum()
+            moments.square[each] += square[0], square[1:].sum()

@@ -1,68 +1,134 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The energy bias of each type by least squares."""
+"""The bias of each type in a model's outputs, by least squares."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.data.batch import DataRequirement
+from deepmd_dp.dialect.module import leaves, with_leaves
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from deepmd.data.batch import Batch
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.dialect.module import Tree
+    from deepmd_dp.interface import Model
+
+    Values = Sequence[float | list[float] | None]
+    """Of each type; None: to be found."""
+    Preset = Mapping[str, Values]
 
 
 class OutputStatistics:
-    """Biases b of the types that minimise Σ_f (E_f - Σ_t n_ft b_t)², n_ft atoms of type t in frame f.
-
-    Where the data does not tell, as between O and H of water, the shortest b is taken; a type
-    that does not occur has 0. Types with a `preset_out_bias` or an `atom_ener` keep that value
-    and the others fit the rest. Atoms without energy (`atom_exclude_types`) don't count. Kept
-    of a frame are its energy and its numbers of atoms.
+    """Biases of the types in each output that has one, and the deviation that they leave.
 
     Parameters
     ----------
-    preset : dict or None
-        ``energy``: a number, or None, for each type [eV].
+    model : Model
+    preset : mapping or None
+        Of an output's name: a value, or None, for each type.
     """
 
-    def __init__(self, model: Any, preset: dict[str, Any] | None) -> None:
-        self._rcond = model.rcond
-        self._counted = np.ones(model.ntypes)
-        self._counted[list(model.atom_exclude_types)] = 0.0
-        self._assigned = _assigned_energies(model, preset)
-        self._energies: list[np.ndarray] = []
-        self._natoms: list[np.ndarray] = []
+    def __init__(self, model: Model, preset: Preset | None) -> None:
+        self._outputs = model.outputs
+        self._fits = {
+            index: BiasFit(output, model, (preset or {}).get(output.name))
+            for index, output in enumerate(model.outputs)
+            if output.has_bias and output.reduction is not None
+        }
 
     def add(self, batch: Batch) -> None:
-        """Takes a batch in, if its energies are known."""
-        if not batch.found.get("energy"):
+        """Takes a batch in, as far as its labels are known."""
+        for fit in self._fits.values():
+            fit.add(batch)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What has been collected, as named arrays."""
+        states = {self._outputs[index].name: fit.state() for index, fit in self._fits.items()}
+        return {f"{name}/{key}": array for name, state in states.items() for key, array in state.items()}
+
+    def merge(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes in what another one has collected, of other data for the same model."""
+        for index, fit in self._fits.items():
+            fit.merge({key: state[f"{self._outputs[index].name}/{key}"] for key in fit.state()})
+
+    def apply(self, model: Tree) -> Tree:
+        """The model with these biases in its ``out_bias``, and the deviations from them in its ``out_std``."""
+        arrays = {leaf.path: leaf.array for leaf in leaves(model)}
+        bias, deviation = np.array(arrays["out_bias"]), np.array(arrays["out_std"])
+        for index, fit in self._fits.items():
+            ncomponents = self._outputs[index].ncomponents
+            bias[index, :, :ncomponents], deviation[index, :, :ncomponents] = fit.solve()
+        return with_leaves(model, {"out_bias": bias, "out_std": deviation})
+
+
+class BiasFit:
+    """Biases b of the types that minimise Σ_f |y_f - Σ_t n_ft b_t|², n_ft atoms of type t in frame f.
+
+    Where the output is averaged over the atoms, n_ft is the share of the type. Where the data does not tell, as
+    between O and H of water, the shortest b is taken; a type that does not occur has 0. Types with a preset bias, or
+    one that the model assigns, keep that value and the others fit the rest. Atoms without the output don't count.
+    Kept of a frame are its label and its numbers of atoms.
+    """
+
+    def __init__(self, output: OutputDef, model: Model, preset: Values | None) -> None:
+        self._output = output
+        self._rcond = model.rcond
+        selected = range(model.ntypes) if output.selected_types is None else output.selected_types
+        self._counted = np.isin(np.arange(model.ntypes), [t for t in selected if t not in model.atom_exclude_types])
+        self._assigned = self._assigned_bias(preset, model.assigned_bias.get(output.name))
+        self._labels = [np.zeros((0, output.ncomponents))]
+        self._natoms = [np.zeros((0, model.ntypes))]
+
+    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> np.ndarray:
+        """Biases that are given, NaN where they are to be found, (ntypes, ncomponents)."""
+        ntypes, size = len(self._counted), self._output.ncomponents
+        values = zip(preset or [None] * ntypes, of_model or [None] * ntypes, strict=True)
+        chosen = [own if given is None else given for given, own in values]
+        return np.array([np.full(size, np.nan if value is None else value, dtype=float) for value in chosen])
+
+    def add(self, batch: Batch) -> None:
+        """Takes a batch in, if its label is known."""
+        if not batch.found.get(self._output.name):
             return
         numbers = [np.sum(batch.atype == t, axis=1) for t in range(len(self._counted))]
-        self._natoms.append(np.stack(numbers, axis=1) * self._counted)
-        self._energies.append(batch.labels["energy"].reshape(-1))
+        natoms = np.stack(numbers, axis=1) * self._counted
+        if self._output.reduction == "mean":
+            natoms = natoms / np.maximum(1, natoms.sum(axis=1, keepdims=True))
+        self._natoms.append(natoms)
+        self._labels.append(batch.labels[self._output.name])
 
-    def apply(self, model: Any) -> Any:
-        """The model with these biases, and the deviation of the energies from them."""
-        bias, deviation = self._solve()
-        size = model.out_bias.shape
-        return replace(model, out_bias=bias.reshape(size), out_std=np.full(size, deviation))
+    def state(self) -> dict[str, np.ndarray]:
+        """What has been collected."""
+        return {"labels": np.concatenate(self._labels), "natoms": np.concatenate(self._natoms)}
 
-    def _solve(self) -> tuple[np.ndarray, float]:
-        """Bias of the types [eV], and the standard deviation of the frames' energies left by it [eV]."""
+    def merge(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes in what another one has collected."""
+        self._labels.append(state["labels"])
+        self._natoms.append(state["natoms"])
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bias of the types, (ntypes, ncomponents), and the standard deviation of the frames' values left by it."""
         is_assigned = ~np.isnan(self._assigned)
         bias = np.where(is_assigned, self._assigned, 0.0)
-        if not self._energies:
-            return bias, 1.0
-        energy, natoms = np.concatenate(self._energies), np.concatenate(self._natoms)
-        fitted, *_ = np.linalg.lstsq(natoms * ~is_assigned, energy - natoms @ bias, rcond=self._rcond)
-        bias = np.where(is_assigned, bias, fitted)
-        return bias, float(np.std(energy - natoms @ bias))
+        labels, natoms = self.state()["labels"], self.state()["natoms"]
+        if not len(labels):
+            return bias, np.ones(bias.shape[1])
+        for k in range(bias.shape[1]):
+            rest = labels[:, k] - natoms @ bias[:, k]
+            fitted, *_ = np.linalg.lstsq(natoms * ~is_assigned[:, k], rest, rcond=self._rcond)
+            bias[:, k] = np.where(is_assigned[:, k], bias[:, k], fitted)
+        return bias, np.std(labels - natoms @ bias, axis=0)
 
 
-def _assigned_energies(model: Any, preset: dict[str, Any] | None) -> np.ndarray:
-    """Biases that are given, NaN where they are to be found, (ntypes,) [eV]."""
-    given = (preset or {}).get("energy") or [None] * model.ntypes
-    vacuum = model.fitting.atom_ener or [None] * model.ntypes
-    values = [v if g is None else g for g, v in zip(given, vacuum, strict=True)]
-    return np.array([np.nan if value is None else np.ravel(value)[0] for value in values], dtype=float)
+def bias_labels(outputs: tuple[OutputDef, ...]) -> list[DataRequirement]:
+    """The labels that biases are fitted to; data without them is passed over."""
+    return [
+        DataRequirement(output.name, output.ncomponents, high_precision=output.name == "energy")
+        for output in outputs
+        if output.has_bias and output.reduction is not None
+    ]

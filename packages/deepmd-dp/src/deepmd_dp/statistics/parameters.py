@@ -3,31 +3,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.module import modules, with_leaves
+from deepmd_dp.fitting.nets import FittingNets
 from deepmd_dp.statistics.moments import Moments
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
+    from deepmd_dp.dialect.module import Tree
+    from deepmd_dp.interface import Model
 
 
 class ParameterStatistics:
     """Mean and inverse deviation of `fparam` over frames and of `aparam` over real atoms.
 
+    All fittings of a model take the same ones.
+
     Parameters
     ----------
+    model : Model
     protection : float
         Least deviation: `data_stat_protect`.
     """
 
-    def __init__(self, model: Any, protection: float) -> None:
-        fitting = model.fitting
-        self._default_fparam = fitting.default_fparam
+    def __init__(self, model: Model, protection: float) -> None:
+        self._default_fparam = model.default_fparam
         self._protection = protection
-        sizes = {"fparam": fitting.numb_fparam, "aparam": fitting.numb_aparam}
+        sizes = {"fparam": model.dim_fparam, "aparam": model.dim_aparam}
         self._moments = {name: Moments((size,)) for name, size in sizes.items() if size}
 
     def add(self, batch: Batch) -> None:
@@ -43,11 +48,23 @@ class ParameterStatistics:
             return batch.labels["fparam"]
         return np.tile(self._default_fparam, (batch.nframes, 1))
 
-    def apply(self, model: Any) -> Any:
-        """The model with these statistics in its fitting."""
-        changes = {}
+    def state(self) -> dict[str, np.ndarray]:
+        """What has been collected, as named arrays."""
+        return {f"{name}/{key}": array for name, each in self._moments.items() for key, array in each.state().items()}
+
+    def merge(self, state: dict[str, np.ndarray]) -> None:
+        """Takes in what another one has collected, of other data for the same model."""
         for name, moments in self._moments.items():
-            dtype = getattr(model.fitting, f"{name}_avg").dtype
-            changes[f"{name}_avg"] = moments.mean().astype(dtype)
-            changes[f"{name}_inv_std"] = (1.0 / moments.deviation(self._protection)).astype(dtype)
-        return replace(model, fitting=replace(model.fitting, **changes))
+            moments.merge({key: state[f"{name}/{key}"] for key in moments.state()})
+
+    def apply(self, model: Tree) -> Tree:
+        """The model with these statistics in its fittings."""
+        changes = {}
+        for path, nets in modules(model, FittingNets):
+            for name, moments in self._moments.items():
+                average = getattr(nets, f"{name}_avg")
+                if average is not None:
+                    changes[f"{path}.{name}_avg"] = moments.mean().astype(average.dtype)
+                    inverse = 1.0 / moments.deviation(self._protection)
+                    changes[f"{path}.{name}_inv_std"] = inverse.astype(average.dtype)
+        return with_leaves(model, changes)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What `dp test` compares of each output of a model: which labels it reads, and how they are put beside predictions."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from deepmd.data import DataRequirement
+from deepmd.infer.quantities import Pair, Panel, Quantity
+
+if TYPE_CHECKING:
+    from deepmd.data import Batch
+    from deepmd.outputs import OutputDef
+
+    Pairs = dict[str, Pair]
+    Terms = dict[str, np.ndarray]
+
+TENSOR = tuple(row + column for row in "xyz" for column in "xyz")
+
+
+class Comparison(Protocol):
+    """The comparison of one output with its labels."""
+
+    @property
+    def atomic(self) -> bool:
+        """Whether values of atoms are compared."""
+        ...
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is compared, in the order in which it is shown."""
+        ...
+
+    @property
+    def needs_derivatives(self) -> bool:
+        """Whether predictions of forces and virials are looked at."""
+        ...
+
+    @property
+    def wanted(self) -> str:
+        """The labels in words."""
+        ...
+
+    @property
+    def labels(self) -> list[DataRequirement]:
+        """What is read of the data."""
+        ...
+
+    def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
+        """Labels beside predictions of all quantities whose labels are in the data, by `Quantity.key`.
+
+        Virtual atoms are left out.
+
+        Parameters
+        ----------
+        batch : Batch
+            Frames with the labels.
+        terms : dict
+            What `DeepEval.eval_terms` gives, with atomic values where they are compared.
+        """
+        ...
+
+
+def comparisons(outputs: tuple[OutputDef, ...], atomic: bool) -> list[Comparison]:
+    """The comparisons of a model's outputs, with values of atoms or without."""
+    return [EnergyComparison(atomic) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
+
+
+ENERGY_QUANTITIES = (
+    Quantity("energy", "Energy {}", "eV", "e", ("e",), ".e.out"),
+    Quantity(
+        "energy_per_atom",
+        "Energy {}/Natoms",
+        "eV",
+        "ea",
+        ("e",),
+        ".e_peratom.out",
+        Panel("Energy per atom", "eV/atom", is_centered=True),
+    ),
+    Quantity("force", "Force  {}", "eV/Å", "f", ("fx", "fy", "fz"), ".f.out", Panel("Force components", "eV/Å")),
+    Quantity("weighted_force", "Force weighted {}", "eV/Å", "fw"),
+    Quantity("virial", "Virial {}", "eV", "v", tuple(f"v{ij}" for ij in TENSOR), ".v.out"),
+    Quantity(
+        "virial_per_atom",
+        "Virial {}/Natoms",
+        "eV",
+        "va",
+        tuple(f"v{ij}" for ij in TENSOR),
+        ".v_peratom.out",
+        Panel("Virial per atom", "eV/atom"),
+    ),
+    Quantity("stress", "Stress {}", "eV/Å³", "s", tuple(f"s{ij}" for ij in TENSOR), ".s.out"),
+    Quantity("atom_energy", "Atomic ener {}", "eV", "ae"),
+)
+
+
+class EnergyComparison:
+    """Energies, forces and virials, and where wanted atomic energies.
+
+    Numbers per atom are those per real atom. Virials and stresses (-virial/volume) are compared in periodic systems
+    only.
+    """
+
+    quantities = ENERGY_QUANTITIES
+    needs_derivatives = True
+    wanted = "energy, force or virial"
+
+    def __init__(self, atomic: bool) -> None:
+        self.atomic = atomic
+
+    @property
+    def labels(self) -> list[DataRequirement]:
+        """Energies, forces, virials, weights of forces."""
+        labels = [
+            DataRequirement("energy", 1, high_precision=True),
+            DataRequirement("force", 3, atomic=True),
+            DataRequirement("virial", 9),
+            DataRequirement("atom_pref", 1, atomic=True, repeat=3),
+        ]
+        return labels + [DataRequirement("atom_ener", 1, atomic=True, must=True)] * self.atomic
+
+    def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
+        """See `Comparison`."""
+        is_real = batch.atype >= 0
+        natoms = is_real.sum(axis=1)[:, None]
+        pairs: Pairs = {}
+        if batch.found["energy"]:
+            pairs |= _with_per_atom("energy", Pair(batch.labels["energy"], terms["energy"]), natoms)
+        if batch.found["force"]:
+            pairs["force"] = Pair(batch.labels["force"][is_real], terms["force"][is_real])
+        if batch.found["force"] and batch.found["atom_pref"]:
+            pairs["weighted_force"] = pairs["force"]._replace(weight=batch.labels["atom_pref"][is_real])
+        if batch.found["virial"] and batch.box is not None:
+            virial = Pair(batch.labels["virial"], terms["virial"])
+            volume = np.abs(np.linalg.det(batch.box))[:, None]
+            pairs |= _with_per_atom("virial", virial, natoms)
+            pairs["stress"] = Pair(-virial.label / volume, -virial.prediction / volume)
+        if batch.found.get("atom_ener"):
+            pairs["atom_energy"] = Pair(batch.labels["atom_ener"][is_real], terms["atom_energy"][is_real])
+        return pairs
+
+
+class TensorComparison:
+    """Tensors of frames, also divided by their number N of selected atoms and by its root; or those of the atoms."""
+
+    needs_derivatives = False
+
+    def __init__(self, output: OutputDef, atomic: bool) -> None:
+        self.output = output
+        self.atomic = atomic
+        self.label = f"atom_{output.name}" if atomic else output.name
+        name = output.name.capitalize()
+        panel = Panel(f"{name} of atoms" if atomic else f"{name} per atom", output.unit)
+        columns = component_names(output.shape)
+        whole = Quantity(self.label, f"{name}  {{}}", output.unit, output.name, columns, ".out")
+        if atomic:
+            self.quantities: tuple[Quantity, ...] = (whole._replace(panel=panel),)
+            self.wanted = f"atomic_{output.name}"
+        else:
+            self.quantities = (
+                whole,
+                Quantity(f"{self.label}_sqrtn", f"{name}  {{}}/sqrtN", output.unit, f"{output.name}_sqrtn"),
+                Quantity(f"{self.label}_n", f"{name}  {{}}/N", output.unit, f"{output.name}_n", columns, panel=panel),
+            )
+            self.wanted = f"{output.name} (those of atoms, atomic_{output.name}, are compared with -a)"
+
+    @property
+    def labels(self) -> list[DataRequirement]:
+        """The tensor of the frames, or, then needed, of the atoms."""
+        selected = self.output.selected_types
+        ndof, atomic = self.output.ncomponents, self.atomic
+        return [DataRequirement(self.label, ndof, atomic=atomic, must=atomic, selected_types=selected)]
+
+    def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
+        """See `Comparison`."""
+        if not batch.found[self.label]:
+            return {}
+        label = batch.labels[self.label]
+        has_tensor = batch.atype >= 0
+        if self.output.selected_types is not None:
+            has_tensor = np.isin(batch.atype, self.output.selected_types)
+        natoms = has_tensor.sum(axis=1)
+        counted = natoms > 0
+        if self.atomic:
+            prediction = terms[self.output.term_name("atom")]
+            pair = Pair(label[has_tensor], prediction[has_tensor], frames=natoms)
+            return {self.label: pair} if counted.any() else {}
+        pairs = {self.label: Pair(label, terms[self.output.term_name("sum")])}
+        if counted.any():
+            rows, divisor = [array[counted] for array in pairs[self.label][:2]], natoms[counted][:, None]
+            pairs[f"{self.label}_sqrtn"] = Pair(*(row / np.sqrt(divisor) for row in rows))
+            pairs[f"{self.label}_n"] = Pair(*(row / divisor for row in rows))
+        return pairs
+
+
+def component_names(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of a tensor's components: x, y, z; xx, xy, ...; else numbers from 1."""
+    if shape and set(shape) == {3}:
+        return tuple("".join(axes) for axes in itertools.product("xyz", repeat=len(shape)))
+    return tuple(str(number + 1) for number in range(int(np.prod(shape))))
+
+
+def _with_per_atom(key: str, pair: Pair, natoms: np.ndarray) -> Pairs:
+    return {key: pair, f"{key}_per_atom": Pair(pair.label / natoms, pair.prediction / natoms)}

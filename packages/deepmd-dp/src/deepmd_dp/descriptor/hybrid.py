@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Several descriptors side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd.contract import check_class
+from deepmd.errors import InputError
+from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Module, module
+from deepmd_dp.interface import Description, Descriptor
+
+if TYPE_CHECKING:
+    from deepmd_dp.environment.environment import Environment, ListSpec
+
+
+@module
+class Hybrid(Module):
+    """The parts' descriptions joined, invariant and equivariant ones each.
+
+    Each part has its own neighbor lists; equal ones are built once. A part without an equivariant part adds none.
+    """
+
+    parts: tuple[Descriptor, ...]
+
+    @property
+    def dim_out(self) -> int:
+        """Width of the invariant part."""
+        return sum(part.dim_out for part in self.parts)
+
+    @property
+    def dim_equivariant(self) -> int:
+        """Number of vectors in the equivariant part."""
+        return sum(part.dim_equivariant for part in self.parts)
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """The lists of all parts."""
+        return tuple(spec for part in self.parts for spec in part.lists)
+
+    @property
+    def mixed_types(self) -> bool:
+        """Whether any part holds the type, so that one fitting net serves all types."""
+        return any(part.mixed_types for part in self.parts)
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether any part looks at `Environment.centers`."""
+        return any(part.uses_type_index for part in self.parts)
+
+    @property
+    def is_message_passing(self) -> bool:
+        """Whether in any part features go from atom to atom."""
+        return any(part.is_message_passing for part in self.parts)
+
+    def __call__(self, env: Environment) -> Description:
+        """The description of the local atoms."""
+        found = [part(env) for part in self.parts]
+        xp = array_namespace(found[0].invariant)
+        vectors = [each.equivariant for each in found if each.equivariant is not None]
+        return Description(
+            xp.concat([each.invariant for each in found], axis=-1),
+            xp.concat(vectors, axis=2) if vectors else None,
+        )
+
+    def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
+        return {
+            "@class": "Descriptor",
+            "type": "hybrid",
+            "@version": 1,
+            "list": [part.serialize() for part in self.parts],
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> Hybrid:
+        """The descriptor of the contract's tree."""
+        check_class(data, "Descriptor", 1, 1)
+        return cls(parts=tuple(deserialize_descriptor(each) for each in data["list"]))
+
+    @classmethod
+    def from_input(cls, section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Hybrid:
+        """A new descriptor of the input's section ``descriptor``; a part with a seed has its own random numbers.
+
+        Raises
+        ------
+        InputError
+            It has no parts.
+        """
+        if not section["list"]:
+            raise InputError("model/descriptor/list of the hybrid descriptor is empty; list at least one descriptor.")
+
+        def new(part: dict[str, Any]) -> Descriptor:
+            seed = part.get("seed")
+            return new_descriptor(part, type_map, rng if seed is None else np.random.default_rng(seed))
+
+        return cls(parts=tuple(map(new, section["list"])))

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""One layer of a repformer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
+from deepmd_dp.descriptor.repformer.settings import RepformerSettings
+from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.nn.network import Layer
+
+if TYPE_CHECKING:
+    from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
+
+Residuals = tuple[Array, ...]
+
+
+def moment_invariants(moments: Array, axis_neuron: int) -> Array:
+    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b: (n, 3, d) to (n, axis_neuron * d)."""
+    xp = array_namespace(moments)
+    products = xp.matmul(xp.matrix_transpose(moments[..., :axis_neuron]), moments) * (1.0 / 3.0)
+    return xp.reshape(products, (-1, axis_neuron * moments.shape[2]))
+
+
+@module
+class RepformerLayer(Module):
+    r"""Updates the features of atoms, g1, and of edges, g2 (invariant) and h2 (a vector).
+
+    With f_j the edge's factor, N the number of neighbors and M = Σ_j f_j (h2_j, g2_j) ⊗ g1_j:
+
+    - g1: act(linear1(·)) of the invariants of Σ_j f_j h2_j ⊗ g2_j (grrg) and of M's vectors (drrd), both divided by
+      √N or N; the convolution Σ_j f_j (W g2_j) g1_j / N, which is a contraction of M; attention to the neighbors;
+    - g2: act(linear2(g2)), W(f_j g1_i g1_j), attention among the edges; h2: that attention.
+
+    References
+    ----------
+    Zhang et al., npj Comput. Mater. 10, 293 (2024) (DPA-2, arXiv:2312.15492).
+    """
+
+    linear1: Layer
+    linear2: Layer | None = None
+    g1_self_mlp: Layer | None = None
+    proj_g1g2: Layer | None = None
+    proj_g1g1g2: Layer | None = None
+    loc_attn: LocalAttention | None = None
+    edge_attn: EdgeAttention | None = None
+    g1_residual: Residuals = ()
+    g2_residual: Residuals = ()
+    h2_residual: Residuals = ()
+    settings: RepformerSettings
+    trainable: bool = static(default=True)
+
+    def __call__(self, g1: Array, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array, Array, Array]:
+        """g1 (n, d1), g2 (n, nnei, d2) and h2 (n, nnei, 3), updated."""
+        gg1 = near.gather(g1) if self._looks_at_neighbors else None
+        g1_new = self._combine([g1, *self._updates_of_atoms(g1, gg1, g2, h2, near)], self.g1_residual)
+        if self.linear2 is None:
+            return g1_new, g2, h2
+        invariants, vectors = self._updates_of_edges(g1, gg1, g2, h2, near)
+        return (
+            g1_new,
+            self._combine([g2, *invariants], self.g2_residual),
+            self._combine([h2, *vectors], self.h2_residual),
+        )
+
+    @property
+    def _looks_at_neighbors(self) -> bool:
+        s = self.settings
+        return s.update_g1_has_drrd or s.update_g1_has_conv or s.update_g1_has_attn or s.update_g2_has_g1g1
+
+    def _updates_of_atoms(self, g1: Array, gg1: Array | None, g2: Array, h2: Array, near: Neighborhood) -> list[Array]:
+        """In the order of the residuals."""
+        xp = array_namespace(g1)
+        settings, act = self.settings, activation(self.settings.activation_function)
+        updates = [] if self.g1_self_mlp is None else [act(self.g1_self_mlp(g1))]
+        features = [g1] if self.g1_self_mlp is None else []
+        vectors = h2 * near.factor[..., None]
+        moments, convolved = self._neighbor_moments(gg1, g2, vectors, near)
+        if convolved is not None:
+            (updates if settings.g1_out_conv else features).append(convolved)
+        if settings.update_g1_has_grrg:
+            of_edges = xp.matmul(xp.matrix_transpose(vectors), g2) * near.per_moment
+            features.append(moment_invariants(of_edges, settings.axis_neuron))
+        if moments is not None:
+            features.append(moment_invariants(moments, settings.axis_neuron))
+        updates.append(act(self.linear1(xp.concat(features, axis=-1) if len(features) > 1 else features[0])))
+        if self.loc_attn is not None:
+            updates.append(self.loc_attn(g1, gg1, near))
+        return updates
+
+    def _neighbor_moments(
+        self, gg1: Array | None, g2: Array, vectors: Array, near: Neighborhood
+    ) -> tuple[Array | None, Array | None]:
+        """Moments (n, 3, d1) and convolution (n, d1) or (n, d2), each None where not wanted: one product for both."""
+        settings = self.settings
+        left = [vectors] if settings.update_g1_has_drrd else []
+        if self.proj_g1g2 is not None:
+            left.append(g2 * near.factor[..., None])
+        if not left:
+            return None, None
+        xp = array_namespace(g2)
+        rows = xp.concat(left, axis=-1) if len(left) > 1 else left[0]
+        products = xp.matmul(xp.matrix_transpose(rows), gg1)
+        nvectors = 3 if settings.update_g1_has_drrd else 0
+        moments = products[:, :3, :] * near.per_moment if nvectors else None
+        if self.proj_g1g2 is None:
+            return moments, None
+        return moments, self._convolve(products[:, nvectors:, :], self.proj_g1g2.w) * near.per_neighbor[:, :, 0]
+
+    def _convolve(self, products: Array, w: Array) -> Array:
+        """Of Σ_j f_j g2_j ⊗ g1_j (n, d2, d1): Σ_j f_j (W g2_j) g1_j (n, d1), or Σ_j f_j g2_j (W g1_j) (n, d2)."""
+        xp = array_namespace(products)
+        if self.settings.g1_out_conv:
+            return xp.sum(products * w, axis=1)
+        return xp.sum(products * xp.matrix_transpose(w), axis=2)
+
+    def _updates_of_edges(
+        self, g1: Array, gg1: Array | None, g2: Array, h2: Array, near: Neighborhood
+    ) -> tuple[list[Array], list[Array]]:
+        """Of the invariants and of the vectors, in the order of the residuals."""
+        assert self.linear2 is not None, "the last layer updates no edges"
+        invariants, vectors = [activation(self.settings.activation_function)(self.linear2(g2))], []
+        if self.proj_g1g1g2 is not None:
+            invariants.append(self.proj_g1g1g2(g1[:, None, :] * gg1) * near.factor[..., None])
+        if self.edge_attn is not None:
+            of_edges, of_vectors = self.edge_attn(g2, h2, near)
+            invariants += [] if of_edges is None else [of_edges]
+            vectors += [] if of_vectors is None else [of_vectors]
+        return invariants, vectors
+
+    def _combine(self, parts: list[Array], residuals: Residuals) -> Array:
+        """The features and their updates, in the style of the settings."""
+        style, first, updates = self.settings.update_style, parts[0], parts[1:]
+        if not updates:
+            return first
+        if style == "res_residual":
+            return sum((r * u for r, u in zip(residuals, updates, strict=True)), start=first)
+        if style == "res_incr":
+            return first + sum(updates[1:], start=updates[0]) * len(updates) ** -0.5
+        return sum(updates, start=first) * len(parts) ** -0.5

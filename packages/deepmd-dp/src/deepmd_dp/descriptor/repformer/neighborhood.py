@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What all layers of a repformer know of the edges, computed once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.environment.environment import Environment, NeighborBlock, neighbor_features
+
+if TYPE_CHECKING:
+    from deepmd_dp.dialect.module import Array
+
+_PROTECTION = 1e-4
+"""Added to the number of neighbors, of which there may be none."""
+
+
+class Neighborhood(NamedTuple):
+    """The edges of n = nframes * nloc centres.
+
+    With `smooth` an edge enters each sum with its switch, and sums are divided by the number of slots; without it an
+    edge counts 1, and sums are divided by the number of neighbors.
+    """
+
+    env: Environment
+    block: NeighborBlock
+    kept: Array  # (n, nnei) 1: a neighbor that is looked at, 0: not
+    factor: Array  # (n, nnei) with which an edge enters a sum
+    per_neighbor: Array  # (n, 1, 1) or 0-d: divisor of a mean over neighbors, inverted
+    per_moment: Array  # likewise, of the moments: of the number or of its square root
+    rest: Array  # (n, 1) slots that count in a softmax besides
+    pair_switch: Array | None  # (n, nnei, 1, nnei) s_j s_k of the edges of an atom; None: not smooth
+    smooth: bool
+
+    @classmethod
+    def of(
+        cls, env: Environment, block: NeighborBlock, kept: Array, switch: Array, nsel: int, *, sqrt: bool, smooth: bool
+    ) -> Neighborhood:
+        """Of neighbors (n, nnei) and their switch; nsel: slots of the contract's list; sqrt: see `per_moment`."""
+        xp = array_namespace(kept)
+        count = xp.sum(kept, axis=-1, keepdims=True)
+        if smooth:
+            number = float(nsel) * xp.ones_like(count)
+            root = xp.sqrt(number)
+            rest = number - count
+        else:
+            number, root = count + _PROTECTION, xp.sqrt(count) + _PROTECTION
+            rest = xp.zeros_like(count)
+        per_neighbor, per_root = 1.0 / number[:, :, None], 1.0 / root[:, :, None]
+        return cls(
+            env,
+            block,
+            kept,
+            factor=switch if smooth else kept,
+            per_neighbor=per_neighbor,
+            per_moment=per_root if sqrt else per_neighbor,
+            rest=rest,
+            pair_switch=switch[:, :, None, None] * switch[:, None, None, :] if smooth else None,
+            smooth=smooth,
+        )
+
+    def gather(self, features: Array) -> Array:
+        """Features (n, d) of the neighbors, (n, nnei, d)."""
+        xp = array_namespace(features)
+        size = features.shape[1]
+        of_frames = xp.reshape(features, (*shape(self.env.atype), size))
+        found = neighbor_features(of_frames, self.block, self.env)
+        return xp.reshape(found, (-1, shape(self.kept)[1], size))

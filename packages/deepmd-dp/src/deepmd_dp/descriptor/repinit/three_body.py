@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Three-body features: `se_e3_tebd`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.edge_rows import edge_rows
+from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.moments import Basis, chebyshev_moments
+from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
+from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, OnBasis, is_matrix
+from deepmd_dp.nn.type_embedding import TypeEmbedNet
+
+if TYPE_CHECKING:
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment
+
+_MOST_TYPES = 4
+"""More pairs of types have nets: the moments of each would be many numbers an atom."""
+
+
+@module
+class ThreeBody(OnBasis):
+    r"""Σ_jk θ_jk G(θ_jk; t_j, t_k) / N², θ_jk = R_ij·R_ik of the directional columns, N slots of the contract's list.
+
+    Means of directions are zero, except where statistics differ from slot to slot and a list holds all slots: so an
+    empty slot that a list leaves out contributes nothing.
+    """
+
+    embedding: TypedEmbedding
+    type_embedding: TypeEmbedNet
+    matrix: EnvironmentMatrix
+    basis: Basis | None = static(default=None)
+
+    @property
+    def dim_out(self) -> int:
+        """Number of features."""
+        return self.embedding.width
+
+    def __call__(self, env: Environment, table: Array) -> Array:
+        """Features of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
+        (edges,) = self.matrix.edges(env)
+        rows = self.matrix.rows(edges)
+        xp = array_namespace(rows.matrix)
+        directions = rows.matrix[..., 1:]
+        theta = xp.matmul(directions, xp.matrix_transpose(directions))
+        switch = rows.switch[:, :, None] * rows.switch[:, None, :]
+        if self.basis is None:
+            summed = self._net_sums(theta, switch, edges, table)
+        else:
+            summed = self._matrix_sums(theta, switch, edges, table, self.basis)
+        return summed * (1.0 / sum(self.matrix.sel) ** 2)
+
+    def _net_sums(self, theta: Array, switch: Array, edges: Edges, table: Array) -> Array:
+        """Σ_jk θ_jk G(θ_jk; t_j, t_k), (n, dim_out), with the net of each pair; theta, switch (n, nnei, nnei)."""
+        xp = array_namespace(theta)
+        assert edges.neighbor_type is not None, "the list is one of all types"
+        n, nnei = shape(edges.nlist)
+        # to the embedding each neighbor of an atom is a centre, with the same neighbors
+        first = xp.reshape(edges.neighbor_type, (-1,))
+        second = xp.broadcast_to(edges.neighbor_type[:, None, :], (n, nnei, nnei))
+        as_edges = (xp.reshape(each, (-1, nnei)) for each in (theta, second, switch))
+        of_pairs, second, switch = as_edges
+        embedded = self.embedding(of_pairs, second, first, switch, table)
+        pairs = (n, nnei * nnei, self.dim_out)
+        summed = xp.matmul(xp.reshape(theta, (n, 1, nnei * nnei)), xp.reshape(embedded, pairs))
+        return summed[:, 0, :]
+
+    def _matrix_sums(self, theta: Array, switch: Array, edges: Edges, table: Array, basis: Basis) -> Array:
+        """The same by matrices, one for each pair of types where the net depends on it."""
+        xp = array_namespace(theta)
+        npairs = self.embedding.ntypes**2
+        is_switched = self.embedding.is_strip and self.embedding.smooth
+        nnei = shape(edges.nlist)[1]
+        columns = [theta, theta * switch] if is_switched else [theta]
+        rows = xp.concat([xp.reshape(each, (-1, nnei * nnei, 1)) for each in columns], axis=-1)
+        a = chebyshev_moments(
+            xp.reshape(theta, (-1, nnei * nnei)),
+            rows,
+            xp.reshape(self._pairs_of_types(edges), (-1, nnei * nnei)),
+            basis=basis,
+            nsegments=npairs,
+        )
+        c = self.embedding.coefficients(basis, table)
+        if not self.embedding.is_strip:
+            return xp.matmul(
+                xp.reshape(a, (-1, npairs * basis.size)), xp.reshape(c, (npairs * basis.size, self.dim_out))
+            )
+        plain, switched = a[:, :, 0, :], a[:, :, len(columns) - 1, :]
+        of_types = xp.matmul(switched, c[0, :, :]) * self.embedding.type_factors(table)
+        return xp.matmul(xp.sum(plain, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
+
+    def _pairs_of_types(self, edges: Edges) -> Array:
+        """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count, (n, nnei, nnei) integers."""
+        xp = array_namespace(edges.nlist)
+        assert edges.neighbor_type is not None, "the list is one of all types"
+        pair = edges.neighbor_type[:, :, None] * self.embedding.ntypes + edges.neighbor_type[:, None, :]
+        counts = edges.weights[:, :, None] * edges.weights[:, None, :]
+        return xp.where(counts > 0.0, pair, -xp.ones_like(pair))
+
+    def values(self, s: np.ndarray) -> np.ndarray:
+        """All nets of one number, for each pair of types where they depend on it."""
+        return self.embedding.values(s, self.type_embedding())
+
+    def range(self) -> tuple[float, float] | None:
+        """From two nearest neighbors on opposite sides to two at one place; None where nets are evaluated."""
+        if self.embedding.ntypes > _MOST_TYPES or not all(map(is_matrix, self.embedding.embeddings.networks)):
+            return None
+        shift, deviation = (np.asarray(table[..., 1:], np.float64) for table in (self.matrix.davg, self.matrix.dstd))
+        raw = edge_rows(np.asarray([[SMALLEST_DISTANCE, 0.0, 0.0]]), self.matrix.settings)[0][0, 1]
+        norms = raw / np.min(deviation, axis=-1) + np.sqrt(np.sum((shift / deviation) ** 2, axis=-1))
+        largest = float(np.max(norms) ** 2)
+        return -largest, largest
+
+    def as_matrices(self) -> ThreeBody:
+        """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
+        return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Descriptors of deepmd-kit that are not there yet."""
+
+from deepmd.registry import not_there
+
+DPA3 = not_there("dpa3")
+DPA4 = not_there("dpa4", "DPA4", "SeZM", "sezm")
+DPA4C = not_there("dpa4c", "DPA4C")
+LOC_FRAME = not_there("loc_frame")
+SE_A_EBD_V2 = not_there("se_a_ebd_v2", "se_a_tpe_v2")
+SE_A_MASK = not_there("se_a_mask")
+SE_A_TPE = not_there("se_a_tpe", "se_a_ebd")
+SE_E3 = not_there("se_e3", "se_at", "se_a_3be", "se_t")
+SE_E3_TEBD = not_there("se_e3_tebd")

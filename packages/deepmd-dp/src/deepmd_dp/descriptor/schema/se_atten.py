@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `se_atten` (DPA-1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.registry import Row
+from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, key, not_yet
+from deepmd_dp.descriptor.arguments import (
+    axis_neuron,
+    check_axis,
+    check_environment,
+    embedding_net,
+    environment,
+    layer_norm,
+    sel_in_all,
+    sel_of_all_types,
+    set_davg_zero,
+    tebd_input_mode,
+    type_embedding,
+    type_one_side,
+)
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+
+def attention() -> list[Argument]:
+    """What is said of the neighbors' attention."""
+    return [
+        key("attn", int, "Width of queries, keys and values.", default=128, **POSITIVE),
+        key("attn_layer", int, "Number of attention layers; 0: no attention.", default=2, **NOT_NEGATIVE),
+        key("attn_dotr", bool, "Whether the weights are multiplied by the cosines between neighbors.", default=True),
+        key("attn_mask", bool, "Whether a neighbor's weight on itself is masked.", default=False),
+        *layer_norm(),
+        key("scaling_factor", float, "Factor on the scale of the dot products.", default=1.0),
+        key("normalize", bool, "Whether queries, keys and values are normalised.", default=True),
+        key("temperature", float, "Scale of the dot products, instead of the factor.", optional=True),
+        not_yet("lmax", int),
+    ]
+
+
+def shared_fields() -> list[Argument]:
+    """The keys that `se_atten` and `se_atten_v2` share."""
+    return [
+        sel_in_all(),
+        *environment(),
+        *embedding_net(),
+        axis_neuron(),
+        type_one_side(),
+        *type_embedding(),
+        *attention(),
+    ]
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [
+        *shared_fields(),
+        set_davg_zero(True),
+        tebd_input_mode(),
+        key(
+            "smooth_type_embedding",
+            bool,
+            "Whether the attention weights and the types' net vanish smoothly at the cut-off.",
+            default=False,
+            alias=["smooth_type_embdding"],
+        ),
+        key("stripped_type_embedding", [bool, None], "Old form of `tebd_input_mode`.", default=None),
+    ]
+
+
+def upgrade(section: dict[str, Any]) -> None:
+    """Reads the switch that ``tebd_input_mode`` replaced."""
+    stripped = section.get("stripped_type_embedding")
+    if stripped is not None:
+        del section["stripped_type_embedding"]
+        section["tebd_input_mode"] = "strip" if stripped else "concat"
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks the values against each other."""
+    check_environment(section, where, type_map)
+    check_axis(section, where)
+
+
+ROW = Row(
+    name="se_atten",
+    aliases=("dpa1",),
+    cls="deepmd_dp.descriptor.se_atten:SeAtten",
+    doc="Attention over the neighbors with a type embedding (DPA-1).",
+    fields=fields,
+    upgrade=upgrade,
+    check=check,
+    sel_keys=sel_of_all_types,
+)

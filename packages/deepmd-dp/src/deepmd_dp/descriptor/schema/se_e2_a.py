@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `se_e2_a`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.registry import Row
+from deepmd_dp.descriptor.arguments import (
+    axis_neuron,
+    check_axis,
+    check_environment,
+    check_sel_by_type,
+    embedding_net,
+    environment,
+    sel_by_type,
+    sel_of_each_type,
+    set_davg_zero,
+    type_one_side,
+)
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [
+        sel_by_type(),
+        *environment(),
+        *embedding_net(),
+        axis_neuron(),
+        type_one_side(),
+        set_davg_zero(False),
+    ]
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks the values against each other."""
+    check_environment(section, where, type_map)
+    check_sel_by_type(section, where, type_map)
+    check_axis(section, where)
+
+
+ROW = Row(
+    name="se_e2_a",
+    aliases=("se_a",),
+    cls="deepmd_dp.descriptor.se_e2_a:SeE2A",
+    doc="Embedded distances and angles of two atoms (DeepPot-SE); one net per type or pair of types.",
+    fields=fields,
+    check=check,
+    sel_keys=sel_of_each_type,
+)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Moments of the neighbors by type, each embedded by the net of its pair of types: what se_e2_a and se_e2_r share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd_dp.descriptor.moments import collect_moments
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.moments import Basis
+from deepmd_dp.dialect.precision import precision_name
+from deepmd_dp.dialect.settings import read_settings, setting, write_settings
+from deepmd_dp.environment.environment import assemble
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
+from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matrix, matrix
+from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+
+if TYPE_CHECKING:
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment
+
+
+@module
+class TwoBody(OnBasis):
+    """(1/N_c) Σ_j R_ij ⊗ G_ij over all sum(sel) = N_c slots of an atom's list.
+
+    With four columns R is the normalised environment matrix; with one it is 1. G is the embedding of the normalised,
+    switched inverse distance by a net of the neighbor's type (`type_one_side`) or of the pair.
+    """
+
+    embeddings: NetworkCollection
+    matrix: EnvironmentMatrix
+    basis: Basis | None = static(default=None)
+    type_one_side: bool = setting(default=False)
+    precision: str = setting(default="float64", read=precision_name)
+
+    @property
+    def width(self) -> int:
+        """Width of the embedding, M."""
+        return int(self.embeddings.networks[0].width)
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether the net depends on the centre's type."""
+        return not self.type_one_side
+
+    def __call__(self, env: Environment) -> Array:
+        """The moments, (nframes * nloc, columns, M)."""
+        center = array_namespace(env.atype).reshape(env.center_type, (-1,))
+        blocks = [collect_moments(self.matrix, edges, center, self.basis) for edges in self.matrix.edges(env)]
+        if self.type_one_side:
+            moments = sum(block.embed(self.embeddings[(t,)]) for t, block in enumerate(blocks))
+        else:
+            parts = [
+                sum(block.of(index).embed(self.embeddings[(c, t)]) for t, block in enumerate(blocks))
+                for c, index in enumerate(env.centers)
+            ]
+            moments = assemble(parts, env)
+        return moments * (1.0 / sum(self.matrix.sel))
+
+    def values(self, s: np.ndarray) -> np.ndarray:
+        """All nets at numbers (n,), (n, number of nets * M) float64."""
+        column = s[:, None]
+        return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
+
+    def range(self) -> tuple[float, float] | None:
+        """From the number of an empty slot to that of the nearest neighbor; None where a net has kinks."""
+        if not all(map(is_matrix, self.embeddings.networks)):
+            return None
+        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings)
+
+    def as_matrices(self) -> TwoBody:
+        """The same with matrices for the nets."""
+        assert self.basis is not None, "without one nets stay nets"
+        like = self.matrix.davg
+        nets = tuple(Matrix(c=matrix(net, self.basis, like)) for net in self.embeddings.networks)
+        return replace(self, embeddings=replace(self.embeddings, networks=nets))
+
+    def serialize(self) -> dict[str, Any]:
+        """The entries of the contract's tree that come from here."""
+        first = self.embeddings.networks[0]
+        return {
+            "neuron": first.neuron,
+            "resnet_dt": first.resnet_dt,
+            "activation_function": first.layers[0].activation_function,
+            "embeddings": self.embeddings.serialize(),
+            **write_settings(self),
+            **self.matrix.serialize(),
+        }
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any], where: str, *, columns: int) -> TwoBody:
+        """From a descriptor's tree in the contract."""
+        matrix = EnvironmentMatrix.deserialize(data, len(data["sel"]), where, by_type=True, columns=columns)
+        embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        return cls(embeddings=embeddings, matrix=matrix, **read_settings(cls, data))
+
+    @classmethod
+    def initial(cls, section: dict[str, Any], ntypes: int, rng: np.random.Generator, *, columns: int) -> TwoBody:
+        """From a section of the input, random weights and neutral statistics."""
+        ndim = 1 if section["type_one_side"] else 2
+        nets = tuple(EmbeddingNetwork.of_section(rng, 1, section) for _ in range(ntypes**ndim))
+        return cls(
+            embeddings=NetworkCollection(networks=nets, ndim=ndim, ntypes=ntypes),
+            matrix=EnvironmentMatrix.initial(section, ntypes, by_type=True, columns=columns),
+            **read_settings(cls, section),
+        )

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""One embedding net for all types, which takes the types of neighbor and centre by their embedding vectors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.module import Module, module, static
+from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
+from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.dialect.moments import Basis
+
+_STRIP_TYPES = 32
+"""Up to so many types moments of each are cheaper than a net for each neighbor."""
+_CONCAT_TYPES = 4
+"""The same where each pair of types has a matrix of its own."""
+
+
+@module
+class TypedEmbedding(Module):
+    """G(s, t_j, t_i), the net of s and the types joined (`tebd_input_mode` concat), or G(s) (1 + T(t_j, t_i)) (strip).
+
+    With `smooth` the strip's factor T vanishes with the switch at the cut-off.
+
+    References
+    ----------
+    Zhang et al., npj Comput. Mater. 10, 94 (2024) (DPA-1, arXiv:2208.08236).
+    """
+
+    embeddings: NetworkCollection
+    embeddings_strip: NetworkCollection | None = None
+    type_one_side: bool = static(default=False)
+    smooth: bool = static(default=True)
+
+    @property
+    def width(self) -> int:
+        """Width of the embedding, M."""
+        return int(self.embeddings.networks[0].width)
+
+    @property
+    def ntypes(self) -> int:
+        """Number of types."""
+        return self.embeddings.ntypes
+
+    @property
+    def is_strip(self) -> bool:
+        """Whether the types have a net of their own."""
+        return self.embeddings_strip is not None
+
+    def __call__(self, s: Array, neighbor_type: Array, center_type: Array, switch: Array, table: Array) -> Array:
+        """The embedding of edges, (n, nnei, M).
+
+        Parameters
+        ----------
+        s : Array, (n, nnei)
+            Normalised, switched inverse distance.
+        neighbor_type : Array, (n, nnei) integers
+        center_type : Array, (n,) integers
+        switch : Array, (n, nnei)
+        table : Array, (ntypes, dim)
+            The types' embedding vectors.
+        """
+        xp = array_namespace(s)
+        nnei = shape(s)[1]
+        center = xp.broadcast_to(center_type[:, None], shape(neighbor_type))
+        if not self.is_strip:
+            pair = [neighbor_type] if self.type_one_side else [neighbor_type, center]
+            features = [
+                xp.reshape(xp.take(table, xp.reshape(t, (-1,)), axis=0), (-1, nnei, table.shape[1])) for t in pair
+            ]
+            return self.embeddings[()](xp.concat([s[..., None], *features], axis=-1))
+        index = neighbor_type if self.type_one_side else center * self.ntypes + neighbor_type
+        of_types = xp.take(self.type_factors(table), xp.reshape(index, (-1,)), axis=0)
+        of_types = xp.reshape(of_types, (-1, nnei, self.width))
+        if self.smooth:
+            of_types = of_types * switch[:, :, None]
+        of_distance = self.embeddings[()](s[..., None])
+        return of_distance * of_types + of_distance
+
+    def type_factors(self, table: Array) -> Array:
+        """The strip net's output for each type, or pair of types at centre * ntypes + neighbor."""
+        net = self.embeddings_strip[()]  # type: ignore[index]
+        return net(table if self.type_one_side else type_pairs(table))
+
+    def values(self, s: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """All functions of one number that it consists of, at numbers (n,): (n, m) float64.
+
+        The net itself (strip), or one for each type or pair of types as in `type_factors` (concat).
+        """
+        net = in_double(self.embeddings[()], s)
+        if self.is_strip:
+            return np.asarray(net(s[:, None]))
+        types = np.asarray(table if self.type_one_side else type_pairs(table), dtype=np.float64)
+        found: np.ndarray = net(np.concatenate(_joined(np, s[:, None], types), axis=-1))
+        return found.reshape(len(types), len(s), -1).transpose(1, 0, 2).reshape(len(s), -1)
+
+    def is_cheaper_as_matrix(self, ntypes: int) -> bool:
+        """Whether matrices are cheaper than the nets: rows at the nodes are few beside the edges."""
+        most = _STRIP_TYPES if self.is_strip else _CONCAT_TYPES
+        return ntypes <= most and all(map(is_matrix, self.embeddings.networks))
+
+    def coefficients(self, basis: Basis, table: Array) -> Array:
+        """C of each function in `values`, (number of them, Q, M)."""
+        xp = array_namespace(table)
+        net = self.embeddings[()]
+        if isinstance(net, Matrix):
+            return xp.reshape(net.c, (-1, basis.size, self.width))
+        if self.is_strip:
+            return matrix(net, basis, like=table)[None, :, :]
+        types = table if self.type_one_side else type_pairs(table)
+        column = node_column(basis, like=table)
+        found = in_double(net, column)(xp.concat(_joined(xp, column, xp.astype(types, column.dtype)), axis=-1))
+        found = xp.reshape(found, (types.shape[0], basis.size, self.width))
+        return xp.concat(
+            [
+                coefficients(found[k, :, :], basis, like=table)[None, :, :]
+                for k in range(self.ntypes if self.type_one_side else self.ntypes**2)
+            ],
+            axis=0,
+        )
+
+    def embed(self, a: Array, switched: Array | None, center_type: Array, table: Array, basis: Basis) -> Array:
+        """Σ_j R_j ⊗ G_j, (n, columns, M), of moments by the neighbors' types.
+
+        Parameters
+        ----------
+        a : Array, (n, ntypes, columns, Q)
+            Moments of the neighbors of each type.
+        switched : Array or None, (n, ntypes, columns, Q)
+            Those weighted by the switch; where `smooth`.
+        center_type : Array, (n,) integers
+        """
+        xp = array_namespace(a)
+        c, ntypes = self.coefficients(basis, table), self.ntypes
+        if self.is_strip:
+            factors = xp.reshape(self.type_factors(table), (-1, ntypes, self.width))
+            if self.type_one_side:
+                factors = xp.broadcast_to(factors, (ntypes, ntypes, self.width))
+            factors = xp.take(factors, center_type, axis=0)[:, :, None, :]
+            of_types = xp.matmul(a if switched is None else switched, c[0, :, :]) * factors
+            return xp.matmul(xp.sum(a, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
+        if self.type_one_side:
+            return sum(xp.matmul(a[:, t, :, :], c[t, :, :]) for t in range(ntypes))
+        of_centers = (
+            sum(xp.matmul(a[:, t, :, :], c[k * ntypes + t, :, :]) for t in range(ntypes)) for k in range(ntypes)
+        )
+        own = (xp.astype(xp.equal(center_type, k), a.dtype)[:, None, None] for k in range(ntypes))
+        return sum(part * mask for part, mask in zip(of_centers, own, strict=True))
+
+    def as_matrices(self, basis: Basis, table: Array) -> TypedEmbedding:
+        """The same with a matrix for the net of one number."""
+        c = self.coefficients(basis, table)
+        net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
+        return replace(self, embeddings=replace(self.embeddings, networks=(net,)))
+
+    @classmethod
+    def initial(
+        cls,
+        section: Mapping[str, Any],
+        ntypes: int,
+        tebd_dim: int,
+        rng: np.random.Generator,
+        *,
+        is_strip: bool,
+        smooth: bool,
+    ) -> TypedEmbedding:
+        """That of a descriptor's section of the input, random weights."""
+        sides = 1 if section["type_one_side"] else 2
+
+        def new(nin: int) -> NetworkCollection:
+            return NetworkCollection(networks=(EmbeddingNetwork.of_section(rng, nin, section),), ntypes=ntypes)
+
+        return cls(
+            embeddings=new(1 if is_strip else 1 + sides * tebd_dim),
+            embeddings_strip=new(sides * tebd_dim) if is_strip else None,
+            type_one_side=section["type_one_side"],
+            smooth=smooth,
+        )
+
+
+def _joined(xp: ModuleType, column: Array, types: Array) -> list[Array]:
+    """Each number (n, 1) beside each row of types (m, dim): (m * n, 1) and (m * n, dim)."""
+    n, m, dim = column.shape[0], types.shape[0], types.shape[1]
+    numbers = xp.broadcast_to(column[None, :, :], (m, n, 1))
+    rows = xp.broadcast_to(types[:, None, :], (m, n, dim))
+    return [xp.reshape(numbers, (-1, 1)), xp.reshape(rows, (-1, dim))]
+
+
+def type_pairs(table: Array) -> Array:
+    """The vectors of neighbor and centre joined, for each pair at centre * ntypes + neighbor: (ntypes², 2 dim)."""
+    xp = array_namespace(table)
+    ntypes, dim = table.shape
+    neighbor = xp.broadcast_to(table[None, :, :], (ntypes, ntypes, dim))
+    center = xp.broadcast_to(table[:, None, :], (ntypes, ntypes, dim))
+    return xp.reshape(xp.concat([neighbor, center], axis=-1), (-1, 2 * dim))

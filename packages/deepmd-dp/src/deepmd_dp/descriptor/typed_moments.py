@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Moments Σ_j R_j ⊗ G(s_j, t_j, t_i) of the neighbors of all types, by matrices: what se_atten and dpa2 share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
+from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
+
+if TYPE_CHECKING:
+    from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
+
+
+def empty_slot_types(env: Environment) -> Array:
+    """The type that a centre's empty slots have, (nframes * nloc, 1)."""
+    assert env.empty_type is not None, "an environment of lists of all types"
+    xp = array_namespace(env.atype)
+    return xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
+
+
+def matrix_moments(
+    embedding: TypedEmbedding,
+    matrix: EnvironmentMatrix,
+    env: Environment,
+    edges: Edges,
+    table: Array,
+    basis: Basis,
+) -> Array:
+    """The moments over all slots, (nframes * nloc, 4, M); table (ntypes, dim): the types' embedding vectors."""
+    xp, ntypes = array_namespace(table), embedding.ntypes
+    center = xp.reshape(env.center_type, (-1,))
+    is_switched = embedding.is_strip and embedding.smooth
+    a = environment_moments(
+        edges.edge_vec,
+        edges.weights,
+        edges.neighbor_type,
+        edges.shift,
+        edges.scale,
+        settings=matrix.settings,
+        basis=basis,
+        nsegments=ntypes,
+        switched=is_switched,
+    )
+    a, switched = (a[:, 0, ...], a[:, 1, ...]) if is_switched else (a, None)
+    empty = matrix.empty_rows()
+    once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
+    of_frame = empty_slot_types(env)
+    types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
+    place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
+    a = a + xp.take(once, center, axis=0) * place[:, :, None, None]
+    return embedding.embed(a, switched, center, table, basis)

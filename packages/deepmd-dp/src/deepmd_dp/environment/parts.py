@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Frames in parts: some atoms are local, all others their ghosts, so that the memory does not grow with the frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deepmd_dp.environment.builder import Lists
+    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.neighbor import NeighborList
+
+
+class Part(NamedTuple):
+    """Some atoms of frames and what surrounds them.
+
+    Attributes
+    ----------
+    env : Environment
+        Its local atoms are the part's, its lists refer to all atoms in this part's order.
+    order : np.ndarray, (nall,)
+        The atoms, those of the part first; numbers from natoms on are virtual ones that fill the last part up.
+    """
+
+    env: Environment
+    order: np.ndarray
+
+    def rows_of(self, values: np.ndarray) -> np.ndarray:
+        """What belongs to the part's atoms of (nframes, natoms, n) numbers, 0 for virtual atoms."""
+        own = self.order[: self.env.atype.shape[1]]
+        rows = np.zeros((len(values), len(own), values.shape[2]))
+        is_real = own < values.shape[1]
+        rows[:, is_real] = values[:, own[is_real]]
+        return rows
+
+
+def frame_parts(
+    model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, size: int
+) -> Iterator[Part]:
+    """The frames' atoms in parts of `size` atoms; arguments as in `build_environment`.
+
+    All parts have the same size, and of each type as many atoms to one, in the first frame: so a program compiled for
+    fixed sizes serves them all.
+    """
+    missing = -atype.shape[1] % size
+    empty_type = np.maximum(atype[:, 0], 0)
+    frames = [tuple(_lengthen(each, missing) for each in lists) for lists in all_neighbors(model, coord, box, atype)]
+    coord = np.pad(coord, ((0, 0), (0, missing), (0, 0)))
+    atype = np.pad(atype, ((0, 0), (0, missing)), constant_values=-1)
+    natoms = atype.shape[1]
+    by_type, nparts = np.argsort(atype[0], kind="stable"), natoms // size
+    for start in range(nparts):
+        own = by_type[start::nparts]
+        order = np.concatenate([own, np.setdiff1d(np.arange(natoms), own)])
+        place = np.argsort(order)
+        part = [_rows_of(lists, own, place) for lists in frames]
+        env = build_environment(model, coord[:, order], box, atype[:, order], part, empty_type)
+        yield Part(replace(env, mapping=np.tile(np.arange(natoms), (len(atype), 1))), order)
+
+
+def _lengthen(found: NeighborList, nrows: int) -> NeighborList:
+    """The list with rows for atoms without neighbors."""
+    nlist = np.pad(found.nlist, ((0, nrows), (0, 0)), constant_values=-1)
+    return replace(found, nlist=nlist, shift=np.pad(found.shift, ((0, nrows), (0, 0), (0, 0))))
+
+
+def _rows_of(lists: Lists, rows: np.ndarray, place: np.ndarray) -> Lists:
+    """The lists of some atoms, with all atoms numbered anew."""
+    return tuple(
+        replace(each, nlist=np.where(each.nlist[rows] < 0, -1, place[each.nlist[rows]]), shift=each.shift[rows])
+        for each in lists
+    )
+
+
+def environment_with_ghosts(
+    model: TakesEnvironment, coord: np.ndarray, atype: np.ndarray, mapping: np.ndarray, nloc: int
+) -> Environment:
+    """The surroundings of local atoms among explicit ghosts, as MD programs have them.
+
+    Parameters
+    ----------
+    coord : (nframes, nall, 3) [Å]
+        The local atoms first.
+    atype : (nframes, nall) integers
+    mapping : (nframes, nall) integers
+        Local atom of which each atom is an image.
+    nloc : int
+        Number of local atoms.
+    """
+    lists = [
+        tuple(replace(each, nlist=each.nlist[:nloc], shift=each.shift[:nloc]) for each in frame)
+        for frame in all_neighbors(model, coord, None, atype)
+    ]
+    return replace(build_environment(model, coord, None, atype, lists), mapping=mapping.astype(np.int64))

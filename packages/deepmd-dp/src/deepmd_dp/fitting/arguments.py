@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The keys that fitting nets share, and what is to be checked of them; for a third party's fittings too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import InputError
+from deepmd.schema.argument import NOT_NEGATIVE, WIDTHS, activation_function, key, not_yet, precision, seed
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+    Section = dict[str, Any]
+    """A part of the input."""
+
+
+def parameters() -> list[Argument]:
+    """What all fittings say of what they take beside the descriptor."""
+    return [
+        key("numb_fparam", int, "Number of frame parameters.", default=0, **NOT_NEGATIVE),
+        key("numb_aparam", int, "Number of atomic parameters.", default=0, **NOT_NEGATIVE),
+        key("default_fparam", [list[float], None], "Frame parameters of data without any.", default=None),
+        not_yet("dim_case_embd", int, default=0),
+    ]
+
+
+def net() -> list[Argument]:
+    """What all fittings say of their net."""
+    return [
+        key("neuron", list[int], "Widths of the hidden layers.", default=[120, 120, 120], alias=["n_neuron"], **WIDTHS),
+        activation_function(),
+        precision(),
+        key("resnet_dt", bool, "Whether the residual steps have trainable widths.", default=True),
+        seed("the initial weights"),
+    ]
+
+
+def trainable() -> Argument:
+    """The key ``trainable``."""
+    doc = "Whether the parameters are trained; a list tells it of each hidden layer and the last one."
+    return key("trainable", [bool, list[bool]], doc, default=True)
+
+
+def check_parameters(section: Section, where: str) -> None:
+    """Checks the default frame parameters."""
+    default, expected = section["default_fparam"], section["numb_fparam"]
+    if default is not None and len(default) != expected:
+        raise InputError(f"{where}/default_fparam lists {len(default)} numbers; numb_fparam says {expected}.")
+
+
+def check_trainable(section: Section, where: str) -> None:
+    """Checks that a list in ``trainable`` has a value for each layer."""
+    layers, given = len(section["neuron"]) + 1, section["trainable"]
+    if isinstance(given, list) and len(given) != layers:
+        raise InputError(f"{where}/trainable lists {len(given)} values; expected {layers}, one for each layer.")

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The fitting that maps an atom's description to its dipole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.contract import check_class
+from deepmd.errors import InputError
+from deepmd.outputs import OutputDef
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import Array, Module, module
+from deepmd_dp.dialect.settings import read_settings, setting, write_settings
+from deepmd_dp.fitting.nets import FittingNets
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.interface import Description, Descriptor
+
+
+@module
+class DipoleFitting(Module):
+    """Dipole fitting `dipole`: μ_i = Σ_m x_im G_im, the nets' numbers times the vectors of the description.
+
+    So the dipole rotates with the atoms.
+
+    Attributes
+    ----------
+    nets : FittingNets
+        They give as many numbers as the description has vectors.
+    r_differentiable, c_differentiable : bool
+        Whether there are forces, virials.
+
+    References
+    ----------
+    Zhang et al., Phys. Rev. B 102, 041121 (2020) (arXiv:1906.11434).
+    """
+
+    nets: FittingNets
+    r_differentiable: bool = setting(default=True)
+    c_differentiable: bool = setting(default=True)
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """The dipole, of the types that are not excluded; in the labels' unit, by custom e·Å."""
+        excluded = self.nets.exclude_types
+        selected = tuple(t for t in range(self.nets.ntypes) if t not in excluded) if excluded else None
+        derived = self.r_differentiable and self.c_differentiable
+        return (OutputDef("dipole", (3,), "eÅ", has_derivative=derived, selected_types=selected, has_bias=False),)
+
+    @property
+    def assigned_bias(self) -> dict[str, tuple[float | None, ...]]:
+        """None: dipoles have no bias."""
+        return {}
+
+    @property
+    def numb_fparam(self) -> int:
+        """Number of frame parameters."""
+        return self.nets.numb_fparam
+
+    @property
+    def numb_aparam(self) -> int:
+        """Number of parameters of an atom."""
+        return self.nets.numb_aparam
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given."""
+        return self.nets.default_fparam
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether each type has a net of its own."""
+        return not self.nets.mixed_types
+
+    def __call__(
+        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
+    ) -> dict[str, Array]:
+        """Atomic dipoles, ``dipole`` (nframes, nloc, 3).
+
+        Parameters
+        ----------
+        description : Description
+            With vectors.
+        fparam : Array or None, (nframes, numb_fparam)
+        aparam : Array or None, (nframes, nloc, numb_aparam)
+        """
+        numbers = self.nets(description.invariant, env, fparam, aparam)
+        xp = array_namespace(numbers)
+        vectors = xp.astype(description.equivariant, numbers.dtype)
+        return {"dipole": xp.matmul(numbers[:, :, None, :], vectors)[:, :, 0, :]}
+
+    def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
+        head = {"@class": "Fitting", "@version": 4, "type": "dipole", "var_name": "dipole"}
+        return {**head, "embedding_width": self.nets.nout, **self.nets.serialize(), **write_settings(self)}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> DipoleFitting:
+        """The fitting of the contract's tree."""
+        check_class(data, "Fitting", 1, 4)
+        return cls(nets=FittingNets.deserialize(data, "dipole fitting"), **read_settings(cls, data))
+
+    @classmethod
+    def from_input(
+        cls,
+        section: dict[str, Any],
+        type_map: list[str],
+        descriptor: Descriptor,
+        exclude_types: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> DipoleFitting:
+        """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics.
+
+        Raises
+        ------
+        InputError
+            The descriptor has no vectors, or `sel_type` is not a list of types.
+        """
+        if descriptor.dim_equivariant == 0:
+            raise InputError(
+                "fitting_net/type is 'dipole', which needs a descriptor that knows directions; take se_e2_a, se_atten "
+                "or dpa2 (se_e2_r and se_e3 have none)."
+            )
+        excluded = tuple(sorted({*exclude_types, *unselected_types(section.get("sel_type"), len(type_map))}))
+        nets = FittingNets.initial(section, type_map, descriptor, descriptor.dim_equivariant, excluded, rng)
+        return cls(nets=nets, **read_settings(cls, section))
+
+
+def unselected_types(sel_type: int | list[int] | None, ntypes: int) -> tuple[int, ...]:
+    """The types that `sel_type` of an input leaves out; None selects all.
+
+    Raises
+    ------
+    InputError
+        It names a type that is not there.
+    """
+    if sel_type is None:
+        return ()
+    selected = [sel_type] if isinstance(sel_type, int) else list(sel_type)
+    unknown = [each for each in selected if not 0 <= each < ntypes]
+    if unknown:
+        raise InputError(f"fitting_net/sel_type has {unknown[0]}, expected types from 0 to {ntypes - 1}.")
+    return tuple(t for t in range(ntypes) if t not in selected)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `ener`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.registry import Row
+from deepmd.schema.argument import key, not_yet
+from deepmd.schema.semantics import check_one_per_type
+from deepmd_dp.fitting.arguments import (
+    check_parameters,
+    check_trainable,
+    net,
+    parameters,
+    trainable,
+)
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [
+        *parameters(),
+        *net(),
+        trainable(),
+        key(
+            "rcond",
+            [float, None],
+            "Relative size below which singular values are dropped when the energy per type is fitted to the data.",
+            default=None,
+        ),
+        key("atom_ener", list, "Energy of each type's isolated atom [eV]; null: fitted to the data.", default=[]),
+        not_yet("layer_name", list),
+        not_yet("use_aparam_as_mask", bool, default=False),
+    ]
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks the values against each other."""
+    check_trainable(section, where)
+    check_parameters(section, where)
+    if section["atom_ener"]:
+        check_one_per_type(section["atom_ener"], f"{where}/atom_ener", type_map, "energies")
+
+
+ROW = Row(
+    name="ener",
+    cls="deepmd_dp.fitting.ener:EnerFitting",
+    doc="Energy as the sum of atomic energies.",
+    fields=fields,
+    check=check,
+    biased_outputs=lambda section: ("energy",),
+    is_default=True,
+)

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What is asked of a model and of its parts: nobody looks further into them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.environment.environment import Environment, ListSpec
+    from deepmd_dp.environment.exclusion import Pairs
+
+Tree = dict[str, "object"]
+"""The contract's form of a module."""
+Section = dict[str, Any]
+"""A section of the input, or a tree as it is read: what JSON can hold, and arrays."""
+
+
+class Description(NamedTuple):
+    """What a descriptor says of the local atoms.
+
+    Attributes
+    ----------
+    invariant : Array, (nframes, nloc, dim_out)
+        Does not change when the atoms are rotated.
+    equivariant : Array or None, (nframes, nloc, dim_equivariant, 3)
+        Vectors that rotate with the atoms; None: it has none.
+    """
+
+    invariant: Array
+    equivariant: Array | None = None
+
+
+class Descriptor(Protocol):
+    """From the surroundings of atoms to numbers that describe them."""
+
+    @property
+    def dim_out(self) -> int:
+        """Width of the invariant part."""
+        ...
+
+    @property
+    def dim_equivariant(self) -> int:
+        """Number of vectors in the equivariant part; 0: it has none."""
+        ...
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """Neighbor lists that it looks at."""
+        ...
+
+    @property
+    def mixed_types(self) -> bool:
+        """Whether the type is in the description, so that one fitting net serves all types."""
+        ...
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether it looks at `Environment.centers`."""
+        ...
+
+    @property
+    def is_message_passing(self) -> bool:
+        """Whether features go from atom to atom."""
+        ...
+
+    def __call__(self, env: Environment) -> Description: ...
+
+    def serialize(self) -> Tree:
+        """The contract's tree."""
+        ...
+
+
+class Fitting(Protocol):
+    """From the description of atoms to their outputs."""
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What it gives."""
+        ...
+
+    @property
+    def numb_fparam(self) -> int:
+        """Number of frame parameters."""
+        ...
+
+    @property
+    def numb_aparam(self) -> int:
+        """Number of parameters of an atom."""
+        ...
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given."""
+        ...
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        ...
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether it looks at `Environment.centers`."""
+        ...
+
+    def __call__(
+        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
+    ) -> dict[str, Array]:
+        """The outputs by name, (nframes, nloc, ncomponents)."""
+        ...
+
+    def serialize(self) -> Tree:
+        """The contract's tree."""
+        ...
+
+
+class Model(Protocol):
+    """From the surroundings of atoms to their outputs."""
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """What it gives."""
+        ...
+
+    @property
+    def type_map(self) -> tuple[str, ...]:
+        """Names of the types."""
+        ...
+
+    @property
+    def ntypes(self) -> int:
+        """Number of types."""
+        ...
+
+    @property
+    def rcut(self) -> float:
+        """Largest cut-off radius [Å]."""
+        ...
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """Neighbor lists that it looks at, no two the same."""
+        ...
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbors that each block of each list was made for: the contract's `sel`."""
+        ...
+
+    @property
+    def pair_exclude_types(self) -> Pairs:
+        """Pairs of types that are not in the lists."""
+        ...
+
+    @property
+    def atom_exclude_types(self) -> tuple[int, ...]:
+        """Types without an output."""
+        ...
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether it looks at `Environment.centers`."""
+        ...
+
+    @property
+    def is_message_passing(self) -> bool:
+        """Whether features go from atom to atom."""
+        ...
+
+    @property
+    def dim_fparam(self) -> int:
+        """Number of frame parameters."""
+        ...
+
+    @property
+    def dim_aparam(self) -> int:
+        """Number of parameters of an atom."""
+        ...
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given."""
+        ...
+
+    @property
+    def rcond(self) -> float | None:
+        """Relative size below which singular values are dropped where biases are fitted to data."""
+        ...
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Of an output's name: the bias of each type, None where it is fitted to the data."""
+        ...
+
+    def __call__(self, env: Environment, fparam: Array | None, aparam: Array | None) -> dict[str, Array]:
+        """The outputs of the local atoms by name, (nframes, nloc, ncomponents) float64; 0 where an atom has none."""
+        ...
+
+    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
+        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
+        ...
+
+    def describe(self, env: Environment) -> Array:
+        """The descriptor of the local atoms, (nframes, nloc, dim_out)."""
+        ...
+
+    def serialize(self) -> Tree:
+        """The contract's tree."""
+        ...
+
+
+class DescriptorClass(Protocol):
+    """The class in a descriptor's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Descriptor:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, type_map: list[str], rng: np.random.Generator) -> Descriptor:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class FittingClass(Protocol):
+    """The class in a fitting's row: how one is made."""
+
+    def deserialize(self, data: Section) -> Fitting:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(
+        self,
+        section: Section,
+        type_map: list[str],
+        descriptor: Descriptor,
+        exclude_types: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Fitting:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...
+
+
+class ModelClass(Protocol):
+    """The class in the row of a kind of model: how one is made."""
+
+    def deserialize(self, data: Section) -> Model:
+        """That of the contract's tree."""
+        ...
+
+    def from_input(self, section: Section, rng: np.random.Generator) -> Model:
+        """A new one of the input's section, random weights, neutral statistics."""
+        ...

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The record in every frozen file that says what it takes, gives and was made of: JSON of one schema for all backends.
+
+A reader in any language needs this record and the graph, nothing else::
+
+    format      "deepmd frozen model"
+    version     1
+    model       type_map, rcut [Å], is_message_passing, pair_exclude_types, dim_fparam, dim_aparam,
+                default_fparam (null: none)
+    lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
+                widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
+    inputs      name, axes (numbers, or names of open sizes), dtype, unit
+    outputs     name, kind (sum, atom, force, virial, atom_virial), axes, dtype, unit
+    digest      SHA-256, hex, of all the file computes with
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import ModelFileError
+from deepmd_dp.kit.signature import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deepmd_dp.interface import Model
+
+FORMAT = "deepmd frozen model"
+VERSION = 1
+Part = tuple[str, bytes]
+"""Name and content of a piece of a file."""
+
+
+def write_metadata(model: Model, parts: Iterable[Part]) -> str:
+    """The record of a model whose file computes with these parts."""
+    signature = Signature.of(model)
+    lists = [
+        {**spec._asdict(), "capacities": capacities}
+        for spec, capacities in zip(model.lists, model.list_capacities, strict=True)
+    ]
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": {
+            "type_map": model.type_map,
+            "rcut": model.rcut,
+            "is_message_passing": model.is_message_passing,
+            "pair_exclude_types": model.pair_exclude_types,
+            "dim_fparam": model.dim_fparam,
+            "dim_aparam": model.dim_aparam,
+            "default_fparam": model.default_fparam,
+        },
+        "lists": lists,
+        "inputs": [
+            {"name": each.name, "axes": each.axes, "dtype": each.dtype, "unit": each.unit} for each in signature.inputs
+        ],
+        "outputs": [
+            {"name": each.name, "kind": each.kind, "axes": each.axes, "dtype": "float64", "unit": each.unit}
+            for each in signature.outputs
+        ],
+        "digest": digest_of(parts),
+    }
+    return json.dumps(record, indent=1, ensure_ascii=False)
+
+
+def digest_of(parts: Iterable[Part]) -> str:
+    """SHA-256 of named parts, whatever their order: of ``name``, a zero byte, length in 8 bytes, content."""
+    digest = hashlib.sha256()
+    for name, content in sorted(parts):
+        digest.update(name.encode() + b"\0" + len(content).to_bytes(8, "little"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[str, Any]:
+    """The record of a file, once it has been checked that its parts are those that were written.
+
+    Raises
+    ------
+    ModelFileError
+        It is damaged, or of a newer version.
+    """
+    try:
+        record: dict[str, Any] = json.loads(text)
+        version, digest = record["version"], record["digest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{where}: its metadata cannot be read ({error}); the file is damaged.") from error
+    if version > VERSION:
+        raise ModelFileError(f"{where} is of version {version}, this program reads up to {VERSION}: update it.")
+    if digest != digest_of(parts):
+        raise ModelFileError(f"{where} is damaged: its contents are not what was written; get the file again.")
+    return record

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What is asked of a loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd.data.batch import DataRequirement
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.loss.prefactor import Prefactor
+
+    Arrays = dict[str, Array]
+
+
+class Loss(Protocol):
+    """From predictions and labels to the number that is minimised, and the metrics shown beside it."""
+
+    @property
+    def output(self) -> OutputDef:
+        """The output that is compared; the mask is that of its atoms."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names of the terms (`deepmd.outputs.TermDef`) that are looked at."""
+        ...
+
+    @property
+    def requirements(self) -> list[DataRequirement]:
+        """The labels to read; a term of the loss without its label is left out."""
+        ...
+
+    def __call__(
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
+    ) -> tuple[Array, Arrays]:
+        """The loss, 0-d, and the metrics, each 0-d, in the order of deepmd-kit's `lcurve.out`.
+
+        Parameters
+        ----------
+        prediction : dict of Array
+            The terms in `needs`, and ``mask`` (nframes, nloc, 1), 1 for atoms that have the output, 0 for others; all
+            of one floating-point type.
+        label : dict of Array
+            What `requirements` says, of the same type.
+        found : dict of bool
+            Whether the data has the label; else its term is left out and its metric is NaN.
+        lr : float or 0-d Array
+            Present learning rate [1].
+        """
+        ...
+
+
+class LossClass(Protocol):
+    """The class in a loss's row: how one is made."""
+
+    def from_input(self, section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Loss:
+        """That of the input's section, for a model of these outputs."""
+        ...
+
+
+class Term(NamedTuple):
+    """A summand of a loss."""
+
+    metric: str
+    """Name of the metric shown."""
+    prefactor: Prefactor
+    labels: tuple[str, ...]
+    """Without these it is left out."""
+    value: Callable[[Arrays, Arrays], tuple[Array, Array]]
+    """Of prediction and label: the summand at prefactor 1, and the metric."""

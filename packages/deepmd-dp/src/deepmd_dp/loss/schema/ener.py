@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `ener`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepmd.registry import Row
+from deepmd.schema.argument import NOT_NEGATIVE, key, must, not_yet, one_of
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+TERMS = (
+    ("e", "energy", 0.02, 1.0),
+    ("f", "forces", 1000, 1.0),
+    ("v", "virial", 0.0, 0.0),
+    ("ae", "atomic energies", 0.0, 0.0),
+    ("pf", "forces weighted by `atom_pref`", 0.0, 0.0),
+    ("gf", "generalised forces, by `drdq`", 0.0, 0.0),
+)
+
+
+def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]:
+    """The weight of a term at the first step and in the limit of a vanishing learning rate."""
+    between = "in between it follows the learning rate"
+    return [
+        key(f"start_pref_{term}", float, f"Weight of the {of} at the start; {between}.", default=start, **NOT_NEGATIVE),
+        key(f"limit_pref_{term}", float, f"Weight of the {of} in the end.", default=limit, **NOT_NEGATIVE),
+    ]
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    arguments = [argument for term in TERMS for argument in prefactors(*term)]
+    arguments += [
+        not_yet("start_pref_h", float, default=0.0),
+        not_yet("limit_pref_h", float, default=0.0),
+        key("numb_generalized_coord", int, "Number of generalised coordinates in `drdq`.", default=0, **NOT_NEGATIVE),
+        key("use_default_pf", bool, "Whether `atom_pref` is 1 in data without it.", default=False),
+        key("relative_f", [float, None], "Errors of forces are divided by their size plus this [eV/Å].", optional=True),
+        key("enable_atom_ener_coeff", bool, "Whether `atom_ener_coeff` weights the atomic energies.", default=False),
+        key("use_huber", bool, "Whether large errors count linearly.", default=False),
+        key("loss_func", str, "Squared (`mse`) or absolute (`mae`) errors.", default="mse", **one_of("mse", "mae")),
+        key("f_use_norm", bool, "Whether a force's error is the length of the difference.", default=False),
+        key(
+            "huber_delta",
+            [float, list[float]],
+            "Error from which on it counts linearly; a list gives it for energy, forces and virial.",
+            default=0.01,
+            **must(lambda value: not isinstance(value, list) or len(value) == 3, "a number or a list of three"),
+        ),
+        key(
+            "intensive_ener_virial",
+            bool,
+            "Whether energy and virial enter per atom: squared errors over natoms**2 instead of natoms.",
+            default=False,
+        ),
+    ]
+    return arguments
+
+
+ROW = Row(
+    name="ener",
+    aliases=("ener_hess",),
+    cls="deepmd_dp.loss.ener:EnergyLoss",
+    doc="Energy, forces, virial.",
+    fields=fields,
+    is_default=True,
+)

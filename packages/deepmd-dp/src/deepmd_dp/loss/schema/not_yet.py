@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Losses of deepmd-kit that are not there yet."""
+
+from deepmd.registry import not_there
+
+DENS = not_there("dens")
+DOS = not_there("dos")
+ENER_SPIN = not_there("ener_spin")
+POPULATION = not_there("population")
+PROPERTY = not_there("property")

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `tensor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import InputError
+from deepmd.registry import Row
+from deepmd.schema.argument import NOT_NEGATIVE, key
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [
+        key("pref", float, "Weight of the frame's tensor, the sum over its atoms.", **NOT_NEGATIVE),
+        key("pref_atomic", float, "Weight of the atoms' tensors.", **NOT_NEGATIVE),
+        key("enable_atomic_weight", bool, "Whether `atomic_weight` weights the atoms' errors.", default=False),
+    ]
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks that something is compared."""
+    if section["pref"] == 0 and section["pref_atomic"] == 0:
+        raise InputError(f"{where}: pref and pref_atomic are both 0; give at least one a weight.")
+
+
+ROW = Row(
+    name="tensor",
+    cls="deepmd_dp.loss.tensor:TensorLoss",
+    doc="A tensor such as the dipole: of frames, of atoms, or both.",
+    fields=fields,
+    check=check,
+)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""A loss from its terms."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd_dp.dialect.array_api import constant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.loss.interface import Arrays, Term
+
+
+def sum_terms(
+    terms: Iterable[Term], prediction: Arrays, label: Arrays, found: dict[str, bool], ratio: float | Array
+) -> tuple[Array, Arrays]:
+    """Σ p L over the terms whose labels were found, and all metrics, NaN where they were not.
+
+    Parameters
+    ----------
+    ratio : float or 0-d Array
+        Present learning rate in units of the first one.
+    """
+    like = prediction["mask"]
+    loss, metrics = constant(np.zeros(()), like=like), {}
+    for term in terms:
+        if all(found.get(key, False) for key in term.labels):
+            value, metrics[term.metric] = term.value(prediction, label)
+            loss = loss + term.prefactor.at(ratio) * value
+        else:
+            metrics[term.metric] = constant(np.full((), math.nan), like=like)
+    return loss, metrics

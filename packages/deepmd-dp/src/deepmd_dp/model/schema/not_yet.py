@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Kinds of models of deepmd-kit that are not there yet."""
+
+from deepmd.registry import not_there
+
+DPA4 = not_there("dpa4", "DPA4", "SeZM", "sezm")
+FROZEN = not_there("frozen")
+LINEAR_ENER = not_there("linear_ener")
+PAIRTAB = not_there("pairtab")
+PAIRWISE_DPRC = not_there("pairwise_dprc")

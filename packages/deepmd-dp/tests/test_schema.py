@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The input of the registered models: defaults and aliases as in deepmd-kit, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from deepmd.errors import InputError
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, find, problems
+from deepmd.registry.installed import rows_of
+from deepmd.schema import doc, normalize
+from deepmd.schema.argument import acts
+
+CASES = sorted((Path(__file__).parent / "data" / "schema").glob("*.json"))
+
+
+@pytest.fixture
+def config():
+    return json.loads(CASES[[path.stem for path in CASES].index("defaults")].read_text())["given"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_result_is_that_of_deepmd_kit(path):
+    """The files hold inputs of ours and what deepmd-kit 3.2.0 makes of them."""
+    case = json.loads(path.read_text())
+    given = deepcopy(case["given"])
+    assert normalize(given) == case["normalized"]
+    assert given == case["given"]
+
+
+def test_the_old_switch_for_strip_is_read(config):
+    config["model"]["descriptor"] = {"type": "se_atten", "sel": 10, "stripped_type_embedding": True}
+    assert normalize(config)["model"]["descriptor"]["tebd_input_mode"] == "strip"
+
+
+def put(config, path, value):
+    *sections, key = path.split("/")
+    for section in sections:
+        config = config[section]
+    config[key] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("model/descriptor/rcut_smoth", 1.0, "model/descriptor/rcut_smoth: there is no such key; perhaps `rcut_smth`"),
+        ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are enable_atom_ener_coeff, f_use_norm"),
+        # known to deepmd-kit, not here
+        ("loss/start_pref_h", 1.0, "loss/start_pref_h: deepmd-kit has it, this version does not support it yet."),
+        (
+            "model/descriptor/type",
+            "dpa3",
+            "model/descriptor/type is 'dpa3': deepmd-kit has it, this version does not support it yet; expected one of",
+        ),
+        ("model/descriptor/type", "sezm", "model/descriptor/type is 'sezm': deepmd-kit has it"),
+        ("model/fitting_net/type", "polar", "model/fitting_net/type is 'polar': deepmd-kit has it"),
+        ("loss/type", "dos", "loss/type is 'dos': deepmd-kit has it, this version does not"),
+        ("model/type", "linear_ener", "model/type is 'linear_ener': deepmd-kit has it"),
+        # unknown choices
+        (
+            "model/descriptor/type",
+            "se_e2_aa",
+            "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of dpa2, hybrid, ",
+        ),
+        # wrong types
+        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
+        # wrong values
+        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
+        ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
+        ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),
+        ("loss/loss_func", "rmse", "loss/loss_func is 'rmse'; expected one of mse, mae."),
+        ("loss/huber_delta", [1.0], "loss/huber_delta is [1.0]; expected a number or a list of three."),
+        # values that contradict each other
+        (
+            "model/descriptor/rcut_smth",
+            7.0,
+            "model/descriptor/rcut_smth is 7.0; expected less than rcut, which is 5.0.",
+        ),
+        (
+            "model/descriptor/sel",
+            [1],
+            "model/descriptor/sel lists 1 numbers; expected 2, one for each name in type_map.",
+        ),
+        ("model/descriptor/axis_neuron", 99, "axis_neuron is 99; expected at most the last width in neuron, 40."),
+        ("model/descriptor/exclude_types", [[0, 5]], "there is no type 5; type_map has the types 0 to 1."),
+        ("model/preset_out_bias", {"dipole": [1.0]}, "model/preset_out_bias/dipole: the model has no such output"),
+        ("model/fitting_net/default_fparam", [1.0], "default_fparam lists 1 numbers; numb_fparam says 0."),
+        ("model/fitting_net/trainable", [True], "trainable lists 1 values; expected 3, one for each layer."),
+        ("model/fitting_net/atom_ener", [1.0], "atom_ener lists 1 energies; expected 2"),
+        ("model/fitting_net/n_neuron", [8], "model/fitting_net/n_neuron and neuron mean the same; give one of them."),
+    ],
+)
+def test_mistakes_are_named(config, path, value, message):
+    put(config, path, value)
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+DPA2 = {
+    "type": "dpa2",
+    "repinit": {"rcut": 6.0, "rcut_smth": 0.5, "nsel": 120},
+    "repformer": {"rcut": 4.0, "rcut_smth": 3.5, "nsel": 40},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("repinit/rcut_smth", 6.5, "repinit/rcut_smth is 6.5; expected less than rcut, which is 6.0."),
+        ("repformer/rcut_smth", 6.5, "repformer/rcut_smth is 6.5; expected less than rcut, which is 4.0."),
+        ("repinit/nsel", [1, 2], "repinit/nsel is [1, 2]; expected a string or an integer."),
+        ("repinit/nsel", "all", "repinit/nsel is 'all'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("repinit/axis_neuron", 101, "repinit/axis_neuron is 101; expected at most the last width in neuron, 100."),
+        ("repformer/axis_neuron", 17, "repformer/axis_neuron is 17; expected at most g2_dim, which is 16."),
+        (
+            "repformer/update_style",
+            "res",
+            "repformer/update_style is 'res'; expected one of res_avg, res_incr",
+        ),
+        ("repformer/g1_dims", 8, "repformer/g1_dims: there is no such key; perhaps `g1_dim` is meant."),
+        ("exclude_types", [[0, 2]], "model/descriptor/exclude_types: there is no type 2"),
+    ],
+)
+def test_mistakes_of_dpa2_are_named(config, path, value, message):
+    config["model"]["descriptor"] = deepcopy(DPA2)
+    put(config, f"model/descriptor/{path}", value)
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert message in str(caught.value)
+
+
+def test_the_three_bodies_of_dpa2_are_looked_at_where_they_are_used(config):
+    config["model"]["descriptor"] = deepcopy(DPA2)
+    config["model"]["descriptor"]["repinit"] |= {"three_body_rcut": 3.0, "three_body_rcut_smth": 3.5}
+    normalize(config)
+    config["model"]["descriptor"]["repinit"]["use_three_body"] = True
+    with pytest.raises(InputError, match=r"three_body_rcut_smth is .*; expected less than three_body_rcut, which"):
+        normalize(config)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"type": "se_a", "sel": [1]}, "model/descriptor/list/1/sel lists 1 numbers; expected 2"),
+        (
+            {"type": "dpa1", "rcut_smoth": 1.0},
+            "model/descriptor/list/1/rcut_smoth: there is no such key; perhaps",
+        ),
+        ({"type": "dpa2"}, "model/descriptor/list/1/repinit is missing"),
+        ({"type": "hybrid", "list": []}, "list/1/type is 'hybrid': it does not go into another; list its parts there"),
+    ],
+)
+def test_mistakes_in_parts_of_a_hybrid_are_named(config, part, message):
+    config["model"]["descriptor"] = {"type": "hybrid", "list": [{"type": "se_a", "sel": [9, 9]}, part]}
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert message in str(caught.value)
+
+
+def test_a_hybrid_has_parts(config):
+    config["model"]["descriptor"] = {"type": "hybrid", "list": []}
+    with pytest.raises(InputError, match=r"model/descriptor/list is \[\]; expected a list of descriptors"):
+        normalize(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model/fitting_net": {"type": "dipole", "sel_type": 2}}, "model/fitting_net/sel_type: there is no type 2"),
+        ({"model/fitting_net": {"type": "dipole", "default_fparam": [1.0]}}, "default_fparam lists 1 numbers"),
+        ({"loss": {"type": "tensor", "pref": 1.0}}, "loss/pref_atomic is missing"),
+        ({"loss": {"type": "tensor", "pref": 0.0, "pref_atomic": 0.0}}, "loss: pref and pref_atomic are both 0"),
+        (
+            {"model/fitting_net": {"type": "dipole"}, "model/preset_out_bias": {"energy": [0.0, 0.0]}},
+            "model/preset_out_bias/energy: the model has no such output with a bias; it has none.",
+        ),
+    ],
+)
+def test_mistakes_of_tensors_are_named(config, changes, message):
+    for path, value in changes.items():
+        put(config, path, value)
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert message in str(caught.value)
+
+
+GROUPS = (DESCRIPTOR, FITTING, LOSS, MODEL)
+ROWS = [(group, row) for group in GROUPS for row in rows_of("deepmd-dp", group) if not row.refusal]
+
+
+@pytest.mark.parametrize(("group", "row"), ROWS, ids=lambda value: getattr(value, "name", value))
+def test_each_row_is_documented(group, row):
+    assert row.name in doc("rst")
+    assert row.doc
+    assert all(field.doc for field in row.fields() if acts(field))
+    assert find(group, row.name) is row
+
+
+@pytest.mark.parametrize("row", [row for _, row in ROWS], ids=lambda row: row.cls)
+def test_each_row_has_a_class(row):
+    assert isinstance(row.load_class(), type)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_no_row_fails(group):
+    assert not {name for name, reason in problems(group).items() if "deepmd-dp" in reason}
+
+
+def test_rows_are_read_without_numpy():
+    """Those of this package; a stranger's may do what they like."""
+    modules = sorted({row.fields.__module__ for _, row in ROWS})
+    assert all(".schema." in name for name in modules)
+    code = f"import sys\nfor name in {modules}: __import__(name)\nprint('numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
