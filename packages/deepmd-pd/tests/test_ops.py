@@ -118,7 +118,7 @@ def test_a_missing_library_is_one_warning_that_says_why(monkeypatch, tmp_path):
     monkeypatch.setattr(kernel_library, "find_library", lambda *_: broken)
     kernel_library.load_library.cache_clear()
     try:
-        with pytest.warns(RuntimeWarning, match="without its fused kernels.*libdeepmd_pd_ops") as caught:
+        with pytest.warns(RuntimeWarning, match="without its kernels.*libdeepmd_pd_ops") as caught:
             results = [call(case, kernel, tensors(case.derived)) for _ in range(2)]
         assert len(caught) == 1
         np.testing.assert_array_equal(results[1], call(case, plain, tensors(case.derived)))

@@ -21,7 +21,7 @@ def _wanted_threads() -> int:
 
 
 NUM_THREADS = _wanted_threads()
-"""Threads of the linear algebra and of the fused kernels; paddle's own default is 1."""
+"""Threads of the linear algebra and of the kernels; paddle's own default is 1."""
 core.set_num_threads(NUM_THREADS)
 
 __all__ = ["NUM_THREADS", "core", "paddle"]

@@ -17,17 +17,12 @@ from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_mome
 from deepmd_dp.dialect.operation import operation, override
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from deepmd_dp.dialect.module import Array
-    from deepmd_dp.nn.network import Layer
 
 __all__ = [
     "Basis",
     "EnvSettings",
     "chebyshev_moments",
-    "embedding_moments",
-    "embedding_net",
     "environment_moments",
     "gather_rows",
     "layer",
@@ -61,40 +56,6 @@ def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_fun
     if resnet and nout == 2 * nin:
         return y + xp.concat([x, x], axis=-1)
     return y
-
-
-@operation
-def embedding_net(x: Array, layers: Sequence[Layer]) -> Array:
-    """The layers of an embedding net, one after the other.
-
-    Parameters
-    ----------
-    x : Array, (..., nin)
-        The first component is the one that forces go through.
-    """
-    for each in layers:
-        x = each(x)
-    return x
-
-
-@operation
-def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer]) -> Array:
-    """Moments of an atom's embedded neighbors, (r w)ᵀ G with G the embedding net of x.
-
-    Parameters
-    ----------
-    x : Array, (..., nnei, nin)
-        Input of the net; the first component is the one that forces go through.
-    r : Array, (..., nnei, nr)
-    weights : Array, (..., nnei, 1)
-        How often a neighbor counts; 0: not at all.
-
-    Returns
-    -------
-    Array, (..., nr, nout)
-    """
-    xp = array_namespace(x)
-    return xp.matmul(xp.matrix_transpose(r * weights), embedding_net(x, layers))
 
 
 @operation

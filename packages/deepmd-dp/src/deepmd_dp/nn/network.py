@@ -122,7 +122,9 @@ class EmbeddingNetwork(Module):
     precision: str = static(default="float64")
 
     def __call__(self, x: Array) -> Array:
-        return ops.embedding_net(x, self.layers)
+        for each in self.layers:
+            x = each(x)
+        return x
 
     @property
     def neuron(self) -> list[int]:
