@@ -29,6 +29,7 @@ __all__ = [
     "override",
     "scatter_add",
     "unit_vectors",
+    "upper_bound",
     "weighted_softmax",
 ]
 
@@ -58,8 +59,18 @@ def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_fun
     return y
 
 
+def upper_bound(x: Array, least: float) -> Array:
+    """Whole numbers above all x along the last axis, at least `least`, (..., 1): constants, which derivatives skip."""
+    xp = array_namespace(x)
+    largest = xp.max(x, axis=-1, keepdims=True)
+    whole = xp.astype(xp.astype(largest, xp.int64), x.dtype) + 1.0
+    return xp.where(whole < least, least * xp.ones_like(whole), whole)
+
+
 @operation
-def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | None) -> Array:
+def weighted_softmax(
+    logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | Array | None
+) -> Array:
     """Softmax over the last axis in which an item may count 0 or several times.
 
     p_j = w_j exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)), and 0 where nothing counts.
@@ -71,16 +82,15 @@ def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: flo
         0: left out, 1: counted.
     rest : Array, (..., 1)
         How many further items have the logit `rest_logit`.
-    bound : float or None
-        What no logit is above, those left out and `rest_logit` included; it keeps the exponentials finite. None: the
-        largest that counts is looked for, which costs passes and their derivatives.
+    bound : float, Array (..., 1), or None
+        What no logit is above, those left out and `rest_logit` included, as `upper_bound` gives it; it keeps the
+        exponentials finite. None: it is found, and what is left out may be of any size.
     """
     xp = array_namespace(logits)
     if bound is None:
-        floor = rest_logit * xp.ones_like(logits)
         # what is left out must not overflow either
-        logits = xp.where(weights > 0, logits, floor)
-        bound = xp.max(xp.where(logits < rest_logit, floor, logits), axis=-1, keepdims=True)
+        logits = xp.where(weights > 0, logits, rest_logit * xp.ones_like(logits))
+        bound = upper_bound(logits, rest_logit)
     terms = xp.exp(logits - bound) * weights
     total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - bound + xp.zeros_like(rest))
     # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one

@@ -46,6 +46,7 @@ __all__ = [
     "device",
     "equal",
     "exp",
+    "int64",
     "log1p",
     "matmul",
     "matrix_transpose",
@@ -62,6 +63,8 @@ __all__ = [
 ]
 
 Array = Any
+
+int64 = np.int64
 
 
 @primitive

@@ -57,7 +57,8 @@ class LocalAttention(Module):
             return ops.weighted_softmax(logits, kept, rest, 0.0, None)
         # all logits are higher by SHIFT than they are said to be, which a softmax does not see
         switch = near.factor[:, None, :]
-        return ops.weighted_softmax((logits + SHIFT) * switch, kept, rest, 0.0, None) * switch
+        logits = (logits + SHIFT) * switch
+        return ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0)) * switch
 
     def serialize(self, *, smooth: bool, precision: str) -> dict[str, Any]:
         """The contract's tree."""
@@ -142,16 +143,15 @@ class EdgeAttention(Module):
         query = xp.reshape(xp.matmul(g2, to_query), (-1, nnei * nhead, dim))
         logits = xp.reshape(xp.matmul(query, xp.matrix_transpose(g2)), (-1, nnei, nhead, nnei))
         cosines = xp.matmul(h2, xp.matrix_transpose(h2))[:, :, None, :]
-        if self.has_gate:
-            logits = logits * cosines
-        if near.pair_switch is None:
-            factor = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
-        else:
-            # all logits are higher by SHIFT than they are said to be, which a softmax does not see
-            logits = (logits + SHIFT) * near.pair_switch
-            factor = cosines * (3.0**-0.5 * near.pair_switch)
         kept, rest = near.kept[:, None, None, :], near.rest[:, :, None, None]
-        return ops.weighted_softmax(logits, kept, rest, 0.0, None) * factor
+        if near.pair_switch is None:
+            logits = logits * cosines if self.has_gate else logits
+            factor = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
+            return ops.weighted_softmax(logits, kept, rest, 0.0, None) * factor
+        switched = cosines * near.pair_switch
+        # all logits are higher by SHIFT than they are said to be, which a softmax does not see
+        logits = logits * (switched if self.has_gate else near.pair_switch) + SHIFT * near.pair_switch
+        return ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0)) * (3.0**-0.5 * switched)
 
     def _invariants(self, attended: Array) -> Array:
         assert self.mapv is not None and self.head_map is not None and self.norm is not None
