@@ -12,75 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-# same name and meaning in TensorFlow and in the standard
-from tensorflow import (  # noqa: F401
-    abs,
-    acos,
-    add,
-    argmax,
-    argmin,
-    asin,
-    atan,
-    atan2,
-    bool,
-    broadcast_to,
-    cos,
-    cosh,
-    divide,
-    equal,
-    exp,
-    expand_dims,
-    float32,
-    float64,
-    floor,
-    greater,
-    greater_equal,
-    int32,
-    int64,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    ones_like,
-    repeat,
-    reshape,
-    roll,
-    round,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    subtract,
-    tan,
-    tanh,
-    tile,
-    unstack,
-    zeros_like,
-)
-from tensorflow import cast as astype  # noqa: F401
-from tensorflow.linalg import matrix_transpose  # noqa: F401
-from tensorflow.math import ceil, expm1, log, log1p, logical_xor, pow  # noqa: F401
-from tensorflow.math import floormod as remainder  # noqa: F401
-from tensorflow.math import is_finite as isfinite  # noqa: F401
-from tensorflow.math import is_nan as isnan  # noqa: F401
-
 from deepmd_dp.dialect import array_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_SAME_NAME = {
+    tf: "abs acos add argmax argmin asin atan atan2 bool broadcast_to cos cosh divide equal exp expand_dims float32 "
+    "float64 floor greater greater_equal int32 int64 less less_equal logical_and logical_not logical_or maximum "
+    "minimum multiply negative not_equal ones_like repeat reshape roll round sign sin sinh sqrt square squeeze stack "
+    "subtract tan tanh tile unstack zeros_like",
+    tf.math: "ceil expm1 log log1p logical_xor pow",
+    tf.linalg: "matrix_transpose",
+}
+"""Functions and types that TensorFlow has under the standard's names and with their meaning."""
+_REDUCTIONS = "sum mean prod max min all any"
+globals().update({name: getattr(module, name) for module, names in _SAME_NAME.items() for name in names.split()})
+globals().update({name: getattr(tf, f"reduce_{name}") for name in _REDUCTIONS.split()})
+var, cumulative_sum, astype = tf.math.reduce_variance, tf.cumsum, tf.cast
+isfinite, isnan, remainder = tf.math.is_finite, tf.math.is_nan, tf.math.floormod
+
 Size = Any  # a number, or while a graph is built a scalar tensor
 Sizes = Any  # a size, or several
-Axes = Any  # a number, a tuple of numbers, or None: all
 
 dynamic_shape = True
 """Says to `deepmd_dp.dialect.array_api.shape` that sizes come from `shape` below."""
@@ -144,7 +97,8 @@ def eye(nrows: Size, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tenso
 
 def where(condition: tf.Tensor, x: Any, y: Any) -> tf.Tensor:
     """One of the two may be a number."""
-    x, y = _as_pair(x, y)
+    if not isinstance(x, tf.Tensor):
+        x = tf.convert_to_tensor(x, y.dtype)
     return tf.where(condition, x, y)
 
 
@@ -153,25 +107,7 @@ def clip(x: tf.Tensor, min: Any = None, max: Any = None) -> tf.Tensor:
     return x if max is None else tf.minimum(x, max)
 
 
-def _as_pair(x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Two tensors of one type, of which one may be a number yet."""
-    if not isinstance(x, tf.Tensor):
-        x = tf.convert_to_tensor(x, y.dtype)
-    return x, tf.convert_to_tensor(y, x.dtype)
-
-
-# over axes
-
-
-sum = tf.reduce_sum
-mean = tf.reduce_mean
-var = tf.math.reduce_variance
-prod = tf.reduce_prod
-max = tf.reduce_max
-min = tf.reduce_min
-all = tf.reduce_all
-any = tf.reduce_any
-cumulative_sum = tf.cumsum
+# over an axis
 
 
 def argsort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
