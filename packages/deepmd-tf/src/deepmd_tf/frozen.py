@@ -27,7 +27,7 @@ from deepmd_tf.graph import build_graph, output_name
 from deepmd_tf.wire_format import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from deepmd_dp.interface import Model
     from deepmd_tf.wire_format import Field
@@ -69,9 +69,8 @@ def is_frozen(path: str) -> bool:
 
 
 class FrozenFile(NamedTuple):
-    """What is in a frozen file: its record, the contract's document, and the graph that computes."""
+    """What is in a frozen file: the contract's document, and the graph that computes."""
 
-    metadata: dict[str, Any]
     document: dict
     graph: GraphDef
 
@@ -86,29 +85,22 @@ def read_frozen(path: str) -> FrozenFile:
     """
     try:
         content = Path(path).read_bytes()
-        record = next((node for node in _nodes(content) if _name(content, node) == METADATA), None)
-    except (OSError, ValueError) as error:
+        found = [each for each in fields(content) if each.number == 1 and _name(content, each) == METADATA]
+        nodes = [GraphDef.FromString(content[each.start : each.end]).node[0] for each in found]
+    except (OSError, ValueError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
-    if record is None:
+    if not found:
         raise ModelFileError(
             f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
             "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
         )
-    rest = content[: record.start] + content[record.end :]
-    try:
-        (node,) = GraphDef.FromString(content[record.start : record.end]).node
-    except DecodeError as error:
-        raise ModelFileError(f"{path} is damaged: its metadata cannot be read ({error}); get it again.") from error
-    metadata = read_metadata(_value(node), [("graph", rest)], path)
+    rest = content[: found[0].start] + content[found[0].end :]
+    read_metadata(_value(nodes[0]), [("graph", rest)], path)
     graph = GraphDef.FromString(rest)
     position = next(k for k, node in enumerate(graph.node) if node.name == DOCUMENT)
     document = document_from_bytes(_value(graph.node[position]))
     del graph.node[position]
-    return FrozenFile(metadata, document, graph)
-
-
-def _nodes(content: bytes) -> Iterator[Field]:
-    return (each for each in fields(content) if each.number == 1)
+    return FrozenFile(document, graph)
 
 
 def _name(content: bytes, node: Field) -> str | None:

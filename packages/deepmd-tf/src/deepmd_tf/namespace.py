@@ -17,22 +17,23 @@ from deepmd_dp.dialect import array_api
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_SAME_NAME = {
+    tf: "abs acos add argmax argmin asin atan atan2 bool broadcast_to cos cosh divide equal exp expand_dims float32 "
+    "float64 floor greater greater_equal int32 int64 less less_equal logical_and logical_not logical_or maximum "
+    "minimum multiply negative not_equal ones_like repeat reshape roll round sign sin sinh sqrt square squeeze stack "
+    "subtract tan tanh tile unstack zeros_like",
+    tf.math: "ceil expm1 log log1p logical_xor pow",
+    tf.linalg: "matrix_transpose",
+}
+"""Functions and types that TensorFlow has under the standard's names and with their meaning."""
+_REDUCTIONS = "sum mean prod max min all any"
+globals().update({name: getattr(module, name) for module, names in _SAME_NAME.items() for name in names.split()})
+globals().update({name: getattr(tf, f"reduce_{name}") for name in _REDUCTIONS.split()})
+var, cumulative_sum, astype = tf.math.reduce_variance, tf.cumsum, tf.cast
+isfinite, isnan, remainder = tf.math.is_finite, tf.math.is_nan, tf.math.floormod
+
 Size = Any  # a number, or while a graph is built a scalar tensor
 Sizes = Any  # a size, or several
-Axes = Any  # a number, a tuple of numbers, or None: all
-
-_SAME = (
-    "abs acos add argmax argmin asin atan atan2 bool broadcast_to cos divide equal exp expand_dims float32 float64 "
-    "floor greater greater_equal int32 int64 less less_equal logical_and logical_not logical_or maximum minimum "
-    "multiply negative not_equal ones_like repeat reshape round sign sin sqrt square squeeze stack subtract tanh "
-    "zeros_like "
-).split()
-"""Functions of the same name and meaning in TensorFlow and in the standard."""
-_OTHERS = {"astype": tf.cast, "isfinite": tf.math.is_finite, "isnan": tf.math.is_nan, "permute_dims": tf.transpose}
-_OTHERS |= {name: getattr(tf.math, name) for name in ("ceil", "expm1", "log", "log1p", "pow")}
-_OTHERS |= {"matrix_transpose": tf.linalg.matrix_transpose, "cumulative_sum": tf.cumsum}
-_OTHERS |= {name: getattr(tf, f"reduce_{name}") for name in ("sum", "mean", "max", "min", "all", "any")}
-globals().update({name: getattr(tf, name) for name in _SAME} | _OTHERS)
 
 dynamic_shape = True
 """Says to `deepmd_dp.dialect.array_api.shape` that sizes come from `shape` below."""
@@ -86,12 +87,18 @@ def full_like(x: tf.Tensor, value: Any) -> tf.Tensor:
     return full(shape(x), value, dtype=x.dtype)
 
 
+def eye(nrows: Size, *, dtype: Any = tf.float64, device: Any = None) -> tf.Tensor:
+    del device
+    return tf.eye(nrows, dtype=dtype)
+
+
 # element by element
 
 
 def where(condition: tf.Tensor, x: Any, y: Any) -> tf.Tensor:
     """One of the two may be a number."""
-    x, y = _as_pair(x, y)
+    if not isinstance(x, tf.Tensor):
+        x = tf.convert_to_tensor(x, y.dtype)
     return tf.where(condition, x, y)
 
 
@@ -100,11 +107,16 @@ def clip(x: tf.Tensor, min: Any = None, max: Any = None) -> tf.Tensor:
     return x if max is None else tf.minimum(x, max)
 
 
-def _as_pair(x: Any, y: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Two tensors of one type, of which one may be a number yet."""
-    if not isinstance(x, tf.Tensor):
-        x = tf.convert_to_tensor(x, y.dtype)
-    return x, tf.convert_to_tensor(y, x.dtype)
+# over an axis
+
+
+def argsort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
+    direction = "DESCENDING" if descending else "ASCENDING"
+    return tf.cast(tf.argsort(x, axis=axis, direction=direction, stable=True), tf.int64)
+
+
+def sort(x: tf.Tensor, *, axis: int = -1, descending: bool = False) -> tf.Tensor:
+    return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)
 
 
 # arrangement
@@ -114,10 +126,18 @@ def concat(arrays: Sequence[tf.Tensor], *, axis: int = 0) -> tf.Tensor:
     return tf.concat(arrays, axis=axis)
 
 
+def permute_dims(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+    return tf.transpose(x, axes)
+
+
 def moveaxis(x: tf.Tensor, source: int, destination: int) -> tf.Tensor:
     order = list(range(x.shape.rank))
     order.insert(destination % x.shape.rank, order.pop(source))
     return tf.transpose(x, order)
+
+
+def flip(x: tf.Tensor, *, axis: int) -> tf.Tensor:
+    return tf.reverse(x, [axis])
 
 
 # products
@@ -132,6 +152,10 @@ def matmul(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matmul(x, y)
     lead = shape(x)[:-1]
     return tf.reshape(tf.linalg.matmul(tf.reshape(x, (-1, x.shape[-1])), y), (*lead, y.shape[1]))
+
+
+def vecdot(x: tf.Tensor, y: tf.Tensor, *, axis: int = -1) -> tf.Tensor:
+    return tf.reduce_sum(x * y, axis=axis)
 
 
 # rows by their index
