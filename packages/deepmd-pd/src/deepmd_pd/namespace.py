@@ -46,7 +46,6 @@ log = paddle.log
 logical_and = paddle.logical_and
 logical_not = paddle.logical_not
 logical_or = paddle.logical_or
-matmul = paddle.matmul
 ones_like = paddle.ones_like
 permute_dims = paddle.transpose
 pi = math.pi
@@ -195,6 +194,14 @@ def _differentiable(constant: Array) -> Array:
     variable = constant.detach()
     variable.stop_gradient = False
     return variable
+
+
+def matmul(x1: Array, x2: Array) -> Array:
+    """The product of matrices; of many with one it is one large one, whose derivative paddle (3.3) sums up instead."""
+    if x2.ndim != 2 or x1.ndim <= 2:
+        return paddle.matmul(x1, x2)
+    flat = paddle.matmul(paddle.reshape(x1, [-1, x1.shape[-1]]), x2)
+    return paddle.reshape(flat, [*shape(x1)[:-1], x2.shape[1]])
 
 
 def sum(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:
