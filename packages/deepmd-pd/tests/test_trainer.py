@@ -44,14 +44,17 @@ def test_loss_goes_down(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_restart_goes_on_to_the_bit(name, tmp_path):
+def test_restart_goes_on(name, tmp_path):
+    """To rounding: the intervals of the nets' polynomials are found anew."""
     trainer = new_trainer(name)
     train(trainer, 3, name)
     path = str(tmp_path / "model.ckpt.pd")
     trainer.write_checkpoint(path, trainer.state())
     restarted = PaddleTrainer.from_state(config_of(case(name)), PaddleTrainer.read_checkpoint(path))
-    assert train(restarted, 3, name) == train(trainer, 3, name)
-    assert is_same(arrays_of(trainer), arrays_of(restarted))
+    for mine, other in zip(train(restarted, 3, name), train(trainer, 3, name), strict=True):
+        assert mine == pytest.approx(other, rel=1e-11)
+    expected = arrays_of(trainer)
+    assert all(np.abs(array - expected[path]).max() < 1e-11 for path, array in arrays_of(restarted).items())
 
 
 def test_paddle_reads_a_checkpoint_without_running_code(tmp_path):

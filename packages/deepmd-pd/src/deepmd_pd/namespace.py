@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SAME = (
     "abs acos all any argmax argmin bool cos exp float32 float64 floor int32 int64 isfinite isnan log logical_and "
-    "logical_not logical_or matmul ones_like round sign sin sqrt square tanh zeros_like"
+    "logical_not logical_or ones_like round sign sin sqrt square tanh zeros_like"
 ).split()
 """Functions of the same name and meaning in paddle and in the standard."""
 globals().update({name: getattr(paddle, name) for name in _SAME} | {"permute_dims": paddle.transpose})
@@ -126,6 +126,14 @@ def _differentiable(constant: Array) -> Array:
     variable = constant.detach()
     variable.stop_gradient = False
     return variable
+
+
+def matmul(x1: Array, x2: Array) -> Array:
+    """The product of matrices; of many with one it is one large one, whose derivative paddle (3.3) sums up instead."""
+    if x2.ndim != 2 or x1.ndim <= 2:
+        return paddle.matmul(x1, x2)
+    flat = paddle.matmul(paddle.reshape(x1, [-1, x1.shape[-1]]), x2)
+    return paddle.reshape(flat, [*shape(x1)[:-1], x2.shape[1]])
 
 
 def sum(x: Array, axis: Axes = None, keepdims: builtins.bool = False) -> Array:

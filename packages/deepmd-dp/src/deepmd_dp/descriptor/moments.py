@@ -76,8 +76,10 @@ class MatrixMoments(NamedTuple):
 
     @classmethod
     def collect(cls, a: Array, basis: Basis, repeated: list[Repeated]) -> MatrixMoments:
-        """Moments of the neighbors, and rows that count several times."""
+        """Moments of the neighbors, and rows that count several times; a (n, 1, columns, Q)."""
         xp = array_namespace(a)
+        # no slice, whose derivative is an array of zeros to be filled
+        a = xp.reshape(a, (-1, *shape(a)[2:]))
         for each in repeated:
             table = chebyshev_moments(each.s[:, None], each.row[:, None, :], None, basis=basis)[:, 0, :, :]
             a = a + xp.take(table, each.center_type, axis=0) * each.count[:, None, None]
@@ -108,14 +110,14 @@ def collect_moments(environment: EnvironmentMatrix, edges: Edges, center_type: A
             settings=environment.settings,
             basis=basis,
         )
-        return MatrixMoments.collect(a[:, 0, :, :], basis, repeated)
+        return MatrixMoments.collect(a, basis, repeated)
     rows, _, _ = environment.rows(edges)
     s = rows[..., 0]
     weighted = rows if environment.columns == 4 else edges.weights[..., None]
     if basis is None:
         return RowMoments.collect(s, weighted, repeated)
     a = chebyshev_moments(s, weighted, None, basis=basis)
-    return MatrixMoments.collect(a[:, 0, :, :], basis, repeated)
+    return MatrixMoments.collect(a, basis, repeated)
 
 
 def _repeated(environment: EnvironmentMatrix, edges: Edges, center_type: Array) -> list[Repeated]:
