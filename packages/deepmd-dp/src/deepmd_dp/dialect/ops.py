@@ -98,7 +98,9 @@ def embedding_moments(x: Array, r: Array, weights: Array, layers: Sequence[Layer
 
 
 @operation
-def weighted_softmax(logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | None) -> Array:
+def weighted_softmax(
+    logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | Array | None
+) -> Array:
     """Softmax over the last axis in which an item may count 0 or several times.
 
     p_j = w_j exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)), and 0 where nothing counts.

@@ -145,7 +145,7 @@ class EdgeAttention(Module):
         if self.has_gate:
             logits = logits * cosines
         if near.pair_switch is None:
-            factor = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
+            factor: Array = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
         else:
             # all logits are higher by SHIFT than they are said to be, which a softmax does not see
             logits = (logits + SHIFT) * near.pair_switch
