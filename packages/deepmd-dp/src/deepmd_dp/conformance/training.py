@@ -73,7 +73,7 @@ def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> d
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
     output = loss.output
     prediction["mask"] = model.mask(env, prediction[output.term_name("atom")], only=output.selected_types)
-    value, metrics = loss(prediction, batch.labels, batch.found, lr)
+    value, metrics = loss(prediction, dict(batch.labels), batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
 
 
@@ -96,7 +96,11 @@ def train(trainer: Trainer, case: Case, steps: range) -> list[dict[str, float]]:
 
 def trained_leaves(document: dict[str, Any]) -> dict[str, np.ndarray]:
     """The arrays of a document's model that training changes, by path."""
-    return {path: array for path, array, is_trained in leaves(deserialize_model(document["model"])) if is_trained}
+    return {
+        path: np.asarray(array)
+        for path, array, is_trained in leaves(deserialize_model(document["model"]))
+        if is_trained
+    }
 
 
 @cache

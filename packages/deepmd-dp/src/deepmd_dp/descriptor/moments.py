@@ -36,7 +36,7 @@ class Repeated(NamedTuple):
 
     s: Array  # (ntypes,)
     row: Array  # (ntypes, columns)
-    count: Array  # (n,) how often; may be negative
+    count: Array  # type: ignore[assignment]  # hides tuple.count; (n,) how often; may be negative
     center_type: Array  # (n,)
 
 

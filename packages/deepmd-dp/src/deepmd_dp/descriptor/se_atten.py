@@ -95,6 +95,7 @@ class SeAtten(OnBasis):
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))
         rows = self.matrix.rows(edges)
+        assert edges.neighbor_type is not None, "the list is one of all types"
         embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
         if self.attention_layers.layers:
             embedded = self.attention_layers(embedded, self._neighbors(edges, rows))

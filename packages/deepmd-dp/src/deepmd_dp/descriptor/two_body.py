@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp.descriptor.moments import collect_moments
+from deepmd_dp.dialect.array import total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -53,10 +54,10 @@ class TwoBody(OnBasis):
         center = array_namespace(env.atype).reshape(env.center_type, (-1,))
         blocks = [collect_moments(self.matrix, edges, center, self.basis) for edges in self.matrix.edges(env)]
         if self.type_one_side:
-            moments = sum(block.embed(self.embeddings[(t,)]) for t, block in enumerate(blocks))
+            moments = total(block.embed(self.embeddings[(t,)]) for t, block in enumerate(blocks))
         else:
             parts = [
-                sum(block.of(index).embed(self.embeddings[(c, t)]) for t, block in enumerate(blocks))
+                total(block.of(index).embed(self.embeddings[(c, t)]) for t, block in enumerate(blocks))
                 for c, index in enumerate(env.centers)
             ]
             moments = assemble(parts, env)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepmd_dp.dialect.array import total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.dialect.array import Array, Namespace
     from deepmd_dp.dialect.moments import Basis
 
 _STRIP_TYPES = 32
@@ -71,6 +72,7 @@ class TypedEmbedding(Module):
             The types' embedding vectors.
         """
         xp = array_namespace(s)
+        net: EmbeddingNetwork = self.embeddings[()]
         nnei = shape(s)[1]
         center = xp.broadcast_to(center_type[:, None], shape(neighbor_type))
         if not self.is_strip:
@@ -78,21 +80,21 @@ class TypedEmbedding(Module):
             features = [
                 xp.reshape(xp.take(table, xp.reshape(t, (-1,)), axis=0), (-1, nnei, table.shape[1])) for t in pair
             ]
-            return self.embeddings[()](xp.concat([s[..., None], *features], axis=-1))
+            return net(xp.concat([s[..., None], *features], axis=-1))
         index = neighbor_type if self.type_one_side else center * self.ntypes + neighbor_type
         of_types = xp.take(self.type_factors(table), xp.reshape(index, (-1,)), axis=0)
         of_types = xp.reshape(of_types, (-1, nnei, self.width))
         if self.smooth:
             of_types = of_types * switch[:, :, None]
-        of_distance = self.embeddings[()](s[..., None])
+        of_distance = net(s[..., None])
         return of_distance * of_types + of_distance
 
     def type_factors(self, table: Array) -> Array:
         """The strip net's output for each type, or pair of types at centre * ntypes + neighbor."""
-        net = self.embeddings_strip[()]  # type: ignore[index]
+        net: EmbeddingNetwork = self.embeddings_strip[()]  # type: ignore[index]  # only asked for where there is one
         return net(table if self.type_one_side else type_pairs(table))
 
-    def values(self, s: np.ndarray, table: np.ndarray) -> np.ndarray:
+    def values(self, s: np.ndarray, table: Array) -> np.ndarray:
         """All functions of one number that it consists of, at numbers (n,): (n, m) float64.
 
         The net itself (strip), or one for each type or pair of types as in `type_factors` (concat).
@@ -101,7 +103,7 @@ class TypedEmbedding(Module):
         if self.is_strip:
             return np.asarray(net(s[:, None]))
         types = np.asarray(table if self.type_one_side else type_pairs(table), dtype=np.float64)
-        found: np.ndarray = net(np.concatenate(_joined(np, s[:, None], types), axis=-1))
+        found = np.asarray(net(np.concatenate([np.asarray(x) for x in _joined(np, s[:, None], types)], axis=-1)))
         return found.reshape(len(types), len(s), -1).transpose(1, 0, 2).reshape(len(s), -1)
 
     def is_cheaper_as_matrix(self, ntypes: int) -> bool:
@@ -150,12 +152,12 @@ class TypedEmbedding(Module):
             of_types = xp.matmul(a if switched is None else switched, c[0, :, :]) * factors
             return xp.matmul(xp.sum(a, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
         if self.type_one_side:
-            return sum(xp.matmul(a[:, t, :, :], c[t, :, :]) for t in range(ntypes))
+            return total(xp.matmul(a[:, t, :, :], c[t, :, :]) for t in range(ntypes))
         of_centers = (
-            sum(xp.matmul(a[:, t, :, :], c[k * ntypes + t, :, :]) for t in range(ntypes)) for k in range(ntypes)
+            total(xp.matmul(a[:, t, :, :], c[k * ntypes + t, :, :]) for t in range(ntypes)) for k in range(ntypes)
         )
         own = (xp.astype(xp.equal(center_type, k), a.dtype)[:, None, None] for k in range(ntypes))
-        return sum(part * mask for part, mask in zip(of_centers, own, strict=True))
+        return total(part * mask for part, mask in zip(of_centers, own, strict=True))
 
     def as_matrices(self, basis: Basis, table: Array) -> TypedEmbedding:
         """The same with a matrix for the net of one number."""
@@ -188,7 +190,7 @@ class TypedEmbedding(Module):
         )
 
 
-def _joined(xp: ModuleType, column: Array, types: Array) -> list[Array]:
+def _joined(xp: Namespace | ModuleType, column: Array, types: Array) -> list[Array]:
     """Each number (n, 1) beside each row of types (m, dim): (m * n, 1) and (m * n, dim)."""
     n, m, dim = column.shape[0], types.shape[0], types.shape[1]
     numbers = xp.broadcast_to(column[None, :, :], (m, n, 1))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import array_api_compat
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.dialect.array import Array, Namespace
 
 _registered: dict[type, ModuleType] = {}
 
@@ -34,12 +34,12 @@ def _namespace_of_type(array_type: type) -> ModuleType | None:
 
 
 def _registered_namespace(array: Array) -> ModuleType | None:
-    return _namespace_of_type(type(array))  # type: ignore[arg-type]  # mypy takes a class for unhashable
+    return _namespace_of_type(type(array))
 
 
-def array_namespace(array: Array) -> ModuleType:
+def array_namespace(array: Array) -> Namespace:
     """The functions of the Array API standard for this array."""
-    return _registered_namespace(array) or array_api_compat.array_namespace(array)
+    return cast("Namespace", _registered_namespace(array) or array_api_compat.array_namespace(array))
 
 
 def shape(array: Array) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ def shape(array: Array) -> tuple[Any, ...]:
     A namespace whose sizes may be unknown while tracing (TensorFlow, Paddle) brings its own ``shape``.
     """
     xp = array_namespace(array)
-    return xp.shape(array) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
+    return cast("tuple[Any, ...]", xp.shape(array)) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
 
 
 def constant(value: np.ndarray, like: Array) -> Array:

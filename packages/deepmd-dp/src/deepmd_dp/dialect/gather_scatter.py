@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @operation
-def scatter_add(values: Array, index: Array, size: int) -> Array:
+def scatter_add(values: Array, index: Array, size: int | Array) -> Array:
     """Sums rows by their index: out[f, index[f, k]] += values[f, k]; rows with index -1 are left out.
 
     Parameters

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+from deepmd_dp.dialect.array import Array as Array  # modules are made of them: both names come from here
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from dataclasses import Field
 
     from typing_extensions import dataclass_transform
@@ -24,7 +26,6 @@ else:
         return lambda decorator: decorator
 
 
-Array = Any
 Node = Any
 """A module, an array, a tuple of either, or None."""
 Tree = TypeVar("Tree")
@@ -136,10 +137,10 @@ def _map(tree: Tree, function: Callable[[str, Array], Array], path: str) -> Tree
         return replace(tree, **changes)
     if isinstance(tree, tuple | list):
         return tuple(_map(item, function, _join(path, str(i))) for i, item in enumerate(tree))  # type: ignore[return-value]
-    return None if tree is None else function(path, tree)  # type: ignore[return-value]  # an array
+    return None if tree is None else function(path, tree)  # type: ignore[return-value, arg-type]  # an array
 
 
-def with_leaves(tree: Tree, arrays: dict[str, Array]) -> Tree:
+def with_leaves(tree: Tree, arrays: Mapping[str, Array]) -> Tree:
     """The same tree with the arrays of these paths replaced; the others stay.
 
     Raises

@@ -183,7 +183,7 @@ class BaseDeepEval(DeepEvalBackend):
         return self._to_framework(with_matrices(self._numpy_model))
 
     def _to_framework(self, tree: Tree) -> Tree:
-        return map_leaves(tree, lambda _, array: self.from_numpy(array))
+        return map_leaves(tree, lambda _, array: self.from_numpy(np.asarray(array)))
 
     def _optional(self, array: np.ndarray | None) -> Array | None:
         return None if array is None else self.from_numpy(np.asarray(array, dtype=np.float64))

@@ -81,12 +81,12 @@ class MomentsCall(NamedTuple):
 
     def plain(self, derived: Sequence[Array], fixed: Sequence[Array]) -> Array:
         """A by the plain form."""
-        *fixed, segment = fixed if self.has_segment else (*fixed, None)
+        segment = fixed[-1] if self.has_segment else None
         sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}
         if self.settings is None:
             s, rows = derived
             return chebyshev_moments.plain(s, rows, segment, **sums)
-        (edge_vec,), (weights, shift, scale) = derived, fixed
+        (edge_vec,), (weights, shift, scale) = derived, fixed[:3]
         sums |= {"settings": self.settings, "switched": self.switched}
         return environment_moments.plain(edge_vec, weights, segment, shift, scale, **sums)
 

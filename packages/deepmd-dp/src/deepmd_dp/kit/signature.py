@@ -71,7 +71,7 @@ class Signature:
     def of(cls, model: Model) -> Signature:
         """That of a model."""
         template = with_file_inputs(_one_atom(model), model)
-        inputs = [_input_of(leaf.path, leaf.array, template) for leaf in leaves(template)]
+        inputs = [_input_of(leaf.path, np.asarray(leaf.array), template) for leaf in leaves(template)]
         if model.dim_fparam:
             inputs.append(InputDef("fparam", ("nframes", model.dim_fparam), "float64"))
         if model.dim_aparam:
@@ -90,9 +90,10 @@ class Signature:
         given = {"fparam": self._fparam(fparam, shape(env.atype)[0]), "aparam": aparam}
         for each in self.inputs:
             if each.name in given:
-                if given[each.name] is None:
+                value = given[each.name]
+                if value is None:
                     raise InputError(f"the model needs {each.name} of {each.axes[-1]} numbers; give it.")
-                arrays[each.name] = given[each.name]
+                arrays[each.name] = value
         return {each.name: arrays[each.name] for each in self.inputs}
 
     def _fparam(self, fparam: Array | None, nframes: int) -> Array | None:
@@ -107,6 +108,7 @@ class Signature:
     def evaluate(self, model: Model, arrays: Mapping[str, Array], derivative: Derivative) -> dict[str, Array]:
         """The graph: all terms of a model by name, to be traced or run."""
         env = self.environment(arrays)
+        assert env.mapping is not None, "files take it"
         nall = shape(env.mapping)[1]
         return evaluate(model, env, arrays.get("fparam"), arrays.get("aparam"), derivative, atomic=True, nall=nall)
 

@@ -127,7 +127,9 @@ class BaseTrainer(Trainer):
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
         env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
-        return Prepared(map_leaves(env, lambda _, array: self.from_numpy(array)), framework_labels, dict(batch.found))
+        return Prepared(
+            map_leaves(env, lambda _, array: self.from_numpy(np.asarray(array))), framework_labels, dict(batch.found)
+        )
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         """A batch's arrays, in NumPy, in the sizes that the framework wants: as they are, or padded."""
@@ -172,7 +174,7 @@ class BaseTrainer(Trainer):
 
     def trained_leaves(self) -> dict[str, np.ndarray]:
         """The first values of the leaves that are trained."""
-        return {path: array for path, array, trained in leaves(self._numpy_model) if trained}
+        return {path: np.asarray(array) for path, array, trained in leaves(self._numpy_model) if trained}
 
     def state(self) -> TrainingState:
         model = with_leaves(self._numpy_model, self.parameters())

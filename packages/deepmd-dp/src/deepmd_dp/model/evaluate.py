@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Array
 
@@ -161,15 +162,15 @@ def _of_component(
     """Force (nframes, nall, 3), and where wanted virials (nframes, 9), also of the atoms (nframes, nall, 9)."""
     blocks = list(zip(_blocks(env), gradient, strict=True))
     size = shape(env.atype)[1] if nall is None else nall
-    terms = {"force": sum(_block_force(block, g, size, has_ghosts=nall is not None) for block, g in blocks)}
+    terms = {"force": total(_block_force(block, g, size, has_ghosts=nall is not None) for block, g in blocks)}
     if not virial:
         return terms
     virials = [_edge_virials(block, g) for block, g in blocks]
     xp = array_namespace(virials[0])
-    terms["virial"] = sum(xp.sum(each, axis=1) for each in virials)
+    terms["virial"] = total(xp.sum(each, axis=1) for each in virials)
     if atomic:
         indexed = zip(virials, blocks, strict=True)
-        terms["atom_virial"] = sum(ops.scatter_add(each, _flat(block), size) for each, (block, _) in indexed)
+        terms["atom_virial"] = total(ops.scatter_add(each, _flat(block), size) for each, (block, _) in indexed)
     return terms
 
 

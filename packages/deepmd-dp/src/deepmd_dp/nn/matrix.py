@@ -102,7 +102,7 @@ def in_double(net: EmbeddingNetwork, like: Array) -> EmbeddingNetwork:
 
 
 def input_range(
-    davg: np.ndarray, dstd: np.ndarray, settings: EnvSettings, smallest_distance: float = SMALLEST_DISTANCE
+    davg: Array, dstd: Array, settings: EnvSettings, smallest_distance: float = SMALLEST_DISTANCE
 ) -> tuple[float, float]:
     """Between which values s lies: those of an empty slot, and of two atoms at the smallest distance.
 
@@ -112,7 +112,7 @@ def input_range(
         Mean and deviation of the environment matrix's first column, for all types (and slots) [1/Å].
     """
     first, *_ = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), settings)
-    ends = np.stack([(raw - davg) / dstd for raw in (0.0, first[0, 0])])
+    ends = np.stack([np.asarray((raw - davg) / dstd) for raw in (0.0, first[0, 0])])
     return float(ends.min()), float(ends.max())
 
 

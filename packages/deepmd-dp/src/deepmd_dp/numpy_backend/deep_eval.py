@@ -13,6 +13,7 @@ from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
+    from deepmd_dp.dialect.array import Array
     from deepmd_dp.model.evaluate import Function, Vectors
 
 
@@ -25,8 +26,8 @@ class NumpyDeepEval(BaseDeepEval):
     def from_numpy(self, array: np.ndarray) -> np.ndarray:
         return array
 
-    def to_numpy(self, array: np.ndarray) -> np.ndarray:
+    def to_numpy(self, array: Array) -> np.ndarray:
         return np.asarray(array)
 
-    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, np.ndarray], list[Vectors]]:
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
         return derivative(function, edge_vec)

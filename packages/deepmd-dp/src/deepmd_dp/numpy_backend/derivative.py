@@ -15,12 +15,13 @@ from deepmd_dp.numpy_backend import (
 )
 
 if TYPE_CHECKING:
+    from deepmd_dp.dialect.array import Array
     from deepmd_dp.model.evaluate import Function, Vectors
 
 
-def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, np.ndarray], list[Vectors]]:
+def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
     """See `deepmd_dp.model.evaluate.Derivative`."""
-    values: dict[str, np.ndarray] = {}
+    values: dict[str, Array] = {}
 
     def scalars(traced: Vectors) -> namespace.Array:
         outputs, found = function(tuple(traced))

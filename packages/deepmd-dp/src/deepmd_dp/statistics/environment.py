@@ -74,10 +74,10 @@ class EnvironmentStatistics:
 
 def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> None:
     """Takes the rows of one list in."""
-    center = env.atype.reshape(-1)
+    center = np.asarray(env.atype).reshape(-1)
     for edges, sel in zip(matrix.edges(env), matrix.sel, strict=True):
-        raw = edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None]
-        nslots = np.maximum(np.sum(edges.nlist >= 0, axis=1), sel)
+        raw = np.asarray(edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None])
+        nslots = np.maximum(np.sum(np.asarray(edges.nlist) >= 0, axis=1), sel)
         sums, squares = raw.sum(axis=1), (raw * raw).sum(axis=1)
         for each in range(len(moments.count)):
             own = center == each

@@ -88,6 +88,7 @@ class RepformerLayer(Module):
             features.append(moment_invariants(moments, settings.axis_neuron))
         updates.append(act(self.linear1(xp.concat(features, axis=-1) if len(features) > 1 else features[0])))
         if self.loc_attn is not None:
+            assert gg1 is not None, "the layer looks at neighbors"
             updates.append(self.loc_attn(g1, gg1, near))
         return updates
 
@@ -139,5 +140,5 @@ class RepformerLayer(Module):
         if style == "res_residual":
             return sum((r * u for r, u in zip(residuals, updates, strict=True)), start=first)
         if style == "res_incr":
-            return first + sum(updates[1:], start=updates[0]) * len(updates) ** -0.5
-        return sum(updates, start=first) * len(parts) ** -0.5
+            return first + sum(updates[1:], start=updates[0]) * float(len(updates) ** -0.5)
+        return sum(updates, start=first) * float(len(parts) ** -0.5)

@@ -58,6 +58,7 @@ class TwoBody(OnBasis):
         rows = self.matrix.rows(edges)
         xp = array_namespace(rows.matrix)
         center = xp.reshape(env.center_type, (-1,))
+        assert edges.neighbor_type is not None, "the list is one of all types"
         embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
         moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
         empty = xp.take(self.matrix.empty_rows(), center, axis=0)
