@@ -12,6 +12,8 @@ from deepmd_dp.kit.metadata import read_metadata
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deepmd.aliases import Document
+
 DOCUMENT, METADATA = "deepmd_document.safetensors", "metadata.json"
 Parts = dict[str, bytes]
 
@@ -31,6 +33,6 @@ def read_checked(names: list[str], read: Callable[[str], bytes], path: str, dist
     return parts
 
 
-def document_of(parts: Parts, path: str) -> dict:
+def document_of(parts: Parts, path: str) -> Document:
     """The contract's document among the parts."""
     return document_from_bytes(parts[DOCUMENT], path)

@@ -60,7 +60,8 @@ class MomentsCall(NamedTuple):
     def of(cls, numbers: list[float], counts: list[int]) -> tuple[MomentsCall, Pass]:
         """The call and the pass of these numbers and counts."""
         degree, columns, nsegments, switched, is_environment, use_exp_switch, has_segment, which = counts
-        settings = EnvSettings(*numbers[:3], columns, bool(use_exp_switch)) if is_environment else None
+        rcut, rcut_smth, protection = numbers[:3]
+        settings = EnvSettings(rcut, rcut_smth, protection, columns, bool(use_exp_switch)) if is_environment else None
         basis = Basis(tuple(numbers[3:]), degree)
         return cls(basis, columns, nsegments, bool(has_segment), settings, bool(switched)), Pass(which)
 
