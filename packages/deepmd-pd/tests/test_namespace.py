@@ -63,8 +63,8 @@ FUNCTIONS = {
     "acos": (lambda x: xp.acos(0.9 * xp.tanh(x)), lambda x: np.arccos(0.9 * np.tanh(x))),
     "sign": (lambda x: xp.sign(x) * x * x, lambda x: np.sign(x) * x * x),
     "created": (
-        lambda x: x * xp.full((3,), 0.1) + xp.zeros((4, 1)) + xp.ones((1, 3)),
-        lambda x: x * 0.1 + 1.0,
+        lambda x: x * xp.full((3,), 0.1) + xp.zeros((4, 1)),
+        lambda x: x * 0.1,
     ),
     "scatter_add": (
         lambda x: ops.scatter_add(x[None], of([[0, -1, 1, 1]]), 3),
@@ -147,7 +147,6 @@ def test_types():
     assert xp.astype(x, paddle.float64).dtype == paddle.float64
     assert xp.asarray(np.ones(2), dtype=paddle.float32).dtype == paddle.float32
     assert xp.arange(4).numpy().tolist() == [0, 1, 2, 3]
-    assert xp.cumulative_sum(of([[1, 1], [2, 3]]), axis=1).numpy().tolist() == [[1, 2], [2, 5]]
     assert xp.equal(x, of([0, 5, 2])).numpy().tolist() == [True, False, True]
     assert xp.shape(of(X)) == (4, 3)
     assert xp.arange(1, 8, 3).numpy().tolist() == [1, 4, 7]

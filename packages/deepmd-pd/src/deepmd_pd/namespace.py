@@ -2,7 +2,7 @@
 """The Array API on paddle, as far as models use it, of functions that can be differentiated twice.
 
 Where paddle (3.3) has no second derivative of a function, it is written out here; it has none of ``prod``, ``cumsum``
-(of integers here), ``roll``, strided slices, the inverse and hyperbolic functions but ``acos`` and ``tanh``.
+``roll``, strided slices, the inverse and hyperbolic functions but ``acos`` and ``tanh``.
 """
 
 from __future__ import annotations
@@ -71,11 +71,6 @@ def arange(
 def zeros(shape: Sequence[Size], dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
     """An array of zeros."""
     return _placed(paddle.zeros(list(shape), dtype), device)
-
-
-def ones(shape: Sequence[Size], dtype: DType = paddle.float64, device: core.Place | None = None) -> Array:
-    """An array of ones."""
-    return _placed(paddle.ones(list(shape), dtype), device)
 
 
 def full(shape: Sequence[Size], value: float, dtype: DType | None = None, device: core.Place | None = None) -> Array:
@@ -150,11 +145,6 @@ def max(x: Array, axis: int = -1, keepdims: builtins.bool = False) -> Array:
     """The largest along an axis, picked out by its place: paddle.max has no second derivative (3.3)."""
     picked = paddle.take_along_axis(x, paddle.argmax(x, axis, keepdim=True), axis, broadcast=False)
     return picked if keepdims else paddle.squeeze(picked, axis)
-
-
-def cumulative_sum(x: Array, axis: int) -> Array:
-    """Sums up to each element, of integers: it has no second derivative."""
-    return paddle.cumsum(x, axis)
 
 
 def _both(x1: Array | float, x2: Array | float) -> tuple[Array, Array]:
