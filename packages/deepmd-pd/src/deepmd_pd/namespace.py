@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """The Array API on paddle, as far as models use it, of functions that can be differentiated twice.
 
-Where paddle (3.3) has no second derivative of a function, it is written out here; it has none of ``prod``, ``cumsum``
+Where paddle (3.3) has no second derivative of a function, it is written out here; it has none of ``prod``, ``cumsum``,
 ``roll``, strided slices, the inverse and hyperbolic functions but ``acos`` and ``tanh``.
 """
 

@@ -147,14 +147,12 @@ class EdgeAttention(Module):
         if near.pair_switch is None:
             logits = logits * cosines if self.has_gate else logits
             factor: Array = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
-            weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, None) * factor
-            return weights
-        switched = cosines * near.pair_switch
+            return factor * ops.weighted_softmax(logits, kept, rest, 0.0, None)
+        factor = cosines * near.pair_switch
         # all logits are higher by SHIFT than they are said to be, which a softmax does not see
-        logits = logits * (switched if self.has_gate else near.pair_switch) + SHIFT * near.pair_switch
-        weights = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
-        weights = weights * (3.0**-0.5 * switched)
-        return weights
+        logits = logits * (factor if self.has_gate else near.pair_switch) + SHIFT * near.pair_switch
+        weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
+        return weights * (3.0**-0.5 * factor)
 
     def _invariants(self, attended: Array) -> Array:
         assert self.mapv is not None and self.head_map is not None and self.norm is not None
