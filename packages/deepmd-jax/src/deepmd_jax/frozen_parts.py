@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.metadata import read_metadata
 
@@ -29,8 +28,3 @@ def read_checked(names: list[str], read: Callable[[str], bytes], path: str) -> P
     parts = {name: read(name) for name in names if name != METADATA}
     read_metadata(read(METADATA), parts.items(), path)
     return parts
-
-
-def document_of(parts: Parts, path: str) -> dict:
-    """The contract's document among the parts."""
-    return document_from_bytes(parts[DOCUMENT], path)
