@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from models import BY_NAME, new_trainer
@@ -106,9 +104,9 @@ def test_ghosts(name):
 
 def test_features_of_neighbors_are_found_in_padded_environments():
     """Local atoms stay their own images, those that are added too; they do not count."""
-    model = model_of(PLAIN)
+    model = model_of("dpa2: plain")
     env, _ = environment_of(model, "open")
-    padded = Padding(model, with_frames=True).pad(replace(env, owned=np.ones(env.atype.shape)))
+    padded = Padding(model, with_frames=True).pad(env)
     assert np.array_equal(padded.mapping, np.tile(np.arange(16), (2, 1)))
     assert np.array_equal(padded.owned > 0, padded.atype >= 0)
 

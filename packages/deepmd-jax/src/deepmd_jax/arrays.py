@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from deepmd_jax.device import device, device_name
+from deepmd_jax.device import device
 from deepmd_jax.ops import register_ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["device", "device_name", "double_precision", "from_numpy", "to_numpy"]
 
 register_ops()  # with it the models run on JAX's arrays
 

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
-from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
+from deepmd_jax.device import device
+from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -36,7 +37,7 @@ class JaxDeepEval(BaseDeepEval):
         super().__init__(model_file, **kwargs)
         register_modules()
         batch_size = kwargs.get("auto_batch_size")
-        if arrays.device().platform != "cpu" and hasattr(batch_size, "may_grow"):
+        if device().platform != "cpu" and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
         self._padding = Padding(self._numpy_model, with_frames=True)

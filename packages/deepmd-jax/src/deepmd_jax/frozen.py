@@ -6,10 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
-from deepmd_dp.kit import frozen_parts
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import saved_model, stablehlo
+from deepmd_jax.frozen_parts import DOCUMENT
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -47,7 +48,7 @@ def read_any(path: str) -> dict:
     """The document of a frozen model or of a checkpoint."""
     if not is_frozen(path):
         return read_state(path).model
-    return frozen_parts.document_of(_module_of(path).read_parts(str(path)), str(path))
+    return document_from_bytes(_module_of(path).read_parts(str(path))[DOCUMENT], str(path))
 
 
 def _module_of(path: str) -> ModuleType:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,21 @@ from deepmd_jax import namespace
 from deepmd_jax.device import device
 from deepmd_jax.kernel_library import load_library
 from deepmd_jax.moments import moments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_is_plain = ContextVar("is_plain", default=False)
+
+
+@contextmanager
+def plain_operations() -> Iterator[None]:
+    """What is traced in this block has no kernel in it, as frozen files must run without our library."""
+    token = _is_plain.set(True)
+    try:
+        yield
+    finally:
+        _is_plain.reset(token)
 
 
 def register_ops() -> None:
@@ -31,13 +48,11 @@ def scatter_add(values: jax.Array, index: jax.Array, size: Any) -> jax.Array:
 
 
 def can_run(derived: tuple[jax.Array, ...], fixed: tuple[jax.Array, ...]) -> bool:
-    """Whether the kernels can run on these: on the CPU, of known types, of sizes that are known.
-
-    Files are written with open sizes, so that the plain form is what they hold.
-    """
+    """Whether the kernels can run on these: on the CPU, of known types, of sizes that are known."""
     arrays = (*derived, *fixed)
     return (
         kernels.are_wanted()
+        and not _is_plain.get()
         and device().platform == "cpu"
         and all(isinstance(size, int) and size > 0 for each in arrays for size in each.shape)
         and moments_call.are_types_known([each.dtype.name for each in arrays], len(derived))

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
+from deepmd_dp.dialect.module import leaves, map_leaves
+from deepmd_dp.kit.signature import Signature, input_name
 
 if TYPE_CHECKING:
+    from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
 
 _LEAST = 16
@@ -53,13 +55,12 @@ class Padding:
     """
 
     def __init__(self, model: Model, *, with_frames: bool = False) -> None:
-        lists = list(zip(model.lists, model.list_capacities, strict=True))
-        self._capacities = {_width(k, b): each for k, (_, sel) in enumerate(lists) for b, each in enumerate(sel)}
-        self._fixed = {
-            _width(k, b) for k, (spec, sel) in enumerate(lists) if spec.widths is not None for b in range(len(sel))
+        self._axes = {each.name: each.axes for each in Signature.of(model).inputs}
+        self._capacities = {
+            f"nnei_{k}_{block}": size for k, sel in enumerate(model.list_capacities) for block, size in enumerate(sel)
         }
-        if not with_frames:
-            self._fixed.add("nframes")
+        self._far = np.array([2.0 * model.rcut, 0.0, 0.0])
+        self._with_frames = with_frames
         self._met: list[Sizes] = []
 
     def pad(self, env: Environment) -> Environment:
@@ -70,33 +71,36 @@ class Padding:
         """
         sizes = self._choose(env)
         nframes, nloc = sizes["nframes"], sizes["nloc"]
-        empty_type = None if env.empty_type is None else pad(env.empty_type, (nframes,))
+        fill: dict[str, Any] = {"edge_vec": self._far, "nlist": -1, "atype": -1}
+        if env.empty_type is not None:
+            fill["neighbor_type"] = pad(env.empty_type, (nframes,))[:, None, None]
 
-        def padded(block: NeighborBlock, spec: ListSpec, width: int) -> NeighborBlock:
-            return _pad_block(block, (nframes, nloc, width), 2.0 * spec.rcut, empty_type)
+        def padded(path: str, array: np.ndarray) -> np.ndarray:
+            axes = self._axes[input_name(path)]
+            size = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
+            return pad(array, size, fill.get(path.rpartition(".")[2], 0))
 
-        return replace(
-            env,
-            lists=tuple(
-                tuple(padded(block, spec, sizes[_width(k, b)]) for b, block in enumerate(blocks))
-                for k, (spec, blocks) in enumerate(zip(env.specs, env.lists, strict=True))
-            ),
-            atype=pad(env.atype, (nframes, nloc), -1),
-            empty_type=empty_type,
-            mapping=None if env.mapping is None else _pad_mapping(env.mapping, nframes, nloc, sizes["nall"]),
-            owned=None if env.owned is None else pad(env.owned, (nframes, nloc)),
-            **({} if env.restore is None else _pad_centers(env, sizes)),
-        )
+        result = map_leaves(env, padded)
+        if result.mapping is not None:
+            result.mapping[:, :nloc] = np.arange(nloc)
+        return result if env.restore is None else replace(result, **_pad_centers(env, sizes))
 
     def _choose(self, env: Environment) -> Sizes:
         """The first sizes met that hold all and waste little, or new ones."""
-        needed, has_ghosts = _sizes_of(env), _has_ghosts(env)
-        fixed = self._fixed | {"nloc"} if has_ghosts else self._fixed
-        new = self._round(needed, has_ghosts) | {name: size for name, size in needed.items() if name in fixed}
+        needed = {
+            name: size
+            for leaf in leaves(env)
+            for name, size in zip(self._axes[input_name(leaf.path)], leaf.array.shape, strict=True)
+            if isinstance(name, str)
+        }
+        has_ghosts = needed.get("nall", 0) > needed["nloc"]
+        fixed = {"nloc": has_ghosts, "nframes": not self._with_frames}
+        new = self._round(needed, has_ghosts) | {name: needed[name] for name in fixed if fixed[name]}
+        new["nframes*nloc"] = new["nframes"] * new["nloc"]
 
         def serve(met: Sizes) -> bool:
-            return met.keys() == needed.keys() and all(
-                size <= met[name] <= (size if name in fixed else max(new[name], size + size // 4))
+            return met.keys() == new.keys() and all(
+                size <= met[name] <= (size if fixed.get(name) else max(new[name], size + size // 4))
                 for name, size in needed.items()
             )
 
@@ -107,25 +111,18 @@ class Padding:
 
     def _round(self, needed: Sizes, has_ghosts: bool) -> Sizes:
         nloc = round_up(needed["nloc"])
-        is_small = needed["nframes"] * needed["nloc"] <= _FEW_ROWS
         rounded = {"nframes": round_up(needed["nframes"], steps=4, least=max(1, _FEW_ROWS // nloc)), "nloc": nloc}
         for name, size in needed.items():
             if name.startswith("natoms_"):
-                # parts of a frame differ by one atom of a type
-                rounded[name] = round_up(size + has_ghosts)
+                rounded[name] = round_up(size + has_ghosts)  # parts of a frame differ by one atom of a type
             elif name == "nall":
                 rounded[name] = round_up(size) if has_ghosts else nloc
             elif name in self._capacities:
-                rounded[name] = self._round_width(size, self._capacities[name], is_small)
+                is_small = needed["nframes"] * needed["nloc"] <= _FEW_ROWS
+                width, capacity = round_up(size, least=_FEW_SLOTS if is_small else _LEAST), self._capacities[name]
+                # what the model's `sel` holds gets no wider, and much is exactly that
+                rounded[name] = width if is_small or size > capacity else min(width, capacity)
         return rounded
-
-    @staticmethod
-    def _round_width(size: int, capacity: int, is_small: bool) -> int:
-        """A width that the model's `sel` holds gets no wider, and many are exactly that."""
-        if is_small:
-            return round_up(size, steps=4, least=_FEW_SLOTS)
-        width = round_up(size, steps=8)
-        return min(width, capacity) if size <= capacity else width
 
 
 def pad(values: np.ndarray, size: tuple[int, ...], fill: Any = 0) -> np.ndarray:
@@ -141,41 +138,6 @@ def pad_atoms(values: np.ndarray, env: Environment) -> np.ndarray:
     return pad(values, (*env.atype.shape[: values.ndim - 1], values.shape[-1]))
 
 
-def _width(k: int, block: int) -> str:
-    return f"nnei_{k}_{block}"
-
-
-def _has_ghosts(env: Environment) -> bool:
-    return env.mapping is not None and env.mapping.shape[1] > env.atype.shape[1]
-
-
-def _sizes_of(env: Environment) -> Sizes:
-    sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1]}
-    sizes |= {
-        _width(k, b): block.nlist.shape[2] for k, blocks in enumerate(env.lists) for b, block in enumerate(blocks)
-    }
-    sizes |= {f"natoms_{t}": len(index) for t, index in enumerate(env.centers)}
-    return sizes if env.mapping is None else sizes | {"nall": env.mapping.shape[1]}
-
-
-def _pad_block(
-    block: NeighborBlock, size: tuple[int, int, int], distance: float, empty_type: np.ndarray | None
-) -> NeighborBlock:
-    """More empty slots, whose displacements lie beyond the cut-off."""
-    types = block.neighbor_type
-    return NeighborBlock(
-        edge_vec=pad(block.edge_vec, (*size, 3), np.array([distance, 0.0, 0.0])),
-        nlist=pad(block.nlist, size, -1),
-        neighbor_type=None if types is None or empty_type is None else pad(types, size, empty_type[:, None, None]),
-    )
-
-
-def _pad_mapping(mapping: np.ndarray, nframes: int, nloc: int, nall: int) -> np.ndarray:
-    padded = pad(mapping, (nframes, nall))
-    padded[:, :nloc] = np.arange(nloc)
-    return padded
-
-
 def _pad_centers(env: Environment, sizes: Sizes) -> dict[str, Any]:
     """`centers`, filled up with the last atom, and `restore`, where padded atoms take the first row.
 
@@ -183,10 +145,11 @@ def _pad_centers(env: Environment, sizes: Sizes) -> dict[str, Any]:
     """
     nframes, nloc = env.atype.shape
     place = (np.arange(nframes)[:, None] * sizes["nloc"] + np.arange(nloc)).ravel()
-    last = sizes["nframes"] * sizes["nloc"] - 1
     widths = [sizes[f"natoms_{t}"] for t in range(len(env.centers))]
-    centers = tuple(pad(place[index], (width,), last) for index, width in zip(env.centers, widths, strict=True))
-    restore = np.zeros(last + 1, dtype=np.int64)
+    centers = tuple(
+        pad(place[index], (width,), sizes["nframes*nloc"] - 1) for index, width in zip(env.centers, widths, strict=True)
+    )
+    restore = np.zeros(sizes["nframes*nloc"], dtype=np.int64)
     for start, index in zip(np.cumsum((0, *widths[:-1])), env.centers, strict=True):
         restore[place[index]] = start + np.arange(len(index))
     return {"centers": centers, "restore": restore}

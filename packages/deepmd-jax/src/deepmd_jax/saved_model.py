@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.contract import document_to_bytes
+from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
-from deepmd_dp.dialect.module import leaves, with_leaves
-from deepmd_dp.kit.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 from deepmd_dp.kit.metadata import write_metadata
-from deepmd_dp.kit.signature import Signature
+from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision
-from deepmd_jax.derivative import derivative
-from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
+from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, graph_of
 
 if TYPE_CHECKING:
     import jax
@@ -50,54 +47,41 @@ def _tensorflow() -> Any:
 
 
 def write(path: str, document: dict) -> None:
-    """Freezes the model of a document.
-
-    Raises
-    ------
-    BackendError
-        TensorFlow is not installed.
-    """
+    """Freezes the model of a document."""
     tf = _tensorflow()
     model = deserialize_model(document["model"])
-    module, function = _convert(tf, with_matrices(model))
-    tf.saved_model.save(module, path, signatures={_SIGNATURE: function})
+    tf.saved_model.save(tf.Module(), path, signatures={_SIGNATURE: _convert(tf, model)})
     Path(path, DOCUMENT).write_bytes(document_to_bytes(document))
     parts = [(name, Path(path, name).read_bytes()) for name in _names(path)]
     Path(path, METADATA).write_text(write_metadata(model, parts), encoding="utf-8")
 
 
 @double_precision()
-def _convert(tf: Any, model: Model) -> tuple[Any, Any]:
-    """A module with the leaves as its variables, and the function of the named inputs."""
+def _convert(tf: Any, model: Model) -> Any:
+    """TensorFlow's function of the named inputs."""
     from jax.experimental import jax2tf
 
-    signature = Signature.of(model)
-
-    def of_leaves(values: dict[str, jax.Array], inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        return signature.evaluate(with_leaves(model, values), inputs, derivative)
-
+    inputs = Signature.of(model).inputs
     converted = jax2tf.convert(
-        of_leaves,
-        polymorphic_shapes=[None, {each.name: f"({axes_text(each.axes)})" for each in signature.inputs}],
+        graph_of(model),
+        polymorphic_shapes=[{each.name: f"({axes_text(each.axes)})" for each in inputs}],
         polymorphic_constraints=CONSTRAINTS,
         native_serialization_platforms=PLATFORMS,
         with_gradient=False,
     )
-    module = tf.Module()
-    module.leaves = {path: tf.Variable(array, trainable=False) for path, array, _ in leaves(model)}
-    function = tf.function(lambda **inputs: converted(dict(module.leaves), inputs), autograph=False)
-    specs = {
-        # TensorFlow's way to write open sizes
-        each.name: tf.TensorSpec([n if isinstance(n, int) else None for n in each.axes], each.dtype, name=each.name)
-        for each in signature.inputs
-    }
-    return module, function.get_concrete_function(**specs)
+
+    def spec(each: InputDef) -> Any:
+        sizes = [size if isinstance(size, int) else None for size in each.axes]
+        return tf.TensorSpec(sizes, each.dtype, name=each.name)
+
+    function = tf.function(lambda **arrays: converted(arrays), autograph=False)
+    return function.get_concrete_function(**{each.name: spec(each) for each in inputs})
 
 
 def read_parts(path: str) -> Parts:
     """The parts of a folder, checked: the graph, its variables and the document."""
     try:
-        return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path, "deepmd-jax")
+        return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
     except OSError as error:
         raise ModelFileError(
             f"{path} was not frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name}); a .savedmodel of "
@@ -113,23 +97,10 @@ def _names(path: str) -> list[str]:
 
 
 class Graph:
-    """The graph in a folder, run by TensorFlow.
-
-    Attributes
-    ----------
-    document : dict
-        The contract's, which the folder holds.
-
-    Raises
-    ------
-    BackendError
-        TensorFlow is not installed.
-    ModelFileError
-        The folder is damaged.
-    """
+    """The graph in a folder, run by TensorFlow, and the document beside it."""
 
     def __init__(self, path: str) -> None:
-        self.document = document_of(read_parts(path), path)
+        self.document = document_from_bytes(read_parts(path)[DOCUMENT], path)
         self._tf = _tensorflow()
         try:
             self._model = self._tf.saved_model.load(path)

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from deepmd.contract import document_to_bytes
+from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import map_leaves
-from deepmd_dp.kit.frozen_parts import DOCUMENT, METADATA, Parts, document_of, read_checked
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import double_precision, from_numpy
 from deepmd_jax.derivative import derivative
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
+from deepmd_jax.ops import plain_operations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deepmd_dp.interface import Model
 
 _GRAPH = "graph.stablehlo"
@@ -31,22 +34,31 @@ PLATFORMS = ("cpu", "cuda")
 def write(path: str, document: dict) -> None:
     """Freezes the model of a document."""
     model = deserialize_model(document["model"])
-    parts = {_GRAPH: _export(with_matrices(model)), DOCUMENT: document_to_bytes(document)}
+    parts = {_GRAPH: _export(model), DOCUMENT: document_to_bytes(document)}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in (*parts.items(), (METADATA, write_metadata(model, parts.items()))):
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def graph_of(model: Model) -> Callable[[dict[str, jax.Array]], dict[str, jax.Array]]:
+    """The function that is frozen, from inputs to terms by name; the model's arrays are constants in it."""
+    signature, constants = Signature.of(model), map_leaves(with_matrices(model), lambda _, array: from_numpy(array))
+
+    @plain_operations()
+    def graph(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
+        return signature.evaluate(constants, arrays, derivative)
+
+    return graph
 
 
 @double_precision()
 def _export(model: Model) -> bytes:
-    signature, scope = Signature.of(model), jax.export.SymbolicScope(CONSTRAINTS)
+    scope = jax.export.SymbolicScope(CONSTRAINTS)
     inputs = {
         each.name: jax.ShapeDtypeStruct(jax.export.symbolic_shape(axes_text(each.axes), scope=scope), each.dtype)
-        for each in signature.inputs
+        for each in Signature.of(model).inputs
     }
-    constants = map_leaves(model, lambda _, array: from_numpy(array))
-    graph = jax.jit(lambda arrays: signature.evaluate(constants, arrays, derivative))
-    return bytes(jax.export.export(graph, platforms=PLATFORMS)(inputs).serialize())
+    return bytes(jax.export.export(jax.jit(graph_of(model)), platforms=PLATFORMS)(inputs).serialize())
 
 
 def axes_text(axes: tuple[str | int, ...]) -> str:
@@ -58,28 +70,17 @@ def read_parts(path: str) -> Parts:
     """The parts of a file, checked."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return read_checked(archive.namelist(), archive.read, path, "deepmd-jax")
+            return read_checked(archive.namelist(), archive.read, path)
     except (OSError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{path} cannot be read as a frozen model ({error}); the file is damaged.") from error
 
 
 class Graph:
-    """The graph of a frozen file, compiled for each set of sizes that it meets.
-
-    Attributes
-    ----------
-    document : dict
-        The contract's, which the file embeds.
-
-    Raises
-    ------
-    ModelFileError
-        The file is damaged, or JAX does not read its graph.
-    """
+    """The graph of a frozen file, compiled for each set of sizes that it meets, and the document beside it."""
 
     def __init__(self, path: str) -> None:
         parts = read_parts(path)
-        self.document = document_of(parts, path)
+        self.document = document_from_bytes(parts[DOCUMENT], path)
         try:
             self._exported = jax.export.deserialize(bytearray(parts[_GRAPH]))
         # JAX's deserialiser raises whatever it stumbles over in bytes that it does not know

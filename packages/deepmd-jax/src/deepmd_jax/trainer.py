@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
 from deepmd_dp.dialect.module import leaves, with_leaves
-from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
+from deepmd_jax.device import device_name
+from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, jax.Array]
 Found = tuple[tuple[str, bool], ...]
+"""Which labels there are: a setting of the compiled programs."""
+_FOUND = 5
+"""Its place among their arguments."""
 Loss = tuple[jax.Array, Arrays]
 """Its value and the metrics."""
 
@@ -53,8 +58,8 @@ class JaxTrainer(BaseTrainer):
         self.rebuild()
 
     def rebuild(self) -> None:
-        self._compiled_gradients = jax.jit(self._loss_and_gradients, static_argnames="found")
-        self._compiled_metrics = jax.jit(self._loss_and_all_metrics, static_argnames="found")
+        self._compiled_gradients = jax.jit(partial(value_and_gradients, self._loss_of), static_argnums=_FOUND)
+        self._compiled_metrics = jax.jit(self._loss_of, static_argnums=_FOUND)
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         padded = self._padding.pad(env)
@@ -75,7 +80,7 @@ class JaxTrainer(BaseTrainer):
 
     @double_precision()
     def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Arrays]:
-        (_, metrics), gradients = self._compiled_gradients(*self._arguments(prepared, lr), found=_static(prepared))
+        (_, metrics), gradients = self._compiled_gradients(*self._arguments(prepared, lr))
         return _as_floats(metrics), gradients
 
     @double_precision()
@@ -85,24 +90,16 @@ class JaxTrainer(BaseTrainer):
 
     @double_precision()
     def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
-        _, metrics = self._compiled_metrics(*self._arguments(prepared, lr), found=_static(prepared))
+        _, metrics = self._compiled_metrics(*self._arguments(prepared, lr))
         return _as_floats(metrics)
 
-    def _arguments(self, prepared: Prepared, lr: float) -> tuple[Arrays, Arrays, Environment, Arrays, jax.Array]:
-        return self._parameters, self._constants, prepared.env, prepared.labels, jnp.asarray(lr, jnp.float64)
+    def _arguments(self, batch: Prepared, lr: float) -> tuple[Any, ...]:
+        found = tuple(sorted(batch.found.items()))
+        return self._parameters, self._constants, batch.env, batch.labels, jnp.asarray(lr, jnp.float64), found
 
-    def _loss_and_gradients(
-        self, parameters: Arrays, constants: Arrays, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
-    ) -> tuple[Loss, Arrays]:
-        """The same as `_loss_and_all_metrics`, and the gradients of the loss."""
-        return value_and_gradients(
-            lambda values: self._loss_and_all_metrics(values, constants, env, labels, lr, found=found), parameters
-        )
-
-    def _loss_and_all_metrics(
-        self, parameters: Arrays, constants: Arrays, env: Environment, labels: Arrays, lr: jax.Array, *, found: Found
+    def _loss_of(
+        self, parameters: Arrays, constants: Arrays, env: Environment, labels: Arrays, lr: jax.Array, found: Found
     ) -> Loss:
-        """The loss, and all metrics."""
         model = with_leaves(self._numpy_model, parameters | constants)
         loss, metrics = self.loss_and_metrics(model, Prepared(env, labels, dict(found)), lr, derivative)
         return loss, {"loss": loss, "rmse": jnp.sqrt(loss), **metrics}
@@ -117,10 +114,10 @@ class JaxTrainer(BaseTrainer):
 
     @property
     def device(self) -> str:
-        return arrays.device_name()
+        return device_name()
 
 
-def value_and_gradients(function: Callable[[Arrays], Loss], parameters: Arrays) -> tuple[Loss, Arrays]:
+def value_and_gradients(function: Callable[..., Loss], parameters: Arrays, *arguments: Any) -> tuple[Loss, Arrays]:
     """What ``jax.value_and_grad(..., has_aux=True)`` gives, without the parameters that the value does not depend on.
 
     JAX has zeros for those, but an optimiser must not count a step for them, let alone decay them. That a gradient
@@ -133,15 +130,11 @@ def value_and_gradients(function: Callable[[Arrays], Loss], parameters: Arrays) 
         same.defvjp(lambda x: (x, None), lambda _, gradient: (reached.add(path) or gradient,))
         return same(value)
 
-    value, gradients = jax.value_and_grad(
-        lambda values: function({path: watched(path, each) for path, each in values.items()}), has_aux=True
-    )(parameters)
+    def watched_function(values: Arrays) -> Loss:
+        return function({path: watched(path, each) for path, each in values.items()}, *arguments)
+
+    value, gradients = jax.value_and_grad(watched_function, has_aux=True)(parameters)
     return value, {path: gradient for path, gradient in gradients.items() if path in reached}
-
-
-def _static(prepared: Prepared) -> Found:
-    """Which labels there are, as a setting of the compiled program."""
-    return tuple(sorted(prepared.found.items()))
 
 
 def _as_floats(metrics: Arrays) -> dict[str, float]:

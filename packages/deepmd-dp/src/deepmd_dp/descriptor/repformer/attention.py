@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 SHIFT = 20.0
 """By how much the logit of a neighbor sinks on its way to the cut-off, smooth attention."""
+
+
+_PER_ROOT_3: float = 1.0 / math.sqrt(3.0)
+"""Factor of the cosines."""
 
 
 @module
@@ -146,13 +151,13 @@ class EdgeAttention(Module):
         kept, rest = near.kept[:, None, None, :], near.rest[:, :, None, None]
         if near.pair_switch is None:
             logits = logits * cosines if self.has_gate else logits
-            factor: Array = cosines * (3.0**-0.5 * near.kept[:, :, None, None])
+            factor: Array = cosines * (_PER_ROOT_3 * near.kept[:, :, None, None])
             return factor * ops.weighted_softmax(logits, kept, rest, 0.0, None)
         factor = cosines * near.pair_switch
         # all logits are higher by SHIFT than they are said to be, which a softmax does not see
         logits = logits * (factor if self.has_gate else near.pair_switch) + SHIFT * near.pair_switch
         weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
-        return weights * (3.0**-0.5 * factor)
+        return weights * (_PER_ROOT_3 * factor)
 
     def _invariants(self, attended: Array) -> Array:
         assert self.mapv is not None and self.head_map is not None and self.norm is not None
