@@ -20,6 +20,7 @@ from deepmd_dp.dialect.module import leaves, modules, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.nn.matrix import OnBasis, with_bases, with_matrices
 from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
@@ -283,6 +284,32 @@ def test_forces_and_virials_are_slopes_of_the_energy(descriptor, atoms):
     np.testing.assert_allclose(work, slope(strained, h), rtol=0.0, atol=tolerance * np.max(np.abs(work)))
     total = np.sum(terms["atom_virial"], axis=1)
     np.testing.assert_allclose(total, terms["virial"], rtol=0.0, atol=1e-5 * np.max(np.abs(total)))
+
+
+def test_matrices_are_what_nets_are(descriptor, atoms):
+    """Descriptions and forces, with the matrices of training and with those of files."""
+    fitted = with_bases(descriptor)
+    parts = [each.basis for _, each in modules(fitted, OnBasis)]
+    assert parts and None not in parts
+    expected = evaluate(Sum(descriptor), atoms.environment(descriptor), None, None, derivative)
+    for changed in (fitted, with_matrices(fitted)):
+        found = evaluate(Sum(changed), atoms.environment(changed), None, None, derivative)
+        for name in ("energy", "force"):
+            scale = np.max(np.abs(expected[name]))
+            tolerance = 1e-4 if descriptor.precision == "float32" else 1e-11
+            np.testing.assert_allclose(found[name], expected[name], rtol=0.0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("neuron", [[2, 4], [20, 40]], ids=["narrow", "wide"])
+@pytest.mark.parametrize("mode", ["concat", "strip"])
+def test_files_hold_a_net_of_pairs_where_it_is_narrow(neuron, mode, atoms):
+    section = section_of("default")
+    section["repinit"] |= {"use_three_body": True, "three_body_neuron": neuron, "tebd_input_mode": mode}
+    fitted = with_bases(DPA2.from_input(section, ["O", "H"], np.random.default_rng(1)))
+    frozen = with_matrices(fitted)
+    assert (frozen.three_body.basis is None) == (neuron == [2, 4])
+    found, expected = (each(atoms.environment(each)).invariant for each in (frozen, fitted))
+    close(fitted, found, expected)
 
 
 def test_it_runs_in_any_library(descriptor, atoms, library):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _MOST_TYPES = 4
 """More pairs of types have nets: the moments of each would be many numbers an atom."""
 
+_NARROW = 40
+"""Neurons of a net up to which it costs less for each pair than Chebyshev moments without a kernel."""
+
 
 @module
 class ThreeBody(OnBasis):
@@ -119,6 +122,8 @@ class ThreeBody(OnBasis):
         return -largest, largest
 
     def as_matrices(self) -> ThreeBody:
-        """The same with matrices for the nets."""
+        """The same with matrices for the nets; as it is for a net so narrow that it costs less than plain moments."""
+        if sum(self.embedding.embeddings[()].neuron) < _NARROW:
+            return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))

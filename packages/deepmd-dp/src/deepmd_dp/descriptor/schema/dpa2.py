@@ -123,8 +123,8 @@ def _terms() -> list[Argument]:
     """Which terms update the features in a layer of ``repformer``."""
     switches = (
         ("update_g1_has_conv", "g1 is updated by a convolution of neighbors' g1 with g2", True),
-        ("update_g1_has_drrd", "g1 is updated by invariants of g2", True),
-        ("update_g1_has_grrg", "g1 is updated by invariants of the neighbors' g1", True),
+        ("update_g1_has_drrd", "g1 is updated by invariants of the neighbors' g1", True),
+        ("update_g1_has_grrg", "g1 is updated by invariants of g2", True),
         ("update_g1_has_attn", "g1 is updated by attention over the neighbors", True),
         ("update_g2_has_g1g1", "g2 is updated by the product of both atoms' g1", True),
         ("update_g2_has_attn", "g2 is updated by attention between neighbors", True),
@@ -165,7 +165,7 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         check_switch(first, f"{where}/repinit", "three_body_")
     check_switch(second, f"{where}/repformer")
     check_axis(first, f"{where}/repinit")
-    needed = {"g2_dim": second["update_g1_has_drrd"], "g1_dim": second["update_g1_has_grrg"]}
+    needed = {"g2_dim": second["update_g1_has_grrg"], "g1_dim": second["update_g1_has_drrd"]}
     for name, is_needed in needed.items():
         if is_needed and second["axis_neuron"] > second[name]:
             raise InputError(
