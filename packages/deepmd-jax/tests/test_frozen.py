@@ -256,3 +256,11 @@ def test_descriptor_of_a_frozen_file(folder):
     )
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() < 1e-12
+
+
+def test_files_do_not_tell_who_froze_them(path):
+    """Neither the folder of our sources nor that of JAX's."""
+    files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    content = b"".join(each.read_bytes() for each in files)
+    assert all(str(Path(module.__file__).parent).encode() not in content for module in (frozen, jax))
+    assert jax.config.jax_hlo_source_file_canonicalization_regex is None

@@ -16,13 +16,7 @@ Parts = dict[str, bytes]
 
 
 def read_checked(names: list[str], read: Callable[[str], bytes], path: str) -> Parts:
-    """The parts of a file, which are those that were written.
-
-    Raises
-    ------
-    ModelFileError
-        The file is damaged, or of another program.
-    """
+    """The parts of a file, which are those that were written: else ModelFileError."""
     if METADATA not in names or DOCUMENT not in names:
         raise ModelFileError(f"{path} was not frozen by deepmd-jax: there is no {METADATA} in it.")
     parts = {name: read(name) for name in names if name != METADATA}

@@ -14,9 +14,8 @@ from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
-from deepmd_jax.arrays import double_precision
 from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
-from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, graph_of
+from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, exporting, graph_of
 
 if TYPE_CHECKING:
     import jax
@@ -27,13 +26,7 @@ _SIGNATURE = "serving_default"
 
 
 def _tensorflow() -> Any:
-    """TensorFlow, its notes on the terminal left out unless somebody wants them.
-
-    Raises
-    ------
-    BackendError
-        It is not installed.
-    """
+    """TensorFlow, its notes on the terminal left out unless somebody wants them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # its announcement passes by the log level; what is run here is XLA's anyway
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -56,7 +49,7 @@ def write(path: str, document: dict) -> None:
     Path(path, METADATA).write_text(write_metadata(model, parts), encoding="utf-8")
 
 
-@double_precision()
+@exporting()
 def _convert(tf: Any, model: Model) -> Any:
     """TensorFlow's function of the named inputs."""
     from jax.experimental import jax2tf

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import jax
@@ -21,7 +22,7 @@ from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
 from deepmd_jax.ops import plain_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deepmd_dp.interface import Model
 
@@ -51,7 +52,20 @@ def graph_of(model: Model) -> Callable[[dict[str, jax.Array]], dict[str, jax.Arr
     return graph
 
 
-@double_precision()
+@contextmanager
+def exporting() -> Iterator[None]:
+    """In double precision, and without the folders of the source files: they tell where somebody has frozen a model."""
+    setting = "jax_hlo_source_file_canonicalization_regex"
+    before = getattr(jax.config, setting)
+    jax.config.update(setting, r".*[/\\]")
+    try:
+        with double_precision():
+            yield
+    finally:
+        jax.config.update(setting, before)
+
+
+@exporting()
 def _export(model: Model) -> bytes:
     scope = jax.export.SymbolicScope(CONSTRAINTS)
     inputs = {

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, jax.Array]
 Found = tuple[tuple[str, bool], ...]
-"""Which labels there are: a setting of the compiled programs."""
-_FOUND = 5
-"""Its place among their arguments."""
+"""Which labels there are: a setting of the compiled programs, their last argument."""
 Loss = tuple[jax.Array, Arrays]
 """Its value and the metrics."""
 
@@ -58,8 +56,8 @@ class JaxTrainer(BaseTrainer):
         self.rebuild()
 
     def rebuild(self) -> None:
-        self._compiled_gradients = jax.jit(partial(value_and_gradients, self._loss_of), static_argnums=_FOUND)
-        self._compiled_metrics = jax.jit(self._loss_of, static_argnums=_FOUND)
+        self._compiled_gradients = jax.jit(partial(value_and_gradients, self._loss_of), static_argnums=5)
+        self._compiled_metrics = jax.jit(self._loss_of, static_argnums=5)
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         padded = self._padding.pad(env)
