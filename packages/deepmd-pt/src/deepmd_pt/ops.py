@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.dialect.ops` in forms that suit PyTorch, and on kernels where its tensors allow it."""
+"""Operations of `deepmd_dp.dialect.ops` as they suit PyTorch, and on kernels where its tensors allow it."""
 
 from __future__ import annotations
 
