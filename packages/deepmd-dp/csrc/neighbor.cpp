@@ -30,8 +30,7 @@ template <class T, class Owner>
 py::array_t<T> as_array(Owner&& owner, std::vector<py::ssize_t> shape) {
   auto kept = std::make_unique<Owner>(std::move(owner));
   const T* data = reinterpret_cast<const T*>(kept->data());
-  py::capsule release(kept.get(),
-                      [](void* p) { delete static_cast<Owner*>(p); });
+  py::capsule release(kept.get(), [](void* p) { delete static_cast<Owner*>(p); });
   kept.release();
   return py::array_t<T>(std::move(shape), data, release);
 }
@@ -45,8 +44,7 @@ struct Frame {
         natoms(coord_.shape(0)),
         cell(box ? box->data() : nullptr, pbc) {}
 
-  deepmd::NeighborPairs pairs(double rcut, bool by_type,
-                              const TypePairs& exclude_pairs,
+  deepmd::NeighborPairs pairs(double rcut, bool by_type, const TypePairs& exclude_pairs,
                               int nthreads) const {
     deepmd::NeighborOptions options;
     options.rcut = rcut;
@@ -75,11 +73,9 @@ double nearest_distance(const Frame& frame, const deepmd::NeighborPairs& pairs) 
   return nearest;
 }
 
-py::tuple build_padded(const Array<double>& coord,
-                       const Array<std::int32_t>& atype,
-                       const std::optional<Array<double>>& box,
-                       const deepmd::Flags3& pbc, double rcut,
-                       std::int64_t nsections,
+py::tuple build_padded(const Array<double>& coord, const Array<std::int32_t>& atype,
+                       const std::optional<Array<double>>& box, const deepmd::Flags3& pbc,
+                       double rcut, std::int64_t nsections,
                        std::optional<std::vector<std::int64_t>> widths,
                        const TypePairs& exclude_pairs, int nthreads) {
   const Frame frame(coord, atype, box, pbc);
@@ -99,17 +95,14 @@ py::tuple build_padded(const Array<double>& coord,
   double* const shift_data = shift.mutable_data();
   {
     py::gil_scoped_release no_gil;
-    ndropped = deepmd::fill_padded(pairs, frame.cell, section_of, *widths,
-                                   nlist_data, shift_data);
+    ndropped = deepmd::fill_padded(pairs, frame.cell, section_of, *widths, nlist_data, shift_data);
   }
   return py::make_tuple(nlist, shift, *widths, ndropped);
 }
 
-py::tuple build_pairs(const Array<double>& coord,
-                      const Array<std::int32_t>& atype,
-                      const std::optional<Array<double>>& box,
-                      const deepmd::Flags3& pbc, double rcut,
-                      const TypePairs& exclude_pairs, int nthreads) {
+py::tuple build_pairs(const Array<double>& coord, const Array<std::int32_t>& atype,
+                      const std::optional<Array<double>>& box, const deepmd::Flags3& pbc,
+                      double rcut, const TypePairs& exclude_pairs, int nthreads) {
   const Frame frame(coord, atype, box, pbc);
   deepmd::NeighborPairs pairs;
   {
@@ -117,17 +110,14 @@ py::tuple build_pairs(const Array<double>& coord,
     pairs = frame.pairs(rcut, false, exclude_pairs, nthreads);
   }
   const auto npairs = static_cast<py::ssize_t>(pairs.index.size());
-  return py::make_tuple(
-      as_array<std::int64_t>(std::move(pairs.first), {frame.natoms + 1}),
-      as_array<std::int32_t>(std::move(pairs.index), {npairs}),
-      as_array<std::int32_t>(std::move(pairs.shift), {npairs, 3}));
+  return py::make_tuple(as_array<std::int64_t>(std::move(pairs.first), {frame.natoms + 1}),
+                        as_array<std::int32_t>(std::move(pairs.index), {npairs}),
+                        as_array<std::int32_t>(std::move(pairs.shift), {npairs, 3}));
 }
 
-py::tuple count_neighbors(const Array<double>& coord,
-                          const Array<std::int32_t>& atype,
-                          const std::optional<Array<double>>& box,
-                          const deepmd::Flags3& pbc, double rcut,
-                          std::int64_t ntypes, int nthreads) {
+py::tuple count_neighbors(const Array<double>& coord, const Array<std::int32_t>& atype,
+                          const std::optional<Array<double>>& box, const deepmd::Flags3& pbc,
+                          double rcut, std::int64_t ntypes, int nthreads) {
   const Frame frame(coord, atype, box, pbc);
   double nearest = 0;
   std::vector<std::int64_t> largest;
@@ -144,17 +134,14 @@ py::tuple count_neighbors(const Array<double>& coord,
 
 PYBIND11_MODULE(_neighbor, m, py::mod_gil_not_used()) {
   m.doc() = "Neighbor lists in C++; use deepmd_dp.neighbor.";
-  m.def("build_padded", &build_padded, py::arg("coord").noconvert(),
-        py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"),
-        py::arg("rcut"), py::arg("nsections"), py::arg("widths"),
-        py::arg("exclude_pairs"), py::arg("nthreads"),
+  m.def("build_padded", &build_padded, py::arg("coord").noconvert(), py::arg("atype").noconvert(),
+        py::arg("box").noconvert(), py::arg("pbc"), py::arg("rcut"), py::arg("nsections"),
+        py::arg("widths"), py::arg("exclude_pairs"), py::arg("nthreads"),
         "(nlist, shift, widths, ndropped)");
-  m.def("build_pairs", &build_pairs, py::arg("coord").noconvert(),
-        py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"),
-        py::arg("rcut"), py::arg("exclude_pairs"), py::arg("nthreads"),
-        "(first, index, shift)");
+  m.def("build_pairs", &build_pairs, py::arg("coord").noconvert(), py::arg("atype").noconvert(),
+        py::arg("box").noconvert(), py::arg("pbc"), py::arg("rcut"), py::arg("exclude_pairs"),
+        py::arg("nthreads"), "(first, index, shift)");
   m.def("count_neighbors", &count_neighbors, py::arg("coord").noconvert(),
-        py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"),
-        py::arg("rcut"), py::arg("ntypes"), py::arg("nthreads"),
-        "(nearest distance, largest count for each type)");
+        py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"), py::arg("rcut"),
+        py::arg("ntypes"), py::arg("nthreads"), "(nearest distance, largest count for each type)");
 }

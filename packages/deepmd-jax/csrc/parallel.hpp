@@ -16,8 +16,9 @@ namespace deepmd_jax {
 
 /// Calls body(begin, end) for ranges that make up 0..count, on the pool's threads and this one.
 ///
-/// Whoever comes takes the next range, and this thread waits only for ranges that another has begun:
-/// so there is no deadlock where it is one of the pool's threads itself and the others are busy.
+/// Whoever comes takes the next range, and this thread waits only for ranges that another has
+/// begun: so there is no deadlock where it is one of the pool's threads itself and the others are
+/// busy.
 class Parallel {
  public:
   explicit Parallel(const xla::ffi::ThreadPool& pool) : pool_(pool) {}
@@ -42,7 +43,8 @@ class Parallel {
       }
     };
     auto pool = pool_;
-    for (std::int64_t i = 1; i < std::min(threads, nranges); ++i) pool.Schedule(decltype(work)(work));
+    for (std::int64_t i = 1; i < std::min(threads, nranges); ++i)
+      pool.Schedule(decltype(work)(work));
     work();
     progress->wait(nranges);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// The operator on Chebyshev moments (deepmd/moments.hpp) for PyTorch, through the stable ABI: one build
-// serves all later releases. Its derivatives are put together in deepmd_pt/moments.py.
+// The operator on Chebyshev moments (deepmd/moments.hpp) for PyTorch, through the stable ABI: one
+// build serves all later releases. Its derivatives are put together in deepmd_pt/moments.py.
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
@@ -24,14 +24,24 @@ deepmd::Shape shape_of(const Tensor& tensor) {
 }
 
 deepmd::TensorView view_of(const Tensor& tensor) {
-  deepmd::require(tensor.is_cpu() && tensor.is_contiguous(), "a tensor is not contiguous, or not on the CPU");
+  deepmd::require(tensor.is_cpu() && tensor.is_contiguous(),
+                  "a tensor is not contiguous, or not on the CPU");
   deepmd::TensorView view{tensor.data_ptr(), deepmd::DType::other, shape_of(tensor)};
   switch (tensor.scalar_type()) {
-    case ScalarType::Double: view.dtype = deepmd::DType::float64; break;
-    case ScalarType::Float: view.dtype = deepmd::DType::float32; break;
-    case ScalarType::Long: view.dtype = deepmd::DType::int64; break;
-    case ScalarType::Int: view.dtype = deepmd::DType::int32; break;
-    default: break;
+    case ScalarType::Double:
+      view.dtype = deepmd::DType::float64;
+      break;
+    case ScalarType::Float:
+      view.dtype = deepmd::DType::float32;
+      break;
+    case ScalarType::Long:
+      view.dtype = deepmd::DType::int64;
+      break;
+    case ScalarType::Int:
+      view.dtype = deepmd::DType::int32;
+      break;
+    default:
+      break;
   }
   return view;
 }
@@ -43,7 +53,8 @@ std::vector<Tensor> moments(const std::vector<Tensor> inputs, const std::vector<
     const deepmd::MomentsSpec spec(numbers, counts);
     std::vector<deepmd::TensorView> in, out;
     std::vector<deepmd::Shape> shapes;
-    for (const auto& input : inputs) in.push_back(view_of(input)), shapes.push_back(in.back().shape);
+    for (const auto& input : inputs)
+      in.push_back(view_of(input)), shapes.push_back(in.back().shape);
     std::vector<Tensor> results;
     for (const auto& shape : spec.result_shapes(shapes)) {
       // as those by which A is derived; A as the weights, or the rows

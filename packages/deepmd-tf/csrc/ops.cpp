@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// The operator on Chebyshev moments (deepmd/moments.hpp) for TensorFlow. Its derivatives are put together in
-// deepmd_tf/moments.py.
+// The operator on Chebyshev moments (deepmd/moments.hpp) for TensorFlow. Its derivatives are put
+// together in deepmd_tf/moments.py.
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -24,7 +24,8 @@ using tensorflow::Tensor;
 using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 
-/// What the attributes say; `numbers` are the bits of float64s, since TensorFlow's own lists are of float32.
+/// What the attributes say; `numbers` are the bits of float64s, since TensorFlow's own lists are of
+/// float32.
 template <class Context>
 absl::Status read_spec(Context* context, std::unique_ptr<deepmd::MomentsSpec>* spec) {
   std::vector<std::int64_t> bits, counts;
@@ -60,11 +61,20 @@ deepmd::TensorView view_of(const Tensor& tensor) {
   deepmd::TensorView view{tensor.data(), deepmd::DType::other, {}};
   for (int i = 0; i < tensor.dims(); ++i) view.shape.push_back(tensor.dim_size(i));
   switch (tensor.dtype()) {
-    case tensorflow::DT_DOUBLE: view.dtype = deepmd::DType::float64; break;
-    case tensorflow::DT_FLOAT: view.dtype = deepmd::DType::float32; break;
-    case tensorflow::DT_INT64: view.dtype = deepmd::DType::int64; break;
-    case tensorflow::DT_INT32: view.dtype = deepmd::DType::int32; break;
-    default: break;
+    case tensorflow::DT_DOUBLE:
+      view.dtype = deepmd::DType::float64;
+      break;
+    case tensorflow::DT_FLOAT:
+      view.dtype = deepmd::DType::float32;
+      break;
+    case tensorflow::DT_INT64:
+      view.dtype = deepmd::DType::int64;
+      break;
+    case tensorflow::DT_INT32:
+      view.dtype = deepmd::DType::int32;
+      break;
+    default:
+      break;
   }
   return view;
 }
@@ -94,8 +104,8 @@ class Moments : public tensorflow::OpKernel {
       in.push_back(view_of(context->input(i))), shapes.push_back(in.back().shape);
     for (const auto& shape : spec_->result_shapes(shapes)) {
       Tensor* result = nullptr;
-      OP_REQUIRES_OK(context,
-                     context->allocate_output(int(out.size()), tensorflow::TensorShape(shape), &result));
+      OP_REQUIRES_OK(context, context->allocate_output(int(out.size()),
+                                                       tensorflow::TensorShape(shape), &result));
       out.push_back(view_of(*result));
     }
     using Pool = tensorflow::thread::ThreadPool;

@@ -42,8 +42,7 @@ void open_axes_are_perpendicular_lengths() {
     deepmd::Flags3 periodic{};
     periodic[axis] = true;
     const Cell cell(wire, periodic);
-    for (int k = 0; k < 3; ++k)
-      CHECK(is_close(cell.height(k), k == axis ? std::sqrt(14.0) : 1));
+    for (int k = 0; k < 3; ++k) CHECK(is_close(cell.height(k), k == axis ? std::sqrt(14.0) : 1));
   }
 }
 

@@ -20,7 +20,7 @@ const auto parallel = [](std::int64_t count, const auto& body) {
 };
 
 struct Case {
-  Counts counts;    // degree, columns, nsegments, switched, environment, exp switch, segment
+  Counts counts;  // degree, columns, nsegments, switched, environment, exp switch, segment
   bool slots = false;
   Numbers bounds = {-1.0, 0.2, 0.9, 2.5, 5.0};
 
@@ -53,7 +53,8 @@ struct Typed {
 template <class T>
 double inner(const Typed<T>& a, const Typed<T>& b) {
   double sum = 0.0;
-  for (std::size_t i = 0; i < a.values.size(); ++i) sum += double(a.values[i]) * double(b.values[i]);
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    sum += double(a.values[i]) * double(b.values[i]);
   return sum;
 }
 
@@ -74,9 +75,10 @@ class Problem {
   }
 
   std::vector<TensorView> geometry() {
-    std::vector<TensorView> views = spec.is_environment
-        ? std::vector<TensorView>{edge_vec.view(), weights.view(), shift.view(), scale.view()}
-        : std::vector<TensorView>{s.view(), rows.view()};
+    std::vector<TensorView> views =
+        spec.is_environment
+            ? std::vector<TensorView>{edge_vec.view(), weights.view(), shift.view(), scale.view()}
+            : std::vector<TensorView>{s.view(), rows.view()};
     if (spec.has_segment) views.push_back(segment.view());
     return views;
   }
@@ -132,9 +134,11 @@ Typed<double> written_out(Problem<double>& p) {
     if (segment < 0 || segment >= p.spec.nsegments) continue;
     for (int c = 0; c < p.spec.columns; ++c)
       for (std::int64_t q = 0; q < size; ++q)
-        a.values[std::size_t((((i / nedge) * p.spec.nsegments + segment) * p.spec.columns + c) * size + q)] +=
+        a.values[std::size_t(
+            (((i / nedge) * p.spec.nsegments + segment) * p.spec.columns + c) * size + q)] +=
             p.rows.values[std::size_t(i * p.spec.columns + c)] *
-            polynomial(p.spec, p.s.values[std::size_t(i)], int(q / p.spec.basis.degree), int(q % p.spec.basis.degree));
+            polynomial(p.spec, p.s.values[std::size_t(i)], int(q / p.spec.basis.degree),
+                       int(q % p.spec.basis.degree));
   }
   return a;
 }
@@ -155,7 +159,8 @@ void check_derivatives(Problem<double>& p) {
   if (!p.spec.is_environment) derived = {&p.s, &p.rows};
   std::vector<Typed<double>> along, gradient, moved[2];
   std::vector<TensorView> direction, results;
-  for (auto* each : derived) along.push_back(p.random<double>(each->shape, 1.0)), gradient.emplace_back(each->shape);
+  for (auto* each : derived)
+    along.push_back(p.random<double>(each->shape, 1.0)), gradient.emplace_back(each->shape);
   for (auto& each : along) direction.push_back(each.view());
   for (auto& each : gradient) results.push_back(each.view());
 
@@ -165,7 +170,8 @@ void check_derivatives(Problem<double>& p) {
   for (int side = 0; side < 2; ++side) {
     const auto move = [&](double step) {
       for (std::size_t k = 0; k < derived.size(); ++k)
-        for (std::size_t i = 0; i < along[k].values.size(); ++i) derived[k]->values[i] += step * along[k].values[i];
+        for (std::size_t i = 0; i < along[k].values.size(); ++i)
+          derived[k]->values[i] += step * along[k].values[i];
     };
     move(side == 0 ? -h : h);
     difference[side] = p.moments();
@@ -180,15 +186,20 @@ void check_derivatives(Problem<double>& p) {
   p.run(Pass::transpose, {of_moments.view()}, results);
   double by_transpose = 0.0;
   for (std::size_t k = 0; k < along.size(); ++k) by_transpose += inner(along[k], gradient[k]);
-  CHECK(std::abs(by_transpose - inner(of_moments, tangent)) < 1e-11 * std::sqrt(inner(tangent, tangent)));
+  CHECK(std::abs(by_transpose - inner(of_moments, tangent)) <
+        1e-11 * std::sqrt(inner(tangent, tangent)));
 }
 
-const Case general_cases[] = {
-    {{16, 4, 1, 0, 0, 0, 0}}, {{16, 2, 2, 0, 0, 0, 1}}, {{7, 1, 3, 0, 0, 0, 1}}, {{1, 4, 1, 0, 0, 0, 0}},
-    {{5, 4, 1, 0, 0, 0, 0}, false, {-1.0, 3.0}}};
-const Case environment_cases[] = {
-    {{16, 4, 1, 0, 1, 0, 0}}, {{16, 4, 2, 1, 1, 0, 1}}, {{16, 4, 1, 1, 1, 0, 0}, true},
-    {{9, 1, 3, 0, 1, 0, 1}, true}, {{16, 4, 1, 1, 1, 1, 0}}};
+const Case general_cases[] = {{{16, 4, 1, 0, 0, 0, 0}},
+                              {{16, 2, 2, 0, 0, 0, 1}},
+                              {{7, 1, 3, 0, 0, 0, 1}},
+                              {{1, 4, 1, 0, 0, 0, 0}},
+                              {{5, 4, 1, 0, 0, 0, 0}, false, {-1.0, 3.0}}};
+const Case environment_cases[] = {{{16, 4, 1, 0, 1, 0, 0}},
+                                  {{16, 4, 2, 1, 1, 0, 1}},
+                                  {{16, 4, 1, 1, 1, 0, 0}, true},
+                                  {{9, 1, 3, 0, 1, 0, 1}, true},
+                                  {{16, 4, 1, 1, 1, 1, 0}}};
 
 void general_moments_are_the_sums() {
   for (const auto& each : general_cases) {
@@ -210,15 +221,19 @@ void environment_moments_have_derivatives() {
     for (std::size_t i = 0; i < std::size_t(n * nedge); ++i) {
       const double* v = &p.edge_vec.values[3 * i];
       const double r = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-      const double u = std::min(1.0, std::max(0.0, (r - set.rcut_smth) / (set.rcut - set.rcut_smth)));
+      const double u =
+          std::min(1.0, std::max(0.0, (r - set.rcut_smth) / (set.rcut - set.rcut_smth)));
       double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
-      if (set.use_exp_switch) w = r > set.rcut ? 0.0 : std::exp(-std::exp(20 / set.rcut_smth * (r - set.rcut_smth)));
+      if (set.use_exp_switch)
+        w = r > set.rcut ? 0.0 : std::exp(-std::exp(20 / set.rcut_smth * (r - set.rcut_smth)));
       for (int c = 0; c < p.spec.columns; ++c) {
-        const std::size_t at = (each.slots ? i : i / nedge) * std::size_t(p.spec.columns) + std::size_t(c);
+        const std::size_t at =
+            (each.slots ? i : i / nedge) * std::size_t(p.spec.columns) + std::size_t(c);
         const double d = r + set.protection, raw = c == 0 ? w / d : w * v[c - 1] / (d * d);
         const double row = (raw - p.shift.values[at]) * p.scale.values[at];
         if (c == 0) general.s.values[i] = row;
-        general.rows.values[i * std::size_t(p.spec.columns) + std::size_t(c)] = row * p.weights.values[i];
+        general.rows.values[i * std::size_t(p.spec.columns) + std::size_t(c)] =
+            row * p.weights.values[i];
       }
     }
     auto first = p.moments(), expected = general.moments();
@@ -251,7 +266,8 @@ void single_precision() {
 void no_edges() {
   const Case c{{16, 4, 1, 0, 0, 0, 0}};
   for (const Shape& shape : {Shape{0, 5}, Shape{3, 0}}) {
-    Typed<double> s(shape), rows({shape[0], shape[1], 4}), a(c.spec(Pass::forward).moments_shape(shape[0]));
+    Typed<double> s(shape), rows({shape[0], shape[1], 4}),
+        a(c.spec(Pass::forward).moments_shape(shape[0]));
     a.values.assign(a.values.size(), 1.0);
     run_moments(c.spec(Pass::forward), {s.view(), rows.view()}, {a.view()}, parallel);
     CHECK(inner(a, a) == 0.0);
@@ -264,11 +280,13 @@ void wrong_arguments_are_refused() {
   Typed<double> a(p.spec.moments_shape(n)), wrong({n, nedge});
   CHECK_REFUSED(run_moments(p.spec, {in[0]}, {a.view()}, parallel), "wrong number of tensors");
   CHECK_REFUSED(run_moments(p.spec, in, {}, parallel), "wrong number of results");
-  CHECK_REFUSED(run_moments(p.spec, in, {wrong.view()}, parallel), "the result has the shape (3, 19); expected (3, 2,");
+  CHECK_REFUSED(run_moments(p.spec, in, {wrong.view()}, parallel),
+                "the result has the shape (3, 19); expected (3, 2,");
   for (std::size_t i = 0; i < in.size(); ++i) {
     auto bad = in;
     bad[i] = i == 1 ? p.edge_vec.view() : wrong.view();
-    CHECK_REFUSED(run_moments(p.spec, bad, {a.view()}, parallel), i == 4 ? "wrong type" : "has the shape");
+    CHECK_REFUSED(run_moments(p.spec, bad, {a.view()}, parallel),
+                  i == 4 ? "wrong type" : "has the shape");
   }
   CHECK_REFUSED(MomentsSpec({1, 1, 0, 0, 1}, {16, 4, 1, 0, 1, 0, 0}), "incomplete");
   CHECK_REFUSED(MomentsSpec({1, 1, 0, 1, 0}, {16, 4, 1, 0, 1, 0, 0, 0}), "ascend");

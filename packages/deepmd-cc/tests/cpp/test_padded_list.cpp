@@ -22,14 +22,12 @@ NeighborPairs line_pairs(bool by_type) {
 }
 
 struct Padded {
-  Padded(const NeighborPairs& pairs, const std::int32_t* types,
-         const Widths& widths) {
+  Padded(const NeighborPairs& pairs, const std::int32_t* types, const Widths& widths) {
     std::int64_t nnei = 0;
     for (const std::int64_t width : widths) nnei += width;
     nlist.assign(4 * nnei, -7);
     shift.assign(12 * nnei, -7);
-    ndropped = deepmd::fill_padded(pairs, kCell, types, widths, nlist.data(),
-                                   shift.data());
+    ndropped = deepmd::fill_padded(pairs, kCell, types, widths, nlist.data(), shift.data());
   }
   std::vector<std::int64_t> nlist;
   std::vector<double> shift;

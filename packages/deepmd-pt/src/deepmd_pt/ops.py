@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.dialect.ops` in forms that suit PyTorch, and on kernels where its tensors allow it."""
+"""Operations of `deepmd_dp.dialect.ops` as they suit PyTorch, and on kernels where its tensors allow it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def register_ops() -> None:
 def scatter_add(values: Tensor, index: Tensor, size: int) -> Tensor:
     """See `deepmd_dp.dialect.ops.scatter_add`; what has the index -1 goes to a row that is cut off."""
     nframes, _, width = values.shape
-    first = torch.arange(nframes, device=index.device)[:, None] * (size + 1)
+    # the frames' numbers; of torch.arange a file would hold the device where it was traced
+    first = (index.new_ones((nframes, 1)).cumsum(0) - 1) * (size + 1)
     rows = (torch.where(index < 0, size, index) + first).reshape(-1)
     # half the time of torch.scatter_add, whose index is as wide as the values
     out = values.new_zeros((nframes * (size + 1), width)).index_add(0, rows, values.reshape(-1, width))

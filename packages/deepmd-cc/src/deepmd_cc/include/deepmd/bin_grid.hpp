@@ -18,8 +18,8 @@ class BinGrid {
  public:
   // coord: 3 * natoms numbers [Å]; types: natoms numbers or nullptr; atoms of a
   // negative type are left out of the grid.
-  BinGrid(const Cell& cell, const double* coord, const std::int32_t* types,
-          std::int64_t natoms, double rcut)
+  BinGrid(const Cell& cell, const double* coord, const std::int32_t* types, std::int64_t natoms,
+          double rcut)
       : cell_(cell) {
     wrap_atoms(coord, types, natoms);
     choose_bins(rcut);
@@ -45,8 +45,7 @@ class BinGrid {
       const std::int32_t m0 = floor_divide(b0, nbins_[0]);
       for (std::int32_t b1 = r1.low; b1 <= r1.high; ++b1) {
         const std::int32_t m1 = floor_divide(b1, nbins_[1]);
-        visit_row({b0 - m0 * nbins_[0], b1 - m1 * nbins_[1], home[2]},
-                  {m0, m1, 0}, visit);
+        visit_row({b0 - m0 * nbins_[0], b1 - m1 * nbins_[1], home[2]}, {m0, m1, 0}, visit);
       }
     }
   }
@@ -68,11 +67,9 @@ class BinGrid {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
   }
 
-  void wrap_atoms(const double* coord, const std::int32_t* types,
-                  std::int64_t natoms) {
+  void wrap_atoms(const double* coord, const std::int32_t* types, std::int64_t natoms) {
     if (natoms > std::numeric_limits<std::int32_t>::max())
-      throw std::invalid_argument(std::to_string(natoms) +
-                                  " atoms; expected at most 2147483647");
+      throw std::invalid_argument(std::to_string(natoms) + " atoms; expected at most 2147483647");
     slot_.assign(natoms, -1);
     for (std::int64_t i = 0; i < natoms; ++i) {
       const Vec3 r{coord[3 * i], coord[3 * i + 1], coord[3 * i + 2]};
@@ -83,10 +80,9 @@ class BinGrid {
 
   static void require_finite(const Vec3& r, std::int64_t i) {
     if (std::isfinite(r[0]) && std::isfinite(r[1]) && std::isfinite(r[2])) return;
-    throw std::invalid_argument(
-        "the coordinates of atom " + std::to_string(i) + " are (" +
-        std::to_string(r[0]) + ", " + std::to_string(r[1]) + ", " +
-        std::to_string(r[2]) + "); expected finite numbers in Å");
+    throw std::invalid_argument("the coordinates of atom " + std::to_string(i) + " are (" +
+                                std::to_string(r[0]) + ", " + std::to_string(r[1]) + ", " +
+                                std::to_string(r[2]) + "); expected finite numbers in Å");
   }
 
   void wrap_atom(const Vec3& r, std::int64_t i) {
@@ -97,9 +93,8 @@ class BinGrid {
       if (!cell_.is_periodic(axis)) continue;
       const double cells = std::floor(fraction[axis]);
       if (!(std::abs(cells) < kMaxWraps))
-        throw std::invalid_argument(
-            "atom " + std::to_string(i) + " lies " + std::to_string(cells) +
-            " cells away from the cell; expected coordinates in Å near it");
+        throw std::invalid_argument("atom " + std::to_string(i) + " lies " + std::to_string(cells) +
+                                    " cells away from the cell; expected coordinates in Å near it");
       fraction[axis] -= cells;
       m[axis] = -static_cast<std::int32_t>(cells);
     }
@@ -134,11 +129,10 @@ class BinGrid {
     for (int axis = 0; axis < 3; ++axis)
       if (cell_.is_periodic(axis)) images *= 1.0 + 2.0 * rcut / extent[axis];
     if (images <= kMaxImages) return;
-    throw std::invalid_argument(
-        "a cell of heights " + std::to_string(extent[0]) + ", " +
-        std::to_string(extent[1]) + ", " + std::to_string(extent[2]) +
-        " Å has too many images within the cut-off of " + std::to_string(rcut) +
-        " Å; expected lengths in Å");
+    throw std::invalid_argument("a cell of heights " + std::to_string(extent[0]) + ", " +
+                                std::to_string(extent[1]) + ", " + std::to_string(extent[2]) +
+                                " Å has too many images within the cut-off of " +
+                                std::to_string(rcut) + " Å; expected lengths in Å");
   }
 
   // Where the bins of an axis begin and how far they extend, in fractional
@@ -177,16 +171,14 @@ class BinGrid {
     fraction_ = {};
     count_bin_starts();
     std::vector<std::int32_t> next(start_.begin(), start_.end() - 1), order(n);
-    for (std::size_t k = 0; k < n; ++k)
-      order[next[flat(bin_[k])]++] = static_cast<std::int32_t>(k);
+    for (std::size_t k = 0; k < n; ++k) order[next[flat(bin_[k])]++] = static_cast<std::int32_t>(k);
     bin_ = permuted(bin_, order);
     atom = permuted(atom, order);
     x = permuted(x, order);
     y = permuted(y, order);
     z = permuted(z, order);
     image = permuted(image, order);
-    for (std::size_t k = 0; k < n; ++k)
-      slot_[atom[k]] = static_cast<std::int32_t>(k);
+    for (std::size_t k = 0; k < n; ++k) slot_[atom[k]] = static_cast<std::int32_t>(k);
   }
 
   void count_bin_starts() {
@@ -207,8 +199,7 @@ class BinGrid {
     BinIndex bin{0, 0, 0};
     for (int axis = 0; axis < 3; ++axis) {
       if (nbins_[axis] == 1) continue;
-      const double b =
-          (fraction[axis] - origin_[axis]) / length_[axis] * nbins_[axis];
+      const double b = (fraction[axis] - origin_[axis]) / length_[axis] * nbins_[axis];
       // Rounding may put a wrapped atom on the far face of the cell.
       bin[axis] = static_cast<std::int32_t>(std::min(b, nbins_[axis] - 1.0));
     }
@@ -216,16 +207,14 @@ class BinGrid {
   }
 
   std::size_t flat(const BinIndex& bin) const {
-    return (static_cast<std::size_t>(bin[0]) * nbins_[1] + bin[1]) * nbins_[2] +
-           bin[2];
+    return (static_cast<std::size_t>(bin[0]) * nbins_[1] + bin[1]) * nbins_[2] + bin[2];
   }
 
   // Bins to search along an axis; beyond the cell's own they are images.
   Range range(int axis, std::int32_t home) const {
     const Range all{home - reach_[axis], home + reach_[axis]};
     if (cell_.is_periodic(axis)) return all;
-    return {std::max(all.low, 0),
-            std::min(all.high, nbins_[axis] - 1)};
+    return {std::max(all.low, 0), std::min(all.high, nbins_[axis] - 1)};
   }
 
   // Bins of one row lie side by side, and so do their atoms: one run an image.
@@ -236,8 +225,7 @@ class BinGrid {
     const std::int32_t n = nbins_[2];
     for (m[2] = floor_divide(r.low, n); m[2] * n <= r.high; ++m[2]) {
       const std::int32_t begin = start_[row + std::max(r.low - m[2] * n, 0)];
-      const std::int32_t end =
-          start_[row + std::min(r.high - m[2] * n, n - 1) + 1];
+      const std::int32_t end = start_[row + std::min(r.high - m[2] * n, n - 1) + 1];
       if (begin != end) visit(begin, end, m);
     }
   }

@@ -14,13 +14,10 @@ using Flags3 = std::array<bool, 3>;
 // Number of cell vectors along each axis, by which an atom is displaced.
 using Image = std::array<std::int32_t, 3>;
 
-inline double dot(const Vec3& a, const Vec3& b) {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
+inline double dot(const Vec3& a, const Vec3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
 inline Vec3 cross(const Vec3& a, const Vec3& b) {
-  return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
-          a[0] * b[1] - a[1] * b[0]};
+  return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
 }
 
 inline Vec3 scaled(const Vec3& a, double factor) {
@@ -52,9 +49,7 @@ class Cell {
   // Distance [Å] between the two faces that the axis crosses.
   double height(int axis) const { return 1.0 / norm(reciprocal_[axis]); }
 
-  double fractional(const Vec3& r, int axis) const {
-    return dot(r, reciprocal_[axis]);
-  }
+  double fractional(const Vec3& r, int axis) const { return dot(r, reciprocal_[axis]); }
 
   // image @ cell [Å]; exactly odd in image.
   Vec3 translation(const Image& image) const {
@@ -73,8 +68,7 @@ class Cell {
     const double* row = vectors + 3 * axis;
     for (int k = 0; k < 3; ++k)
       if (!std::isfinite(row[k]))
-        throw std::invalid_argument(
-            "the cell holds NaN or infinity; expected finite numbers in Å");
+        throw std::invalid_argument("the cell holds NaN or infinity; expected finite numbers in Å");
     return {row[0], row[1], row[2]};
   }
 
@@ -84,8 +78,7 @@ class Cell {
       if (periodic_[axis] || !periodic_[next]) continue;
       // With `next` periodic, this axis is either the only open one or the first
       // of two open ones; either way its partner for the cross product is known.
-      if (!periodic_[last])
-        vectors_[last] = unit(any_perpendicular(vectors_[next]));
+      if (!periodic_[last]) vectors_[last] = unit(any_perpendicular(vectors_[next]));
       vectors_[axis] = unit(cross(vectors_[next], vectors_[last]));
       return;
     }
@@ -109,12 +102,11 @@ class Cell {
 
   void set_reciprocal() {
     const double volume = dot(vectors_[0], cross(vectors_[1], vectors_[2]));
-    const double edges =
-        norm(vectors_[0]) * norm(vectors_[1]) * norm(vectors_[2]);
+    const double edges = norm(vectors_[0]) * norm(vectors_[1]) * norm(vectors_[2]);
     if (!(std::abs(volume) > 1e-8 * edges)) throw_flat();
     for (int axis = 0; axis < 3; ++axis)
-      reciprocal_[axis] = scaled(
-          cross(vectors_[(axis + 1) % 3], vectors_[(axis + 2) % 3]), 1 / volume);
+      reciprocal_[axis] =
+          scaled(cross(vectors_[(axis + 1) % 3], vectors_[(axis + 2) % 3]), 1 / volume);
   }
 
   [[noreturn]] static void throw_flat() {

@@ -13,9 +13,9 @@
 namespace deepmd {
 
 struct ChebyshevBasis {
-  std::vector<double> bounds;             // ends of the intervals, ascending
-  int degree = 0;                         // T_0 ... T_{degree - 1} on each
-  std::vector<double> middle, slope;      // of each interval; u = (s - middle) * slope
+  std::vector<double> bounds;         // ends of the intervals, ascending
+  int degree = 0;                     // T_0 ... T_{degree - 1} on each
+  std::vector<double> middle, slope;  // of each interval; u = (s - middle) * slope
 
   ChebyshevBasis() = default;
   ChebyshevBasis(std::vector<double> ends, int degree_) : bounds(std::move(ends)), degree(degree_) {
@@ -52,10 +52,11 @@ DEEPMD_INLINE void locate(const ChebyshevBasis& basis, int count, const double* 
   }
 }
 
-/// Values and, where wanted, derivatives by u of all polynomials, (count, degree), for `lanes` edges at
-/// a time. `Degree` 0: known at run time only.
+/// Values and, where wanted, derivatives by u of all polynomials, (count, degree), for `lanes`
+/// edges at a time. `Degree` 0: known at run time only.
 template <int Degree, bool WithSlopes>
-DEEPMD_INLINE void polynomials(int degree, int count, const double* u, double* values, double* slopes) {
+DEEPMD_INLINE void polynomials(int degree, int count, const double* u, double* values,
+                               double* slopes) {
   static_assert(lanes == 8, "one edge a lane");
   const int n = Degree ? Degree : degree;
   for (int first = 0; first < count; first += lanes) {

@@ -25,8 +25,8 @@ struct RadialArrays {
 namespace environment {
 
 /// 1 - 10 u^3 + 15 u^4 - 6 u^5 between rcut_smth and rcut.
-DEEPMD_INLINE void smooth_switch(const EnvironmentSettings& set, int count, const double* r, double* w,
-                                 double* dw) {
+DEEPMD_INLINE void smooth_switch(const EnvironmentSettings& set, int count, const double* r,
+                                 double* w, double* dw) {
   const double scale = 1.0 / (set.rcut - set.rcut_smth);
   for (int e = 0; e < count; ++e) {
     const double x = (r[e] - set.rcut_smth) * scale;
@@ -37,8 +37,8 @@ DEEPMD_INLINE void smooth_switch(const EnvironmentSettings& set, int count, cons
 }
 
 /// exp(-exp(20 (r - rcut_smth) / rcut_smth)), 0 beyond rcut.
-inline void exponential_switch(const EnvironmentSettings& set, int count, const double* r, double* w,
-                               double* dw) {
+inline void exponential_switch(const EnvironmentSettings& set, int count, const double* r,
+                               double* w, double* dw) {
   const double scale = 20.0 / set.rcut_smth;
   for (int e = 0; e < count; ++e) {
     const double inner = std::exp(std::min(50.0, scale * (r[e] - set.rcut_smth)));
@@ -49,8 +49,8 @@ inline void exponential_switch(const EnvironmentSettings& set, int count, const 
 }
 
 /// From displacements x, y, z, none of them zero.
-DEEPMD_INLINE void radial_functions(const EnvironmentSettings& set, int count, const double* const* xyz,
-                                    const RadialArrays& out) {
+DEEPMD_INLINE void radial_functions(const EnvironmentSettings& set, int count,
+                                    const double* const* xyz, const RadialArrays& out) {
   const double *x = xyz[0], *y = xyz[1], *z = xyz[2];
   double* r = out.distance;
   for (int e = 0; e < count; ++e) r[e] = std::sqrt(x[e] * x[e] + y[e] * y[e] + z[e] * z[e]);

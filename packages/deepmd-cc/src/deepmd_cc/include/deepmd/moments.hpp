@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// Chebyshev moments of an atom's neighbors, A[i, t, c, q] = sum over the neighbors j of segment t of
-// w_ij R_ijc T_q(s_ij), the transpose of their derivative, and their derivative along a direction:
-// all that a sum over embedded neighbors needs of the geometry. A is linear in no parameter, so there
-// is nothing else to derive. The same in plain form: deepmd_dp/dialect/moments.py.
+// Chebyshev moments of an atom's neighbors, A[i, t, c, q] = sum over the neighbors j of segment t
+// of w_ij R_ijc T_q(s_ij), the transpose of their derivative, and their derivative along a
+// direction: all that a sum over embedded neighbors needs of the geometry. A is linear in no
+// parameter, so there is nothing else to derive. The same in plain form:
+// deepmd_dp/dialect/moments.py.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +37,8 @@ DEEPMD_INLINE void add(int degree, double a, const double* x, double* to) {
 
 /// to[q] += a x[q] + b y[q]
 template <int Degree>
-DEEPMD_INLINE void add(int degree, double a, const double* x, double b, const double* y, double* to) {
+DEEPMD_INLINE void add(int degree, double a, const double* x, double b, const double* y,
+                       double* to) {
   if constexpr (is_whole<Degree>)
     for (int q = 0; q < Degree; q += 8) eight(to + q) += a * eight(x + q) + b * eight(y + q);
   else
@@ -57,7 +59,8 @@ using Partial = typename PartialOf<is_whole<Degree>>::type;
 
 /// to += a x[q] y[q], summed over q
 template <int Degree>
-DEEPMD_INLINE void add_products(int degree, double a, const double* x, const double* y, Partial<Degree>& to) {
+DEEPMD_INLINE void add_products(int degree, double a, const double* x, const double* y,
+                                Partial<Degree>& to) {
   if constexpr (is_whole<Degree>) {
     Eight sum = eight(x) * eight(y);
     for (int q = 8; q < Degree; q += 8) sum += eight(x + q) * eight(y + q);
@@ -82,7 +85,8 @@ DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* 
     for (int c = 0; c < spec.columns; ++c) {
       const double factor = edges.weight[e] * edges.row[std::size_t(c)][e];
       add<Degree>(degree, factor, t, to + c * size);
-      if (spec.is_switched) add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * size);
+      if (spec.is_switched)
+        add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * size);
     }
   }
 }
@@ -106,7 +110,8 @@ DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* 
   }
 }
 
-/// The gradient of A gives those of s, the columns of R and the switch: in ds, direction and dr of the edges.
+/// The gradient of A gives those of s, the columns of R and the switch: in ds, direction and dr of
+/// the edges.
 template <int Degree>
 DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges& edges) {
   const int degree = spec.basis.degree;
@@ -136,28 +141,32 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
 /// What a pass reads and writes beside the geometry.
 template <class T, class Derived>
 struct Arrays {
-  T* moments = nullptr;               // forward, tangent: A or its derivative, written
-  const T* gradient = nullptr;        // transpose: of A
-  const Derived* direction[2] = {};   // tangent: of edge_vec, or of s and rows
-  Derived* results[2] = {};           // transpose: the gradients of these, zero where nothing is written
+  T* moments = nullptr;              // forward, tangent: A or its derivative, written
+  const T* gradient = nullptr;       // transpose: of A
+  const Derived* direction[2] = {};  // tangent: of edge_vec, or of s and rows
+  Derived* results[2] = {};  // transpose: the gradients of these, zero where nothing is written
 };
 
 /// One pass for the atoms begin..end.
 template <int Degree, class T, class Geometry>
 DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
-                             const Arrays<T, typename Geometry::Derived>& arrays, std::int64_t begin,
-                             std::int64_t end) {
-  const std::int64_t width = spec.nsegments * spec.columns * spec.basis.size() * (spec.is_switched ? 2 : 1);
+                             const Arrays<T, typename Geometry::Derived>& arrays,
+                             std::int64_t begin, std::int64_t end) {
+  const std::int64_t width =
+      spec.nsegments * spec.columns * spec.basis.size() * (spec.is_switched ? 2 : 1);
   const bool is_forward = spec.pass == Pass::forward;
   Edges edges(geo.nedge, spec.columns, spec.basis.degree);
   std::vector<double> block(static_cast<std::size_t>(width), 0.0);
   for (std::int64_t atom = begin; atom < end; ++atom) {
     load(spec, geo, atom, edges);
-    chebyshev::locate(spec.basis, edges.padded, edges.s, edges.interval.data(), edges.u, edges.slope);
+    chebyshev::locate(spec.basis, edges.padded, edges.s, edges.interval.data(), edges.u,
+                      edges.slope);
     if (is_forward)
-      chebyshev::polynomials<Degree, false>(spec.basis.degree, edges.padded, edges.u, edges.t, edges.dt);
+      chebyshev::polynomials<Degree, false>(spec.basis.degree, edges.padded, edges.u, edges.t,
+                                            edges.dt);
     else
-      chebyshev::polynomials<Degree, true>(spec.basis.degree, edges.padded, edges.u, edges.t, edges.dt);
+      chebyshev::polynomials<Degree, true>(spec.basis.degree, edges.padded, edges.u, edges.t,
+                                           edges.dt);
     if (spec.pass == Pass::transpose) {
       std::copy_n(arrays.gradient + atom * width, width, block.data());
       transpose<Degree>(spec, block.data(), edges);
@@ -171,13 +180,14 @@ DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
       load_direction(spec, geo, atom, arrays.direction, edges);
       tangent<Degree>(spec, edges, block.data());
     }
-    for (std::int64_t k = 0; k < width; ++k) arrays.moments[atom * width + k] = T(block[std::size_t(k)]);
+    for (std::int64_t k = 0; k < width; ++k)
+      arrays.moments[atom * width + k] = T(block[std::size_t(k)]);
   }
 }
 
 template <class T, class Geometry, class Parallel>
-void run(const MomentsSpec& spec, const Geometry& geo, const Arrays<T, typename Geometry::Derived>& arrays,
-         const Parallel& parallel) {
+void run(const MomentsSpec& spec, const Geometry& geo,
+         const Arrays<T, typename Geometry::Derived>& arrays, const Parallel& parallel) {
   parallel(geo.n, [&](std::int64_t begin, std::int64_t end) {
     if (spec.basis.degree == 16)
       run_range<16, T, Geometry>(spec, geo, arrays, begin, end);
@@ -229,7 +239,8 @@ void run(const MomentsSpec& spec, const Geometry& geo, const std::vector<TensorV
   else
     arrays.moments = data<T>(out[0], spec.moments_shape(geo.n), "the result");
   for (std::size_t i = 0; i < spec.nderived(); ++i) {
-    if (spec.pass == Pass::tangent) arrays.direction[i] = data<Derived>(in[rest + i], in[i].shape, "the direction");
+    if (spec.pass == Pass::tangent)
+      arrays.direction[i] = data<Derived>(in[rest + i], in[i].shape, "the direction");
     if (spec.pass != Pass::transpose) continue;
     arrays.results[i] = data<Derived>(out[i], in[i].shape, "the result");
     std::int64_t size = 1;
@@ -240,8 +251,8 @@ void run(const MomentsSpec& spec, const Geometry& geo, const std::vector<TensorV
 }
 
 template <class T, class Parallel>
-void run(const MomentsSpec& spec, const std::vector<TensorView>& in, const std::vector<TensorView>& out,
-         const Parallel& parallel) {
+void run(const MomentsSpec& spec, const std::vector<TensorView>& in,
+         const std::vector<TensorView>& out, const Parallel& parallel) {
   if (spec.is_environment)
     run<T>(spec, environment_of<T>(spec, in), in, out, parallel);
   else
@@ -252,10 +263,11 @@ void run(const MomentsSpec& spec, const std::vector<TensorView>& in, const std::
 
 /// Runs a pass: reads the tensors `in`, writes `out`, whose shapes are spec.result_shapes.
 ///
-/// `in` is edge_vec (n, nedge, 3) float64, weights (n, nedge), shift, scale (n, 1 or nedge, columns), or s
-/// (n, nedge) and rows (n, nedge, columns); then segment (n, nedge) integers, where there is one; then for
-/// the transpose the gradient of A, for the tangent the direction of edge_vec, or of s and rows. All but
-/// edge_vec are of one type, float64 or float32; sums are taken in float64.
+/// `in` is edge_vec (n, nedge, 3) float64, weights (n, nedge), shift, scale (n, 1 or nedge,
+/// columns), or s (n, nedge) and rows (n, nedge, columns); then segment (n, nedge) integers, where
+/// there is one; then for the transpose the gradient of A, for the tangent the direction of
+/// edge_vec, or of s and rows. All but edge_vec are of one type, float64 or float32; sums are taken
+/// in float64.
 ///
 /// `parallel(count, body)` calls body(begin, end) for ranges that make up 0..count, on threads.
 ///

@@ -17,16 +17,16 @@ namespace moments {
 class Edges {
  public:
   int count = 0, padded = 0;
-  std::vector<std::int64_t> slot;      // where in the atom's list
+  std::vector<std::int64_t> slot;  // where in the atom's list
   std::vector<std::int64_t> segment;
   std::vector<int> interval;
   double* weight;
-  double *s, *u, *slope;               // u = (s - middle) * slope
+  double *s, *u, *slope;  // u = (s - middle) * slope
   double* xyz[3];
   RadialArrays radial;
-  std::vector<double*> row, direction; // R and its derivative along a direction, a column each
-  double *ds, *dr;                     // the derivatives of s and r along it
-  double *t, *dt;                      // polynomials and their derivatives by u, (padded, degree)
+  std::vector<double*> row, direction;  // R and its derivative along a direction, a column each
+  double *ds, *dr;                      // the derivatives of s and r along it
+  double *t, *dt;                       // polynomials and their derivatives by u, (padded, degree)
 
   Edges(std::int64_t nedge, int columns, int degree) {
     const std::size_t n = std::size_t(nedge + chebyshev::lanes);
@@ -37,8 +37,9 @@ class Edges {
       array = next;
       next += n * std::size_t(width);
     };
-    for (double** each : {&weight, &s, &u, &slope, &xyz[0], &xyz[1], &xyz[2], &radial.distance,
-                          &radial.w, &radial.dw, &radial.f, &radial.df, &radial.g, &radial.dg, &ds, &dr})
+    for (double** each :
+         {&weight, &s, &u, &slope, &xyz[0], &xyz[1], &xyz[2], &radial.distance, &radial.w,
+          &radial.dw, &radial.f, &radial.df, &radial.g, &radial.dg, &ds, &dr})
       take(*each);
     row.resize(std::size_t(columns)), direction.resize(std::size_t(columns));
     for (auto& each : row) take(each);
@@ -61,12 +62,12 @@ struct Segments {
 /// Displacements, their weights and statistics; A has the type T.
 template <class T>
 struct EnvironmentGeometry {
-  using Derived = double;       // by which A is derived
+  using Derived = double;  // by which A is derived
   std::int64_t n, nedge;
-  const double* edge_vec;       // (n, nedge, 3)
-  const T* weights;             // (n, nedge)
-  const T *shift, *scale;       // (n, 1 or nedge, columns)
-  std::int64_t nslots;          // 1 or nedge
+  const double* edge_vec;  // (n, nedge, 3)
+  const T* weights;        // (n, nedge)
+  const T *shift, *scale;  // (n, 1 or nedge, columns)
+  std::int64_t nslots;     // 1 or nedge
   Segments segments;
 };
 
@@ -74,8 +75,8 @@ template <class T>
 struct GeneralGeometry {
   using Derived = T;
   std::int64_t n, nedge;
-  const T* s;                   // (n, nedge)
-  const T* rows;                // (n, nedge, columns)
+  const T* s;     // (n, nedge)
+  const T* rows;  // (n, nedge, columns)
   Segments segments;
 };
 
@@ -104,10 +105,12 @@ DEEPMD_INLINE void select(const MomentsSpec& spec, const Segments& segments, std
 }
 
 template <class T>
-DEEPMD_INLINE void load(const MomentsSpec& spec, const EnvironmentGeometry<T>& geo, std::int64_t atom,
-                        Edges& edges) {
+DEEPMD_INLINE void load(const MomentsSpec& spec, const EnvironmentGeometry<T>& geo,
+                        std::int64_t atom, Edges& edges) {
   const std::int64_t first = atom * geo.nedge;
-  select(spec, geo.segments, first, geo.nedge, [&](std::int64_t j) { return double(geo.weights[j]); }, edges);
+  select(
+      spec, geo.segments, first, geo.nedge, [&](std::int64_t j) { return double(geo.weights[j]); },
+      edges);
   const int n = edges.padded;
   for (int c = 0; c < 3; ++c)
     for (int e = 0; e < n; ++e)
@@ -169,7 +172,8 @@ DEEPMD_INLINE void load_direction(const MomentsSpec& spec, const GeneralGeometry
   }
 }
 
-/// From the gradients of s, the columns of R and the switch (in ds, direction, dr) to that of edge_vec.
+/// From the gradients of s, the columns of R and the switch (in ds, direction, dr) to that of
+/// edge_vec.
 template <class T>
 DEEPMD_INLINE void store_gradient(const MomentsSpec& spec, const EnvironmentGeometry<T>& geo,
                                   std::int64_t atom, Edges& edges, double* const* results) {
@@ -184,7 +188,8 @@ DEEPMD_INLINE void store_gradient(const MomentsSpec& spec, const EnvironmentGeom
   for (int c = 1; c < spec.columns; ++c) {
     double *by_row = edges.direction[std::size_t(c)], *x = edges.xyz[c - 1];
     for (int e = 0; e < edges.count; ++e) {
-      const T* scale = geo.scale + statistics_at(geo, spec.columns, atom, edges.slot[std::size_t(e)]);
+      const T* scale =
+          geo.scale + statistics_at(geo, spec.columns, atom, edges.slot[std::size_t(e)]);
       by_row[e] *= double(scale[c]);
       by_distance[e] += by_row[e] * x[e] * radial.dg[e];
     }

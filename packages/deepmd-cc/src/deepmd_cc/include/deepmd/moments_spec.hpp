@@ -35,7 +35,8 @@ struct MomentsSpec {
     require(0 <= counts[7] && counts[7] <= 2, "there are three passes of moments");
     pass = Pass(counts[7]);
     require(columns >= 1 && nsegments >= 1, "moments need a column and a segment at least");
-    require(!is_environment || columns == 1 || columns == 4, "the environment matrix has 1 or 4 columns");
+    require(!is_environment || columns == 1 || columns == 4,
+            "the environment matrix has 1 or 4 columns");
     require(is_environment || !is_switched, "only the environment matrix has a switch");
   }
 
@@ -52,7 +53,8 @@ struct MomentsSpec {
   /// Those by which A is derived: edge_vec, or s, rows. They come first.
   std::size_t nderived() const { return is_environment ? 1 : 2; }
 
-  /// How many tensors the pass takes: the geometry, and for transpose the gradient of A, for tangent the direction.
+  /// How many tensors the pass takes: the geometry, and for transpose the gradient of A, for
+  /// tangent the direction.
   std::size_t ninputs() const {
     return ngeometry() + (pass == Pass::forward ? 0 : pass == Pass::transpose ? 1 : nderived());
   }

@@ -25,9 +25,7 @@ struct NeighborPairs {
   std::vector<std::int32_t> index;     // neighbor j
   std::vector<Image> shift;            // cell vectors to add to coord[j]
 
-  std::int64_t natoms() const {
-    return static_cast<std::int64_t>(first.size()) - 1;
-  }
+  std::int64_t natoms() const { return static_cast<std::int64_t>(first.size()) - 1; }
 };
 
 struct NeighborOptions {
@@ -60,26 +58,23 @@ struct Hit {
 // four times faster than std::sort alone, which would dominate the whole search.
 class HitSorter {
  public:
-  HitSorter(double rcut, std::int32_t ngroups)
-      : rcut_squared_(rcut * rcut), ngroups_(ngroups) {}
+  HitSorter(double rcut, std::int32_t ngroups) : rcut_squared_(rcut * rcut), ngroups_(ngroups) {}
 
   void sort(std::vector<Hit>& hits) {
-    const std::int32_t nbuckets = static_cast<std::int32_t>(
-        std::min<std::size_t>(hits.size() / ngroups_ + 1, 1 << 16));
+    const std::int32_t nbuckets =
+        static_cast<std::int32_t>(std::min<std::size_t>(hits.size() / ngroups_ + 1, 1 << 16));
     const double scale = nbuckets / rcut_squared_;
     end_.assign(static_cast<std::size_t>(nbuckets) * ngroups_ + 1, 0);
     bucket_.resize(hits.size());
     for (std::size_t k = 0; k < hits.size(); ++k) {
-      const std::int32_t slice = std::min(
-          static_cast<std::int32_t>(hits[k].distance_squared * scale),
-          nbuckets - 1);
+      const std::int32_t slice =
+          std::min(static_cast<std::int32_t>(hits[k].distance_squared * scale), nbuckets - 1);
       bucket_[k] = hits[k].group * nbuckets + slice;
       ++end_[bucket_[k] + 1];
     }
     for (std::size_t b = 1; b < end_.size(); ++b) end_[b] += end_[b - 1];
     sorted_.resize(hits.size());
-    for (std::size_t k = 0; k < hits.size(); ++k)
-      sorted_[end_[bucket_[k]]++] = hits[k];
+    for (std::size_t k = 0; k < hits.size(); ++k) sorted_[end_[bucket_[k]]++] = hits[k];
     sort_within_buckets();
     hits.swap(sorted_);
   }
@@ -88,8 +83,7 @@ class HitSorter {
   void sort_within_buckets() {
     std::int32_t begin = 0;
     for (const std::int32_t end : end_) {
-      if (end - begin > 1)
-        std::sort(sorted_.begin() + begin, sorted_.begin() + end);
+      if (end - begin > 1) std::sort(sorted_.begin() + begin, sorted_.begin() + end);
       begin = end;
     }
   }
@@ -103,10 +97,8 @@ class HitSorter {
 // Which pairs of types are excluded, as a table.
 class TypeExclusion {
  public:
-  explicit TypeExclusion(
-      const std::vector<std::pair<std::int32_t, std::int32_t>>& pairs) {
-    for (const auto& pair : pairs)
-      ntypes_ = std::max({ntypes_, pair.first + 1, pair.second + 1});
+  explicit TypeExclusion(const std::vector<std::pair<std::int32_t, std::int32_t>>& pairs) {
+    for (const auto& pair : pairs) ntypes_ = std::max({ntypes_, pair.first + 1, pair.second + 1});
     excluded_.assign(static_cast<std::size_t>(ntypes_) * ntypes_, 0);
     for (const auto& pair : pairs) {
       if (pair.first < 0 || pair.second < 0) continue;
@@ -129,9 +121,8 @@ class TypeExclusion {
 // Searches the neighbors of one atom after another; one object a thread.
 class NeighborSearch {
  public:
-  NeighborSearch(const Cell& cell, const BinGrid& grid,
-                 const std::int32_t* types, std::int32_t ntypes,
-                 const NeighborOptions& options)
+  NeighborSearch(const Cell& cell, const BinGrid& grid, const std::int32_t* types,
+                 std::int32_t ntypes, const NeighborOptions& options)
       : cell_(cell),
         grid_(grid),
         types_(types),
@@ -143,8 +134,7 @@ class NeighborSearch {
   // Appends the neighbors of atoms begin <= i < end.
   void append(std::int64_t begin, std::int64_t end, NeighborPairs& pairs) {
     for (std::int64_t i = begin; i < end; ++i) {
-      if (i == begin + (end - begin) / 16)
-        reserve_by_first(i - begin, end - begin, pairs);
+      if (i == begin + (end - begin) / 16) reserve_by_first(i - begin, end - begin, pairs);
       hits_.clear();
       if (grid_.slot_of(i) >= 0) collect(grid_.slot_of(i));
       if (!exclusion_.is_empty()) drop_excluded(i);
@@ -168,18 +158,16 @@ class NeighborSearch {
 
   // Extrapolates from the first atoms how much all will need: growing by
   // doubling would touch twice the memory, and that costs as much as the search.
-  static void reserve_by_first(std::int64_t ndone, std::int64_t natoms,
-                               NeighborPairs& pairs) {
+  static void reserve_by_first(std::int64_t ndone, std::int64_t natoms, NeighborPairs& pairs) {
     if (ndone == 0) return;
-    const std::size_t expected = static_cast<std::size_t>(
-        1.1 * static_cast<double>(pairs.index.size()) * natoms / ndone);
+    const std::size_t expected =
+        static_cast<std::size_t>(1.1 * static_cast<double>(pairs.index.size()) * natoms / ndone);
     pairs.index.reserve(expected);
     pairs.shift.reserve(expected);
   }
 
   void collect(std::int32_t home) {
-    grid_.for_each_run(home, [&](std::int32_t begin, std::int32_t end,
-                                 const Image& image) {
+    grid_.for_each_run(home, [&](std::int32_t begin, std::int32_t end, const Image& image) {
       measure(home, begin, end, cell_.translation(image));
       const std::int32_t self = image == Image{0, 0, 0} ? home : -1;
       const std::int32_t ninside = select(begin, end, self);
@@ -191,8 +179,7 @@ class NeighborSearch {
   // Squared distances from `home` to a run of slots. The differences are taken
   // before the translation is added, so that i->j and j->i agree to the last bit
   // and a pair on the edge of the cut-off is never listed one way only.
-  void measure(std::int32_t home, std::int32_t begin, std::int32_t end,
-               const Vec3& t) {
+  void measure(std::int32_t home, std::int32_t begin, std::int32_t end, const Vec3& t) {
     const std::size_t size = end - begin;
     if (squared_.size() < size) {
       squared_.resize(size);
@@ -220,22 +207,20 @@ class NeighborSearch {
     return ninside;
   }
 
-  void add_hit(std::int32_t home, std::int32_t slot, const Image& image,
-               double distance_squared) {
+  void add_hit(std::int32_t home, std::int32_t slot, const Image& image, double distance_squared) {
     const std::int32_t j = grid_.atom[slot];
     const Image &to = grid_.image[slot], &from = grid_.image[home];
-    hits_.push_back({distance_squared,
-                     j,
-                     by_type_ ? types_[j] : 0,
-                     {image[0] + to[0] - from[0], image[1] + to[1] - from[1],
-                      image[2] + to[2] - from[2]}});
+    hits_.push_back(
+        {distance_squared,
+         j,
+         by_type_ ? types_[j] : 0,
+         {image[0] + to[0] - from[0], image[1] + to[1] - from[1], image[2] + to[2] - from[2]}});
   }
 
   void drop_excluded(std::int64_t i) {
     hits_.erase(std::remove_if(hits_.begin(), hits_.end(),
                                [&](const Hit& hit) {
-                                 return exclusion_.is_excluded(
-                                     types_[i], types_[hit.index]);
+                                 return exclusion_.is_excluded(types_[i], types_[hit.index]);
                                }),
                 hits_.end());
   }
@@ -254,20 +239,16 @@ class NeighborSearch {
 
 inline void join(NeighborPairs& pairs, const NeighborPairs& tail) {
   const std::int64_t offset = pairs.first.back();
-  for (std::size_t k = 1; k < tail.first.size(); ++k)
-    pairs.first.push_back(offset + tail.first[k]);
+  for (std::size_t k = 1; k < tail.first.size(); ++k) pairs.first.push_back(offset + tail.first[k]);
   pairs.index.insert(pairs.index.end(), tail.index.begin(), tail.index.end());
   pairs.shift.insert(pairs.shift.end(), tail.shift.begin(), tail.shift.end());
 }
 
-inline void check_options(const NeighborOptions& options,
-                          const std::int32_t* types) {
+inline void check_options(const NeighborOptions& options, const std::int32_t* types) {
   if (!(options.rcut > 0) || !std::isfinite(options.rcut))
-    throw std::invalid_argument("the cut-off is " +
-                                std::to_string(options.rcut) +
+    throw std::invalid_argument("the cut-off is " + std::to_string(options.rcut) +
                                 "; expected a positive length in Å");
-  const bool needs_types =
-      options.group_by_type || !options.exclude_pairs.empty();
+  const bool needs_types = options.group_by_type || !options.exclude_pairs.empty();
   if (needs_types && types == nullptr)
     throw std::invalid_argument(
         "neighbors are grouped or excluded by type, but no types were given");
@@ -286,28 +267,25 @@ inline void check_options(const NeighborOptions& options,
 //
 // Throws std::invalid_argument for coordinates that are not finite, naming the
 // atom, and for a cut-off that is not positive.
-inline NeighborPairs build_neighbor_pairs(const double* coord,
-                                          std::int64_t natoms, const Cell& cell,
-                                          const std::int32_t* types,
+inline NeighborPairs build_neighbor_pairs(const double* coord, std::int64_t natoms,
+                                          const Cell& cell, const std::int32_t* types,
                                           const NeighborOptions& options) {
   detail::check_options(options, types);
   const BinGrid grid(cell, coord, types, natoms, options.rcut);
-  const std::int32_t ntypes =
-      types == nullptr || natoms == 0
-          ? 1
-          : std::max(*std::max_element(types, types + natoms) + 1, 1);
+  const std::int32_t ntypes = types == nullptr || natoms == 0
+                                  ? 1
+                                  : std::max(*std::max_element(types, types + natoms) + 1, 1);
   const auto search = [&](std::int64_t begin, std::int64_t end) {
     NeighborPairs part;
-    detail::NeighborSearch(cell, grid, types, ntypes, options)
-        .append(begin, end, part);
+    detail::NeighborSearch(cell, grid, types, ntypes, options).append(begin, end, part);
     return part;
   };
   const std::int64_t nparts =
       std::max<std::int64_t>(1, std::min<std::int64_t>(options.nthreads, natoms));
   std::vector<std::future<NeighborPairs>> tails;
   for (std::int64_t p = 1; p < nparts; ++p)
-    tails.push_back(std::async(std::launch::async, search, natoms * p / nparts,
-                               natoms * (p + 1) / nparts));
+    tails.push_back(
+        std::async(std::launch::async, search, natoms * p / nparts, natoms * (p + 1) / nparts));
   NeighborPairs pairs = search(0, natoms / nparts);
   for (auto& tail : tails) detail::join(pairs, tail.get());
   return pairs;

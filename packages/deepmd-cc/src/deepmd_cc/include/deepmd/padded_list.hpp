@@ -18,22 +18,19 @@ namespace deepmd {
 // For each section the number of neighbors that the fullest atom has there.
 // types: natoms numbers, all below nsections; nullptr: one section.
 inline std::vector<std::int64_t> largest_counts(const NeighborPairs& pairs,
-                                                const std::int32_t* types,
-                                                std::int64_t nsections) {
+                                                const std::int32_t* types, std::int64_t nsections) {
   std::vector<std::int64_t> largest(nsections, 0), counts(nsections);
   for (std::int64_t i = 0; i < pairs.natoms(); ++i) {
     std::fill(counts.begin(), counts.end(), 0);
     for (std::int64_t k = pairs.first[i]; k < pairs.first[i + 1]; ++k)
       ++counts[types ? types[pairs.index[k]] : 0];
-    for (std::int64_t s = 0; s < nsections; ++s)
-      largest[s] = std::max(largest[s], counts[s]);
+    for (std::int64_t s = 0; s < nsections; ++s) largest[s] = std::max(largest[s], counts[s]);
   }
   return largest;
 }
 
 // Widths that hold every neighbor, and at least one place each.
-inline std::vector<std::int64_t> free_widths(const NeighborPairs& pairs,
-                                             const std::int32_t* types,
+inline std::vector<std::int64_t> free_widths(const NeighborPairs& pairs, const std::int32_t* types,
                                              std::int64_t nsections) {
   std::vector<std::int64_t> widths = largest_counts(pairs, types, nsections);
   for (std::int64_t& width : widths) width = std::max<std::int64_t>(width, 1);
@@ -43,9 +40,8 @@ inline std::vector<std::int64_t> free_widths(const NeighborPairs& pairs,
 namespace detail {
 
 // Fills one atom's row; says whether neighbors were dropped.
-inline bool fill_padded_row(const NeighborPairs& pairs, std::int64_t i,
-                            const Cell& cell, const std::int32_t* types,
-                            const std::vector<std::int64_t>& widths,
+inline bool fill_padded_row(const NeighborPairs& pairs, std::int64_t i, const Cell& cell,
+                            const std::int32_t* types, const std::vector<std::int64_t>& widths,
                             std::int64_t* nlist, double* shift) {
   bool dropped = false;
   std::int64_t k = pairs.first[i];
@@ -81,15 +77,13 @@ inline bool fill_padded_row(const NeighborPairs& pairs, std::int64_t i,
 // Returns the number of atoms that lost neighbors so. With types, the pairs must
 // have been built with group_by_type.
 inline std::int64_t fill_padded(const NeighborPairs& pairs, const Cell& cell,
-                                const std::int32_t* types,
-                                const std::vector<std::int64_t>& widths,
+                                const std::int32_t* types, const std::vector<std::int64_t>& widths,
                                 std::int64_t* nlist, double* shift) {
-  const std::int64_t nnei =
-      std::accumulate(widths.begin(), widths.end(), std::int64_t{0});
+  const std::int64_t nnei = std::accumulate(widths.begin(), widths.end(), std::int64_t{0});
   std::int64_t ndropped = 0;
   for (std::int64_t i = 0; i < pairs.natoms(); ++i)
-    ndropped += detail::fill_padded_row(pairs, i, cell, types, widths,
-                                        nlist + i * nnei, shift + 3 * i * nnei);
+    ndropped += detail::fill_padded_row(pairs, i, cell, types, widths, nlist + i * nnei,
+                                        shift + 3 * i * nnei);
   return ndropped;
 }
 
