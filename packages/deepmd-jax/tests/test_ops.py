@@ -163,7 +163,7 @@ def test_without_the_library_one_warning_says_why(monkeypatch):
     kernel, plain = (moments_of(case, form) for form in case.forms())
     derived = converted(case.derived)
     try:
-        with pytest.warns(RuntimeWarning, match=r"deepmd-jax runs without its fused kernels.*libfoo\.so"):
+        with pytest.warns(RuntimeWarning, match=r"deepmd-jax runs without its kernels.*libfoo\.so"):
             kernel(derived)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
