@@ -13,6 +13,7 @@ from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
 from deepmd_dp.conformance.evaluation import evaluate
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.parts import Part
+from deepmd_dp.kit import deep_eval
 
 if TYPE_CHECKING:
     from deepmd_dp.conformance.evaluation import Models
@@ -39,5 +40,17 @@ class InferenceTests(Part):
         results = evaluate(models.evaluator(case, file_kind), frames)
         terms = {term.name for term in all_terms(models.reference(case).outputs)}
         assert set(results) == set(expected) == terms | {"descriptor"}
+        for name in expected:
+            assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
+
+    @pytest.mark.parametrize("frames", ["periodic and triclinic", "virtual atoms"])
+    def test_parts_of_frames(
+        self, models: Models, own_file_kind: FileKind, frames: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Large frames are evaluated by parts of their atoms, all others being the part's ghosts."""
+        case = self.parts_case
+        expected = models.expected(case, frames)
+        monkeypatch.setattr(deep_eval, "atoms_per_part", lambda *_: 5)
+        results = evaluate(models.evaluator(case, own_file_kind), frames)
         for name in expected:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)

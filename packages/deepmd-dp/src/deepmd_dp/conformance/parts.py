@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from deepmd.backend.discovery import get_backend
-from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE, CONVERSION_CASE, TRAINING_CASES
+from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE, CONVERSION_CASE, PARTS_CASE, TRAINING_CASES
 from deepmd_dp.conformance.evaluation import Models, shared_models
 from deepmd_dp.conformance.file_kinds import FileKind, file_kinds_of
 
@@ -38,6 +38,8 @@ class Part:
     """Models that are trained for some steps."""
     conversion_case: ClassVar[Case] = CONVERSION_CASE
     """The model that is converted."""
+    parts_case: ClassVar[Case] = PARTS_CASE
+    """The model that is evaluated by parts of a frame."""
     workflow_case: ClassVar[Case] = CASES[0]
     """The model that is trained, frozen and tested by commands."""
 

@@ -136,12 +136,16 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> np.ndarray:
         del fparam, aparam, kwargs
         nframes, natoms = atom_types.shape
-        found = []
+        found, places = [], []
         for part in self._parts(coords, cells, atom_types):
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             rows = self.to_numpy(self.describe(self._to_framework(env)))
-            found.append(rows[:nframes, : part.env.atype.shape[1]])
-        return np.concatenate(found, axis=1)[:, :natoms]
+            nloc = part.env.atype.shape[1]
+            found.append(rows[:nframes, :nloc])
+            places.append(part.order[:nloc])
+        # the virtual atoms that fill the last part up have the highest numbers
+        order = np.argsort(np.concatenate(places))[:natoms]
+        return np.concatenate(found, axis=1)[:, order]
 
     def describe(self, env: Environment) -> Array:
         """The descriptor of the local atoms, (nframes, nloc, dim_out), in framework arrays."""

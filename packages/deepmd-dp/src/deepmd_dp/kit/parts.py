@@ -23,8 +23,10 @@ def atoms_per_part(model: Model, nframes: int, natoms: int) -> int:
     if model.is_message_passing or any(output.reduction == "mean" for output in model.outputs):
         return natoms
     slots = sum(sum(capacities) for capacities in model.list_capacities)
-    size = _SLOTS // max(1, nframes * slots)
-    return max(_STEP, size // _STEP * _STEP)
+    largest = max(_STEP, _SLOTS // max(1, nframes * slots) // _STEP * _STEP)
+    nparts = max(1, -(-natoms // largest))
+    # parts of one size, for which one program is made, and few empty places in the last
+    return max(1, -(-natoms // (nparts * _STEP))) * _STEP
 
 
 class SumOfParts:
