@@ -9,9 +9,9 @@ from deepmd.contract import check_class
 from deepmd.errors import InputError
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module
+from deepmd_dp.dialect.module import Array, module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
-from deepmd_dp.fitting.nets import FittingNets
+from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @module
-class DipoleFitting(Module):
+class DipoleFitting(NetsFitting):
     """Dipole fitting `dipole`: μ_i = Σ_m x_im G_im, the nets' numbers times the vectors of the description.
 
     So the dipole rotates with the atoms.
@@ -54,26 +54,6 @@ class DipoleFitting(Module):
     def assigned_bias(self) -> dict[str, tuple[float | None, ...]]:
         """None: dipoles have no bias."""
         return {}
-
-    @property
-    def numb_fparam(self) -> int:
-        """Number of frame parameters."""
-        return self.nets.numb_fparam
-
-    @property
-    def numb_aparam(self) -> int:
-        """Number of parameters of an atom."""
-        return self.nets.numb_aparam
-
-    @property
-    def default_fparam(self) -> tuple[float, ...] | None:
-        """Frame parameters where none are given."""
-        return self.nets.default_fparam
-
-    @property
-    def uses_type_index(self) -> bool:
-        """Whether each type has a net of its own."""
-        return not self.nets.mixed_types
 
     def __call__(
         self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None

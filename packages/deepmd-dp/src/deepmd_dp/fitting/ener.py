@@ -9,9 +9,9 @@ import numpy as np
 
 from deepmd.contract import check_class
 from deepmd.outputs import ENERGY, OutputDef
-from deepmd_dp.dialect.module import Array, Module, module
+from deepmd_dp.dialect.module import Array, module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
-from deepmd_dp.fitting.nets import FittingNets
+from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
@@ -24,7 +24,7 @@ def _numbers(values: list[Any]) -> tuple[float | None, ...]:
 
 
 @module
-class EnerFitting(Module):
+class EnerFitting(NetsFitting):
     """Energy fitting `ener`: E_i = x_i, the number that the nets give.
 
     Types with an `atom_ener` [eV] have exactly this energy far from all others: their net's value at a zero
@@ -43,26 +43,6 @@ class EnerFitting(Module):
     def assigned_bias(self) -> dict[str, tuple[float | None, ...]]:
         """The energy of an atom of each type far from all others, where it is given [eV]."""
         return {"energy": self.atom_ener} if self.atom_ener else {}
-
-    @property
-    def numb_fparam(self) -> int:
-        """Number of frame parameters."""
-        return self.nets.numb_fparam
-
-    @property
-    def numb_aparam(self) -> int:
-        """Number of parameters of an atom."""
-        return self.nets.numb_aparam
-
-    @property
-    def default_fparam(self) -> tuple[float, ...] | None:
-        """Frame parameters where none are given."""
-        return self.nets.default_fparam
-
-    @property
-    def uses_type_index(self) -> bool:
-        """Whether each type has a net of its own."""
-        return not self.nets.mixed_types
 
     def __call__(
         self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None

@@ -212,6 +212,32 @@ class FittingNets(Module):
         )
 
 
+class NetsFitting(Module):
+    """Base of fittings whose outputs are made of `nets`: it takes what they take."""
+
+    nets: FittingNets
+
+    @property
+    def numb_fparam(self) -> int:
+        """Number of frame parameters."""
+        return self.nets.numb_fparam
+
+    @property
+    def numb_aparam(self) -> int:
+        """Number of parameters of an atom."""
+        return self.nets.numb_aparam
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given."""
+        return self.nets.default_fparam
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether each type has a net of its own."""
+        return not self.nets.mixed_types
+
+
 def _of_net(net: FittingNetwork, descriptor: Array, extras: list[Array], *, from_vacuum: bool) -> Array:
     xp = array_namespace(descriptor)
     values = net(xp.concat([descriptor, *extras], axis=-1))
