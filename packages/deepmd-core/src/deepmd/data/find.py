@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 
+from deepmd.data.lmdb_group import is_lmdb, open_lmdb
 from deepmd.data.source import open_hdf5
 from deepmd.errors import DataError
 
@@ -22,7 +23,8 @@ def find_systems(systems: str | list[str], patterns: list[str] | None = None) ->
     ----------
     systems : str or list of str
         Folders, searched recursively for ``type.raw``; HDF5 files, searched for groups with ``type.raw``, or
-        ``file.hdf5#/group``.
+        ``file.hdf5#/group``; LMDB databases, whose frames of the same number of atoms are a system each, or
+        ``database.lmdb#SYSTEM/NATOMS``.
     patterns : list of str, optional
         Take only the folders below a path that match one of these patterns (``rglob_patterns``).
 
@@ -41,6 +43,8 @@ def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
     path, _, group = root.partition("#")
     if Path(path).is_file():
         found = sorted(_groups(path, group))
+    elif is_lmdb(path):
+        found = [root] if group else [f"{path}#{name}" for name in open_lmdb(path).groups]
     elif Path(root).is_dir():
         found = sorted(str(folder) for folder in _folders(Path(root), patterns))
     else:

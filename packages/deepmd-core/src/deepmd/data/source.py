@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Where a system's arrays lie: a folder of npy files, a folder of text, or a group of an HDF5 file."""
+"""Where a system's arrays lie: a folder of npy files, a folder of text, a group of an HDF5 file; others subclass it."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
@@ -146,25 +145,6 @@ class HDF5Group(Source):
 
     def _inside(self, name: str) -> str:
         return f"/{self.group}/{name}" if self.group else f"/{name}"
-
-
-def open_source(name: str) -> Source:
-    """The source that reads the system of this name.
-
-    Raises
-    ------
-    DataError
-        Where nothing is there.
-    """
-    path, _, group = name.partition("#")
-    if Path(path).is_file():
-        if group.strip("/") and group not in open_hdf5(path):
-            raise DataError(f"{path}: there is no group {group} in this file.")
-        return HDF5Group(name)
-    if not Path(name).is_dir():
-        raise DataError(f"system {name}: no such folder or HDF5 file.")
-    folder = NpyFolder(name)
-    return folder if folder.sets() else TextFolder(name)
 
 
 @lru_cache(maxsize=MAX_OPEN_HDF5_FILES)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deepmd.data.batch import Batch
+from deepmd.data.open_source import open_source
 from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
-from deepmd.data.source import open_source
 from deepmd.data.types import TypeMapping, read_types, type_names
 from deepmd.errors import DataError
 
@@ -32,7 +32,7 @@ class Places(NamedTuple):
 
 
 class System:
-    """Frames in a folder (npy or text) or an HDF5 group, read from disk as they are asked for.
+    """Frames in a folder, an HDF5 group or a group of an LMDB database, read from disk as they are asked for.
 
     Opening reads the types and the shapes only. The numbers are checked once, piece by piece, before the first
     frame is given (`check`).
@@ -40,7 +40,7 @@ class System:
     Parameters
     ----------
     path : str
-        Folder, or ``file.hdf5#/group``.
+        Folder, ``file.hdf5#/group``, or ``database.lmdb#SYSTEM/NATOMS``.
     type_map : list of str, optional
         Names of the model's types; None: the system's own.
     requirements : iterable of DataRequirement
