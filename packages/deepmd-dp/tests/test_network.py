@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepmd.errors import InputError
+from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.nn.network import EmbeddingNetwork, FittingNetwork, Layer, LayerNorm, NetworkCollection
 
@@ -20,6 +20,15 @@ def test_layer_formula(rng):
     x, w, b, idt = (rng.normal(size=size) for size in ((5, 3), (3, 4), 4, 4))
     layer = Layer(w=w, b=b, idt=idt, activation_function="tanh", resnet=True)
     np.testing.assert_allclose(layer(x), np.tanh(x @ w + b) * idt, rtol=1e-14)
+
+
+def test_biases_stored_as_rows_are_read(rng):
+    tree = Layer.initial(rng, 3, 4, use_timestep=True, activation_function="tanh").serialize()
+    rows = {key: tree["@variables"][key][None] for key in ("b", "idt")}
+    read = Layer.deserialize(tree | {"@variables": tree["@variables"] | rows})
+    np.testing.assert_array_equal(read(np.ones((2, 3))), Layer.deserialize(tree)(np.ones((2, 3))))
+    with pytest.raises(ModelFileError, match=r"array `b` is float64\[1, 5\]"):
+        Layer.deserialize(tree | {"@variables": tree["@variables"] | {"b": np.zeros((1, 5))}})
 
 
 @pytest.mark.parametrize(("nin", "nout", "skipped"), [(3, 3, 1), (3, 6, 2), (3, 4, 0)])

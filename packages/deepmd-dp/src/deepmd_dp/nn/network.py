@@ -62,8 +62,8 @@ class Layer(Module):
         nout = w.shape[1]
         return cls(
             w=w,
-            b=take_array(variables, "b", (nout,), where=where, optional=not data["bias"]),
-            idt=take_array(variables, "idt", (nout,), where=where, optional=not data["use_timestep"]),
+            b=_take_row(variables, "b", nout, where, optional=not data["bias"]),
+            idt=_take_row(variables, "idt", nout, where, optional=not data["use_timestep"]),
             activation_function=data["activation_function"],
             resnet=data["resnet"],
             precision=precision_name(data["precision"]),
@@ -99,6 +99,13 @@ class Layer(Module):
             precision=precision_name(precision),
             trainable=trainable,
         )
+
+
+def _take_row(variables: Mapping[str, Any], key: str, nout: int, where: str, *, optional: bool) -> np.ndarray | None:
+    """One number a column of `w`, (nout,); from TensorFlow, deepmd-kit 3.0 and 3.1 wrote (1, nout)."""
+    if np.shape(variables.get(key)) == (1, nout):
+        return take_array(variables, key, (1, nout), where=where)[0]
+    return take_array(variables, key, (nout,), where=where, optional=optional)
 
 
 def _deserialize_layers(data: dict[str, Any], where: str) -> tuple[Layer, ...]:
