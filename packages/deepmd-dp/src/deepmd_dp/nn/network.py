@@ -103,8 +103,8 @@ class Layer(Module):
 
 def _take_row(variables: dict[str, Any], key: str, nout: int, where: str, *, optional: bool) -> np.ndarray | None:
     """One number a column of `w`, (nout,); from TensorFlow, deepmd-kit 3.0 and 3.1 wrote (1, nout)."""
-    if np.shape(variables.get(key)) == (1, nout):
-        return take_array(variables, key, (1, nout), where=where)[0]
+    if variables.get(key) is not None and np.shape(variables[key]) == (1, nout):
+        return take_array(variables, key, (1, nout), where=where).reshape(nout)
     return take_array(variables, key, (nout,), where=where, optional=optional)
 
 
