@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import importlib
 import types
 
+import array_api_strict
+import autograd
 import numpy as np
 import pytest
 
@@ -101,3 +104,15 @@ def test_an_override_serves_its_namespace_only():
     finally:
         del array_api._registered[Odd], operation._overrides["scatter_add", namespace.__name__]
         array_api._namespace_of_type.cache_clear()
+
+
+def test_the_traced_namespace_has_the_names_of_the_standard():
+    traced = importlib.import_module("deepmd_dp.numpy_backend.namespace")
+    assert [name for name in traced.__all__ if name != "device" and not hasattr(array_api_strict, name)] == []
+
+
+def test_stacked_arrays_have_derivatives():
+    traced = importlib.import_module("deepmd_dp.numpy_backend.namespace")
+    x = np.array([0.3, -0.7])
+    slope = autograd.grad(lambda x: traced.sum(traced.square(traced.stack([x, traced.sin(x)]))))(x)
+    np.testing.assert_allclose(slope, 2 * x + 2 * np.sin(x) * np.cos(x), rtol=1e-15)
