@@ -24,12 +24,13 @@ def _wanted_threads() -> int:
 
 
 def _choose_loops() -> None:
-    """Products a sixth faster on AMD's processors, where paddle's MKL (2019) takes its loops for AVX2 only if told to.
+    """Products a sixth faster on AMD's processors: there paddle's MKL (2019) takes its loops for AVX2 only if told to.
 
     It looks at the environment when it is first used.
     """
     cpu = Path("/proc/cpuinfo")
-    if _MKL_LOOPS in os.environ or not cpu.is_file() or not {"AuthenticAMD", "avx2"} <= set(cpu.read_text().split()):
+    flags = set(cpu.read_text().split()) if cpu.is_file() else set()
+    if _MKL_LOOPS in os.environ or not {"AuthenticAMD", "avx2"} <= flags:
         return
     os.environ[_MKL_LOOPS] = "5"
     one = paddle.to_tensor([[1.0]], place="cpu")
