@@ -16,7 +16,6 @@ from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device
-from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -33,7 +32,6 @@ class JaxDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         use_compile_cache()
-        keep_memory()
         super().__init__(model_file, **kwargs)
         register_modules()
         batch_size = kwargs.get("auto_batch_size")

@@ -17,7 +17,6 @@ from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -42,7 +41,6 @@ class JaxTrainer(BaseTrainer):
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()
-        keep_memory()
         register_modules()
         self._padding = Padding(self._numpy_model)
         self._adam = Adam.from_input(self._config)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from deepmd_pd.quiet import quiet_import
 
 with quiet_import():
     import paddle
     from paddle.base import core
+
+_MKL_LOOPS = "MKL_DEBUG_CPU_TYPE"
 
 
 def _wanted_threads() -> int:
@@ -20,8 +23,24 @@ def _wanted_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _choose_loops() -> None:
+    """Products a sixth faster on AMD's processors: there paddle's MKL (2019) takes its loops for AVX2 only if told to.
+
+    It looks at the environment when it is first used.
+    """
+    cpu = Path("/proc/cpuinfo")
+    flags = set(cpu.read_text().split()) if cpu.is_file() else set()
+    if _MKL_LOOPS in os.environ or not {"AuthenticAMD", "avx2"} <= flags:
+        return
+    os.environ[_MKL_LOOPS] = "5"
+    one = paddle.to_tensor([[1.0]], place="cpu")
+    paddle.matmul(one, one)
+    del os.environ[_MKL_LOOPS]
+
+
 NUM_THREADS = _wanted_threads()
 """Threads of the linear algebra and of the kernels; paddle's own default is 1."""
 core.set_num_threads(NUM_THREADS)
+_choose_loops()
 
 __all__ = ["NUM_THREADS", "core", "paddle"]

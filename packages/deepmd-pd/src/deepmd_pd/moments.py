@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Chebyshev moments on the kernels, as nodes of paddle's graph.
 
-A node of paddle computes the derivatives by all its inputs, wanted or not; but `paddle.grad` leaves out the nodes
-that lead to no wanted derivative. So each derivative is a sum of two nodes:
-
-- `_Linear` gives it, and is derived by the operand, in which it is linear: forces, and what a loss of forces needs
-  for the parameters;
-- `_Curvature` gives zeros, and stands for the derivative by the geometry, which Hessians need, and nothing else.
+A node of paddle computes the derivatives by all its inputs, wanted or not. So what is linear in its operand is derived
+by that, which is all that a loss of forces needs for the parameters, and never by the geometry, which Hessians need.
 
 A node takes its inputs as one list: of several arguments paddle 3.3 insists on None for those whose derivative is
 not wanted, and does not say which. Other tensors must come in objects, since those in tuples are inputs too.
@@ -61,11 +57,9 @@ class _Geometry:
         results = run_kernel("moments", _numbers(self.call), inputs, self.call.counts(which), NUM_THREADS)
         return results[: len(self.derived) if which is Pass.TRANSPOSE else 1]
 
-    def zeros(self, which: Pass) -> tuple[Tensor, ...]:
-        """Zeros of the shapes of a linear pass's results."""
-        if which is Pass.TRANSPOSE:
-            return tuple(paddle.zeros_like(tensor) for tensor in self.derived)
-        return (paddle.zeros(self.call.shape(self.derived[0].shape[0]), (*self.derived, *self.fixed)[1].dtype),)
+    def zeros(self) -> list[Tensor]:
+        """Zeros in the place of derivatives by `derived`."""
+        return [paddle.zeros_like(tensor) for tensor in self.derived]
 
 
 def moments(call: MomentsCall, derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> Tensor:
@@ -83,46 +77,29 @@ class _Moments(paddle.autograd.PyLayer):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> list[Tensor]:
         if _are_displacements_fixed.get():
-            return list(ctx.geometry.zeros(Pass.TRANSPOSE))
+            return ctx.geometry.zeros()
         return _derivative(ctx.geometry, Pass.TRANSPOSE, (gradient,))
 
 
 def _derivative(geometry: _Geometry, which: Pass, operand: tuple[Tensor, ...]) -> list[Tensor]:
     if not paddle.is_grad_enabled():
         return geometry.run(which, operand)
-    linear = _Linear.apply(list(operand), geometry, which)
-    zeros = _Curvature.apply(list(geometry.derived), geometry, which)
+    found = _Linear.apply([*operand, *geometry.derived], geometry, which)
     # a node with one result gives it without a tuple around it
-    pairs = [(linear, zeros)] if isinstance(linear, paddle.Tensor) else zip(linear, zeros, strict=True)
-    return [a + b for a, b in pairs]
+    return [found] if isinstance(found, paddle.Tensor) else list(found)
 
 
 class _Linear(paddle.autograd.PyLayer):
     """From the gradient of A those of `derived`, or from a direction of these the derivative of A."""
 
     @staticmethod
-    def forward(ctx: Any, operand: list[Tensor], geometry: _Geometry, which: Pass) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, inputs: list[Tensor], geometry: _Geometry, which: Pass) -> tuple[Tensor, ...]:
         ctx.held = geometry, which
-        return tuple(geometry.run(which, operand))
+        return tuple(geometry.run(which, inputs[: -len(geometry.derived)]))
 
     @staticmethod
     def backward(ctx: Any, *operand: Tensor) -> list[Tensor]:
-        geometry, which = ctx.held
-        return _derivative(geometry, Pass.TANGENT if which is Pass.TRANSPOSE else Pass.TRANSPOSE, operand)
-
-
-class _Curvature(paddle.autograd.PyLayer):
-    """Zeros of the shapes of `_Linear`'s results, which stand for its derivative by the geometry."""
-
-    @staticmethod
-    def forward(ctx: Any, derived: list[Tensor], geometry: _Geometry, which: Pass) -> tuple[Tensor, ...]:
-        del derived
-        ctx.geometry = geometry
-        return geometry.zeros(which)
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> list[Tensor]:
-        """Zeros that nobody looks at.
+        """Those by the operand, and zeros that nobody looks at.
 
         Raises
         ------
@@ -130,7 +107,8 @@ class _Curvature(paddle.autograd.PyLayer):
             A second derivative by the geometry is asked for: it would need another `paddle.grad` in this one, which
             Paddle 3.3 does not survive.
         """
-        del upstream
         if not _are_displacements_fixed.get():
             raise NotImplementedError("the kernels of deepmd-pd give no Hessian of positions; set DP_PLAIN_OPS=1.")
-        return list(ctx.geometry.zeros(Pass.TRANSPOSE))
+        geometry, which = ctx.held
+        by_operand = _derivative(geometry, Pass.TANGENT if which is Pass.TRANSPOSE else Pass.TRANSPOSE, operand)
+        return [*by_operand, *geometry.zeros()]

@@ -106,6 +106,8 @@ def matrix_transpose(x: Array) -> Array:
 
 def concat(arrays: Sequence[Array], axis: int = 0) -> Array:
     """Of arrays that all have a derivative, or none: the second derivative of a mixture fails (paddle 3.3)."""
+    if len(arrays) == 1:
+        return arrays[0]
     if builtins.any(not each.stop_gradient for each in arrays):
         arrays = [each if not each.stop_gradient else _differentiable(each) for each in arrays]
     ndim = arrays[0].ndim

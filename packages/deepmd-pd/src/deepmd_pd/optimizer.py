@@ -7,6 +7,7 @@ operation takes 50.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,6 @@ from deepmd_pd.framework import paddle
 if TYPE_CHECKING:
     import numpy as np
     from paddle import Tensor
-
-_MIN_ROWS = 1000
-"""Of sparse parameters, which there are none of."""
 
 
 class Optimizer:
@@ -50,9 +48,11 @@ class Optimizer:
         """Changes those parameters that have a gradient, in place."""
         adam = self._adam
         number = cache(lambda value, dtype: paddle.full([1], value, dtype))
+        calls = defaultdict(list)  # by type
         with paddle.no_grad():
             for path, gradient in gradients.items():
                 parameter, (step, exp_avg, exp_avg_sq) = parameters[path], self._moments[path]
+                self._moments[path] = self._moments[path]._replace(step=step + 1)
                 if adam.is_decoupled:
                     parameter.scale_(1.0 - lr * adam.weight_decay)
                 elif adam.weight_decay:
@@ -60,9 +60,11 @@ class Optimizer:
                 rate, *powers = (
                     number(each, parameter.dtype) for each in (lr, adam.beta1 ** (step + 1), adam.beta2 ** (step + 1))
                 )
+                calls[parameter.dtype].append((parameter, gradient, rate, exp_avg, exp_avg_sq, *powers))
+            for arguments in calls.values():
+                parameter, gradient, rate, exp_avg, exp_avg_sq, *powers = map(list, zip(*arguments, strict=True))
                 # the operator behind paddle.optimizer.Adam, which keeps its moments under names of its own
-                paddle._C_ops.adam_(
-                    *(parameter, gradient, rate, exp_avg, exp_avg_sq, None, *powers, None, None),
-                    *(adam.beta1, adam.beta2, EPSILON, False, _MIN_ROWS, False, True, False),
+                paddle._C_ops.merged_adam_(
+                    *(parameter, gradient, rate, exp_avg, exp_avg_sq, None, *powers, None),
+                    *(adam.beta1, adam.beta2, EPSILON, False, True, False),
                 )
-                self._moments[path] = self._moments[path]._replace(step=step + 1)

@@ -14,6 +14,7 @@ from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.parts import SumOfParts, atoms_per_part
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -42,6 +43,7 @@ class BaseDeepEval(DeepEvalBackend):
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         del kwargs  # options of deepmd-kit that change nothing here: batching is the caller's, lists are O(N) always
+        keep_memory()
         self._document = self.read_document(model_file)
         self._numpy_model: Model = deserialize_model(self._document["model"])
 
