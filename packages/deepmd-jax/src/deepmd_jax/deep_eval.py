@@ -36,14 +36,14 @@ class JaxDeepEval(BaseDeepEval):
         keep_memory()
         super().__init__(model_file, **kwargs)
         register_modules()
-        batch_size = kwargs.get("auto_batch_size")
-        if device().platform != "cpu" and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
         self._padding = Padding(self._numpy_model, with_frames=True)
         self._signature = Signature.of(self._numpy_model)
         self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))
         self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return device().platform != "cpu"
 
     def read_document(self, path: str) -> dict:
         if not frozen.is_frozen(path):

@@ -26,10 +26,10 @@ class PyTorchDeepEval(BaseDeepEval):
     def __init__(self, model_file: str, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
         self._signature = Signature.of(self._numpy_model)
-        batch_size = kwargs.get("auto_batch_size")
-        if arrays.device().type == "cuda" and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return arrays.device().type == "cuda"
 
     def read_document(self, path: str) -> dict:
         found = archive.read(path)

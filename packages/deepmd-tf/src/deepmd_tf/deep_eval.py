@@ -25,12 +25,11 @@ class TensorFlowDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         self._frozen: FrozenModel | None = None
-        has_gpu = bool(arrays.gpus())
         super().__init__(model_file, **kwargs)
-        batch_size = kwargs.get("auto_batch_size")
-        if has_gpu and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return bool(arrays.gpus())
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):

@@ -15,6 +15,8 @@ from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.interface import Description, Descriptor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -41,6 +43,15 @@ class Hybrid(Module):
     def lists(self) -> tuple[ListSpec, ...]:
         """The lists of all parts."""
         return tuple(spec for part in self.parts for spec in part.lists)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Those of all parts."""
+        return tuple(sel for part in self.parts for sel in part.list_capacities)
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Those of all parts."""
+        return sum(part.numbers_per_atom(nnei) for part in self.parts)
 
     @property
     def mixed_types(self) -> bool:

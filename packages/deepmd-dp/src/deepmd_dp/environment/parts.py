@@ -11,7 +11,7 @@ import numpy as np
 from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
@@ -42,16 +42,21 @@ class Part(NamedTuple):
 
 
 def frame_parts(
-    model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, size: int
+    model: TakesEnvironment,
+    coord: np.ndarray,
+    box: np.ndarray | None,
+    atype: np.ndarray,
+    found: Sequence[Lists],
+    size: int,
 ) -> Iterator[Part]:
-    """The frames' atoms in parts of `size` atoms; arguments as in `build_environment`.
+    """The frames' atoms in parts of `size` atoms; `found` are the frames' lists, the rest is as in `build_environment`.
 
     All parts have the same size, and of each type as many atoms to one, in the first frame: so a program compiled for
     fixed sizes serves them all.
     """
     missing = -atype.shape[1] % size
     empty_type = np.maximum(atype[:, 0], 0)
-    frames = [tuple(_lengthen(each, missing) for each in lists) for lists in all_neighbors(model, coord, box, atype)]
+    frames = [tuple(_lengthen(each, missing) for each in lists) for lists in found]
     coord = np.pad(coord, ((0, 0), (0, missing), (0, 0)))
     atype = np.pad(atype, ((0, 0), (0, missing)), constant_values=-1)
     natoms = atype.shape[1]

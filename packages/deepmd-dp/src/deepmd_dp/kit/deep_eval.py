@@ -12,19 +12,21 @@ import numpy as np
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.module import map_leaves
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
-from deepmd_dp.kit.parts import SumOfParts, atoms_per_part
+from deepmd_dp.kit.memory import check_memory
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, list_widths
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.nn.matrix import with_matrices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from deepmd.aliases import Document, Section
     from deepmd_dp.dialect.module import Array, Tree
+    from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
     from deepmd_dp.model.evaluate import Function, Vectors
@@ -37,13 +39,18 @@ class BaseDeepEval(DeepEvalBackend):
     """A model file evaluated by a framework, which a subclass tells how to run it.
 
     Frames of many atoms are evaluated in parts, so that the memory does not grow with them; those of models that pass
-    messages are not, since features of all atoms are needed at once.
+    messages are not, since features of all atoms are needed at once, and refused where they don't fit.
     """
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        del kwargs  # options of deepmd-kit that change nothing here: batching is the caller's, lists are O(N) always
+        # other options of deepmd-kit change nothing here: lists are O(N) always
+        batch_size = kwargs.get("auto_batch_size")
+        if self.is_on_gpu and hasattr(batch_size, "may_grow"):
+            # a GPU says when its memory is full; a CPU's kernel kills the process instead
+            batch_size.may_grow = True
         self._document = self.read_document(model_file)
         self._numpy_model: Model = deserialize_model(self._document["model"])
+        self._evaluated = 0  # atoms that have been evaluated at once, whose memory there is
 
     @abstractmethod
     def read_document(self, path: str) -> Document:
@@ -56,6 +63,11 @@ class BaseDeepEval(DeepEvalBackend):
     @abstractmethod
     def to_numpy(self, array: Array) -> np.ndarray:
         """The inverse of `from_numpy`."""
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether a GPU evaluates: parts are larger there, and it says itself when its memory is full."""
+        return False
 
     @abstractmethod
     def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
@@ -106,11 +118,11 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> dict[str, np.ndarray]:
         del kwargs
         terms = self._terms(atomic=atomic, derivatives=derivatives)
-        total = SumOfParts(terms, atom_types.shape)
+        total = SumOfParts(self._numpy_model, terms, atom_types)
         for part in self._parts(coords, cells, atom_types):
             own = aparam if aparam is None else part.rows_of(aparam)
             total.add(part, self._evaluate(part.env, fparam, own, terms))
-        return total.results
+        return total.results()
 
     def eval_with_ghosts(
         self,
@@ -157,12 +169,20 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _parts(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Iterator[Part]:
         """The atoms in one part or in several."""
-        size = atoms_per_part(self._numpy_model, *atom_types.shape)
-        if size >= atom_types.shape[1]:
-            env = build_environment(self._numpy_model, coords, cells, atom_types)
-            yield Part(env, np.arange(atom_types.shape[1]))
-        else:
-            yield from frame_parts(self._numpy_model, coords, cells, atom_types, size)
+        model, natoms = self._numpy_model, atom_types.shape[1]
+        frames = all_neighbors(model, coords, cells, atom_types)
+        size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
+        if size < natoms:
+            yield from frame_parts(model, coords, cells, atom_types, frames, size)
+            return
+        self._check_memory(frames, natoms)
+        yield Part(build_environment(model, coords, cells, atom_types, frames), np.arange(natoms))
+        self._evaluated = max(self._evaluated, atom_types.size)
+
+    def _check_memory(self, frames: Sequence[Lists], natoms: int) -> None:
+        """Refuses whole frames that don't fit; what was evaluated before does."""
+        if self._numpy_model.is_message_passing and not self.is_on_gpu and len(frames) * natoms > self._evaluated:
+            check_memory(len(frames), natoms, bytes_per_atom(self._numpy_model, list_widths(frames)))
 
     def _evaluate(
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
@@ -191,6 +211,12 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _optional(self, array: np.ndarray | None) -> Array | None:
         return None if array is None else self.from_numpy(np.asarray(array, dtype=np.float64))
+
+    def get_bytes_per_atom(self) -> int:
+        model = self._numpy_model
+        if not model.is_message_passing:
+            return 0
+        return round(bytes_per_atom(model, [sum(sel) for sel in model.list_capacities]))
 
     def get_rcut(self) -> float:
         return self._numpy_model.rcut
