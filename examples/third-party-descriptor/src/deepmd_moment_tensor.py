@@ -79,7 +79,7 @@ class MomentTensor(Module):
 
     mixed_types = False
     uses_type_index = False
-    is_message_passing = False
+    messages = ()
 
     @property
     def dim_out(self) -> int:

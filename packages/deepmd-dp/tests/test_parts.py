@@ -13,11 +13,12 @@ from deepmd.errors import BackendError
 from deepmd.outputs import OutputDef
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.documents import random_document
-from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.conformance.frames import CHAIN, FRAMES
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.environment.builder import all_neighbors
 from deepmd_dp.environment.environment import ListSpec
+from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.interface import Description
 from deepmd_dp.kit import deep_eval, memory
 from deepmd_dp.kit.metadata import write_metadata
@@ -66,7 +67,8 @@ class Counted(Module):
     lists = (ListSpec(3.0, by_type=True),)
     list_capacities = ((5, 7),)
     dim_out, dim_equivariant = 2, 0
-    mixed_types = is_message_passing = uses_type_index = False
+    mixed_types = uses_type_index = False
+    messages = ()
 
     def numbers_per_atom(self, nnei):
         return nnei[self.lists[0]]
@@ -113,24 +115,42 @@ def deserialized(name):
     return deep_eval.deserialize_model(random_document(next(case for case in CASES if case.name == name))["model"])
 
 
-def test_messages_are_passed_in_whole_frames(open_case):
-    model, frames = open_case(DPA2), FRAMES["open"]
-    found = all_neighbors(model._numpy_model, frames.coords, None, frames.atom_types)
-    assert atoms_per_part(model._numpy_model, found, 9, budget=1) == 9
-    assert model.get_bytes_per_atom() > 0
+def test_memory_of_an_atom_is_told_where_it_counts(open_case):
+    assert open_case(DPA2).get_bytes_per_atom() > 0
     assert open_case("se_atten: two layers").get_bytes_per_atom() == 0
 
 
-def test_whole_frames_that_do_not_fit_are_refused(open_case, monkeypatch):
+@pytest.mark.parametrize("name", ["dpa2: plain", "dpa2: other updates", "dpa2: three-body, strip"])
+@pytest.mark.parametrize("is_periodic", [True, False])
+def test_blocks_with_halos(open_case, monkeypatch, name, is_periodic):
+    """Little memory: what the blocks give is what the whole frame gives."""
+    model = open_case(name)
+    arguments = (CHAIN.coords, CHAIN.cells if is_periodic else None, CHAIN.atom_types)
+    whole, descriptor = model.eval(*arguments, True), model.eval_descriptor(*arguments)
+    numpy_model, cut = model._numpy_model, []
+    per_atom = bytes_per_atom(numpy_model, list_widths(all_neighbors(numpy_model, *arguments)))
+    monkeypatch.setattr(memory, "free_memory", lambda: 40 * per_atom)
+    monkeypatch.setattr(deep_eval, "parts_with_halos", lambda *a: cut.append(a[-1]) or parts_with_halos(*a))
+    model._evaluated = 0
+    in_blocks = model.eval(*arguments, True)
+    ((*_, last),) = cut
+    assert len(cut[0]) >= 2 and len(last.own) < len(last.local) <= 40
+    for term, values in whole.items():
+        np.testing.assert_allclose(in_blocks[term], values, rtol=0.0, atol=1e-13 * np.abs(values).max(), err_msg=term)
+    np.testing.assert_allclose(model.eval_descriptor(*arguments), descriptor, rtol=0.0, atol=1e-14)
+
+
+def test_frames_that_do_not_fit_are_refused(open_case, monkeypatch):
     model, frames = open_case(DPA2), FRAMES["periodic and triclinic"]
     arguments = (frames.coords, frames.cells, frames.atom_types)
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
-    with pytest.raises(
-        BackendError, match=r"^not enough memory: 2 frame\(s\) of 12 atoms need about .* GB are free.*\.$"
-    ):
+    with pytest.raises(BackendError, match=r"^not enough memory: 2 frame\(s\) of 12 atoms .* evaluate fewer frames"):
         model.eval(*arguments)
-    with pytest.raises(BackendError, match="not enough memory"):
-        model.eval_descriptor(*arguments)
+    one = [each[:1] for each in arguments]
+    with pytest.raises(
+        BackendError, match=r"^not enough memory: 1 .* need about .* GB are free; take a smaller frame.*\.$"
+    ):
+        model.eval_descriptor(*one)
     monkeypatch.setattr(memory, "free_memory", lambda: None)
     expected = model.eval(*arguments)["energy"]
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)  # it is the model now that holds the memory

@@ -70,8 +70,8 @@ class Descriptor(Protocol):
         ...
 
     @property
-    def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do; (): they never do."""
         ...
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
@@ -186,8 +186,13 @@ class Model(Protocol):
         ...
 
     @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do."""
+        ...
+
+    @property
     def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
+        """Whether there are any messages."""
         ...
 
     @property

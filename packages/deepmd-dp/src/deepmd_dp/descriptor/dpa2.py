@@ -64,7 +64,6 @@ class DPA2(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = True
-    is_message_passing = True
     uses_type_index = False
 
     @property
@@ -86,6 +85,11 @@ class DPA2(Module):
     def list_capacities(self) -> tuple[tuple[int, ...], ...]:
         """The `sel` of each of these lists."""
         return tuple(part.matrix.sel for part in self._parts)
+
+    @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """One of each layer of the repformer."""
+        return (self.repformer.matrix.spec,) * len(self.repformer.layers)
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Those of all parts."""

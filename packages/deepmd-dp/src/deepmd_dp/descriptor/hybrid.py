@@ -64,9 +64,9 @@ class Hybrid(Module):
         return any(part.uses_type_index for part in self.parts)
 
     @property
-    def is_message_passing(self) -> bool:
-        """Whether in any part features go from atom to atom."""
-        return any(part.is_message_passing for part in self.parts)
+    def messages(self) -> tuple[ListSpec, ...]:
+        """Those of all parts, as if they followed each other."""
+        return tuple(spec for part in self.parts for spec in part.messages)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

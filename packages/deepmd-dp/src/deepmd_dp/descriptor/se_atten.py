@@ -59,7 +59,7 @@ class SeAtten(OnBasis):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = True
-    is_message_passing = False
+    messages = ()
     uses_type_index = False
 
     @property

@@ -40,7 +40,7 @@ class SeE2A(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = False
-    is_message_passing = False
+    messages = ()
 
     @property
     def dim_out(self) -> int:

@@ -40,7 +40,7 @@ class SeE2R(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = False
-    is_message_passing = False
+    messages = ()
     dim_equivariant = 0
 
     @property

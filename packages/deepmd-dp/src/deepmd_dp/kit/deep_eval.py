@@ -13,20 +13,20 @@ from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
+from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
-from deepmd_dp.kit.memory import check_memory
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, list_widths
+from deepmd_dp.kit.memory import blocks_that_fit
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.nn.matrix import with_matrices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from deepmd.aliases import Document, Section
     from deepmd_dp.dialect.module import Array, Tree
-    from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
     from deepmd_dp.model.evaluate import Function, Vectors
@@ -38,8 +38,8 @@ Parameters = dict[str, np.ndarray | None]
 class BaseDeepEval(DeepEvalBackend):
     """A model file evaluated by a framework, which a subclass tells how to run it.
 
-    Frames of many atoms are evaluated in parts, so that the memory does not grow with them; those of models that pass
-    messages are not, since features of all atoms are needed at once, and refused where they don't fit.
+    Frames of many atoms are evaluated in parts, so that the memory does not grow with them. Those of models that pass
+    messages are evaluated whole where they fit into the memory, else in blocks with halos, else they are refused.
     """
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
@@ -50,7 +50,7 @@ class BaseDeepEval(DeepEvalBackend):
             batch_size.may_grow = True
         self._document = self.read_document(model_file)
         self._numpy_model: Model = deserialize_model(self._document["model"])
-        self._evaluated = 0  # atoms that have been evaluated at once, whose memory there is
+        self._evaluated = 0  # atoms that have been evaluated at once
 
     @abstractmethod
     def read_document(self, path: str) -> Document:
@@ -152,9 +152,8 @@ class BaseDeepEval(DeepEvalBackend):
         for part in self._parts(coords, cells, atom_types):
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             rows = self.to_numpy(self.describe(self._to_framework(env)))
-            nloc = part.env.atype.shape[1]
-            found.append(rows[:nframes, :nloc])
-            places.append(part.order[:nloc])
+            found.append(rows[:nframes, : part.nown])
+            places.append(part.order[: part.nown])
         # the virtual atoms that fill the last part up have the highest numbers
         order = np.argsort(np.concatenate(places))[:natoms]
         return np.concatenate(found, axis=1)[:, order]
@@ -171,18 +170,18 @@ class BaseDeepEval(DeepEvalBackend):
         """The atoms in one part or in several."""
         model, natoms = self._numpy_model, atom_types.shape[1]
         frames = all_neighbors(model, coords, cells, atom_types)
-        size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
-        if size < natoms:
-            yield from frame_parts(model, coords, cells, atom_types, frames, size)
-            return
-        self._check_memory(frames, natoms)
-        yield Part(build_environment(model, coords, cells, atom_types, frames), np.arange(natoms))
-        self._evaluated = max(self._evaluated, atom_types.size)
-
-    def _check_memory(self, frames: Sequence[Lists], natoms: int) -> None:
-        """Refuses whole frames that don't fit; what was evaluated before does."""
-        if self._numpy_model.is_message_passing and not self.is_on_gpu and len(frames) * natoms > self._evaluated:
-            check_memory(len(frames), natoms, bytes_per_atom(self._numpy_model, list_widths(frames)))
+        if not model.is_message_passing:
+            size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
+            if size < natoms:
+                yield from frame_parts(model, coords, cells, atom_types, frames, size)
+                return
+        elif atom_types.size > self._evaluated and not self.is_on_gpu:
+            blocks = blocks_that_fit(model, coords, cells, frames)
+            if blocks:
+                yield from parts_with_halos(model, coords, cells, atom_types, frames[0], blocks)
+                return
+        yield Part.whole(build_environment(model, coords, cells, atom_types, frames))
+        self._evaluated = max(self._evaluated, atom_types.size)  # there is memory for so many
 
     def _evaluate(
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]

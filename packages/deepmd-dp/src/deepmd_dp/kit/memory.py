@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""How much memory there is, so that what cannot fit is refused before the system ends the process."""
+"""How much memory there is: what does not fit is cut, or refused, before the system ends the process."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepmd.errors import BackendError
+from deepmd_dp.environment.halos import halo_blocks, most_local
+from deepmd_dp.kit.parts import bytes_per_atom, list_widths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from deepmd_dp.environment.builder import Lists
+    from deepmd_dp.environment.halos import Block
+    from deepmd_dp.interface import Model
+
+log = logging.getLogger(__name__)
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -17,21 +32,31 @@ def free_memory() -> int | None:
     return min(found, default=None)
 
 
-def check_memory(nframes: int, natoms: int, bytes_per_atom: float) -> None:
-    """Refuses frames that are evaluated whole and do not fit.
+def blocks_that_fit(model: Model, coord: np.ndarray, box: np.ndarray | None, frames: Sequence[Lists]) -> list[Block]:
+    """Blocks with halos of a frame that does not fit into the memory whole; none where all frames fit.
+
+    coord (nframes, natoms, 3) [Å], box (nframes, 3, 3) [Å] or None; `frames` are the frames' lists.
 
     Raises
     ------
     BackendError
-        They need more memory than there is; of several frames fewer may fit, which `deepmd.infer.batch_size` tries.
+        The frame does not fit in blocks either, or there are several, of which fewer may fit
+        (`deepmd.infer.batch_size` tries that).
     """
-    needed, free = nframes * natoms * bytes_per_atom, free_memory()
-    if free is not None and needed > free:
-        raise BackendError(
-            f"not enough memory: {nframes} frame(s) of {natoms} atoms need about {needed / 1e9:.1f} GB, "
-            f"{bytes_per_atom / 1e6:.2f} MB an atom, and {free / 1e9:.1f} GB are free; a model that passes messages "
-            "evaluates frames whole: take a smaller one, or a machine with more memory."
-        )
+    nframes, natoms = coord.shape[:2]
+    of_atom, free = bytes_per_atom(model, list_widths(frames)), free_memory()
+    if free is None or nframes * natoms * of_atom <= free:
+        return []
+    needed = f"about {nframes * natoms * of_atom / 1e9:.2f} GB, {of_atom / 1e6:.2f} MB an atom"
+    text = f"not enough memory: {nframes} frame(s) of {natoms} atoms need {needed}, and {free / 1e9:.2f} GB are free; "
+    if nframes > 1:
+        raise BackendError(f"{text}evaluate fewer frames at once.")
+    blocks = halo_blocks(model, frames[0], coord[0], None if box is None else box[0], free / of_atom)
+    nlocal, work = most_local(blocks), sum(len(block.local) for block in blocks) / natoms
+    if nlocal * of_atom > free:
+        raise BackendError(f"{text}take a smaller frame or a machine with more memory.")
+    log.info("a frame of %d atoms is evaluated in %d blocks, with %.1f times the work.", natoms, len(blocks), work)
+    return blocks
 
 
 def _of_system() -> int | None:

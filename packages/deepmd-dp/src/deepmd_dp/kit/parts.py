@@ -39,15 +39,13 @@ def list_widths(frames: Sequence[Lists]) -> list[int]:
 
 
 def atoms_per_part(model: Model, frames: Sequence[Lists], natoms: int, budget: int) -> int:
-    """Local atoms of a part that takes no more memory [bytes]; all of them where messages are passed.
+    """Local atoms of a part that takes no more memory [bytes], of a model that passes no messages.
 
     Parameters
     ----------
     frames : sequence of Lists
         The neighbor lists of frames of so many atoms.
     """
-    if model.is_message_passing:
-        return natoms
     memory = len(frames) * bytes_per_atom(model, list_widths(frames))
     largest = max(_STEP, int(budget / max(1.0, memory)) // _STEP * _STEP)
     nparts = max(1, -(-natoms // largest))
@@ -87,7 +85,8 @@ class SumOfParts:
 
     def add(self, part: Part, found: dict[str, np.ndarray]) -> None:
         """Takes the terms of a part in."""
-        ncounted = np.sum(np.asarray(self._model.mask(part.env, like=self._ncounted)), axis=(1, 2))
+        mask = np.asarray(self._model.mask(part.env, like=self._ncounted))
+        ncounted = np.sum(mask[:, : part.nown, 0], axis=1)
         self._ncounted += ncounted
         for term in self._terms:
             total, values = self._sums[term.name], found[term.name]

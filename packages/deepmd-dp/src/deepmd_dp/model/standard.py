@@ -81,9 +81,14 @@ class StandardModel(Module):
         return self.descriptor.uses_type_index or self.fitting.uses_type_index
 
     @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do."""
+        return self.descriptor.messages
+
+    @property
     def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
-        return self.descriptor.is_message_passing
+        """Whether there are any messages."""
+        return bool(self.messages)
 
     @property
     def dim_fparam(self) -> int:
