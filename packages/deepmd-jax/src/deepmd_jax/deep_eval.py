@@ -15,8 +15,7 @@ from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
-from deepmd_jax.device import device
-from deepmd_jax.memory import keep_memory
+from deepmd_jax.device import device_name
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -29,21 +28,17 @@ if TYPE_CHECKING:
 class JaxDeepEval(BaseDeepEval):
     """A `.hlo`, `.xlo`, `.savedmodel` or `.jax` file, evaluated for a few common sizes only."""
 
+    device_name = staticmethod(device_name)
     _graph: frozen.Graph | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         use_compile_cache()
-        keep_memory()
         super().__init__(model_file, **kwargs)
         register_modules()
         self._padding = Padding(self._numpy_model, with_frames=True)
         self._signature = Signature.of(self._numpy_model)
         self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))
         self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
-
-    @property
-    def is_on_gpu(self) -> bool:
-        return device().platform != "cpu"
 
     def read_document(self, path: str) -> dict:
         if not frozen.is_frozen(path):

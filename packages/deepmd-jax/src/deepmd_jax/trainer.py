@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.kit.heap import keep_memory
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
@@ -17,7 +18,6 @@ from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_jax.memory import keep_memory
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 

@@ -10,7 +10,6 @@ from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_pd import arrays
 from deepmd_pd.derivative import derivative
-from deepmd_pd.framework import core
 from deepmd_pd.frozen import FrozenFile, Graph, is_frozen
 
 if TYPE_CHECKING:
@@ -24,14 +23,12 @@ if TYPE_CHECKING:
 class PaddleDeepEval(BaseDeepEval):
     """A `.json` or `.pd` file, evaluated by paddle."""
 
+    device_name = staticmethod(arrays.device_name)
+
     def __init__(self, model_file: str, **kwargs: object) -> None:
         self._file = FrozenFile(model_file) if is_frozen(model_file) else None
         super().__init__(model_file, **kwargs)
         self._graph = None if self._file is None else Graph(self._file, Signature.of(self._numpy_model))
-
-    @property
-    def is_on_gpu(self) -> bool:
-        return not isinstance(arrays.device(), core.CPUPlace)
 
     def read_document(self, path: str) -> dict:
         return read_state(path).model if self._file is None else self._file.document

@@ -21,15 +21,12 @@ if TYPE_CHECKING:
 class PyTorchDeepEval(BaseDeepEval):
     """A `.pth` or `.pt` file, evaluated by torch."""
 
+    device_name = staticmethod(arrays.device_name)
     _script: torch.jit.ScriptModule | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
         self._signature = Signature.of(self._numpy_model)
-
-    @property
-    def is_on_gpu(self) -> bool:
-        return arrays.device().type == "cuda"
 
     def read_document(self, path: str) -> dict:
         found = archive.read(path)

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 class TensorFlowDeepEval(BaseDeepEval):
     """A `.pb` file or a checkpoint, evaluated by TensorFlow."""
 
+    device_name = staticmethod(arrays.device_name)
+
     def __init__(self, model_file: str, **kwargs: object) -> None:
         self._frozen: FrozenModel | None = None
         super().__init__(model_file, **kwargs)
-
-    @property
-    def is_on_gpu(self) -> bool:
-        return bool(arrays.gpus())
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):

@@ -15,6 +15,7 @@ from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.kit.heap import keep_memory
 from deepmd_dp.kit.memory import blocks_that_fit
 from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
@@ -48,6 +49,7 @@ class BaseDeepEval(DeepEvalBackend):
         if self.is_on_gpu and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
+        keep_memory()
         self._document = self.read_document(model_file)
         self._numpy_model: Model = deserialize_model(self._document["model"])
         self._evaluated = 0  # atoms that have been evaluated at once
@@ -64,10 +66,15 @@ class BaseDeepEval(DeepEvalBackend):
     def to_numpy(self, array: Array) -> np.ndarray:
         """The inverse of `from_numpy`."""
 
+    @staticmethod
+    def device_name() -> str:
+        """The device used, for people; it begins with ``cpu`` where it is one."""
+        return "cpu"
+
     @property
     def is_on_gpu(self) -> bool:
         """Whether a GPU evaluates: parts are larger there, and it says itself when its memory is full."""
-        return False
+        return not self.device_name().startswith("cpu")
 
     @abstractmethod
     def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:

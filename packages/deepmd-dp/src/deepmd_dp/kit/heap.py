@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Memory that a program of XLA gives back is kept for the next one."""
+"""Memory that is freed after one evaluation is kept for the next one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ since those of other threads hold no large pieces; M_TRIM_THRESHOLD, so many byt
 def keep_memory() -> None:
     """Tells the C library to keep large pieces of memory that are freed, up to 1 GiB.
 
-    XLA asks for all that a program works in, tens of megabytes, at each call anew. From 32 MB on glibc returns that to
-    the kernel each time, which fills it with zeros, page by page, for the next call: a quarter of a training step,
-    40 % of an evaluation. Whoever has settings of their own in the environment keeps them, and so do other C libraries.
+    Frameworks ask for all that an evaluation works in, tens of megabytes, at each call anew. glibc returns much of that
+    to the kernel each time, which fills it with zeros, page by page, for the next call: 40 % of an evaluation in NumPy,
+    torch and XLA, a quarter of a training step in XLA. Whoever has settings of their own in the environment keeps them, and so do other C libraries.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return
