@@ -17,8 +17,9 @@ def keep_memory() -> None:
     """Tells the C library to keep large pieces of memory that are freed, up to 1 GiB.
 
     Frameworks ask for all that an evaluation works in, tens of megabytes, at each call anew. glibc returns much of that
-    to the kernel each time, which fills it with zeros, page by page, for the next call: 40 % of an evaluation in NumPy,
-    torch and XLA, a quarter of a training step in XLA. Whoever has settings of their own in the environment keeps them, and so do other C libraries.
+    to the kernel each time, which fills it with zeros, page by page, for the next call: up to 40 % of an evaluation in
+    NumPy, torch and XLA, a quarter of a training step in XLA. Whoever has settings of their own in the environment
+    keeps them, and so do other C libraries.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return
