@@ -20,7 +20,7 @@ from deepmd_dp.environment.builder import all_neighbors
 from deepmd_dp.environment.environment import ListSpec
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.interface import Description
-from deepmd_dp.kit import deep_eval, memory
+from deepmd_dp.kit import deep_eval, free_memory
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.parts import atoms_per_part, bytes_per_atom, list_widths
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
@@ -129,7 +129,7 @@ def test_blocks_with_halos(open_case, monkeypatch, name, is_periodic):
     whole, descriptor = model.eval(*arguments, True), model.eval_descriptor(*arguments)
     numpy_model, cut = model._numpy_model, []
     per_atom = bytes_per_atom(numpy_model, list_widths(all_neighbors(numpy_model, *arguments)))
-    monkeypatch.setattr(memory, "free_memory", lambda: 40 * per_atom)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 40 * per_atom)
     monkeypatch.setattr(deep_eval, "parts_with_halos", lambda *a: cut.append(a[-1]) or parts_with_halos(*a))
     model._evaluated = 0
     in_blocks = model.eval(*arguments, True)
@@ -143,7 +143,7 @@ def test_blocks_with_halos(open_case, monkeypatch, name, is_periodic):
 def test_frames_that_do_not_fit_are_refused(open_case, monkeypatch):
     model, frames = open_case(DPA2), FRAMES["periodic and triclinic"]
     arguments = (frames.coords, frames.cells, frames.atom_types)
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 1000)
     with pytest.raises(BackendError, match=r"^not enough memory: 2 frame\(s\) of 12 atoms .* evaluate fewer frames"):
         model.eval(*arguments)
     one = [each[:1] for each in arguments]
@@ -151,23 +151,23 @@ def test_frames_that_do_not_fit_are_refused(open_case, monkeypatch):
         BackendError, match=r"^not enough memory: 1 .* need about .* GB are free; take a smaller frame.*\.$"
     ):
         model.eval_descriptor(*one)
-    monkeypatch.setattr(memory, "free_memory", lambda: None)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: None)
     expected = model.eval(*arguments)["energy"]
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)  # it is the model now that holds the memory
+    monkeypatch.setattr(free_memory, "free_memory", lambda: 1000)  # it is the model now that holds the memory
     np.testing.assert_array_equal(model.eval(*arguments)["energy"], expected)
 
 
 def test_free_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory.free_memory() is None
+    monkeypatch.setattr(free_memory, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(free_memory, "_CGROUP", tmp_path)
+    assert free_memory.free_memory() is None
     (tmp_path / "meminfo").write_text("MemTotal:  900 kB\nMemAvailable:  500 kB\nHugePages_Total:  0\n")
-    assert memory.free_memory() == 500 * 1024
+    assert free_memory.free_memory() == 500 * 1024
     for name, text in {"max": "4096", "current": "3000", "stat": "anon 2000\ninactive_file 700\n"}.items():
         (tmp_path / f"memory.{name}").write_text(text)
-    assert memory.free_memory() == 4096 - 3000 + 700
+    assert free_memory.free_memory() == 4096 - 3000 + 700
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free_memory() == 500 * 1024
+    assert free_memory.free_memory() == 500 * 1024
 
 
 def test_a_descriptor_without_an_environment_matrix(open_case, monkeypatch):

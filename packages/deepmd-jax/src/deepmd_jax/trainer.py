@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from deepmd_dp.dialect.module import leaves, with_leaves
-from deepmd_dp.kit.heap import keep_memory
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
@@ -42,7 +41,6 @@ class JaxTrainer(BaseTrainer):
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()
-        keep_memory()
         register_modules()
         self._padding = Padding(self._numpy_model)
         self._adam = Adam.from_input(self._config)

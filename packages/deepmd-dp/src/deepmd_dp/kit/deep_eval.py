@@ -15,8 +15,8 @@ from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
-from deepmd_dp.kit.heap import keep_memory
-from deepmd_dp.kit.memory import blocks_that_fit
+from deepmd_dp.kit.free_memory import blocks_that_fit
+from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model

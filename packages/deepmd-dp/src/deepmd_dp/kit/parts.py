@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from deepmd_dp.environment.parts import Part
     from deepmd_dp.interface import Model
 
-CPU_BUDGET = 56_000_000
-"""Memory of a part [bytes] on a CPU: with more its arrays are no longer kept by the C library for the next one, and its
-caches help less; with less the calls themselves count."""
+CPU_BUDGET = 75_000_000
+"""Memory of a part [bytes] on a CPU: with less the calls themselves count, more is not faster."""
 GPU_BUDGET = 2_000_000_000
 """The same on a GPU, which wants long arrays."""
-_OVERHEAD = 1.5
+_OVERHEAD = 2.0
 """What is held in all, of what a model counts: derivatives and temporary arrays come on top."""
 _STEP = 32
 """Parts have a multiple of so many atoms."""

@@ -19,6 +19,7 @@ from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
+from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
@@ -71,6 +72,7 @@ class BaseTrainer(Trainer):
     backend_name: ClassVar[str]
 
     def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
+        keep_memory()
         self._config = config
         self._numpy_model = model
         self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)

@@ -12,7 +12,7 @@ import pytest
 
 CODE = """
 import resource, threading
-from deepmd_dp.kit.heap import keep_memory
+from deepmd_dp.kit.memory import keep_memory
 keep_memory()
 import numpy as np
 faults = []
