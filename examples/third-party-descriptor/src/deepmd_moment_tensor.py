@@ -23,6 +23,8 @@ from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
 from deepmd_dp.interface import Description
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from dargs import Argument
 
@@ -77,7 +79,7 @@ class MomentTensor(Module):
 
     mixed_types = False
     uses_type_index = False
-    is_message_passing = False
+    messages = ()
 
     @property
     def dim_out(self) -> int:
@@ -93,6 +95,15 @@ class MomentTensor(Module):
     def lists(self) -> tuple[ListSpec, ...]:
         """One list, by type."""
         return (self.matrix.spec,)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The list's `sel`."""
+        return (self.matrix.sel,)
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Polynomials and products of unit vectors, for each neighbor."""
+        return nnei[self.matrix.spec] * (self.radial + sum(3**rank for rank in RANKS))
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

@@ -97,6 +97,20 @@ def test_grows_until_memory_runs_out_where_the_backend_says_so(file, monkeypatch
     assert dp.deep_eval.calls[4:] == [4, 4, 3]
 
 
+def test_a_backend_says_best_what_is_missing(file, monkeypatch):
+    """Its own line on memory is not replaced, once there are no fewer frames to try."""
+    sizes = []
+
+    def refuse(self, coords, *args, **kwargs):
+        sizes.append(len(coords))
+        raise BackendError(f"not enough memory: {len(coords)} frame(s) need 9 GB.")
+
+    monkeypatch.setattr(MorseEval, "eval", refuse)
+    with pytest.raises(BackendError, match=r"^not enough memory: 1 frame\(s\) need 9 GB\.$"):
+        DeepPot(file, auto_batch_size=4 * NATOMS).eval(COORD, CELL, ATYPE)
+    assert sizes == [4, 2, 1]
+
+
 def test_a_frame_too_large_is_named(file, monkeypatch):
     monkeypatch.setattr(MorseEval, "memory", NATOMS - 1)
     with pytest.raises(BackendError, match="single frame of 12 atoms"):

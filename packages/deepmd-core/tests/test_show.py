@@ -42,6 +42,7 @@ def test_summary(path, capsys):
         ("descriptor", 'descriptor: {"type": "morse"}'),
         ("fitting-net", 'fitting-net: "not recorded in this file"'),
         ("size", "size: descriptor 9, fitting-net 0, total 10 parameters"),
+        ("memory", "memory: not known"),
         ("observed-type", 'observed-type: {"type_num": 1, "observed_type": ["H"]}'),
     ],
 )

@@ -55,6 +55,11 @@ class Descriptor(Protocol):
         ...
 
     @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbors that each block of each of `lists` was made for: the contract's `sel`."""
+        ...
+
+    @property
     def mixed_types(self) -> bool:
         """Whether the type is in the description, so that one fitting net serves all types."""
         ...
@@ -65,8 +70,16 @@ class Descriptor(Protocol):
         ...
 
     @property
-    def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do; (): they never do."""
+        ...
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Numbers that are held for an atom with so many neighbors, until the derivative has been taken.
+
+        Roughly: the widths of what is computed for each neighbor, and for each pair of them. Frames are cut into parts
+        by it, and those that cannot be cut refused where they don't fit into the memory.
+        """
         ...
 
     def __call__(self, env: Environment) -> Description: ...
@@ -153,6 +166,10 @@ class Model(Protocol):
         """Neighbors that each block of each list was made for: the contract's `sel`."""
         ...
 
+    def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Memory that is held for an atom with so many neighbors, see `Descriptor.numbers_per_atom`."""
+        ...
+
     @property
     def pair_exclude_types(self) -> Pairs:
         """Pairs of types that are not in the lists."""
@@ -169,8 +186,13 @@ class Model(Protocol):
         ...
 
     @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do."""
+        ...
+
+    @property
     def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
+        """Whether there are any messages."""
         ...
 
     @property

@@ -15,7 +15,7 @@ from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import double_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
-from deepmd_jax.device import device
+from deepmd_jax.device import device_name
 from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
@@ -28,16 +28,13 @@ if TYPE_CHECKING:
 class JaxDeepEval(BaseDeepEval):
     """A `.hlo`, `.xlo`, `.savedmodel` or `.jax` file, evaluated for a few common sizes only."""
 
+    device_name = staticmethod(device_name)
     _graph: frozen.Graph | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         use_compile_cache()
         super().__init__(model_file, **kwargs)
         register_modules()
-        batch_size = kwargs.get("auto_batch_size")
-        if device().platform != "cpu" and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
         self._padding = Padding(self._numpy_model, with_frames=True)
         self._signature = Signature.of(self._numpy_model)
         self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class PaddleDeepEval(BaseDeepEval):
     """A `.json` or `.pd` file, evaluated by paddle."""
 
+    device_name = staticmethod(arrays.device_name)
+
     def __init__(self, model_file: str, **kwargs: object) -> None:
         self._file = FrozenFile(model_file) if is_frozen(model_file) else None
         super().__init__(model_file, **kwargs)

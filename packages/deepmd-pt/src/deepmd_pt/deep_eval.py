@@ -21,15 +21,12 @@ if TYPE_CHECKING:
 class PyTorchDeepEval(BaseDeepEval):
     """A `.pth` or `.pt` file, evaluated by torch."""
 
+    device_name = staticmethod(arrays.device_name)
     _script: torch.jit.ScriptModule | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
         self._signature = Signature.of(self._numpy_model)
-        batch_size = kwargs.get("auto_batch_size")
-        if arrays.device().type == "cuda" and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
 
     def read_document(self, path: str) -> dict:
         found = archive.read(path)

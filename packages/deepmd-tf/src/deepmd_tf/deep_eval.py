@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 class TensorFlowDeepEval(BaseDeepEval):
     """A `.pb` file or a checkpoint, evaluated by TensorFlow."""
 
+    device_name = staticmethod(arrays.device_name)
+
     def __init__(self, model_file: str, **kwargs: object) -> None:
         self._frozen: FrozenModel | None = None
-        has_gpu = bool(arrays.gpus())
         super().__init__(model_file, **kwargs)
-        batch_size = kwargs.get("auto_batch_size")
-        if has_gpu and hasattr(batch_size, "may_grow"):
-            # a GPU says when its memory is full; a CPU's kernel kills the process instead
-            batch_size.may_grow = True
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):

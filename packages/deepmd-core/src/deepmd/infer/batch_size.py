@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from deepmd.errors import BackendError, InputError
+from deepmd.errors import BackendError, DeepmdError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,8 @@ class AutoBatchSize:
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _shrink(self, size: int, natoms: int, error: Exception) -> None:
+        if size == 1 and isinstance(error, DeepmdError):
+            raise error
         if size == 1:
             raise BackendError(
                 f"out of memory when evaluating a single frame of {natoms} atoms; use a device with more memory."

@@ -167,6 +167,13 @@ class DeepEvalBackend(ABC):
         """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``, trained or not."""
         return model_size(self.serialize()["model"])
 
+    def get_bytes_per_atom(self) -> int | None:
+        """Memory that each atom of a frame takes [bytes], about, its lists as full as they were made for.
+
+        0: large frames are evaluated in parts, with which it does not grow; None: not known.
+        """
+        return None
+
     def get_observed_types(self) -> dict[str, Any]:
         """The types met in the training data: ``type_num`` and ``observed_type``, their names."""
         return observed_types(self.serialize())

@@ -211,3 +211,4 @@ CONVERSION_CASE = row(
     fitting={"numb_fparam": 1, "numb_aparam": 2, "atom_ener": [None, 0.5]},
 )
 PARTS_CASE = next(case for case in CASES_DOUBLE if case.name == "se_e2_a: frame and atomic parameters")
+BLOCKS_CASE = next(case for case in CASES_DOUBLE if case.name == "dpa2: three-body, strip")

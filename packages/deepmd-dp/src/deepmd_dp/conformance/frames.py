@@ -77,4 +77,15 @@ def _virtual() -> Frames:
     return Frames(np.stack([coord, coord + 0.1]), np.stack([cell, 1.1 * cell]), types)
 
 
+def _chain() -> Frames:
+    """A long periodic chain in no order, where messages reach few atoms. One is virtual, some are outside the cell."""
+    rng, natoms = np.random.default_rng(6), 60
+    coord = 1.7 * np.arange(natoms)[:, None] * [1.0, 0.0, 0.0] + rng.uniform(-0.3, 0.3, (natoms, 3))
+    types = _types(1, natoms)
+    types[0, 5] = -1
+    return Frames((4.0 + rng.permutation(coord))[None], np.diag([1.7 * natoms, 30.0, 30.0])[None], types)
+
+
+CHAIN = _chain()
+"""One frame for what depends on distant atoms."""
 FRAMES = {"periodic and triclinic": _periodic(), "small cell": _small(), "open": _open(), "virtual atoms": _virtual()}

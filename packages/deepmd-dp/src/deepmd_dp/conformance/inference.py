@@ -11,8 +11,9 @@ from deepmd.outputs import all_terms
 from deepmd_dp.conformance.cases import Case
 from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
 from deepmd_dp.conformance.evaluation import evaluate
-from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.conformance.frames import CHAIN, FRAMES
 from deepmd_dp.conformance.parts import Part
+from deepmd_dp.environment.halos import halo_blocks
 from deepmd_dp.kit import deep_eval
 
 if TYPE_CHECKING:
@@ -52,5 +53,18 @@ class InferenceTests(Part):
         expected = models.expected(case, frames)
         monkeypatch.setattr(deep_eval, "atoms_per_part", lambda *_: 5)
         results = evaluate(models.evaluator(case, own_file_kind), frames)
+        for name in expected:
+            assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
+
+    def test_blocks_with_halos(self, models: Models, own_file_kind: FileKind, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Frames of a model that passes messages are cut where memory is short, and give the same."""
+        case, arguments = self.blocks_case, (CHAIN.coords, CHAIN.cells, CHAIN.atom_types)
+        expected = models.reference(case).eval(*arguments, atomic=True)
+        monkeypatch.setattr(
+            deep_eval,
+            "blocks_that_fit",
+            lambda model, coord, box, frames: halo_blocks(model, frames[0], coord[0], box[0], most=40),
+        )
+        results = models.evaluator(case, own_file_kind).eval(*arguments, atomic=True)
         for name in expected:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from deepmd.backend.discovery import get_backend
-from deepmd_dp.conformance.cases import CASES, CASES_DOUBLE, CONVERSION_CASE, PARTS_CASE, TRAINING_CASES
+from deepmd_dp.conformance.cases import (
+    BLOCKS_CASE,
+    CASES,
+    CASES_DOUBLE,
+    CONVERSION_CASE,
+    PARTS_CASE,
+    TRAINING_CASES,
+)
 from deepmd_dp.conformance.evaluation import Models, shared_models
 from deepmd_dp.conformance.file_kinds import FileKind, file_kinds_of
 
@@ -40,6 +47,8 @@ class Part:
     """The model that is converted."""
     parts_case: ClassVar[Case] = PARTS_CASE
     """The model that is evaluated by parts of a frame."""
+    blocks_case: ClassVar[Case] = BLOCKS_CASE
+    """The model that is evaluated by blocks of a frame with halos."""
     workflow_case: ClassVar[Case] = CASES[0]
     """The model that is trained, frozen and tested by commands."""
 

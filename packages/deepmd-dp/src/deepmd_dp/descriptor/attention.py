@@ -132,6 +132,15 @@ class NeighborGatedAttention(Module):
             x = layer(x, near)
         return x
 
+    def numbers_per_atom(self, nnei: int) -> int:
+        """Numbers that are held for an atom with so many neighbors.
+
+        A layer has of each neighbor q, k and v, before and after they are normalised, what is attended and what
+        becomes of it; of each pair the logit, the softmax with its parts, and the weight. The gate is common to all.
+        """
+        of_neighbor = 7 * self.hidden_dim + 4 * self.embed_dim
+        return len(self.layers) * nnei * (of_neighbor + 6 * nnei)
+
     def of_empty_slot(self, x: Array) -> Array:
         """What the stack makes of an empty slot's embedding."""
         for layer in self.layers:

@@ -22,6 +22,8 @@ from deepmd_dp.nn.network import Layer
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from deepmd_dp.dialect.module import Array
@@ -62,7 +64,6 @@ class DPA2(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = True
-    is_message_passing = True
     uses_type_index = False
 
     @property
@@ -78,8 +79,26 @@ class DPA2(Module):
     @property
     def lists(self) -> tuple[ListSpec, ...]:
         """The lists of the two-body part, the three-body part and the repformer; two may be the same."""
+        return tuple(part.matrix.spec for part in self._parts)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The `sel` of each of these lists."""
+        return tuple(part.matrix.sel for part in self._parts)
+
+    @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """One of each layer of the repformer."""
+        return (self.repformer.matrix.spec,) * len(self.repformer.layers)
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Those of all parts."""
+        return sum(part.numbers_per_atom(nnei[part.matrix.spec]) for part in self._parts)
+
+    @property
+    def _parts(self) -> tuple[TwoBody | ThreeBody | Repformer, ...]:
         parts = (self.repinit, self.three_body, self.repformer)
-        return tuple(dict.fromkeys(part.matrix.spec for part in parts if part is not None))
+        return tuple(part for part in parts if part is not None)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

@@ -15,6 +15,8 @@ from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.interface import Description, Descriptor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -43,6 +45,15 @@ class Hybrid(Module):
         return tuple(spec for part in self.parts for spec in part.lists)
 
     @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Those of all parts."""
+        return tuple(sel for part in self.parts for sel in part.list_capacities)
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Those of all parts."""
+        return sum(part.numbers_per_atom(nnei) for part in self.parts)
+
+    @property
     def mixed_types(self) -> bool:
         """Whether any part holds the type, so that one fitting net serves all types."""
         return any(part.mixed_types for part in self.parts)
@@ -53,9 +64,9 @@ class Hybrid(Module):
         return any(part.uses_type_index for part in self.parts)
 
     @property
-    def is_message_passing(self) -> bool:
-        """Whether in any part features go from atom to atom."""
-        return any(part.is_message_passing for part in self.parts)
+    def messages(self) -> tuple[ListSpec, ...]:
+        """Those of all parts, as if they followed each other."""
+        return tuple(spec for part in self.parts for spec in part.messages)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

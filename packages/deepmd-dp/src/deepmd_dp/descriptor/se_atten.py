@@ -26,6 +26,8 @@ from deepmd_dp.nn.network import NetworkCollection
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
@@ -57,7 +59,7 @@ class SeAtten(OnBasis):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = True
-    is_message_passing = False
+    messages = ()
     uses_type_index = False
 
     @property
@@ -74,6 +76,16 @@ class SeAtten(OnBasis):
     def lists(self) -> tuple[ListSpec, ...]:
         """One list, of all types."""
         return (self.matrix.spec,)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The list's `sel`."""
+        return (self.matrix.sel,)
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """The widths of the net for each neighbor, and what the attention takes."""
+        width = nnei[self.matrix.spec]
+        return width * self.embedding.total_width + self.attention_layers.numbers_per_atom(width)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

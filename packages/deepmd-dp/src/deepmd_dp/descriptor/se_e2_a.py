@@ -13,6 +13,8 @@ from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from deepmd_dp.environment.environment import Environment, ListSpec
@@ -38,7 +40,7 @@ class SeE2A(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = False
-    is_message_passing = False
+    messages = ()
 
     @property
     def dim_out(self) -> int:
@@ -56,9 +58,18 @@ class SeE2A(Module):
         return (self.two_body.matrix.spec,)
 
     @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The list's `sel`."""
+        return (self.two_body.matrix.sel,)
+
+    @property
     def uses_type_index(self) -> bool:
         """Whether the net depends on the centre's type."""
         return self.two_body.uses_type_index
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Numbers that are held for an atom with so many neighbors."""
+        return self.two_body.numbers_per_atom(nnei)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

@@ -13,6 +13,8 @@ from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.interface import Description
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from deepmd_dp.environment.environment import Environment, ListSpec
@@ -38,7 +40,7 @@ class SeE2R(Module):
     type_map: tuple[str, ...] = setting(default=())
 
     mixed_types = False
-    is_message_passing = False
+    messages = ()
     dim_equivariant = 0
 
     @property
@@ -52,9 +54,18 @@ class SeE2R(Module):
         return (self.two_body.matrix.spec,)
 
     @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The list's `sel`."""
+        return (self.two_body.matrix.sel,)
+
+    @property
     def uses_type_index(self) -> bool:
         """Whether the net depends on the centre's type."""
         return self.two_body.uses_type_index
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Numbers that are held for an atom with so many neighbors."""
+        return self.two_body.numbers_per_atom(nnei)
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""

@@ -21,8 +21,10 @@ from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matr
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd_dp.dialect.module import Array
-    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.environment.environment import Environment, ListSpec
 
 
 @module
@@ -48,6 +50,10 @@ class TwoBody(OnBasis):
     def uses_type_index(self) -> bool:
         """Whether the net depends on the centre's type."""
         return not self.type_one_side
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """The widths of the net for each neighbor; polynomials in its place are no more."""
+        return nnei[self.matrix.spec] * int(self.embeddings.networks[0].total_width)
 
     def __call__(self, env: Environment) -> Array:
         """The moments, (nframes * nloc, columns, M)."""

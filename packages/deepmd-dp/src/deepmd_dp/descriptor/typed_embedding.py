@@ -49,6 +49,11 @@ class TypedEmbedding(Module):
         return int(self.embeddings.networks[0].width)
 
     @property
+    def total_width(self) -> int:
+        """Numbers that the net computes of one edge."""
+        return int(self.embeddings.networks[0].total_width)
+
+    @property
     def ntypes(self) -> int:
         """Number of types."""
         return self.embeddings.ntypes

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
@@ -27,10 +27,19 @@ class Part(NamedTuple):
         Its local atoms are the part's, its lists refer to all atoms in this part's order.
     order : np.ndarray, (nall,)
         The atoms, those of the part first; numbers from natoms on are virtual ones that fill the last part up.
+    nown : int
+        Local atoms, the first ones, whose outputs are the part's; others are there for their features.
     """
 
     env: Environment
     order: np.ndarray
+    nown: int
+
+    @classmethod
+    def whole(cls, env: Environment) -> Part:
+        """All atoms in one."""
+        natoms = env.atype.shape[1]
+        return cls(env, np.arange(natoms), natoms)
 
     def rows_of(self, values: np.ndarray) -> np.ndarray:
         """What belongs to the part's atoms of (nframes, natoms, n) numbers, 0 for virtual atoms."""
@@ -42,27 +51,53 @@ class Part(NamedTuple):
 
 
 def frame_parts(
-    model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, size: int
+    model: TakesEnvironment,
+    coord: np.ndarray,
+    box: np.ndarray | None,
+    atype: np.ndarray,
+    found: Sequence[Lists],
+    size: int,
 ) -> Iterator[Part]:
-    """The frames' atoms in parts of `size` atoms; arguments as in `build_environment`.
+    """The frames' atoms in parts of `size` atoms; `found` are the frames' lists, the rest is as in `build_environment`.
 
     All parts have the same size, and of each type as many atoms to one, in the first frame: so a program compiled for
     fixed sizes serves them all.
     """
     missing = -atype.shape[1] % size
     empty_type = np.maximum(atype[:, 0], 0)
-    frames = [tuple(_lengthen(each, missing) for each in lists) for lists in all_neighbors(model, coord, box, atype)]
+    frames = [tuple(_lengthen(each, missing) for each in lists) for lists in found]
     coord = np.pad(coord, ((0, 0), (0, missing), (0, 0)))
     atype = np.pad(atype, ((0, 0), (0, missing)), constant_values=-1)
     natoms = atype.shape[1]
     by_type, nparts = np.argsort(atype[0], kind="stable"), natoms // size
     for start in range(nparts):
-        own = by_type[start::nparts]
-        order = np.concatenate([own, np.setdiff1d(np.arange(natoms), own)])
-        place = np.argsort(order)
-        part = [_rows_of(lists, own, place) for lists in frames]
-        env = build_environment(model, coord[:, order], box, atype[:, order], part, empty_type)
-        yield Part(replace(env, mapping=np.tile(np.arange(natoms), (len(atype), 1))), order)
+        order = first(np.arange(natoms), by_type[start::nparts])
+        yield renumbered_part(model, coord, box, atype, frames, order, size, empty_type)
+
+
+def first(order: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The order with some of its atoms first, in time linear in all."""
+    rest = np.ones(len(order), dtype=bool)
+    rest[chosen] = False
+    return np.concatenate([chosen, order[rest[order]]])
+
+
+def renumbered_part(
+    model: TakesEnvironment,
+    coord: np.ndarray,
+    box: np.ndarray | None,
+    atype: np.ndarray,
+    frames: Sequence[Lists],
+    order: np.ndarray,
+    nloc: int,
+    empty_type: np.ndarray,
+) -> Part:
+    """The first `nloc` of all atoms in a new order, the others being ghosts; the rest is as in `build_environment`."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    own = [_rows_of(lists, order[:nloc], place) for lists in frames]
+    env = build_environment(model, coord[:, order], box, atype[:, order], own, empty_type)
+    return Part(replace(env, mapping=np.tile(np.arange(len(order)), (len(atype), 1))), order, nloc)
 
 
 def _lengthen(found: NeighborList, nrows: int) -> NeighborList:

@@ -12,10 +12,12 @@ import numpy as np
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.module import map_leaves
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
+from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
-from deepmd_dp.kit.parts import SumOfParts, atoms_per_part
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
@@ -37,15 +39,20 @@ Parameters = dict[str, np.ndarray | None]
 class BaseDeepEval(DeepEvalBackend):
     """A model file evaluated by a framework, which a subclass tells how to run it.
 
-    Frames of many atoms are evaluated in parts, so that the memory does not grow with them; those of models that pass
-    messages are not, since features of all atoms are needed at once.
+    Frames of many atoms are evaluated in parts, so that the memory does not grow with them. Those of models that pass
+    messages are evaluated whole where they fit into the memory, else in blocks with halos, else they are refused.
     """
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        del kwargs  # options of deepmd-kit that change nothing here: batching is the caller's, lists are O(N) always
+        # other options of deepmd-kit change nothing here: lists are O(N) always
+        batch_size = kwargs.get("auto_batch_size")
+        if self.is_on_gpu and hasattr(batch_size, "may_grow"):
+            # a GPU says when its memory is full; a CPU's kernel kills the process instead
+            batch_size.may_grow = True
         keep_memory()
         self._document = self.read_document(model_file)
         self._numpy_model: Model = deserialize_model(self._document["model"])
+        self._evaluated = 0  # atoms that have been evaluated at once
 
     @abstractmethod
     def read_document(self, path: str) -> Document:
@@ -58,6 +65,16 @@ class BaseDeepEval(DeepEvalBackend):
     @abstractmethod
     def to_numpy(self, array: Array) -> np.ndarray:
         """The inverse of `from_numpy`."""
+
+    @staticmethod
+    def device_name() -> str:
+        """The device used, for people; it begins with ``cpu`` where it is one."""
+        return "cpu"
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether a GPU evaluates: parts are larger there, and it says itself when its memory is full."""
+        return not self.device_name().startswith("cpu")
 
     @abstractmethod
     def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
@@ -108,11 +125,11 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> dict[str, np.ndarray]:
         del kwargs
         terms = self._terms(atomic=atomic, derivatives=derivatives)
-        total = SumOfParts(terms, atom_types.shape)
+        total = SumOfParts(self._numpy_model, terms, atom_types)
         for part in self._parts(coords, cells, atom_types):
             own = aparam if aparam is None else part.rows_of(aparam)
             total.add(part, self._evaluate(part.env, fparam, own, terms))
-        return total.results
+        return total.results()
 
     def eval_with_ghosts(
         self,
@@ -142,9 +159,8 @@ class BaseDeepEval(DeepEvalBackend):
         for part in self._parts(coords, cells, atom_types):
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             rows = self.to_numpy(self.describe(self._to_framework(env)))
-            nloc = part.env.atype.shape[1]
-            found.append(rows[:nframes, :nloc])
-            places.append(part.order[:nloc])
+            found.append(rows[:nframes, : part.nown])
+            places.append(part.order[: part.nown])
         # the virtual atoms that fill the last part up have the highest numbers
         order = np.argsort(np.concatenate(places))[:natoms]
         return np.concatenate(found, axis=1)[:, order]
@@ -159,12 +175,20 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _parts(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Iterator[Part]:
         """The atoms in one part or in several."""
-        size = atoms_per_part(self._numpy_model, *atom_types.shape)
-        if size >= atom_types.shape[1]:
-            env = build_environment(self._numpy_model, coords, cells, atom_types)
-            yield Part(env, np.arange(atom_types.shape[1]))
-        else:
-            yield from frame_parts(self._numpy_model, coords, cells, atom_types, size)
+        model, natoms = self._numpy_model, atom_types.shape[1]
+        frames = all_neighbors(model, coords, cells, atom_types)
+        if not model.is_message_passing:
+            size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
+            if size < natoms:
+                yield from frame_parts(model, coords, cells, atom_types, frames, size)
+                return
+        elif atom_types.size > self._evaluated and not self.is_on_gpu:
+            blocks = blocks_that_fit(model, coords, cells, frames)
+            if blocks:
+                yield from parts_with_halos(model, coords, cells, atom_types, frames[0], blocks)
+                return
+        yield Part.whole(build_environment(model, coords, cells, atom_types, frames))
+        self._evaluated = max(self._evaluated, atom_types.size)  # there is memory for so many
 
     def _evaluate(
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
@@ -193,6 +217,12 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _optional(self, array: np.ndarray | None) -> Array | None:
         return None if array is None else self.from_numpy(np.asarray(array, dtype=np.float64))
+
+    def get_bytes_per_atom(self) -> int:
+        model = self._numpy_model
+        if not model.is_message_passing:
+            return 0
+        return round(bytes_per_atom(model, [sum(sel) for sel in model.list_capacities]))
 
     def get_rcut(self) -> float:
         return self._numpy_model.rcut

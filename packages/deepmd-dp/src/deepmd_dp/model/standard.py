@@ -12,9 +12,8 @@ from deepmd.contract import check_class, take_array
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, module, modules, static
+from deepmd_dp.dialect.module import Array, Module, buffer, leaves, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec
-from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.interface import Descriptor, Fitting
@@ -67,9 +66,14 @@ class StandardModel(Module):
     def list_capacities(self) -> tuple[tuple[int, ...], ...]:
         """Neighbors that each block of each list was made for: the contract's `sel`."""
         found: dict[ListSpec, tuple[int, ...]] = {}
-        for _, matrix in modules(self.descriptor, EnvironmentMatrix):
-            found[matrix.spec] = tuple(map(max, matrix.sel, found.get(matrix.spec, matrix.sel)))
+        for spec, sel in zip(self.descriptor.lists, self.descriptor.list_capacities, strict=True):
+            found[spec] = tuple(map(max, sel, found.get(spec, sel)))
         return tuple(found[spec] for spec in self.lists)
+
+    def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Memory that is held for an atom with so many neighbors in each list."""
+        itemsize = max((leaf.array.dtype.itemsize for leaf in leaves(self.descriptor)), default=8)
+        return itemsize * self.descriptor.numbers_per_atom(nnei)
 
     @property
     def uses_type_index(self) -> bool:
@@ -77,9 +81,14 @@ class StandardModel(Module):
         return self.descriptor.uses_type_index or self.fitting.uses_type_index
 
     @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom, the list along which they do."""
+        return self.descriptor.messages
+
+    @property
     def is_message_passing(self) -> bool:
-        """Whether features go from atom to atom."""
-        return self.descriptor.is_message_passing
+        """Whether there are any messages."""
+        return bool(self.messages)
 
     @property
     def dim_fparam(self) -> int:

@@ -139,6 +139,11 @@ class EmbeddingNetwork(Module):
         return [each.w.shape[1] for each in self.layers]
 
     @property
+    def total_width(self) -> int:
+        """Numbers that it computes of one input: of all layers."""
+        return sum(self.neuron)
+
+    @property
     def width(self) -> int:
         """Numbers that the net gives."""
         return self.neuron[-1]

@@ -58,6 +58,10 @@ class Repformer(Module):
         vectors = xp.matmul(xp.matrix_transpose(g2), h2 * near.factor[..., None]) * near.per_moment
         return g1, vectors
 
+    def numbers_per_atom(self, nnei: int) -> int:
+        """Those of all layers."""
+        return sum(layer.numbers_per_atom(nnei) for layer in self.layers)
+
     def _edge_features(self, edges: Edges) -> tuple[Array, Array, Array]:
         """Invariant (n, nnei, 1), vector (n, nnei, 3) and switch (n, nnei) of the edges."""
         rows = self.matrix.rows(edges)

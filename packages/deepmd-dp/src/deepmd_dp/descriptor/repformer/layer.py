@@ -66,6 +66,17 @@ class RepformerLayer(Module):
             self._combine([h2, *vectors], self.h2_residual),
         )
 
+    def numbers_per_atom(self, nnei: int) -> int:
+        """Numbers that are held for an atom with so many neighbors.
+
+        Of each neighbor its features and those of the edge, with their products; of each pair of them the logit, the
+        softmax with its parts and the weight, for each head.
+        """
+        settings = self.settings
+        of_edge = 2 * settings.g1_dim + 4 * settings.g2_dim
+        of_pair = 0 if self.edge_attn is None else 6 * self.edge_attn.nhead
+        return nnei * (of_edge + nnei * of_pair)
+
     @property
     def _looks_at_neighbors(self) -> bool:
         s = self.settings

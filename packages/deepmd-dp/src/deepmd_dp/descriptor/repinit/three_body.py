@@ -46,6 +46,10 @@ class ThreeBody(OnBasis):
         """Number of features."""
         return self.embedding.width
 
+    def numbers_per_atom(self, nnei: int) -> int:
+        """The angle, the switch and the widths of the net, for each pair of neighbors."""
+        return nnei * nnei * (2 + self.embedding.total_width)
+
     def __call__(self, env: Environment, table: Array) -> Array:
         """Features of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
         (edges,) = self.matrix.edges(env)
@@ -123,7 +127,7 @@ class ThreeBody(OnBasis):
 
     def as_matrices(self) -> ThreeBody:
         """The same with matrices for the nets; as it is for a net so narrow that it costs less than plain moments."""
-        if sum(self.embedding.embeddings[()].neuron) < _NARROW:
+        if self.embedding.total_width < _NARROW:
             return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))

@@ -43,6 +43,10 @@ class TwoBody(OnBasis):
         """Number of invariants."""
         return self.embedding.width * self.axis_neuron
 
+    def numbers_per_atom(self, nnei: int) -> int:
+        """The widths of the net for each neighbor."""
+        return nnei * self.embedding.total_width
+
     def __call__(self, env: Environment, table: Array) -> Array:
         """Invariants of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
         (edges,) = self.matrix.edges(env)
