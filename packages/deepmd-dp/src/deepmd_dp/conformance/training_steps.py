@@ -100,7 +100,7 @@ class TrainingStepTests(Part):
         trainer = _trainer(self.flag)
         batch, model = batches(PLAIN)[0], deserialize_model(trainer.state().model["model"])
         for factor in (1.5, 0.6):
-            scaled = replace(batch, coord=factor * batch.coord, box=factor * batch.box)
+            scaled = replace(batch, coord=factor * batch.coord, box=factor * batch.box, system=f"scaled by {factor}")
             found = trainer.evaluate(trainer.prepare(scaled), LEARNING_RATE)["loss"]
             assert_close(found, numpy_loss(config_of(PLAIN), model, scaled, LEARNING_RATE)["loss"], DOUBLE, f"{factor}")
 
