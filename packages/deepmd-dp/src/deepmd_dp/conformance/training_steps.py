@@ -99,6 +99,7 @@ class TrainingStepTests(Part):
         """Bases of the nets reach as near as the batches do: losses are those of NumPy, whose bases reach further."""
         trainer = _trainer(self.flag)
         batch, model = batches(PLAIN)[0], deserialize_model(trainer.state().model["model"])
+        assert batch.box is not None, "its frames are periodic"
         for factor in (1.5, 0.6):
             scaled = replace(batch, coord=factor * batch.coord, box=factor * batch.box, system=f"scaled by {factor}")
             found = trainer.evaluate(trainer.prepare(scaled), LEARNING_RATE)["loss"]
