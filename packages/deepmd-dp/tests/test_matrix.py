@@ -110,7 +110,7 @@ def test_matrices_in_every_library(library):
 def test_the_range_reaches_from_empty_slots_to_the_smallest_distance():
     settings = EnvSettings(rcut=6.0, rcut_smth=0.5)
     davg, dstd = np.array([0.1, 0.2]), np.array([0.2, 0.1])
-    low, high = matrix.input_range(davg, dstd, settings)
+    low, high = matrix.input_range(davg, dstd, settings, matrix.SMALLEST_DISTANCE)
     assert low == pytest.approx(-2.0)
     assert high == pytest.approx((1.0 / matrix.SMALLEST_DISTANCE - 0.2) / 0.1)
     assert matrix.input_range(davg, dstd, settings, 0.25)[1] == pytest.approx((4.0 - 0.2) / 0.1)

@@ -54,7 +54,7 @@ class MLXTrainer(BaseTrainer):
             self._parameters[path], self._moments[path] = stepped
         mx.eval(self._parameters, self._moments)
 
-    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _as_floats(*self._loss_of(self._parameters, prepared, lr))
 
     def _loss_of(self, parameters: Arrays, prepared: Prepared, lr: float) -> tuple[mx.array, Arrays]:

@@ -85,7 +85,7 @@ class JaxTrainer(BaseTrainer):
         self._parameters, self._moments = stepped
 
     @double_precision()
-    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         _, metrics = self._compiled_metrics(*self._arguments(prepared, lr))
         return _as_floats(metrics)
 

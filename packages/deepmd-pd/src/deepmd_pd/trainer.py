@@ -55,7 +55,7 @@ class PaddleTrainer(BaseTrainer):
     def apply(self, gradients: dict[str, Tensor], lr: float) -> None:
         self._optimizer.step(self._parameters, gradients, lr)
 
-    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _as_floats(*self._loss_of(prepared, lr, create_graph=False))
 
     def _loss_of(self, prepared: Prepared, lr: float, *, create_graph: bool) -> tuple[Tensor, dict[str, Tensor]]:

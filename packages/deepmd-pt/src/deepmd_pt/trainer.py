@@ -63,7 +63,7 @@ class PyTorchTrainer(BaseTrainer):
             group["lr"] = lr
         self._optimizer.step()
 
-    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _as_floats(*self._loss_of(prepared, lr, create_graph=False))
 
     def _loss_of(self, prepared: Prepared, lr: float, *, create_graph: bool) -> tuple[torch.Tensor, Tensors]:

@@ -62,7 +62,7 @@ class TensorFlowTrainer(BaseTrainer):
     def apply(self, gradients: Gradients, lr: float) -> None:
         self._update(gradients, tf.constant(lr, tf.float64))
 
-    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return _numbers(self._run(self._metrics_of, prepared, lr))
 
     def _run(self, function: Callable[..., Any], prepared: Prepared, lr: float) -> Any:

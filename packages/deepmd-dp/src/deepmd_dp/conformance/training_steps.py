@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,16 @@ class TrainingStepTests(Part):
         stepped = trainer.step(prepared, LEARNING_RATE)
         assert list(evaluated) == list(stepped)
         assert evaluated == pytest.approx(stepped, rel=1e-10)
+
+    def test_atoms_may_come_nearer_than_in_the_batches_before(self) -> None:
+        """Bases of the nets reach as near as the batches do: losses are those of NumPy, whose bases reach further."""
+        trainer = _trainer(self.flag)
+        batch, model = batches(PLAIN)[0], deserialize_model(trainer.state().model["model"])
+        assert batch.box is not None, "its frames are periodic"
+        for factor in (1.5, 0.6):
+            scaled = replace(batch, coord=factor * batch.coord, box=factor * batch.box, system=f"scaled by {factor}")
+            found = trainer.evaluate(trainer.prepare(scaled), LEARNING_RATE)["loss"]
+            assert_close(found, numpy_loss(config_of(PLAIN), model, scaled, LEARNING_RATE)["loss"], DOUBLE, f"{factor}")
 
     def test_loss_that_is_not_finite_changes_nothing(self) -> None:
         trainer = _trainer(self.flag)

@@ -141,11 +141,11 @@ class SeAtten(OnBasis):
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
-    def range(self) -> tuple[float, float] | None:
+    def range(self, smallest_distance: float) -> tuple[float, float] | None:
         """From the number of an empty slot to that of the nearest neighbor; None where nets are evaluated."""
         if self.attention_layers.layers or not self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes):
             return None
-        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings)
+        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
 
     def as_matrices(self) -> SeAtten:
         """The same with matrices for the nets."""

@@ -74,11 +74,11 @@ class TwoBody(OnBasis):
         column = s[:, None]
         return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
 
-    def range(self) -> tuple[float, float] | None:
+    def range(self, smallest_distance: float) -> tuple[float, float] | None:
         """From the number of an empty slot to that of the nearest neighbor; None where a net has kinks."""
         if not all(map(is_matrix, self.embeddings.networks)):
             return None
-        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings)
+        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
 
     def as_matrices(self) -> TwoBody:
         """The same with matrices for the nets."""

@@ -144,6 +144,15 @@ def _collect_block(
     return NeighborBlock(edge_vec=edge_vec, nlist=nlist, neighbor_type=neighbor_type)
 
 
+def smallest_distance(env: Environment) -> float:
+    """Between two neighbors in the lists, of a NumPy environment [Å]; infinite where there are none."""
+    smallest = np.inf
+    for block in (block for blocks in env.lists for block in blocks):
+        distance = np.linalg.norm(np.asarray(block.edge_vec), axis=-1)
+        smallest = np.min(distance, initial=smallest, where=np.asarray(block.nlist) >= 0)
+    return float(smallest)
+
+
 def atoms_by_type(atype: np.ndarray, ntypes: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Where the atoms of each type stand, and where each atom stands in their concatenation.
 

@@ -16,7 +16,7 @@ from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.kit.memory import keep_memory
@@ -24,7 +24,7 @@ from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
-from deepmd_dp.nn.matrix import with_refined_bases
+from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, with_bases, with_refined_bases
 from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ Gradients = dict[str, Array]
 
 _CHECK_BASES = 100
 """Steps after which the nets' bases are checked again."""
+_MARGIN = 0.85
+"""So much nearer than in the batches seen atoms may come before the bases are found anew, which some frameworks compile
+for."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Prepared:
     env: Environment
     labels: dict[str, Array]
     found: dict[str, bool]
+    smallest_distance: float = math.inf  # of two atoms [Å]
 
     @property
     def fparam(self) -> Array | None:
@@ -79,6 +83,7 @@ class BaseTrainer(Trainer):
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
         self._steps = 0
+        self._smallest_distance = math.inf
         self.set_up(optimizer)
 
     @abstractmethod
@@ -109,6 +114,10 @@ class BaseTrainer(Trainer):
     def apply(self, gradients: Gradients, lr: float) -> None:
         """One step of the optimiser; parameters without a gradient stay as they are."""
 
+    @abstractmethod
+    def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
+        """The metrics of a batch."""
+
     @classmethod
     def from_input(cls, config: Section, frames: Callable[[list[DataRequirement]], Iterable[Batch]]) -> Trainer:
         rng = np.random.default_rng(config["training"].get("seed"))
@@ -126,11 +135,15 @@ class BaseTrainer(Trainer):
 
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
+        nearest = smallest_distance(env)
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
         env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
         return Prepared(
-            map_leaves(env, lambda _, array: self.from_numpy(np.asarray(array))), framework_labels, dict(batch.found)
+            map_leaves(env, lambda _, array: self.from_numpy(np.asarray(array))),
+            framework_labels,
+            dict(batch.found),
+            nearest,
         )
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
@@ -138,6 +151,7 @@ class BaseTrainer(Trainer):
         return env, labels
 
     def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
+        self._reach(prepared.smallest_distance)
         metrics, gradients = self.gradients(prepared, lr)
         if math.isfinite(metrics["loss"]):
             self.apply(clip(gradients, self._max_norm), lr)
@@ -146,9 +160,21 @@ class BaseTrainer(Trainer):
             self._refine_bases()
         return metrics
 
+    def evaluate(self, prepared: Prepared, lr: float) -> dict[str, float]:
+        self._reach(prepared.smallest_distance)
+        return self.metrics(prepared, lr)
+
+    def _reach(self, distance: float) -> None:
+        """Sees to it that the nets' bases reach down to a distance, as files' do, and not much further [Å]."""
+        distance = max(distance, SMALLEST_DISTANCE)
+        if distance < self._smallest_distance:
+            self._smallest_distance = max(_MARGIN * distance, SMALLEST_DISTANCE)
+            self._numpy_model = with_bases(self._present_model(), self._smallest_distance)
+            self.rebuild()
+
     def _refine_bases(self) -> None:
         """Splits intervals on which polynomials no longer represent the nets, whose weights have moved."""
-        refined = with_refined_bases(with_leaves(self._numpy_model, self.parameters()))
+        refined = with_refined_bases(self._present_model())
         if refined is not None:
             self._numpy_model = refined
             self.rebuild()
@@ -178,8 +204,11 @@ class BaseTrainer(Trainer):
         """The first values of the leaves that are trained."""
         return {path: np.asarray(array) for path, array, trained in leaves(self._numpy_model) if trained}
 
+    def _present_model(self) -> Model:
+        return with_leaves(self._numpy_model, self.parameters())
+
     def state(self) -> TrainingState:
-        model = with_leaves(self._numpy_model, self.parameters())
+        model = self._present_model()
         document = new_document(model.serialize(), backend=self.backend_name, model_def_script=self._config["model"])
         return TrainingState(model=document, optimizer=self.moments())
 

@@ -101,15 +101,15 @@ def in_double(net: EmbeddingNetwork, like: Array) -> EmbeddingNetwork:
     return map_leaves(net, lambda _, leaf: array_namespace(leaf).astype(leaf, like.dtype))
 
 
-def input_range(
-    davg: Array, dstd: Array, settings: EnvSettings, smallest_distance: float = SMALLEST_DISTANCE
-) -> tuple[float, float]:
+def input_range(davg: Array, dstd: Array, settings: EnvSettings, smallest_distance: float) -> tuple[float, float]:
     """Between which values s lies: those of an empty slot, and of two atoms at the smallest distance.
 
     Parameters
     ----------
     davg, dstd : ndarray
         Mean and deviation of the environment matrix's first column, for all types (and slots) [1/Å].
+    smallest_distance : float
+        [Å]
     """
     first, *_ = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), settings)
     ends = np.stack([np.asarray((raw - davg) / dstd) for raw in (0.0, first[0, 0])])
@@ -257,8 +257,8 @@ class OnBasis(Module):
         """Values of all these nets as they are now, (n, m) float64, at numbers (n,)."""
         raise NotImplementedError
 
-    def range(self) -> tuple[float, float] | None:
-        """Between which numbers they are wanted; None: they are no matrices."""
+    def range(self, smallest_distance: float) -> tuple[float, float] | None:
+        """Between which numbers they are wanted if no atoms are nearer than this [Å]; None: they are no matrices."""
         raise NotImplementedError
 
     def as_matrices(self: AnyModule) -> AnyModule:
@@ -266,11 +266,14 @@ class OnBasis(Module):
         raise NotImplementedError
 
 
-def with_bases(tree: Tree) -> Tree:
-    """The tree with a basis that fits the nets as they are, wherever nets may be matrices."""
+def with_bases(tree: Tree, smallest_distance: float = SMALLEST_DISTANCE) -> Tree:
+    """The tree with a basis that fits the nets as they are, wherever nets may be matrices.
+
+    `smallest_distance` [Å] is where they may end; what reaches less far has fewer intervals, and is cheaper.
+    """
 
     def fit(each: OnBasis) -> Basis | None:
-        limits = each.range()
+        limits = each.range(smallest_distance)
         return None if limits is None else find_basis(each.values, *limits)
 
     return with_modules(tree, {path: replace(each, basis=fit(each)) for path, each in modules(tree, OnBasis)})

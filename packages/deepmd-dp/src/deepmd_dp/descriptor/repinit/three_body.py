@@ -14,7 +14,7 @@ from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
-from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, OnBasis, is_matrix
+from deepmd_dp.nn.matrix import OnBasis, is_matrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class ThreeBody(OnBasis):
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
-    def range(self) -> tuple[float, float] | None:
+    def range(self, smallest_distance: float) -> tuple[float, float] | None:
         """From two nearest neighbors on opposite sides to two at one place; None where nets are evaluated."""
         if self.embedding.ntypes > _MOST_TYPES or not all(map(is_matrix, self.embedding.embeddings.networks)):
             return None
         shift, deviation = (np.asarray(table[..., 1:], np.float64) for table in (self.matrix.davg, self.matrix.dstd))
-        raw = edge_rows(np.asarray([[SMALLEST_DISTANCE, 0.0, 0.0]]), self.matrix.settings)[0][0, 1]
+        raw = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), self.matrix.settings)[0][0, 1]
         norms = raw / np.min(deviation, axis=-1) + np.sqrt(np.sum((shift / deviation) ** 2, axis=-1))
         largest = float(np.max(norms) ** 2)
         return -largest, largest
