@@ -57,6 +57,8 @@ typedef struct deepmd_open_options {
 typedef struct deepmd_atoms {
   int64_t nloc;
   int64_t nall;
+  int64_t nowned; /* the first atoms, whose outputs count; of further local ones only the features
+                     are needed, by models that pass messages. Else nloc */
   const double* coord; /* (nall, 3) */
   const int32_t*
       type; /* (nall): index into the model's type map; negative: no atom for the model */
@@ -89,6 +91,10 @@ typedef struct deepmd_plugin {
   /* Of a graph, else NULL: all outputs of the record. */
   int (*run_graph)(void* model, const deepmd_array* inputs, int32_t ninputs, deepmd_take take,
                    void* receiver, deepmd_error* error);
+
+  /* Of a graph: whether each new shape of the inputs costs a compilation, so that libdeepmd_cc pads
+   * them to few sizes: atoms of type -1, empty slots. NULL: it does not. */
+  int (*compiles_shapes)(void* model);
 
   /* Of an engine, else NULL: the outputs of the record by name, without the axis of the frames; of
    * atomic ones only those wanted. Forces and atomic virials are those of all nall atoms. */
