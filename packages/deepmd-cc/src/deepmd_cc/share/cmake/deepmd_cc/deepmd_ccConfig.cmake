@@ -17,11 +17,8 @@ if(NOT TARGET deepmd::headers)
     deepmd::kernels PROPERTIES INTERFACE_COMPILE_FEATURES cxx_std_17
                                INTERFACE_LINK_LIBRARIES "deepmd::headers;Threads::Threads")
 
-  find_library(
-    _deepmd_cc_library deepmd_cc
-    HINTS "${_deepmd_cc_root}/lib"
-    NO_DEFAULT_PATH NO_CACHE)
-  if(_deepmd_cc_library)
+  set(_deepmd_cc_library "${_deepmd_cc_root}/lib/libdeepmd_cc.so")
+  if(EXISTS "${_deepmd_cc_library}")
     add_library(deepmd::cc SHARED IMPORTED)
     set_target_properties(deepmd::cc PROPERTIES IMPORTED_LOCATION "${_deepmd_cc_library}"
                                                 INTERFACE_LINK_LIBRARIES deepmd::headers)
