@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from deepmd_cc.model import Model, ModelError
+from deepmd_cc.model import Model, ModelError, find_plugins, load_plugin
 
 TRICLINIC = np.array([[11.7, 0, 0], [1.0, 11.7, 0], [0.5, -0.3, 11.7]])
 SMALL = np.array([[4.1, 0, 0], [0.4, 4.3, 0], [0.1, -0.2, 4.2]])
@@ -156,3 +156,8 @@ def test_broken_plugins_are_passed_over_and_named(tmp_path, argon, plugin_folder
     (tmp_path / "model.xyz").write_text("")
     with pytest.raises(ModelError, match="libdeepmd_backend_broken"):
         Model(tmp_path / "model.xyz")
+    found = find_plugins()
+    assert found["broken"] == str(tmp_path / "libdeepmd_backend_broken.so")
+    load_plugin(found["lennard_jones"])
+    with pytest.raises(ModelError, match="libdeepmd_backend_broken"):
+        load_plugin(found["broken"])
