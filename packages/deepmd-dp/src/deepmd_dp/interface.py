@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.environment.exclusion import Pairs
 

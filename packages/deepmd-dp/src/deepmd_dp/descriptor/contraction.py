@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array
 from deepmd_dp.interface import Description
 
 

@@ -12,6 +12,7 @@ from deepmd_dp.descriptor.repinit.contract import deserialize_parts, new_parts, 
 from deepmd_dp.descriptor.repinit.settings import RepinitSettings
 from deepmd_dp.descriptor.repinit.three_body import ThreeBody
 from deepmd_dp.descriptor.repinit.two_body import TwoBody
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.precision import precision_name
@@ -24,7 +25,6 @@ from deepmd_dp.nn.type_embedding import TypeEmbedNet
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.nn.matrix import matrix
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
     from deepmd_dp.nn.network import EmbeddingNetwork
 

@@ -14,6 +14,7 @@ from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -26,7 +27,6 @@ from deepmd_dp.nn.network import NetworkCollection
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 

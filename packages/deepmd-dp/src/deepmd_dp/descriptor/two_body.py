@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp.descriptor.moments import collect_moments
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -21,7 +21,6 @@ from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matr
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 

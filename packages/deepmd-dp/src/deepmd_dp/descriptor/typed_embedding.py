@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, Namespace, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from deepmd_dp.dialect.array import Array, Namespace
     from deepmd_dp.dialect.moments import Basis
 
 _STRIP_TYPES = 32

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
 

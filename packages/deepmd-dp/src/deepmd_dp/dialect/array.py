@@ -1,12 +1,42 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""What type checkers know of an array: what arrays of all libraries have in common."""
+"""What is known of an array: what arrays of all libraries have in common, and by annotations its numbers and shape.
+
+``Float[Array, "nframes nloc 3"]`` is an array of floating-point numbers with these axes, in the words of jaxtyping.
+To Python and to type checkers it is the array alone; deepmd-dp's tests execute it, so that what an annotation says
+holds (decision record 0015). In a call each name stands for one length:
+
+=========== ===========================================================================================================
+nframes     frames of a batch
+natoms      atoms of a frame
+nloc, nall  local atoms of a frame, and those with their ghosts
+ncenters    nframes * nloc, where all local atoms stand in one row
+nnei        slots of a neighbor list, or of a block of it
+ntypes      types
+columns     of the environment matrix: 4, or 1
+width       numbers that an embedding net gives for an edge, M in equations
+functions   Chebyshev polynomials on all intervals of a basis, Q in equations
+nsegments   sums that neighbors are split into
+ncomponents components of an output; nout, numbers that nets give for it
+nparam      frame or atomic parameters
+nin, nout   numbers that a layer or a net takes and gives
+dim         numbers that stand for a type or describe an atom
+=========== ===========================================================================================================
+
+A number is the length itself, ``#n`` is n or 1, ``*lead`` any number of axes, ``_`` any length.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Annotated as Bool
+from typing import Annotated as Float
+from typing import Annotated as Int
+from typing import Annotated as Shaped  # numbers of any kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+__all__ = ["Array", "Bool", "Float", "Int", "Namespace", "Shaped", "total"]
 
 
 class Array(Protocol):

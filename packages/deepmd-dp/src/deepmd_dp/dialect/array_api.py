@@ -7,13 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import array_api_compat
+import numpy as np
+
+from deepmd_dp.dialect.array import Array, Namespace
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    import numpy as np
-
-    from deepmd_dp.dialect.array import Array, Namespace
 
 _registered: dict[type, ModuleType] = {}
 

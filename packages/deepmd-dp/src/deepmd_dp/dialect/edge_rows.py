@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 
 class EnvSettings(NamedTuple):

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.operation import operation
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 
 @operation

@@ -12,17 +12,15 @@ kernels do; the plain form below serves everywhere, and is what frozen files hol
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
 from deepmd_dp.dialect.gather_scatter import scatter_add
 from deepmd_dp.dialect.operation import operation
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 
 class Basis(NamedTuple):

@@ -7,17 +7,13 @@ same name with `override`, for the arrays of its library; a test holds it to the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.gather_scatter import gather_rows, scatter_add
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.dialect.operation import operation, override
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 __all__ = [
     "Basis",

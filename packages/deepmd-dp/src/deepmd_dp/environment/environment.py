@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 
 
 class ListSpec(NamedTuple):

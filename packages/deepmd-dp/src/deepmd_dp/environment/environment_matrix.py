@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.contract import take_array
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
-from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock

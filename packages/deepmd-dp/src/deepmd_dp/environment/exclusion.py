@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from deepmd_dp.dialect.module import Array
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from deepmd.contract import check_class
 from deepmd.errors import InputError
 from deepmd.outputs import OutputDef
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, module
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from deepmd.contract import check_class
 from deepmd.outputs import ENERGY, OutputDef
-from deepmd_dp.dialect.module import Array, module
+from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from deepmd.contract import map_arrays, take_array
 from deepmd.errors import ModelFileError
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import Environment, assemble

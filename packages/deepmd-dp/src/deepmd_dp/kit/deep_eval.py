@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deepmd.aliases import Document, Section
-    from deepmd_dp.dialect.module import Array, Tree
+    from deepmd_dp.dialect.module import Tree
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
     from deepmd_dp.model.evaluate import Function, Vectors

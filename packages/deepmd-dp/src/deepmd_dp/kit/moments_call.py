@@ -10,13 +10,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from deepmd_dp.dialect.module import Array
 
     Run = Callable[["MomentsCall", tuple[Array, ...], tuple[Array, ...]], Array]
 

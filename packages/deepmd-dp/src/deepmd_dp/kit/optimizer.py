@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepmd_dp.dialect.module import Array
 
 KINDS = ("Adam", "AdamW")
 EPSILON = 1e-8

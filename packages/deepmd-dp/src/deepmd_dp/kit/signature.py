@@ -10,8 +10,9 @@ import numpy as np
 
 from deepmd.errors import InputError
 from deepmd.outputs import TermDef, all_terms
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import shape
-from deepmd_dp.dialect.module import Array, leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model.evaluate import Derivative, evaluate
 

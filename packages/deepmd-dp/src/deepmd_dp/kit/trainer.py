@@ -14,8 +14,9 @@ from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.data.batch import DataRequirement
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.loss.prefactor import Prefactor
 
     Arrays = dict[str, Array]

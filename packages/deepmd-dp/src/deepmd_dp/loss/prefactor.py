@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from deepmd_dp.dialect.module import Array
+from deepmd_dp.dialect.array import Array
 
 
 class Prefactor(NamedTuple):

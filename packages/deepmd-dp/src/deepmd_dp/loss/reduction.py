@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array
 
 
 def masked_mean(x: Array, mask: Array) -> Array:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.loss.interface import Arrays, Term
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.loss.interface import Term
 from deepmd_dp.loss.prefactor import Prefactor
@@ -16,7 +17,6 @@ from deepmd_dp.loss.summation import sum_terms
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.loss.interface import Arrays
 
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class, take_array
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, module, modules, static
+from deepmd_dp.dialect.module import Module, buffer, module, modules, static
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.environment.exclusion import Pairs, as_pairs

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, device, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
 from deepmd_dp.dialect.module import (
     AnyModule,
-    Array,
     Module,
     Tree,
     buffer,

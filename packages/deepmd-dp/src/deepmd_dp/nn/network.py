@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class, take_array
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import constant
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.nn.electron_configuration import ECONF_DIM, electron_configuration
 from deepmd_dp.nn.network import EmbeddingNetwork

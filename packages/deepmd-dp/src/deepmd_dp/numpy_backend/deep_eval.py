@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.contract import read_document
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
-    from deepmd_dp.dialect.array import Array
     from deepmd_dp.model.evaluate import Function, Vectors
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from autograd import make_vjp
 from autograd.tracer import getval
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.numpy_backend import (
     gather_scatter,  # noqa: F401  its operations have a derivative
     namespace,
 )
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.array import Array
     from deepmd_dp.model.evaluate import Function, Vectors
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd_dp.descriptor.repformer.heads import query_key_map, split_heads, value_head_map
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.nn.network import Layer, LayerNorm
 

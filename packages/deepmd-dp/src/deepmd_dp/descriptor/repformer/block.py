@@ -13,8 +13,9 @@ from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import write_settings
 from deepmd_dp.environment.environment import Environment

@@ -8,8 +8,8 @@ its features with these weights: no query, key or value of an edge is ever forme
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array
 
 
 def split_heads(w: Array, nhead: int) -> Array:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.network import Layer
 
 if TYPE_CHECKING:

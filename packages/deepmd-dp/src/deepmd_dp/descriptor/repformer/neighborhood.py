@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.environment.environment import Environment, NeighborBlock, neighbor_features
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 _PROTECTION = 1e-4
 """Added to the number of neighbors, of which there may be none."""

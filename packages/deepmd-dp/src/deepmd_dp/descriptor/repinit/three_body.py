@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
@@ -18,7 +19,6 @@ from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, OnBasis, is_matrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 _MOST_TYPES = 4

@@ -6,9 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmd_dp.descriptor.contraction import invariants
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -17,9 +20,6 @@ from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 
