@@ -14,7 +14,7 @@ from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -125,7 +125,7 @@ class SeAtten(OnBasis):
         embedded = self.attention_layers.of_empty_slot(embedded)
         return empty[:, :, None] * embedded * edges.nempty[:, None, None]
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp.descriptor.moments import collect_moments
-from deepmd_dp.dialect.array import Array, total
+from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -48,8 +48,8 @@ class TwoBody(OnBasis):
         """Whether the net depends on the centre's type."""
         return not self.type_one_side
 
-    def __call__(self, env: Environment) -> Array:
-        """The moments, (nframes * nloc, columns, M)."""
+    def __call__(self, env: Environment) -> Float[Array, "ncenters columns width"]:
+        """The moments."""
         center = array_namespace(env.atype).reshape(env.center_type, (-1,))
         blocks = [collect_moments(self.matrix, edges, center, self.basis) for edges in self.matrix.edges(env)]
         if self.type_one_side:
@@ -62,8 +62,8 @@ class TwoBody(OnBasis):
             moments = assemble(parts, env)
         return moments * (1.0 / sum(self.matrix.sel))
 
-    def values(self, s: np.ndarray) -> np.ndarray:
-        """All nets at numbers (n,), (n, number of nets * M) float64."""
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+        """All nets, one beside the other, in double precision."""
         column = s[:, None]
         return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import array_api_compat
 import numpy as np
 
-from deepmd_dp.dialect.array import Array, Namespace
+from deepmd_dp.dialect.array import Array, Namespace, Shaped
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -51,7 +51,7 @@ def shape(array: Array) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", xp.shape(array)) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
 
 
-def constant(value: np.ndarray, like: Array) -> Array:
+def constant(value: Shaped[np.ndarray, "*lead"], like: Array) -> Shaped[Array, "*lead"]:
     """A NumPy array as a constant beside `like`: same library, dtype and device."""
     xp = array_namespace(like)
     return xp.asarray(value, dtype=like.dtype, device=device(like))

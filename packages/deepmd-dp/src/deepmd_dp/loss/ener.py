@@ -4,20 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY, OutputDef
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.loss.interface import Term
+from deepmd_dp.loss.interface import Arrays, Numbers, Term
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
 from deepmd_dp.loss.summation import sum_terms
-
-if TYPE_CHECKING:
-    from deepmd_dp.loss.interface import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +163,8 @@ class EnergyLoss:
         return [requirement for is_wanted, requirement in wanted if is_wanted]
 
     def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
-    ) -> tuple[Array, Arrays]:
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Numbers]:
         """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
 
         The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import Array, total
+from deepmd_dp.dialect.array import Array, Float, Int, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 
 if TYPE_CHECKING:
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment, NeighborBlock
     from deepmd_dp.interface import Model
 
-Vectors = tuple[Array, ...]
+Vectors = tuple[Float[Array, "nframes nloc _ 3"], ...]
 """The displacements of all blocks of all lists, or derivatives by them."""
-Function = Callable[[Vectors], tuple[dict[str, Array], Sequence[Array]]]
-"""Displacements to a model's outputs by name, and to the 0-d arrays to be derived."""
+Outputs = dict[str, Float[Array, "nframes nloc _"]]
+"""Of the atoms, by name, each with its number of components."""
+Function = Callable[[Vectors], tuple[Outputs, Sequence[Float[Array, ""]]]]
+"""Displacements to a model's outputs, and to the scalars to be derived."""
 
 
 class Derivative(Protocol):
     """What a backend supplies: the derivative of scalars by the displacements."""
 
-    def __call__(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
+    def __call__(self, function: Function, edge_vec: Vectors) -> tuple[Outputs, list[Vectors]]:
         """The outputs, and for each scalar its derivatives by the displacements, zero where it depends on none."""
         ...
 
@@ -33,29 +35,27 @@ class Derivative(Protocol):
 def evaluate(
     model: Model,
     env: Environment,
-    fparam: Array | None,
-    aparam: Array | None,
+    fparam: Float[Array, "nframes nfparam"] | None,
+    aparam: Float[Array, "nframes nloc naparam"] | None,
     derivative: Derivative | None,
     *,
     virial: bool = True,
     atomic: bool = False,
-    nall: int | Array | None = None,
-) -> dict[str, Array]:
+    nall: int | Int[Array, ""] | None = None,
+) -> dict[str, Float[Array, "nframes ..."]]:
     """The terms of all outputs of a model by name, see `deepmd.outputs`.
 
     Parameters
     ----------
-    model : Model
+    model
         Its leaves are arrays of the same library as those of `env`.
-    fparam : Array or None, (nframes, dim_fparam)
-    aparam : Array or None, (nframes, nloc, dim_aparam)
-    derivative : Derivative or None
+    derivative
         None: without forces and virials.
-    virial : bool
+    virial
         With the virials.
-    atomic : bool
+    atomic
         With the virials of the atoms; the values of the atoms are always given.
-    nall : int, optional
+    nall
         Number of atoms that the lists refer to, where it is more than the local ones: the ghosts follow them.
 
     Returns
@@ -70,7 +70,7 @@ def evaluate(
         outputs = _owned(model(env, fparam, aparam), env)
         return _value_terms(model, outputs, env)
 
-    def function(edge_vec: Vectors) -> tuple[dict[str, Array], list[Array]]:
+    def function(edge_vec: Vectors) -> tuple[Outputs, list[Array]]:
         outputs = _owned(model(with_edge_vectors(env, edge_vec), fparam, aparam), env)
         return outputs, [scalar for output in _derived(model) for scalar in _scalars(outputs[output.name])]
 

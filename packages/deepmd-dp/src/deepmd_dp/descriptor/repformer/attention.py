@@ -11,7 +11,7 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd_dp.descriptor.repformer.heads import query_key_map, split_heads, value_head_map
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
@@ -43,8 +43,10 @@ class LocalAttention(Module):
     nhead: int = static()
     hidden_dim: int = static()
 
-    def __call__(self, g1: Array, gg1: Array, near: Neighborhood) -> Array:
-        """Of the features of atoms (n, d) and of their neighbors (n, nnei, d): (n, d)."""
+    def __call__(
+        self, g1: Float[Array, "ncenters g1_dim"], gg1: Float[Array, "ncenters nnei g1_dim"], near: Neighborhood
+    ) -> Float[Array, "ncenters g1_dim"]:
+        """Of the features of atoms, g1, and of their neighbors, gg1."""
         xp = array_namespace(g1)
         dim, nhead = g1.shape[1], self.nhead
         ncolumns = self.hidden_dim * nhead
@@ -123,8 +125,10 @@ class EdgeAttention(Module):
     hidden_dim: int = static()
     has_gate: bool = static(default=False)
 
-    def __call__(self, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array | None, Array | None]:
-        """Of invariants (n, nnei, d) and vectors (n, nnei, 3) of the edges, likewise; None where not updated."""
+    def __call__(
+        self, g2: Float[Array, "ncenters nnei g2_dim"], h2: Float[Array, "ncenters nnei 3"], near: Neighborhood
+    ) -> tuple[Float[Array, "ncenters nnei g2_dim"] | None, Float[Array, "ncenters nnei 3"] | None]:
+        """Of invariants g2 and vectors h2 of the edges, likewise; None where not updated."""
         xp = array_namespace(g2)
         nnei, dim, nhead = shape(g2)[1], g2.shape[2], self.nhead
         columns = ([g2] if self.mapv is not None else []) + ([h2] if self.vector_map is not None else [])

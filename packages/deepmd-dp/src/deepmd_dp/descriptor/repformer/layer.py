@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.network import Layer
@@ -16,11 +16,13 @@ from deepmd_dp.nn.network import Layer
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
 
-Residuals = tuple[Array, ...]
+Residuals = tuple[Float[Array, "_"], ...]
 
 
-def moment_invariants(moments: Array, axis_neuron: int) -> Array:
-    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b: (n, 3, d) to (n, axis_neuron * d)."""
+def moment_invariants(
+    moments: Float[Array, "ncenters 3 dim"], axis_neuron: int
+) -> Float[Array, "ncenters axis_neuron*dim"]:
+    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b."""
     xp = array_namespace(moments)
     products = xp.matmul(xp.matrix_transpose(moments[..., :axis_neuron]), moments) * (1.0 / 3.0)
     return xp.reshape(products, (-1, axis_neuron * moments.shape[2]))
@@ -54,8 +56,14 @@ class RepformerLayer(Module):
     settings: RepformerSettings
     trainable: bool = static(default=True)
 
-    def __call__(self, g1: Array, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array, Array, Array]:
-        """g1 (n, d1), g2 (n, nnei, d2) and h2 (n, nnei, 3), updated."""
+    def __call__(
+        self,
+        g1: Float[Array, "ncenters g1_dim"],
+        g2: Float[Array, "ncenters nnei g2_dim"],
+        h2: Float[Array, "ncenters nnei 3"],
+        near: Neighborhood,
+    ) -> tuple[Float[Array, "ncenters g1_dim"], Float[Array, "ncenters nnei g2_dim"], Float[Array, "ncenters nnei 3"]]:
+        """The three updated."""
         gg1 = near.gather(g1) if self._looks_at_neighbors else None
         g1_new = self._combine([g1, *self._updates_of_atoms(g1, gg1, g2, h2, near)], self.g1_residual)
         if self.linear2 is None:

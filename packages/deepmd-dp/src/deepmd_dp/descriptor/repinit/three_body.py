@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
@@ -46,8 +46,8 @@ class ThreeBody(OnBasis):
         """Number of features."""
         return self.embedding.width
 
-    def __call__(self, env: Environment, table: Array) -> Array:
-        """Features of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
+    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters width"]:
+        """Features of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
         xp = array_namespace(rows.matrix)
@@ -107,7 +107,7 @@ class ThreeBody(OnBasis):
         counts = edges.weights[:, :, None] * edges.weights[:, None, :]
         return xp.where(counts > 0.0, pair, -xp.ones_like(pair))
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd_dp.descriptor.contraction import invariants
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -43,8 +43,8 @@ class TwoBody(OnBasis):
         """Number of invariants."""
         return self.embedding.width * self.axis_neuron
 
-    def __call__(self, env: Environment, table: Array) -> Array:
-        """Invariants of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
+    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters dim_out"]:
+        """Invariants of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         if self.basis is None:
             moments = self._net_moments(env, edges, table)
@@ -66,7 +66,7 @@ class TwoBody(OnBasis):
         of_empty = self.embedding(s, empty_slot_types(env), center, xp.zeros_like(s), table)
         return moments + empty[:, :, None] * of_empty * edges.nempty[:, None, None]
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
