@@ -12,10 +12,9 @@ import functools
 import inspect
 import re
 import sys
-from dataclasses import is_dataclass
 from importlib.machinery import PathFinder, SourceFileLoader
 from types import FunctionType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import jaxtyping
 import numpy as np
@@ -31,7 +30,7 @@ checked: dict[str, dict[str, Any]] = {}
 def shape_hints(function: Any, names: dict[str, Any]) -> dict[str, Any]:
     """The hints with a shape among a function's annotations, which are text; `names` are those of its module."""
     hints = {}
-    for name, annotation in function.__annotations__.items():
+    for name, annotation in inspect.unwrap(function).__annotations__.items():
         text = getattr(annotation, "__forward_arg__", annotation)  # of named tuples
         try:
             hint = eval(text, names) if isinstance(text, str) else text
@@ -56,66 +55,103 @@ def checking(function: Any, names: dict[str, Any]) -> Any:
     hints = shape_hints(function, names)
     if not hints:
         return function
-    where = f"{function.__module__}.{function.__qualname__}"
+    where = f"{names['__name__']}.{inspect.unwrap(function).__qualname__}"
     checked[where] = hints
     signature = inspect.signature(function)
-    axes = set(re.findall(r"\w+", str(list(hints.values())))) & signature.parameters.keys() - hints.keys()
+    axes = set(re.findall(r"\w+", str(list(hints.values())))) & signature.parameters.keys()
+    seen = set()
 
-    def check(name: str, value: Any) -> None:
-        if name in hints:
-            die_if_unbearable(value, hints[name], exception_prefix=f"{where}, {name}: ")
+    def check(args: Any, kwargs: Any, **result: Any) -> None:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        with jaxtyping.jaxtyped("context"):  # in which the name of an axis stands for one length
+            for name in axes:
+                set_length(name, given.arguments[name])
+            for name, value in {**given.arguments, **result}.items():
+                if name in hints:
+                    check_value(value, hints[name], f"{where}, {name}: ")
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs)
-        with jaxtyping.jaxtyped("context"):  # in which the name of an axis stands for one length
-            if axes:
-                given.apply_defaults()
-                set_lengths({name: given.arguments[name] for name in axes})
-            for name, value in given.arguments.items():
-                check(name, value)
-            result = function(*args, **kwargs)
-            check("return", result)
-            return result
+        taken = (form(args), form(kwargs))
+        if taken not in seen:
+            check(args, kwargs)
+        result = function(*args, **kwargs)
+        whole = (taken, form(result))
+        if whole not in seen:
+            check(args, kwargs, **{"return": result})
+            seen.update((taken, whole))
+        return result
 
     return call
 
 
-def set_lengths(arguments: dict[str, Any]) -> None:
-    """Integers that are given by name are the lengths of the axes of these names."""
-    for name, value in arguments.items():
-        if type(value) is int:
-            # an array with such an axis, for jaxtyping to take note of
-            assert isinstance(np.empty((value, 0)), jaxtyping.Shaped[np.ndarray, f"{name} 0"])
+def form(value: Any) -> Any:
+    """All that a check can see of a value: what has been checked once is not checked again."""
+    kind = type(value)
+    if kind is int:
+        return value
+    if kind is tuple or kind is list:
+        return (kind, *map(form, value))
+    if kind is dict:
+        return (kind, *value, *map(form, value.values()))
+    return (kind, value.shape, value.dtype) if hasattr(value, "shape") and hasattr(value, "dtype") else kind
 
 
-def check_members(cls: type, names: dict[str, Any]) -> None:
-    """The same for the public methods and properties of a class, and for what makes its fields."""
-    makes_fields = {"__init__"} if is_dataclass(cls) else {"__new__"} if hasattr(cls, "_fields") else set()
-    for name, member in list(vars(cls).items()):
-        if name.startswith("_") and name not in {"__call__"} | makes_fields:
-            continue
+def check_value(value: Any, hint: Any, where: str) -> None:
+    """Of containers beartype checks one item; here it is each."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is dict and isinstance(value, dict):
+        parts = [(each, inner[1]) for each in value.values()]
+    elif (origin is list and isinstance(value, list)) or (
+        origin is tuple and inner[-1] is ... and isinstance(value, tuple)
+    ):
+        parts = [(each, inner[0]) for each in value]
+    elif origin is tuple and isinstance(value, tuple):
+        parts = list(zip(value, inner, strict=True))
+    else:
+        parts = []
+    for each in parts:
+        check_value(*each, where)
+    if not parts:
+        die_if_unbearable(value, hint, exception_prefix=where)
+
+
+def set_length(name: str, value: Any) -> None:
+    """An integer that is given by name is the length of the axis of this name."""
+    if type(value) is int:
+        # an array with such an axis, for jaxtyping to take note of
+        assert isinstance(np.empty((value, 0)), jaxtyping.Shaped[np.ndarray, f"{name} 0"])
+
+
+def check_members(names: dict[str, Any], members: dict[str, Any], replace: Any) -> None:
+    """Has the functions, methods and properties of a module or a class checked; `names` are those of the module."""
+    for name, member in list(members.items()):
         if isinstance(member, FunctionType):
-            setattr(cls, name, checking(member, names))
+            replace(name, checking(member, names))
         elif isinstance(member, classmethod | staticmethod):
-            setattr(cls, name, type(member)(checking(member.__func__, names)))
+            replace(name, type(member)(checking(member.__func__, names)))
         elif isinstance(member, property):
-            setattr(cls, name, property(checking(member.fget, names)))
+            replace(name, property(checking(member.fget, names)))
+
+
+def module_of(value: Any) -> str | None:
+    """Name of the module in which a function or a class was defined, whatever it is decorated with."""
+    return getattr(inspect.unwrap(value), "__module__", None)
 
 
 class CheckingLoader(SourceFileLoader):
-    """Loads a module and wraps its public functions and classes before others import them."""
+    """Loads a module and wraps its functions and classes before others import them."""
 
     def exec_module(self, module: Any) -> None:
         super().exec_module(module)
         names = vars(module)
-        for name, value in list(names.items()):
-            if getattr(value, "__module__", None) != module.__name__ or name.startswith("_"):
-                continue
-            if isinstance(value, FunctionType):
-                names[name] = checking(value, names)
-            elif isinstance(value, type) and not getattr(value, "_is_protocol", False):
-                check_members(value, names)
+        own = {name: each for name, each in names.items() if module_of(each) == module.__name__}
+        check_members(names, own, names.__setitem__)
+        for each in own.values():
+            # fields of dataclasses are checked by their __init__, those of named tuples by their __new__
+            if isinstance(each, type) and not getattr(each, "_is_protocol", False):
+                check_members(names, vars(each), functools.partial(setattr, each))
 
 
 class CheckingFinder:

@@ -94,7 +94,9 @@ class GatedAttention(Module):
         logits = xp.matmul(q * self.scaling, xp.matrix_transpose(k))
         return self.out_proj(xp.matmul(self._weights(logits, near) * near.gate, v))
 
-    def _weights(self, logits: Array, near: Neighbors) -> Array:
+    def _weights(
+        self, logits: Float[Array, "ncenters nnei nnei"], near: Neighbors
+    ) -> Float[Array, "ncenters nnei nnei"]:
         # q and k of length 1 bound the logits from above, smooth or not
         bound = abs(self.scaling) if self.normalize else None
         if near.pair_switch is not None:

@@ -126,7 +126,7 @@ def collect_moments(
     return MatrixMoments.collect(a, basis, repeated)
 
 
-def _repeated(environment: EnvironmentMatrix, edges: Edges, center_type: Array) -> list[Repeated]:
+def _repeated(environment: EnvironmentMatrix, edges: Edges, center_type: Int[Array, "ncenters"]) -> list[Repeated]:
     """The slots that the list leaves empty; and with one column the neighbors that are left out."""
     empty = environment.empty_rows()
     if environment.columns == 4:

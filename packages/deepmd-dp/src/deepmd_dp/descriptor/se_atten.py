@@ -87,8 +87,8 @@ class SeAtten(OnBasis):
         own = xp.reshape(own, (*shape(env.atype), self.type_embedding.dim))
         return description._replace(invariant=xp.concat([description.invariant, own], axis=-1))
 
-    def _moments(self, env: Environment, table: Array) -> Array:
-        """Rᵀ G over all slots, (nframes * nloc, 4, M)."""
+    def _moments(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters 4 width"]:
+        """Rᵀ G over all slots."""
         (edges,) = self.matrix.edges(env)
         if self.basis is not None:
             return matrix_moments(self.embedding, self.matrix, env, edges, table, self.basis)
@@ -115,7 +115,9 @@ class SeAtten(OnBasis):
             smooth=self.attention_layers.smooth,
         )
 
-    def _empty_slot_moments(self, env: Environment, edges: Edges, table: Array) -> Array:
+    def _empty_slot_moments(
+        self, env: Environment, edges: Edges, table: Float[Array, "ntypes dim"]
+    ) -> Float[Array, "ncenters 4 width"]:
         """What the slots that the list leaves empty contribute to Rᵀ G."""
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))

@@ -199,8 +199,10 @@ class TypedEmbedding(Module):
         )
 
 
-def _joined(xp: Namespace | ModuleType, column: Array, types: Array) -> list[Array]:
-    """Each number (n, 1) beside each row of types (m, dim): (m * n, 1) and (m * n, dim)."""
+def _joined(
+    xp: Namespace | ModuleType, column: Float[Array, "n 1"], types: Float[Array, "m dim"]
+) -> list[Float[Array, "m*n _"]]:
+    """Each number beside each row of types."""
     n, m, dim = column.shape[0], types.shape[0], types.shape[1]
     numbers = xp.broadcast_to(column[None, :, :], (m, n, 1))
     rows = xp.broadcast_to(types[:, None, :], (m, n, dim))

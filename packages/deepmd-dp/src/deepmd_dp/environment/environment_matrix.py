@@ -160,8 +160,13 @@ class EnvironmentMatrix(Module):
         """Slots beyond those of the list; none where slots differ, whose lists are as wide as the contract's."""
         return 0.0 * noccupied if self.slots_differ else self.sel[index] - noccupied
 
-    def _of_centers(self, table: Array, index: int, center: Array) -> Array:
-        """Rows of a table for each centre, (n, 1 or slots, columns)."""
+    def _of_centers(
+        self,
+        table: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"],
+        index: int,
+        center: Int[Array, "ncenters"],
+    ) -> Float[Array, "ncenters _ columns"]:
+        """Rows of a table for each centre, one or that of each slot."""
         xp = array_namespace(table)
         if not self.slots_differ:
             return xp.take(table, center, axis=0)[:, None, :]

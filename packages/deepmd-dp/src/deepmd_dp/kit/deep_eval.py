@@ -161,7 +161,12 @@ class BaseDeepEval(DeepEvalBackend):
         kinds = {"sum", "atom"} if not derivatives else None
         return tuple(term for term in all_terms(self.outputs, atomic=atomic) if kinds is None or term.kind in kinds)
 
-    def _parts(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Iterator[Part]:
+    def _parts(
+        self,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+    ) -> Iterator[Part]:
         """The atoms in one part or in several."""
         size = atoms_per_part(self._numpy_model, *atom_types.shape)
         if size >= atom_types.shape[1]:

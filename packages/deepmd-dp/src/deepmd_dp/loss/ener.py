@@ -220,8 +220,10 @@ class EnergyLoss:
         difference = label["force"] - prediction["force"]
         return difference if self.relative_f is None else difference / (lengths(label["force"]) + self.relative_f)
 
-    def _of_frames(self, difference: Array, mask: Array, delta: float) -> tuple[Array, Array]:
-        """Value and metric of a quantity of whole frames, difference (nframes, n)."""
+    def _of_frames(
+        self, difference: Float[Array, "nframes ncomponents"], mask: Float[Array, "nframes nloc 1"], delta: float
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Value and metric of a quantity of whole frames."""
         xp = array_namespace(difference)
         natoms = xp.sum(mask, axis=1)
         per_atom = difference / natoms
@@ -235,9 +237,14 @@ class EnergyLoss:
         return value, xp.sqrt(square)
 
     def _of_atoms(
-        self, looked_at: Array, difference: Array, mask: Array, delta: float, weights: float | Array = 1.0
-    ) -> tuple[Array, Array]:
-        """Value, of what is looked at, and metric of a quantity of atoms, difference (nframes, nloc, n)."""
+        self,
+        looked_at: Float[Array, "nframes nloc _"],
+        difference: Float[Array, "nframes nloc ncomponents"],
+        mask: Float[Array, "nframes nloc 1"],
+        delta: float,
+        weights: float | Float[Array, "nframes nloc ncomponents"] = 1.0,
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Value, of what is looked at, and metric of a quantity of atoms."""
         xp = array_namespace(difference)
         if self.loss_func == "mae":
             mean = masked_mean(weights * xp.abs(looked_at), mask)

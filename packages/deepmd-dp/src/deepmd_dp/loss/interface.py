@@ -46,7 +46,7 @@ class Loss(Protocol):
         Parameters
         ----------
         prediction
-            The terms in `needs`, and ``mask`` (nframes, nloc, 1), 1 for atoms that have the output, 0 for others; all
+            The terms in `needs`, and ``mask``, with one component, 1 for atoms that have the output, 0 for others; all
             of one floating-point type.
         label
             What `requirements` says, of the same type.

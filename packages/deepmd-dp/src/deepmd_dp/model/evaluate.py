@@ -111,7 +111,7 @@ def _owned(outputs: dict[str, Array], env: Environment) -> dict[str, Array]:
     return {name: values * env.owned[:, :, None] for name, values in outputs.items()}
 
 
-def _scalars(values: Array) -> list[Array]:
+def _scalars(values: Float[Array, "nframes nloc ncomponents"]) -> list[Float[Array, ""]]:
     """Each component of an output, summed over all atoms of all frames: a frame's edges enter its own atoms only."""
     xp = array_namespace(values)
     return [xp.sum(values[:, :, k]) for k in range(values.shape[2])]
@@ -130,8 +130,8 @@ def _value_terms(model: Model, outputs: dict[str, Array], env: Environment) -> d
     return terms
 
 
-def _share(model: Model, env: Environment, like: Array) -> Array:
-    """What an atom's value counts in its frame's mean, (nframes,)."""
+def _share(model: Model, env: Environment, like: Array) -> Float[Array, "nframes"]:
+    """What an atom's value counts in its frame's mean."""
     xp = array_namespace(like)
     counted = _owned({"": model.mask(env, like=like)}, env)[""]
     number = xp.sum(counted[:, :, 0], axis=1)
@@ -173,7 +173,9 @@ def _of_component(
     return terms
 
 
-def _block_force(block: NeighborBlock, gradient: Array, nall: int | Array, *, has_ghosts: bool) -> Array:
+def _block_force(
+    block: NeighborBlock, gradient: Float[Array, "nframes nloc nnei 3"], nall: int | Int[Array, ""], *, has_ghosts: bool
+) -> Float[Array, "nframes nall 3"]:
     """Each edge pulls its centre one way and its neighbor the other."""
     xp = array_namespace(gradient)
     nframes, nloc = shape(gradient)[:2]
@@ -184,13 +186,15 @@ def _block_force(block: NeighborBlock, gradient: Array, nall: int | Array, *, ha
     return xp.concat([on_centers - on_neighbors[:, :nloc, :], -on_neighbors[:, nloc:, :]], axis=1)
 
 
-def _edge_virials(block: NeighborBlock, gradient: Array) -> Array:
-    """-g ⊗ r of each edge, (nframes, nloc * nnei, 9)."""
+def _edge_virials(
+    block: NeighborBlock, gradient: Float[Array, "nframes nloc nnei 3"]
+) -> Float[Array, "nframes nloc*nnei 9"]:
+    """-g ⊗ r of each edge."""
     xp = array_namespace(gradient)
     outer = gradient[..., :, None] * block.edge_vec[..., None, :]
     return -xp.reshape(outer, (shape(gradient)[0], -1, 9))
 
 
-def _flat(block: NeighborBlock) -> Array:
-    """Indices of the edges' neighbors, (nframes, nloc * nnei)."""
+def _flat(block: NeighborBlock) -> Int[Array, "nframes nedges"]:
+    """Indices of the neighbors of all edges of a frame."""
     return array_namespace(block.nlist).reshape(block.nlist, (shape(block.nlist)[0], -1))

@@ -28,7 +28,8 @@ class StandardModel(Module):
     Attributes
     ----------
     out_bias, out_std
-        With as many components as the largest output has, in the outputs' units. Bias of the types by least squares on the data, and the deviation left.
+        Bias of the types by least squares on the data, and the deviation left, in the outputs' units; with as many
+        components as the largest output has.
     pair_exclude_types
         Neighbors of these pairs are not in the lists.
     atom_exclude_types

@@ -85,8 +85,8 @@ class BiasFit:
         self._labels = [np.zeros((0, output.ncomponents))]
         self._natoms = [np.zeros((0, model.ntypes))]
 
-    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> np.ndarray:
-        """Biases that are given, NaN where they are to be found, (ntypes, ncomponents)."""
+    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> Float[np.ndarray, "ntypes ncomponents"]:
+        """Biases that are given, NaN where they are to be found."""
         ntypes, size = len(self._counted), self._output.ncomponents
         values = zip(preset or [None] * ntypes, of_model or [None] * ntypes, strict=True)
         chosen = [own if given is None else given for given, own in values]

@@ -59,7 +59,9 @@ class LocalAttention(Module):
         out = value_head_map(split_heads(values, nhead), of_heads)
         return xp.matmul(xp.reshape(attended, (-1, nhead * dim)), out) + self.head_map.b
 
-    def _weights(self, logits: Array, near: Neighborhood) -> Array:
+    def _weights(
+        self, logits: Float[Array, "ncenters nhead nnei"], near: Neighborhood
+    ) -> Float[Array, "ncenters nhead nnei"]:
         kept, rest = near.kept[:, None, :], near.rest[:, :, None]
         if not near.smooth:
             return ops.weighted_softmax(logits, kept, rest, 0.0, None)
@@ -144,8 +146,9 @@ class EdgeAttention(Module):
             vectors = xp.sum(attended[..., width - 3 :] * of_heads, axis=2)
         return invariants, vectors
 
-    def _weights(self, g2: Array, h2: Array, near: Neighborhood) -> Array:
-        """(n, nnei, nhead, nnei)."""
+    def _weights(
+        self, g2: Float[Array, "ncenters nnei g2_dim"], h2: Float[Array, "ncenters nnei 3"], near: Neighborhood
+    ) -> Float[Array, "ncenters nnei nhead nnei"]:
         xp = array_namespace(g2)
         nnei, dim, nhead = shape(g2)[1], g2.shape[2], self.nhead
         both = split_heads(self.mapqk.w, 2 * nhead)
@@ -164,7 +167,7 @@ class EdgeAttention(Module):
         weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
         return weights * (_PER_ROOT_3 * factor)
 
-    def _invariants(self, attended: Array) -> Array:
+    def _invariants(self, attended: Float[Array, "ncenters nnei n"]) -> Float[Array, "ncenters nnei g2_dim"]:
         assert self.mapv is not None and self.head_map is not None and self.norm is not None
         xp = array_namespace(attended)
         # the rows of the map stand at c * nhead + h, as do the columns of the values

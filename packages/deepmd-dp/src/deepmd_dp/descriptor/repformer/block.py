@@ -61,8 +61,10 @@ class Repformer(Module):
         vectors = xp.matmul(xp.matrix_transpose(g2), h2 * near.factor[..., None]) * near.per_moment
         return g1, vectors
 
-    def _edge_features(self, edges: Edges) -> tuple[Array, Array, Array]:
-        """Invariant (n, nnei, 1), vector (n, nnei, 3) and switch (n, nnei) of the edges."""
+    def _edge_features(
+        self, edges: Edges
+    ) -> tuple[Float[Array, "ncenters nnei 1"], Float[Array, "ncenters nnei 3"], Float[Array, "ncenters nnei"]]:
+        """Invariant, vector and switch of the edges."""
         rows = self.matrix.rows(edges)
         if not self.settings.direct_dist:
             return rows.matrix[..., :1], rows.matrix[..., 1:], rows.switch

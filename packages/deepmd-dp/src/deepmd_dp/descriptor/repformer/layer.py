@@ -102,9 +102,13 @@ class RepformerLayer(Module):
         return updates
 
     def _neighbor_moments(
-        self, gg1: Array | None, g2: Array, vectors: Array, near: Neighborhood
-    ) -> tuple[Array | None, Array | None]:
-        """Moments (n, 3, d1) and convolution (n, d1) or (n, d2), each None where not wanted: one product for both."""
+        self,
+        gg1: Float[Array, "ncenters nnei g1_dim"] | None,
+        g2: Float[Array, "ncenters nnei g2_dim"],
+        vectors: Float[Array, "ncenters nnei 3"],
+        near: Neighborhood,
+    ) -> tuple[Float[Array, "ncenters 3 g1_dim"] | None, Float[Array, "ncenters dim"] | None]:
+        """Moments and convolution (see `_convolve`), each None where not wanted: one product for both."""
         settings = self.settings
         left = [vectors] if settings.update_g1_has_drrd else []
         if self.proj_g1g2 is not None:
@@ -120,8 +124,10 @@ class RepformerLayer(Module):
             return moments, None
         return moments, self._convolve(products[:, nvectors:, :], self.proj_g1g2.w) * near.per_neighbor[:, :, 0]
 
-    def _convolve(self, products: Array, w: Array) -> Array:
-        """Of Σ_j f_j g2_j ⊗ g1_j (n, d2, d1): Σ_j f_j (W g2_j) g1_j (n, d1), or Σ_j f_j g2_j (W g1_j) (n, d2)."""
+    def _convolve(
+        self, products: Float[Array, "ncenters g2_dim g1_dim"], w: Float[Array, "nin nout"]
+    ) -> Float[Array, "ncenters g1_dim"] | Float[Array, "ncenters g2_dim"]:
+        """Of Σ_j f_j g2_j ⊗ g1_j: Σ_j f_j (W g2_j) g1_j, or Σ_j f_j g2_j (W g1_j)."""
         xp = array_namespace(products)
         if self.settings.g1_out_conv:
             return xp.sum(products * w, axis=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
@@ -60,8 +60,14 @@ class ThreeBody(OnBasis):
             summed = self._matrix_sums(theta, switch, edges, table, self.basis)
         return summed * (1.0 / sum(self.matrix.sel) ** 2)
 
-    def _net_sums(self, theta: Array, switch: Array, edges: Edges, table: Array) -> Array:
-        """Σ_jk θ_jk G(θ_jk; t_j, t_k), (n, dim_out), with the net of each pair; theta, switch (n, nnei, nnei)."""
+    def _net_sums(
+        self,
+        theta: Float[Array, "ncenters nnei nnei"],
+        switch: Float[Array, "ncenters nnei nnei"],
+        edges: Edges,
+        table: Float[Array, "ntypes dim"],
+    ) -> Float[Array, "ncenters width"]:
+        """Σ_jk θ_jk G(θ_jk; t_j, t_k) with the net of each pair."""
         xp = array_namespace(theta)
         assert edges.neighbor_type is not None, "the list is one of all types"
         n, nnei = shape(edges.nlist)
@@ -75,7 +81,14 @@ class ThreeBody(OnBasis):
         summed = xp.matmul(xp.reshape(theta, (n, 1, nnei * nnei)), xp.reshape(embedded, pairs))
         return summed[:, 0, :]
 
-    def _matrix_sums(self, theta: Array, switch: Array, edges: Edges, table: Array, basis: Basis) -> Array:
+    def _matrix_sums(
+        self,
+        theta: Float[Array, "ncenters nnei nnei"],
+        switch: Float[Array, "ncenters nnei nnei"],
+        edges: Edges,
+        table: Float[Array, "ntypes dim"],
+        basis: Basis,
+    ) -> Float[Array, "ncenters width"]:
         """The same by matrices, one for each pair of types where the net depends on it."""
         xp = array_namespace(theta)
         npairs = self.embedding.ntypes**2
@@ -99,8 +112,8 @@ class ThreeBody(OnBasis):
         of_types = xp.matmul(switched, c[0, :, :]) * self.embedding.type_factors(table)
         return xp.matmul(xp.sum(plain, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
 
-    def _pairs_of_types(self, edges: Edges) -> Array:
-        """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count, (n, nnei, nnei) integers."""
+    def _pairs_of_types(self, edges: Edges) -> Int[Array, "ncenters nnei nnei"]:
+        """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count."""
         xp = array_namespace(edges.nlist)
         assert edges.neighbor_type is not None, "the list is one of all types"
         pair = edges.neighbor_type[:, :, None] * self.embedding.ntypes + edges.neighbor_type[:, None, :]

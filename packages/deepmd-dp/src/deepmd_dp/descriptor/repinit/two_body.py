@@ -53,8 +53,10 @@ class TwoBody(OnBasis):
         moments = moments * (1.0 / sum(self.matrix.sel))
         return array_namespace(moments).reshape(invariants(moments, self.axis_neuron), (-1, self.dim_out))
 
-    def _net_moments(self, env: Environment, edges: Edges, table: Array) -> Array:
-        """Σ_j R_ij ⊗ G over all slots, (n, 4, M), with the net of each edge."""
+    def _net_moments(
+        self, env: Environment, edges: Edges, table: Float[Array, "ntypes dim"]
+    ) -> Float[Array, "ncenters 4 width"]:
+        """Σ_j R_ij ⊗ G over all slots, with the net of each edge."""
         rows = self.matrix.rows(edges)
         xp = array_namespace(rows.matrix)
         center = xp.reshape(env.center_type, (-1,))
