@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import executed_shapes
 import numpy as np
@@ -77,62 +78,105 @@ def test_wrong_results_are_noticed(monkeypatch):
         ops.scatter_add(*arguments, 7)
 
 
-def definitions() -> Iterator[tuple[str, str, ast.FunctionDef]]:
-    """Module and qualified name of each function and method, those inside functions aside."""
-    for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(["deepmd_dp", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
-        waiting = [("", each) for each in ast.parse(path.read_text(encoding="utf-8")).body]
+class Definition(NamedTuple):
+    """A function, or what makes the fields of a class."""
+
+    module: str
+    name: str
+    annotations: dict[str, ast.expr]
+    """Of arguments and result, or of fields."""
+    decorators: list[str]
+
+    @property
+    def is_public(self) -> bool:
+        return not any(each.startswith("_") for each in self.name.replace("__call__", "").split("."))
+
+    @property
+    def is_executed(self) -> bool:
+        """Protocols are never called; what autograd derives hides its annotations, and overrides an operation."""
+        owner = getattr(importlib.import_module(self.module), self.name.partition(".")[0])
+        return not getattr(owner, "_is_protocol", False) and "primitive" not in self.decorators
+
+    def arrays(self, with_shape: bool) -> set[str]:
+        """Names of annotations that have an array with a shape, or without."""
+        return {name for name, each in self.annotations.items() if with_shape in set(shapes(each))}
+
+    def executed(self) -> set[str]:
+        """Names of what is checked, of fields by what makes them."""
+        makers = (self.name, f"{self.name}.__init__", f"{self.name}.__new__")
+        return {each for name in makers for each in executed_shapes.checked.get(f"{self.module}.{name}", ())}
+
+
+def shapes(node: ast.AST) -> Iterator[bool]:
+    """For the arrays in an annotation whether there is a shape.
+
+    It is not asked of what a callable takes, and arrays by name may have different ones.
+    """
+    name = ast.unparse(node.value if isinstance(node, ast.Subscript) else node)
+    if name in (*executed_shapes.KINDS, "Array", "np.ndarray"):
+        yield name in executed_shapes.KINDS
+    elif name != "Callable":
+        inner = (each for child in ast.iter_child_nodes(node) for each in shapes(child))
+        yield from filter(None, inner) if name in ("dict", "Mapping") else inner
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    """The modules of the package by name."""
+    files = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
+    return {
+        name.removesuffix(".__init__"): ast.parse(path.read_text(encoding="utf-8"))
+        for name, path in files.items()
+        if name not in ANY_SHAPE
+    }
+
+
+def definitions() -> Iterator[Definition]:
+    """All of the package, functions inside functions aside."""
+    for module, tree in sources().items():
+        waiting = [("", node) for node in tree.body]
         for prefix, node in waiting:
             if isinstance(node, ast.ClassDef):
                 waiting += [(f"{prefix}{node.name}.", each) for each in node.body]
+                fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+                yield Definition(module, prefix + node.name, {ast.unparse(x.target): x.annotation for x in fields}, [])
             elif isinstance(node, ast.FunctionDef):
-                yield module, prefix + node.name, node
+                decorators = list(map(ast.unparse, node.decorator_list))
+                yield Definition(module, prefix + node.name, annotations(node), decorators)
 
 
 def annotations(function: ast.FunctionDef) -> dict[str, ast.expr]:
-    """Those of the arguments and of the result."""
+    """Those of the arguments and of the result; of an argument `like`, which lends its library and type, none."""
     arguments = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-    found = {each.arg: each.annotation for each in arguments} | {"return": function.returns}
+    found = {each.arg: each.annotation for each in arguments if each.arg != "like"} | {"return": function.returns}
     return {name: annotation for name, annotation in found.items() if annotation is not None}
 
 
-def has_bare_array(node: ast.AST) -> bool:
-    """Whether an annotation names an array without a shape, other than by name in a mapping or in a callable's."""
-    if isinstance(node, ast.Subscript):
-        if ast.unparse(node.value) in (*executed_shapes.KINDS, "Callable", "dict", "Mapping"):
-            return False
-    elif isinstance(node, ast.Name | ast.Attribute):
-        return ast.unparse(node) in ("Array", "np.ndarray")
-    return any(map(has_bare_array, ast.iter_child_nodes(node)))
-
-
 def test_public_functions_say_shapes():
-    """`like` aside, which lends its library and type."""
-    lacking = [
-        f"{module}.{name}, {argument}"
-        for module, name, node in definitions()
-        if module not in ANY_SHAPE and (not node.name.startswith("_") or node.name == "__call__")
-        for argument, annotation in annotations(node).items()
-        if argument != "like" and has_bare_array(annotation)
-    ]
-    assert not lacking
+    lacking = {f"{each.module}.{each.name}": each.arrays(with_shape=False) for each in definitions() if each.is_public}
+    assert not {name: names for name, names in lacking.items() if names}
 
 
 def test_all_shapes_are_executed():
-    """None is left out since a name in it is imported for type checkers only.
-
-    Functions that autograd derives hide theirs; as overrides of operations they are checked by these.
-    """
-    said: dict[str, set[str]] = {}
-    for module, name, node in definitions():
-        cls = getattr(importlib.import_module(module), name.partition(".")[0], None)
-        is_primitive = any(ast.unparse(each) == "primitive" for each in node.decorator_list)
-        if module.endswith("dialect.array") or is_primitive or getattr(cls, "_is_protocol", False):
-            continue
-        named = {key: ast.unparse(annotation) for key, annotation in annotations(node).items()}
-        with_shape = {key for key, text in named.items() if any(f"{kind}[" in text for kind in executed_shapes.KINDS)}
-        if with_shape:
-            said[f"{module}.{name}"] = with_shape
+    """None is left out since a name beside it is imported for type checkers only."""
+    said = [each for each in definitions() if each.arrays(with_shape=True) and each.is_executed]
     assert len(said) > 150
-    missing = {name: names - executed_shapes.checked.get(name, {}).keys() for name, names in said.items()}
-    assert not {name: names for name, names in missing.items() if names}
+    left_out = {f"{each.module}.{each.name}": each.arrays(with_shape=True) - each.executed() for each in said}
+    assert not {name: names for name, names in left_out.items() if names}
+
+
+def test_types_made_of_arrays_are_imported():
+    """They are not for type checkers only."""
+    conditional = [
+        (module, each)
+        for module, tree in sources().items()
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for each in block.body
+        if isinstance(each, ast.ImportFrom) and each.module.startswith("deepmd_dp")
+    ]
+    assert conditional
+    for module, each in conditional:
+        for alias in each.names:
+            value = getattr(importlib.import_module(each.module), alias.name, None)
+            assert not executed_shapes.mentions_shape(value), f"{module} imports {alias.name}"
