@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,11 +17,16 @@ from beartype.roar import BeartypeDoorHintViolation
 
 import deepmd_dp
 from deepmd_dp.descriptor.moments import RowMoments
-from deepmd_dp.dialect import operation, ops
+from deepmd_dp.dialect import array, operation, ops
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.environment import Environment, NeighborBlock, assemble
+from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.kit import deep_eval
+from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.loss.reduction import projections
 from deepmd_dp.nn.network import Layer
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +84,20 @@ def test_wrong_results_are_noticed(monkeypatch):
         ops.scatter_add(*arguments, 7)
 
 
+def test_shapes_of_an_evaluation(water, monkeypatch):
+    """By parts, of descriptors, and by a file's signature: the conformance suite has the numbers of other backends."""
+    evaluator, inputs = NumpyDeepEval(str(water.path)), (water.coord, water.box, water.atype)
+    whole = evaluator.eval(*inputs, atomic=True), evaluator.eval_descriptor(*inputs)
+    monkeypatch.setattr(deep_eval, "atoms_per_part", lambda *_: 5)
+    by_parts = evaluator.eval(*inputs, atomic=True), evaluator.eval_descriptor(*inputs)
+    np.testing.assert_allclose(by_parts[0]["force"], whole[0]["force"], atol=1e-12)
+    np.testing.assert_allclose(by_parts[1], whole[1], atol=1e-12)
+    signature = Signature.of(water.model)
+    arrays = signature.pack(with_file_inputs(build_environment(water.model, *inputs), water.model))
+    by_name = signature.evaluate(water.model, arrays, derivative)
+    np.testing.assert_allclose(by_name["atom_virial"], whole[0]["atom_virial"], atol=1e-12)
+
+
 class Definition(NamedTuple):
     """A function, or what makes the fields of a class."""
 
@@ -100,6 +120,13 @@ class Definition(NamedTuple):
     def arrays(self, with_shape: bool) -> set[str]:
         """Names of annotations that have an array with a shape, or without."""
         return {name for name, each in self.annotations.items() if with_shape in set(shapes(each))}
+
+    def axes(self) -> set[str]:
+        """Names of axes, those aside that stand for any."""
+        texts = [ast.unparse(each) for each in self.annotations.values()]
+        found = re.findall(rf"(?:{'|'.join(executed_shapes.KINDS)})\[[\w.]+, '(.*?)'\]", " ".join(texts))
+        names = {name for axes in found for name in re.findall(r"(?<![\w*])[a-z]\w*", axes.replace("*#", "*"))}
+        return names - {"n", "m"}
 
     def executed(self) -> set[str]:
         """Names of what is checked, of fields by what makes them."""
@@ -163,6 +190,15 @@ def test_all_shapes_are_executed():
     assert len(said) > 150
     left_out = {f"{each.module}.{each.name}": each.arrays(with_shape=True) - each.executed() for each in said}
     assert not {name: names for name, names in left_out.items() if names}
+
+
+def test_axes_have_the_names_of_the_table():
+    """Or those of integers that are given beside them."""
+    table = re.findall(r"^((?:\w+, )*\w+)  +\w", array.__doc__, re.MULTILINE)
+    listed = {name for names in table for name in names.split(", ")}
+    assert {"nframes", "nall", "g2_dim"} <= listed
+    unknown = {f"{each.module}.{each.name}": each.axes() - listed - each.annotations.keys() for each in definitions()}
+    assert not {name: axes for name, axes in unknown.items() if axes}
 
 
 def test_types_made_of_arrays_are_imported():

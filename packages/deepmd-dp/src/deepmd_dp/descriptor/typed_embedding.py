@@ -92,7 +92,7 @@ class TypedEmbedding(Module):
         of_distance = net(s[..., None])
         return of_distance * of_types + of_distance
 
-    def type_factors(self, table: Float[Array, "ntypes dim"]) -> Float[Array, "npairs width"]:
+    def type_factors(self, table: Float[Array, "ntypes dim"]) -> Float[Array, "_ width"]:
         """The strip net's output for each type, or pair of types at centre * ntypes + neighbor."""
         net: EmbeddingNetwork = self.embeddings_strip[()]  # type: ignore[index]  # only asked for where there is one
         return net(table if self.type_one_side else type_pairs(table))

@@ -5,24 +5,26 @@
 To Python and to type checkers it is the array alone; deepmd-dp's tests execute it, so that what an annotation says
 holds (decision record 0015). In a call each name stands for one length:
 
-=========== ===========================================================================================================
-nframes     frames of a batch
-natoms      atoms of a frame
-nloc, nall  local atoms of a frame, and those with their ghosts
-ncenters    nframes * nloc, where all local atoms stand in one row
-nnei        slots of a neighbor list, or of a block of it
-ntypes      types
-columns     of the environment matrix: 4, or 1
-width       numbers that an embedding net gives for an edge, M in equations
-functions   Chebyshev polynomials on all intervals of a basis, Q in equations
-nsegments   sums that neighbors are split into
-ncomponents components of an output; nout, numbers that nets give for it
-nparam      frame or atomic parameters
-nin, nout   numbers that a layer or a net takes and gives
-dim         numbers that stand for a type or describe an atom
-=========== ===========================================================================================================
+=====================  ================================================================================================
+nframes, natoms        frames of a batch, atoms of a frame
+nloc, nall             local atoms of a frame, and those with their ghosts
+ncenters               nframes * nloc, where all local atoms stand in one row
+nnei, nedges           slots of a neighbor list or of a block of it; neighbors of all atoms in one row
+nslots                 slots of the contract's list, where the statistics differ from slot to slot
+nrows                  rows that are taken or summed by their indices
+ntypes                 types
+columns                of the environment matrix: 4, or 1
+width                  numbers that an embedding net gives for an edge, M in equations
+functions              Chebyshev polynomials of a basis, Q in equations
+nin, nout              numbers that a layer or a net takes and gives
+dim, nvectors          numbers that stand for a type or describe an atom, and vectors that do
+g1_dim, g2_dim, nhead  features of an atom and of an edge where messages are passed, heads of attention
+nfparam, naparam       frame and atomic parameters
+noutputs, ncomponents  outputs of a model, components of an output
+=====================  ================================================================================================
 
-A number is the length itself, ``#n`` is n or 1, ``*lead`` any number of axes, ``_`` any length.
+``n`` and ``m`` are of no further meaning, ``_`` is any length, a number the length itself, ``#n`` n or 1, ``*axes`` any
+number of axes. An integer argument or setting is the length of the axis of its name, such as ``nsegments``.
 """
 
 from __future__ import annotations

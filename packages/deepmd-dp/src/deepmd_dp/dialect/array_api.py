@@ -51,7 +51,7 @@ def shape(array: Array) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", xp.shape(array)) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
 
 
-def constant(value: Shaped[np.ndarray, "*lead"], like: Array) -> Shaped[Array, "*lead"]:
+def constant(value: Shaped[np.ndarray, "*axes"], like: Array) -> Shaped[Array, "*axes"]:
     """A NumPy array as a constant beside `like`: same library, dtype and device."""
     xp = array_namespace(like)
     return xp.asarray(value, dtype=like.dtype, device=device(like))

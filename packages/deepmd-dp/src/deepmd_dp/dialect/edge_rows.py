@@ -31,7 +31,7 @@ class EnvSettings(NamedTuple):
     use_exp_switch: bool = False
 
 
-def smooth_switch(distance: Float[Array, "*lead"], rcut_smth: float, rcut: float) -> Float[Array, "*lead"]:
+def smooth_switch(distance: Float[Array, "*axes"], rcut_smth: float, rcut: float) -> Float[Array, "*axes"]:
     """1 below `rcut_smth`, 0 beyond `rcut`, between them a quintic with two continuous derivatives.
 
     References
@@ -46,7 +46,7 @@ def smooth_switch(distance: Float[Array, "*lead"], rcut_smth: float, rcut: float
     return 1.0 + u * u * u * (-10.0 + u * (15.0 - 6.0 * u))
 
 
-def exponential_switch(distance: Float[Array, "*lead"], rcut_smth: float, rcut: float) -> Float[Array, "*lead"]:
+def exponential_switch(distance: Float[Array, "*axes"], rcut_smth: float, rcut: float) -> Float[Array, "*axes"]:
     """exp(-exp(20 (r - rcut_smth) / rcut_smth)), and 0 beyond `rcut`: deepmd-kit's `use_exp_switch`."""
     xp = array_namespace(distance)
     exponent = (20.0 / rcut_smth) * (distance - rcut_smth)

@@ -33,7 +33,7 @@ class Part(NamedTuple):
     env: Environment
     order: Int[np.ndarray, "nall"]
 
-    def rows_of(self, values: Float[np.ndarray, "nframes natoms nparam"]) -> Float[np.ndarray, "nframes nloc nparam"]:
+    def rows_of(self, values: Float[np.ndarray, "nframes natoms naparam"]) -> Float[np.ndarray, "nframes nloc naparam"]:
         """What of the atoms' parameters belongs to the part's atoms, 0 for virtual ones."""
         own = self.order[: self.env.atype.shape[1]]
         rows = np.zeros((len(values), len(own), values.shape[2]))

@@ -41,7 +41,7 @@ class FittingNets(Module):
     fparam_inv_std: Float[Array, "numb_fparam"] | None = buffer(default=None)
     aparam_avg: Float[Array, "numb_aparam"] | None = buffer(default=None)
     aparam_inv_std: Float[Array, "numb_aparam"] | None = buffer(default=None)
-    case_embd: Float[Array, "dim_case_embd"] | None = buffer(default=None)
+    case_embd: Float[Array, "n"] | None = buffer(default=None)
     ntypes: int = setting()
     dim_descrpt: int = setting()
     mixed_types: bool = setting()

@@ -14,7 +14,7 @@ def masked_mean(x: Float[Array, "nframes nloc ncomponents"], mask: Float[Array, 
     return xp.sum(x * mask) / xp.where(count > 0, count, xp.ones_like(count))
 
 
-def huber(x: Float[Array, "*lead"], delta: float) -> Float[Array, "*lead"]:
+def huber(x: Float[Array, "*axes"], delta: float) -> Float[Array, "*axes"]:
     """x²/2 up to |x| = delta, beyond it the straight line that goes on with the same slope.
 
     References

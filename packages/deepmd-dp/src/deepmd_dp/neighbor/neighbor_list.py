@@ -139,7 +139,7 @@ def edge_pairs(
     pbc: Any = None,
     exclude_pairs: Any = (),
     nthreads: int = 1,
-) -> tuple[Int[np.ndarray, "npairs"], Int[np.ndarray, "npairs"], Int[np.ndarray, "npairs 3"]]:
+) -> tuple[Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
     """All pairs within the cut-off, each in both directions, without padding.
 
     Parameters

@@ -120,15 +120,15 @@ def input_range(
 
 
 class Errors(NamedTuple):
-    """How far the polynomials are from a function, between the nodes of each interval.
+    """How far the polynomials are from a function, between the nodes of each of n intervals.
 
     `value` is relative to the function's largest value, `derivative` to its largest derivative.
     """
 
-    value: Float[np.ndarray, "nintervals"]
-    derivative: Float[np.ndarray, "nintervals"]
+    value: Float[np.ndarray, "n"]
+    derivative: Float[np.ndarray, "n"]
 
-    def are_within(self, tolerance: float) -> Bool[np.ndarray, "nintervals"]:
+    def are_within(self, tolerance: float) -> Bool[np.ndarray, "n"]:
         """Which intervals are fine enough."""
         return (self.value <= tolerance) & (self.derivative <= 100.0 * tolerance)
 

@@ -12,7 +12,7 @@ from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 
 
-def split_heads(w: Float[Array, "nin columns"], nhead: int) -> Float[Array, "nhead nin nout"]:
+def split_heads(w: Float[Array, "nin n"], nhead: int) -> Float[Array, "nhead nin nout"]:
     """A matrix a head of the contract's matrix with nout * nhead columns, which stand at c * nhead + h."""
     xp = array_namespace(w)
     nin, nout = w.shape[0], w.shape[1] // nhead
@@ -20,9 +20,9 @@ def split_heads(w: Float[Array, "nin columns"], nhead: int) -> Float[Array, "nhe
 
 
 def query_key_map(
-    q: Float[Array, "nhead nq d"], k: Float[Array, "nhead nk d"], hidden_dim: int
-) -> Float[Array, "nq nhead*nk"]:
-    """Q_h K_hᵀ / √d of the heads side by side; hidden_dim: d.
+    q: Float[Array, "nhead n dim"], k: Float[Array, "nhead m dim"], hidden_dim: int
+) -> Float[Array, "n nhead*m"]:
+    """Q_h K_hᵀ / √d of the heads side by side; hidden_dim: d, the keys' width.
 
     A size that torch traces would make the root a number of single precision.
     """
@@ -33,7 +33,7 @@ def query_key_map(
 
 
 def value_head_map(
-    v: Float[Array, "nhead nin d"], heads: Float[Array, "nhead d nout"]
+    v: Float[Array, "nhead nin dim"], heads: Float[Array, "nhead dim nout"]
 ) -> Float[Array, "nhead*nin nout"]:
     """V_h H_h of the heads, one below the other."""
     xp = array_namespace(v)

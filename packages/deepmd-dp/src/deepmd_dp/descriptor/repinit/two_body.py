@@ -43,7 +43,7 @@ class TwoBody(OnBasis):
         """Number of invariants."""
         return self.embedding.width * self.axis_neuron
 
-    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters dim_out"]:
+    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters n"]:
         """Invariants of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         if self.basis is None:
