@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Has the tests execute the shapes in annotations: what is imported of deepmd_dp after this checks its arrays.
 
-The names of `deepmd_dp.dialect.array` become jaxtyping's, and beartype checks by them what public functions take and
-give, and the fields that dataclasses and named tuples are made of. jaxtyping's own import hook, which wraps private and
-nested functions too and all that has no array, would make the tests take more than three times as long.
+The names of `deepmd_dp.dialect.array` become jaxtyping's, and beartype checks by them what functions take and give, and
+the fields that dataclasses and named tuples are made of. jaxtyping's own import hook, which wraps functions inside
+functions too and all that has no array, would make the tests take more than three times as long.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ def mentions_shape(hint: Any) -> bool:
     """Whether there is an array in it whose shape is said."""
     if isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray):
         return True
-    return (isinstance(hint, list | tuple) and any(map(mentions_shape, hint))) or any(
-        map(mentions_shape, get_args(hint))
-    )
+    return any(map(mentions_shape, hint if isinstance(hint, list) else get_args(hint)))  # a list: what a callable takes
 
 
 def checking(function: Any, names: dict[str, Any]) -> Any:
