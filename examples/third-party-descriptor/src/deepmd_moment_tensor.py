@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from dargs import Argument
 
-    from deepmd_dp.dialect.module import Array
+    from deepmd_dp.dialect.array import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 RANKS = (0, 1, 2, 3)

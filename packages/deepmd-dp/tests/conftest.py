@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import executed_shapes  # noqa: F401  before all else of deepmd_dp
 import numpy as np
 import pytest
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array, Float
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.environment.exclusion import Pairs
 
@@ -26,14 +27,14 @@ class Description(NamedTuple):
 
     Attributes
     ----------
-    invariant : Array, (nframes, nloc, dim_out)
+    invariant
         Does not change when the atoms are rotated.
-    equivariant : Array or None, (nframes, nloc, dim_equivariant, 3)
+    equivariant
         Vectors that rotate with the atoms; None: it has none.
     """
 
-    invariant: Array
-    equivariant: Array | None = None
+    invariant: Float[Array, "nframes nloc dim"]
+    equivariant: Float[Array, "nframes nloc nvectors 3"] | None = None
 
 
 class Descriptor(Protocol):
@@ -123,9 +124,13 @@ class Fitting(Protocol):
         ...
 
     def __call__(
-        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
-    ) -> dict[str, Array]:
-        """The outputs by name, (nframes, nloc, ncomponents)."""
+        self,
+        description: Description,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+    ) -> dict[str, Float[Array, "nframes nloc _"]]:
+        """The outputs by name, each with its number of components."""
         ...
 
     def serialize(self) -> Tree:
@@ -220,16 +225,26 @@ class Model(Protocol):
         """Of an output's name: the bias of each type, None where it is fitted to the data."""
         ...
 
-    def __call__(self, env: Environment, fparam: Array | None, aparam: Array | None) -> dict[str, Array]:
-        """The outputs of the local atoms by name, (nframes, nloc, ncomponents) float64; 0 where an atom has none."""
+    def __call__(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+    ) -> dict[str, Float[Array, "nframes nloc _"]]:
+        """The outputs of the local atoms by name, in double precision, each with its number of components.
+
+        0 where an atom has none.
+        """
         ...
 
-    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
-        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
+    def mask(
+        self, env: Environment, like: Array, only: tuple[int, ...] | None = None
+    ) -> Float[Array, "nframes nloc 1"]:
+        """1 for atoms that have outputs; where types are given, for atoms of these only."""
         ...
 
-    def describe(self, env: Environment) -> Array:
-        """The descriptor of the local atoms, (nframes, nloc, dim_out)."""
+    def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
+        """The descriptor of the local atoms."""
         ...
 
     def serialize(self) -> Tree:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
+
 TRICLINIC = np.array([[1.0, 0.0, 0.0], [0.3, 0.95, 0.0], [-0.2, 0.25, 0.9]])
 
 
@@ -16,14 +18,12 @@ class Frames:
 
     Attributes
     ----------
-    coords : np.ndarray, (nframes, natoms, 3) [Å]
-    cells : np.ndarray, (nframes, 3, 3) [Å], or None
-    atom_types : np.ndarray, (nframes, natoms)
+    coords, cells : [Å]
     """
 
-    coords: np.ndarray
-    cells: np.ndarray | None
-    atom_types: np.ndarray
+    coords: Float[np.ndarray, "nframes natoms 3"]
+    cells: Float[np.ndarray, "nframes 3 3"] | None
+    atom_types: Int[np.ndarray, "nframes natoms"]
 
     def parameters(self, dim_fparam: int, dim_aparam: int) -> dict[str, np.ndarray]:
         """Values for the frame and atomic parameters that a model takes."""

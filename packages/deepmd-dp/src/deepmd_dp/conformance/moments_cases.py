@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Float, Shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import DTypeLike
 
@@ -35,8 +37,8 @@ class MomentsCase(NamedTuple):
     """A call ``operation(*derived, *constants, **keywords)``, of NumPy's arrays and None."""
 
     operation: str
-    derived: tuple[np.ndarray, ...]
-    constants: tuple[np.ndarray | None, ...]
+    derived: tuple[Float[np.ndarray, "ncenters nnei ..."], ...]
+    constants: tuple[Shaped[np.ndarray, "ncenters ..."] | None, ...]
     keywords: dict[str, Any]
 
     def forms(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -44,7 +46,7 @@ class MomentsCase(NamedTuple):
         operation = getattr(ops, self.operation)
         return operation, operation.plain
 
-    def coefficients(self) -> np.ndarray:
+    def coefficients(self) -> Float[np.ndarray, "ncenters *sums columns functions"]:
         """Random numbers of the shape of A, so that the products with A's numbers are about 1 and less."""
         moments = self.forms()[1](*self.derived, *self.constants, **self.keywords)
         largest = np.abs(moments).max() if moments.size else 1.0
@@ -72,7 +74,9 @@ def make_case(kind: str, n: int = 4, nnei: int = 9, dtype: DTypeLike = np.float6
     return MomentsCase("environment_moments", (edge_vec,), (weights, segments, shift, scale), keywords)
 
 
-def assert_agree(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], tolerance: float) -> None:
+def assert_agree(
+    actual: Sequence[Float[np.ndarray, "..."]], expected: Sequence[Float[np.ndarray, "..."]], tolerance: float
+) -> None:
     """Each array agrees to a part of its largest number."""
     for mine, theirs in zip(actual, expected, strict=True):
         assert mine.dtype == theirs.dtype

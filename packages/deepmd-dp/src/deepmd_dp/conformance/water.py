@@ -11,6 +11,7 @@ from deepmd.contract import new_document
 from deepmd.data import Batch
 from deepmd.schema import normalize
 from deepmd.train import TrainingState
+from deepmd_dp.dialect.array import Float
 from deepmd_dp.model import new_model
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def new_document_of(config: Section) -> Document:
     return new_document(model.serialize(), backend="test", model_def_script=config["model"])
 
 
-def spring_labels(coord: np.ndarray) -> dict[str, np.ndarray]:
-    """Energies (nframes, 1) [eV] and forces (nframes, natoms, 3) [eV/Å] of the bonds."""
+def spring_labels(coord: Float[np.ndarray, "nframes natoms 3"]) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    """Energies [eV] and forces [eV/Å] of the bonds."""
     bond = coord[:, BONDS[:, 1]] - coord[:, BONDS[:, 0]]
     length = np.linalg.norm(bond, axis=-1, keepdims=True)
     pull = STIFFNESS * (length - LENGTH) * bond / length

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.nn.network import Layer, LayerNorm
 
@@ -21,30 +22,38 @@ _SHIFT = 20.0
 
 
 class Neighbors(NamedTuple):
-    """What all attention layers need to know of the neighbors of `n` centres."""
+    """What all attention layers need to know of the centres' neighbors."""
 
-    weights: Array  # (n, 1, nnei) how often each neighbor counts in the softmax
-    rest: Array  # (n, 1, 1) slots that count besides
-    pair_switch: Array | None  # (n, nnei, nnei) s_i s_j; None: the attention is not smooth
-    gate: Array  # (n, nnei, nnei) factor of the attention weights: switches, cosines, 0 for what is not looked at
+    weights: Float[Array, "ncenters 1 nnei"]  # how often each neighbor counts in the softmax
+    rest: Float[Array, "ncenters 1 1"]  # slots that count besides
+    pair_switch: Float[Array, "ncenters nnei nnei"] | None  # s_i s_j; None: the attention is not smooth
+    gate: Float[
+        Array, "ncenters nnei #nnei"
+    ]  # factor of the attention weights: switches, cosines, 0 for what is not looked at
 
 
 def gated_neighbors(
-    is_kept: Array, occupied: Array, rest: Array, switch: Array, direction: Array | None, *, smooth: bool
+    is_kept: Float[Array, "ncenters nnei"],
+    occupied: Float[Array, "ncenters nnei"],
+    rest: Float[Array, "ncenters 1"],
+    switch: Float[Array, "ncenters nnei"],
+    direction: Float[Array, "ncenters nnei 3"] | None,
+    *,
+    smooth: bool,
 ) -> Neighbors:
     """The neighbors as the attention layers see them, computed once for all layers.
 
     Parameters
     ----------
-    is_kept : Array, (n, nnei)
+    is_kept
         1 for a neighbor that is looked at, 0 for an empty or excluded slot.
-    occupied : Array, (n, nnei)
+    occupied
         1 for a slot that counts in the softmax of smooth attention.
-    rest : Array, (n, 1)
+    rest
         Slots that count in it besides.
-    switch : Array, (n, nnei)
+    switch
         Switch, 0 where not kept.
-    direction : Array or None, (n, nnei, 3)
+    direction
         Unit vectors, whose cosines enter the gate; None: they don't.
     """
     xp = array_namespace(switch)
@@ -74,8 +83,8 @@ class GatedAttention(Module):
     normalize: bool = static(default=True)
     scaling: float = static(default=1.0)
 
-    def __call__(self, x: Array, near: Neighbors) -> Array:
-        """Output (n, nnei, M) for the embeddings x (n, nnei, M)."""
+    def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
+        """Output for the embeddings x."""
         xp = array_namespace(x)
         hidden = self.out_proj.w.shape[0]
         projected = self.in_proj(x)
@@ -85,7 +94,9 @@ class GatedAttention(Module):
         logits = xp.matmul(q * self.scaling, xp.matrix_transpose(k))
         return self.out_proj(xp.matmul(self._weights(logits, near) * near.gate, v))
 
-    def _weights(self, logits: Array, near: Neighbors) -> Array:
+    def _weights(
+        self, logits: Float[Array, "ncenters nnei nnei"], near: Neighbors
+    ) -> Float[Array, "ncenters nnei nnei"]:
         # q and k of length 1 bound the logits from above, smooth or not
         bound = abs(self.scaling) if self.normalize else None
         if near.pair_switch is not None:
@@ -100,10 +111,10 @@ class AttentionLayer(Module):
     attention: GatedAttention
     norm: LayerNorm
 
-    def __call__(self, x: Array, near: Neighbors) -> Array:
+    def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         return self.norm(x + self.attention(x, near))
 
-    def of_empty_slot(self, x: Array) -> Array:
+    def of_empty_slot(self, x: Float[Array, "ncenters 1 width"]) -> Float[Array, "ncenters 1 width"]:
         """The same for the embedding of an empty slot, to which nothing is attended."""
         bias = self.attention.out_proj.b
         return self.norm(x if bias is None else x + bias)
@@ -127,7 +138,7 @@ class NeighborGatedAttention(Module):
     precision: str = static(default="float64")
     smooth: bool = static(default=True)
 
-    def __call__(self, x: Array, near: Neighbors) -> Array:
+    def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         for layer in self.layers:
             x = layer(x, near)
         return x
@@ -141,7 +152,7 @@ class NeighborGatedAttention(Module):
         of_neighbor = 7 * self.hidden_dim + 4 * self.embed_dim
         return len(self.layers) * nnei * (of_neighbor + 6 * nnei)
 
-    def of_empty_slot(self, x: Array) -> Array:
+    def of_empty_slot(self, x: Float[Array, "ncenters 1 width"]) -> Float[Array, "ncenters 1 width"]:
         """What the stack makes of an empty slot's embedding."""
         for layer in self.layers:
             x = layer.of_empty_slot(x)

@@ -3,29 +3,23 @@
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array
 from deepmd_dp.interface import Description
 
 
-def invariants(moments: Array, axis_neuron: int) -> Array:
-    """Σ_k m[k, a] m[k, b] for all a and the first `axis_neuron` b.
-
-    Parameters
-    ----------
-    moments : Array, (n, 4, M)
-        Rᵀ G / N_c: radial and directional moments of the embedding.
-
-    Returns
-    -------
-    Array, (n, M, axis_neuron)
-    """
+def invariants(
+    moments: Float[Array, "ncenters 4 width"], axis_neuron: int
+) -> Float[Array, "ncenters width axis_neuron"]:
+    """Σ_k m[k, a] m[k, b] for all a and the first `axis_neuron` b of Rᵀ G / N_c, the embedding's moments."""
     xp = array_namespace(moments)
     return xp.matmul(xp.matrix_transpose(moments), moments[..., :axis_neuron])
 
 
-def describe_by_moments(moments: Array, axis_neuron: int, size: tuple[int, int]) -> Description:
-    """The description made of moments (nframes * nloc, 4, M); `size` is (nframes, nloc)."""
+def describe_by_moments(
+    moments: Float[Array, "ncenters 4 width"], axis_neuron: int, size: tuple[int, int]
+) -> Description:
+    """The description made of moments; `size` is (nframes, nloc)."""
     xp = array_namespace(moments)
     width = moments.shape[2]
     invariant = xp.reshape(invariants(moments, axis_neuron), (*size, width * axis_neuron))

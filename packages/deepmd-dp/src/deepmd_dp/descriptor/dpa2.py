@@ -12,6 +12,7 @@ from deepmd_dp.descriptor.repinit.contract import deserialize_parts, new_parts, 
 from deepmd_dp.descriptor.repinit.settings import RepinitSettings
 from deepmd_dp.descriptor.repinit.three_body import ThreeBody
 from deepmd_dp.descriptor.repinit.two_body import TwoBody
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.precision import precision_name
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -112,8 +112,10 @@ class DPA2(Module):
         size = shape(env.atype)
         return Description(xp.reshape(g1, (*size, self.dim_out)), xp.reshape(vectors, (*size, self.dim_equivariant, 3)))
 
-    def _first_features(self, env: Environment, table: Array, own: Array) -> Array:
-        """What the repformer starts from, (nframes * nloc, g1_dim); own (nframes * nloc, tebd_dim): embedded types."""
+    def _first_features(
+        self, env: Environment, table: Float[Array, "ntypes dim"], own: Float[Array, "ncenters dim"]
+    ) -> Float[Array, "ncenters g1_dim"]:
+        """What the repformer starts from; table, own: the types' embedding vectors and those of the local atoms."""
         g1 = self.repinit(env, table)
         if self.three_body is not None:
             g1 = array_namespace(g1).concat([g1, self.three_body(env, table)], axis=-1)

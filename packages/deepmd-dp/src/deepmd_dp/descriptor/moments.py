@@ -9,45 +9,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.nn.matrix import matrix
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
     from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 class Moments(Protocol):
-    """Neighbors of n centres, ready to be embedded by a net of one number."""
+    """Neighbors of some centres, ready to be embedded by a net of one number."""
 
-    def of(self, index: Array) -> Moments:
-        """Those of some centres."""
+    def of(self, index: Int[Array, "_"]) -> Moments:
+        """Those of some of these centres."""
         ...
 
-    def embed(self, net: EmbeddingNetwork) -> Array:
-        """Σ_j R_j ⊗ G(s_j), (n, columns, M)."""
+    def embed(self, net: EmbeddingNetwork) -> Float[Array, "ncenters columns width"]:
+        """Σ_j R_j ⊗ G(s_j)."""
         ...
 
 
 class Repeated(NamedTuple):
     """A row that stands several times in the list of a centre, the same for all centres of a type."""
 
-    s: Array  # (ntypes,)
-    row: Array  # (ntypes, columns)
-    count: Array  # type: ignore[assignment]  # hides tuple.count; (n,) how often; may be negative
-    center_type: Array  # (n,)
+    s: Float[Array, "ntypes"]
+    row: Float[Array, "ntypes columns"]
+    count: Float[Array, "ncenters"]  # type: ignore[assignment]  # hides tuple.count; how often; may be negative
+    center_type: Int[Array, "ncenters"]
 
 
 class RowMoments(NamedTuple):
     """The rows themselves: the net is evaluated for each."""
 
-    s: Array  # (n, nnei)
-    rows: Array  # (n, nnei, columns)
+    s: Float[Array, "ncenters nnei"]
+    rows: Float[Array, "ncenters nnei columns"]
 
     @classmethod
-    def collect(cls, s: Array, rows: Array, repeated: list[Repeated]) -> RowMoments:
+    def collect(
+        cls, s: Float[Array, "ncenters nnei"], rows: Float[Array, "ncenters nnei columns"], repeated: list[Repeated]
+    ) -> RowMoments:
         """Rows of the neighbors, and rows that count several times."""
         xp = array_namespace(s)
         for each in repeated:
@@ -56,13 +58,13 @@ class RowMoments(NamedTuple):
             s = xp.concat([s, xp.take(each.s, each.center_type, axis=0)[:, None]], axis=1)
         return cls(s, rows)
 
-    def of(self, index: Array) -> RowMoments:
-        """Those of some centres."""
+    def of(self, index: Int[Array, "_"]) -> RowMoments:
+        """Those of some of these centres."""
         xp = array_namespace(self.s)
         return RowMoments(xp.take(self.s, index, axis=0), xp.take(self.rows, index, axis=0))
 
-    def embed(self, net: EmbeddingNetwork) -> Array:
-        """Σ_j R_j ⊗ G(s_j), (n, columns, M)."""
+    def embed(self, net: EmbeddingNetwork) -> Float[Array, "ncenters columns width"]:
+        """Σ_j R_j ⊗ G(s_j)."""
         xp = array_namespace(self.s)
         nnei = shape(self.s)[1]
         return xp.matmul(xp.matrix_transpose(self.rows), net(xp.reshape(self.s, (-1, nnei, 1))))
@@ -71,12 +73,14 @@ class RowMoments(NamedTuple):
 class MatrixMoments(NamedTuple):
     """Moments of Chebyshev polynomials: a net is a matrix to multiply them by."""
 
-    a: Array  # (n, columns, Q)
+    a: Float[Array, "ncenters columns functions"]
     basis: Basis
 
     @classmethod
-    def collect(cls, a: Array, basis: Basis, repeated: list[Repeated]) -> MatrixMoments:
-        """Moments of the neighbors, and rows that count several times; a (n, 1, columns, Q)."""
+    def collect(
+        cls, a: Float[Array, "ncenters 1 columns functions"], basis: Basis, repeated: list[Repeated]
+    ) -> MatrixMoments:
+        """Moments of the neighbors, and rows that count several times."""
         xp = array_namespace(a)
         # no slice, whose derivative is an array of zeros to be filled
         a = xp.reshape(a, (-1, *shape(a)[2:]))
@@ -85,16 +89,18 @@ class MatrixMoments(NamedTuple):
             a = a + xp.take(table, each.center_type, axis=0) * each.count[:, None, None]
         return cls(a, basis)
 
-    def of(self, index: Array) -> MatrixMoments:
-        """Those of some centres."""
+    def of(self, index: Int[Array, "_"]) -> MatrixMoments:
+        """Those of some of these centres."""
         return MatrixMoments(array_namespace(self.a).take(self.a, index, axis=0), self.basis)
 
-    def embed(self, net: EmbeddingNetwork) -> Array:
-        """Σ_j R_j ⊗ G(s_j), (n, columns, M)."""
+    def embed(self, net: EmbeddingNetwork) -> Float[Array, "ncenters columns width"]:
+        """Σ_j R_j ⊗ G(s_j)."""
         return array_namespace(self.a).matmul(self.a, matrix(net, self.basis, like=self.a))
 
 
-def collect_moments(environment: EnvironmentMatrix, edges: Edges, center_type: Array, basis: Basis | None) -> Moments:
+def collect_moments(
+    environment: EnvironmentMatrix, edges: Edges, center_type: Int[Array, "ncenters"], basis: Basis | None
+) -> Moments:
     """The moments of a block of neighbors of one type, and of the slots that its list leaves empty.
 
     The rows R are those of the environment matrix where it has four columns, and 1 where it has one.
@@ -120,7 +126,7 @@ def collect_moments(environment: EnvironmentMatrix, edges: Edges, center_type: A
     return MatrixMoments.collect(a, basis, repeated)
 
 
-def _repeated(environment: EnvironmentMatrix, edges: Edges, center_type: Array) -> list[Repeated]:
+def _repeated(environment: EnvironmentMatrix, edges: Edges, center_type: Int[Array, "ncenters"]) -> list[Repeated]:
     """The slots that the list leaves empty; and with one column the neighbors that are left out."""
     empty = environment.empty_rows()
     if environment.columns == 4:

@@ -14,6 +14,7 @@ from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -28,7 +29,6 @@ from deepmd_dp.nn.type_embedding import TypeEmbedNet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -99,8 +99,8 @@ class SeAtten(OnBasis):
         own = xp.reshape(own, (*shape(env.atype), self.type_embedding.dim))
         return description._replace(invariant=xp.concat([description.invariant, own], axis=-1))
 
-    def _moments(self, env: Environment, table: Array) -> Array:
-        """Rᵀ G over all slots, (nframes * nloc, 4, M)."""
+    def _moments(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters 4 width"]:
+        """Rᵀ G over all slots."""
         (edges,) = self.matrix.edges(env)
         if self.basis is not None:
             return matrix_moments(self.embedding, self.matrix, env, edges, table, self.basis)
@@ -127,7 +127,9 @@ class SeAtten(OnBasis):
             smooth=self.attention_layers.smooth,
         )
 
-    def _empty_slot_moments(self, env: Environment, edges: Edges, table: Array) -> Array:
+    def _empty_slot_moments(
+        self, env: Environment, edges: Edges, table: Float[Array, "ntypes dim"]
+    ) -> Float[Array, "ncenters 4 width"]:
         """What the slots that the list leaves empty contribute to Rᵀ G."""
         xp = array_namespace(table)
         center = xp.reshape(env.center_type, (-1,))
@@ -137,7 +139,7 @@ class SeAtten(OnBasis):
         embedded = self.attention_layers.of_empty_slot(embedded)
         return empty[:, :, None] * embedded * edges.nempty[:, None, None]
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 

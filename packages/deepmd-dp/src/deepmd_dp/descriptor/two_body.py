@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp.descriptor.moments import collect_moments
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -23,7 +23,6 @@ from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -55,8 +54,8 @@ class TwoBody(OnBasis):
         """The widths of the net for each neighbor; polynomials in its place are no more."""
         return nnei[self.matrix.spec] * int(self.embeddings.networks[0].total_width)
 
-    def __call__(self, env: Environment) -> Array:
-        """The moments, (nframes * nloc, columns, M)."""
+    def __call__(self, env: Environment) -> Float[Array, "ncenters columns width"]:
+        """The moments."""
         center = array_namespace(env.atype).reshape(env.center_type, (-1,))
         blocks = [collect_moments(self.matrix, edges, center, self.basis) for edges in self.matrix.edges(env)]
         if self.type_one_side:
@@ -69,8 +68,8 @@ class TwoBody(OnBasis):
             moments = assemble(parts, env)
         return moments * (1.0 / sum(self.matrix.sel))
 
-    def values(self, s: np.ndarray) -> np.ndarray:
-        """All nets at numbers (n,), (n, number of nets * M) float64."""
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+        """All nets, one beside the other, in double precision."""
         column = s[:, None]
         return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
 

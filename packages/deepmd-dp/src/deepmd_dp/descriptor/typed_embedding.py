@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, Float, Int, Namespace, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
-    from deepmd_dp.dialect.array import Array, Namespace
     from deepmd_dp.dialect.moments import Basis
 
 _STRIP_TYPES = 32
@@ -63,17 +62,21 @@ class TypedEmbedding(Module):
         """Whether the types have a net of their own."""
         return self.embeddings_strip is not None
 
-    def __call__(self, s: Array, neighbor_type: Array, center_type: Array, switch: Array, table: Array) -> Array:
-        """The embedding of edges, (n, nnei, M).
+    def __call__(
+        self,
+        s: Float[Array, "ncenters nnei"],
+        neighbor_type: Int[Array, "ncenters nnei"],
+        center_type: Int[Array, "ncenters"],
+        switch: Float[Array, "ncenters nnei"],
+        table: Float[Array, "ntypes dim"],
+    ) -> Float[Array, "ncenters nnei width"]:
+        """The embedding of edges.
 
         Parameters
         ----------
-        s : Array, (n, nnei)
+        s
             Normalised, switched inverse distance.
-        neighbor_type : Array, (n, nnei) integers
-        center_type : Array, (n,) integers
-        switch : Array, (n, nnei)
-        table : Array, (ntypes, dim)
+        table
             The types' embedding vectors.
         """
         xp = array_namespace(s)
@@ -94,13 +97,13 @@ class TypedEmbedding(Module):
         of_distance = net(s[..., None])
         return of_distance * of_types + of_distance
 
-    def type_factors(self, table: Array) -> Array:
+    def type_factors(self, table: Float[Array, "ntypes dim"]) -> Float[Array, "_ width"]:
         """The strip net's output for each type, or pair of types at centre * ntypes + neighbor."""
         net: EmbeddingNetwork = self.embeddings_strip[()]  # type: ignore[index]  # only asked for where there is one
         return net(table if self.type_one_side else type_pairs(table))
 
-    def values(self, s: np.ndarray, table: Array) -> np.ndarray:
-        """All functions of one number that it consists of, at numbers (n,): (n, m) float64.
+    def values(self, s: Float[np.ndarray, "n"], table: Float[Array, "ntypes dim"]) -> Float[np.ndarray, "n m"]:
+        """All functions of one number that it consists of, at numbers s, in double precision.
 
         The net itself (strip), or one for each type or pair of types as in `type_factors` (concat).
         """
@@ -116,8 +119,8 @@ class TypedEmbedding(Module):
         most = _STRIP_TYPES if self.is_strip else _CONCAT_TYPES
         return ntypes <= most and all(map(is_matrix, self.embeddings.networks))
 
-    def coefficients(self, basis: Basis, table: Array) -> Array:
-        """C of each function in `values`, (number of them, Q, M)."""
+    def coefficients(self, basis: Basis, table: Float[Array, "ntypes dim"]) -> Float[Array, "_ functions width"]:
+        """C of each function in `values`."""
         xp = array_namespace(table)
         net = self.embeddings[()]
         if isinstance(net, Matrix):
@@ -136,16 +139,22 @@ class TypedEmbedding(Module):
             axis=0,
         )
 
-    def embed(self, a: Array, switched: Array | None, center_type: Array, table: Array, basis: Basis) -> Array:
-        """Σ_j R_j ⊗ G_j, (n, columns, M), of moments by the neighbors' types.
+    def embed(
+        self,
+        a: Float[Array, "ncenters ntypes columns functions"],
+        switched: Float[Array, "ncenters ntypes columns functions"] | None,
+        center_type: Int[Array, "ncenters"],
+        table: Float[Array, "ntypes dim"],
+        basis: Basis,
+    ) -> Float[Array, "ncenters columns width"]:
+        """Σ_j R_j ⊗ G_j of moments by the neighbors' types.
 
         Parameters
         ----------
-        a : Array, (n, ntypes, columns, Q)
+        a
             Moments of the neighbors of each type.
-        switched : Array or None, (n, ntypes, columns, Q)
+        switched
             Those weighted by the switch; where `smooth`.
-        center_type : Array, (n,) integers
         """
         xp = array_namespace(a)
         c, ntypes = self.coefficients(basis, table), self.ntypes
@@ -164,7 +173,7 @@ class TypedEmbedding(Module):
         own = (xp.astype(xp.equal(center_type, k), a.dtype)[:, None, None] for k in range(ntypes))
         return total(part * mask for part, mask in zip(of_centers, own, strict=True))
 
-    def as_matrices(self, basis: Basis, table: Array) -> TypedEmbedding:
+    def as_matrices(self, basis: Basis, table: Float[Array, "ntypes dim"]) -> TypedEmbedding:
         """The same with a matrix for the net of one number."""
         c = self.coefficients(basis, table)
         net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
@@ -195,16 +204,18 @@ class TypedEmbedding(Module):
         )
 
 
-def _joined(xp: Namespace | ModuleType, column: Array, types: Array) -> list[Array]:
-    """Each number (n, 1) beside each row of types (m, dim): (m * n, 1) and (m * n, dim)."""
+def _joined(
+    xp: Namespace | ModuleType, column: Float[Array, "n 1"], types: Float[Array, "m dim"]
+) -> list[Float[Array, "m*n _"]]:
+    """Each number beside each row of types."""
     n, m, dim = column.shape[0], types.shape[0], types.shape[1]
     numbers = xp.broadcast_to(column[None, :, :], (m, n, 1))
     rows = xp.broadcast_to(types[:, None, :], (m, n, dim))
     return [xp.reshape(numbers, (-1, 1)), xp.reshape(rows, (-1, dim))]
 
 
-def type_pairs(table: Array) -> Array:
-    """The vectors of neighbor and centre joined, for each pair at centre * ntypes + neighbor: (ntypes², 2 dim)."""
+def type_pairs(table: Float[Array, "ntypes dim"]) -> Float[Array, "ntypes*ntypes 2*dim"]:
+    """The vectors of neighbor and centre joined, for each pair at centre * ntypes + neighbor."""
     xp = array_namespace(table)
     ntypes, dim = table.shape
     neighbor = xp.broadcast_to(table[None, :, :], (ntypes, ntypes, dim))

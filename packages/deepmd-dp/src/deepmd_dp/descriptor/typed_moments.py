@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
 
 
-def empty_slot_types(env: Environment) -> Array:
-    """The type that a centre's empty slots have, (nframes * nloc, 1)."""
+def empty_slot_types(env: Environment) -> Int[Array, "ncenters 1"]:
+    """The type that a centre's empty slots have."""
     assert env.empty_type is not None, "an environment of lists of all types"
     xp = array_namespace(env.atype)
     return xp.reshape(xp.broadcast_to(env.empty_type[:, None], shape(env.atype)), (-1, 1))
@@ -29,10 +29,10 @@ def matrix_moments(
     matrix: EnvironmentMatrix,
     env: Environment,
     edges: Edges,
-    table: Array,
+    table: Float[Array, "ntypes dim"],
     basis: Basis,
-) -> Array:
-    """The moments over all slots, (nframes * nloc, 4, M); table (ntypes, dim): the types' embedding vectors."""
+) -> Float[Array, "ncenters 4 width"]:
+    """The moments over all slots; table: the types' embedding vectors."""
     xp, ntypes = array_namespace(table), embedding.ntypes
     center = xp.reshape(env.center_type, (-1,))
     is_switched = embedding.is_strip and embedding.smooth

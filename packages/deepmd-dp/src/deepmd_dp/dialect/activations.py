@@ -8,12 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from deepmd_dp.dialect.module import Array
 
 
 def _linear(x: Array) -> Array:

@@ -1,12 +1,44 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""What type checkers know of an array: what arrays of all libraries have in common."""
+"""What is known of an array: what arrays of all libraries have in common, and by annotations its numbers and shape.
+
+``Float[Array, "nframes nloc 3"]`` is an array of floating-point numbers with these axes, in the words of jaxtyping.
+To Python and to type checkers it is the array alone; deepmd-dp's tests execute it, so that what an annotation says
+holds (decision record 0015). In a call each name stands for one length:
+
+=====================  ================================================================================================
+nframes, natoms        frames of a batch, atoms of a frame
+nloc, nall             local atoms of a frame, and those with their ghosts
+ncenters               nframes * nloc, where all local atoms stand in one row
+nnei, nedges           slots of a neighbor list or of a block of it; neighbors of all atoms in one row
+nslots                 slots of the contract's list, where the statistics differ from slot to slot
+nrows                  rows that are taken or summed by their indices
+ntypes                 types
+columns                of the environment matrix: 4, or 1
+width                  numbers that an embedding net gives for an edge, M in equations
+functions              Chebyshev polynomials of a basis, Q in equations
+nin, nout              numbers that a layer or a net takes and gives
+dim, nvectors          numbers that stand for a type or describe an atom, and vectors that do
+g1_dim, g2_dim, nhead  features of an atom and of an edge where messages are passed, heads of attention
+nfparam, naparam       frame and atomic parameters
+noutputs, ncomponents  outputs of a model, components of an output
+=====================  ================================================================================================
+
+``n`` and ``m`` are of no further meaning, ``_`` is any length, a number the length itself, ``#n`` n or 1, ``*axes`` any
+number of axes. An integer argument or setting is the length of the axis of its name, such as ``nsegments``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Annotated as Bool
+from typing import Annotated as Float
+from typing import Annotated as Int
+from typing import Annotated as Shaped  # numbers of any kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+__all__ = ["Array", "Bool", "Float", "Int", "Namespace", "Shaped", "total"]
 
 
 class Array(Protocol):

@@ -7,13 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import array_api_compat
+import numpy as np
+
+from deepmd_dp.dialect.array import Array, Namespace, Shaped
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    import numpy as np
-
-    from deepmd_dp.dialect.array import Array, Namespace
 
 _registered: dict[type, ModuleType] = {}
 
@@ -51,7 +51,7 @@ def shape(array: Array) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", xp.shape(array)) if hasattr(xp, "dynamic_shape") else tuple(array.shape)
 
 
-def constant(value: np.ndarray, like: Array) -> Array:
+def constant(value: Shaped[np.ndarray, "*axes"], like: Array) -> Shaped[Array, "*axes"]:
     """A NumPy array as a constant beside `like`: same library, dtype and device."""
     xp = array_namespace(like)
     return xp.asarray(value, dtype=like.dtype, device=device(like))

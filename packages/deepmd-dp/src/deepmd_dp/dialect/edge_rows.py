@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 
 class EnvSettings(NamedTuple):
@@ -33,7 +31,7 @@ class EnvSettings(NamedTuple):
     use_exp_switch: bool = False
 
 
-def smooth_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
+def smooth_switch(distance: Float[Array, "*axes"], rcut_smth: float, rcut: float) -> Float[Array, "*axes"]:
     """1 below `rcut_smth`, 0 beyond `rcut`, between them a quintic with two continuous derivatives.
 
     References
@@ -48,7 +46,7 @@ def smooth_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
     return 1.0 + u * u * u * (-10.0 + u * (15.0 - 6.0 * u))
 
 
-def exponential_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
+def exponential_switch(distance: Float[Array, "*axes"], rcut_smth: float, rcut: float) -> Float[Array, "*axes"]:
     """exp(-exp(20 (r - rcut_smth) / rcut_smth)), and 0 beyond `rcut`: deepmd-kit's `use_exp_switch`."""
     xp = array_namespace(distance)
     exponent = (20.0 / rcut_smth) * (distance - rcut_smth)
@@ -58,20 +56,22 @@ def exponential_switch(distance: Array, rcut_smth: float, rcut: float) -> Array:
     return xp.where(distance > rcut, xp.zeros_like(switch), switch)
 
 
-def edge_rows(edge_vec: Array, settings: EnvSettings) -> tuple[Array, Array, Array]:
+def edge_rows(
+    edge_vec: Float[Array, "*lead 3"], settings: EnvSettings
+) -> tuple[Float[Array, "*lead columns"], Float[Array, "*lead 1"], Float[Array, "*lead 1"]]:
     """Rows w(r) (1/(r+p), x/(r+p)², y/(r+p)², z/(r+p)²) of the environment matrix; with one column the first.
 
     Parameters
     ----------
-    edge_vec : Array, (..., 3) [Å]
+    edge_vec : [Å]
         None of them zero.
 
     Returns
     -------
-    rows : Array, (..., columns) [1/Å]
-    switch : Array, (..., 1)
+    rows : [1/Å]
+    switch
         w(r).
-    distance : Array, (..., 1) [Å]
+    distance : [Å]
 
     References
     ----------

@@ -3,42 +3,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from deepmd_dp.dialect.array import Array, Float, Int, Shaped
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.operation import operation
 
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
-
 
 @operation
-def scatter_add(values: Array, index: Array, size: int | Array) -> Array:
-    """Sums rows by their index: out[f, index[f, k]] += values[f, k]; rows with index -1 are left out.
-
-    Parameters
-    ----------
-    values : Array, (nframes, n, m)
-    index : Array, (nframes, n) integers in [-1, size)
-
-    Returns
-    -------
-    Array, (nframes, size, m)
-    """
+def scatter_add(
+    values: Float[Array, "nframes nrows m"], index: Int[Array, "nframes nrows"], size: int | Int[Array, ""]
+) -> Float[Array, "nframes size m"]:
+    """Sums rows by their index, in [-1, size): out[f, index[f, k]] += values[f, k]; rows with -1 are left out."""
     xp = array_namespace(values)
     one_hot = xp.equal(index[:, None, :], xp.reshape(xp.arange(size), (1, -1, 1)))
     return xp.matmul(xp.astype(one_hot, values.dtype), values)
 
 
 @operation
-def gather_rows(array: Array, index: Array) -> Array:
-    """Rows of each frame: out[f, ..., :] = array[f, index[f, ...]].
-
-    Parameters
-    ----------
-    array : Array, (nframes, n) or (nframes, n, m)
-    index : Array, (nframes, ...) integers in [0, n)
-    """
+def gather_rows(
+    array: Shaped[Array, "nframes nrows"] | Shaped[Array, "nframes nrows m"], index: Int[Array, "nframes *lead"]
+) -> Shaped[Array, "nframes *lead"] | Shaped[Array, "nframes *lead m"]:
+    """Rows of each frame by their index, in [0, nrows): out[f, ..., :] = array[f, index[f, ...]]."""
     xp = array_namespace(array)
     lead = shape(index)
     flat = xp.reshape(index, (lead[0], -1))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from deepmd_dp.dialect.array import Array as Array  # modules are made of them: both names come from here
+from deepmd_dp.dialect.array import Array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,17 +12,15 @@ kernels do; the plain form below serves everywhere, and is what frozen files hol
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
 from deepmd_dp.dialect.gather_scatter import scatter_add
 from deepmd_dp.dialect.operation import operation
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 
 class Basis(NamedTuple):
@@ -54,35 +52,31 @@ class Basis(NamedTuple):
 
 @operation
 def environment_moments(
-    edge_vec: Array,
-    weights: Array,
-    segment: Array | None,
-    shift: Array,
-    scale: Array,
+    edge_vec: Float[Array, "ncenters nnei 3"],
+    weights: Float[Array, "ncenters nnei"],
+    segment: Int[Array, "ncenters nnei"] | None,
+    shift: Float[Array, "ncenters #nnei columns"],
+    scale: Float[Array, "ncenters #nnei columns"],
     *,
     settings: EnvSettings,
     basis: Basis,
     nsegments: int = 1,
     switched: bool = False,
-) -> Array:
+) -> Float[Array, "ncenters nsegments columns functions"] | Float[Array, "ncenters 2 nsegments columns functions"]:
     """A[i, t, c, q] = Σ_{j of segment t} w_ij R_ijc T_q(s_ij), R the normalised environment matrix and s = R[..., 0].
 
     Parameters
     ----------
-    edge_vec : Array, (n, nnei, 3) [Å]
+    edge_vec : [Å]
         None of them zero.
-    weights : Array, (n, nnei)
+    weights
         How often a neighbor counts; 0: not at all. A constant: it has no derivative.
-    segment : Array or None, (n, nnei) integers in [0, nsegments)
-        To which sum a neighbor belongs; None: there is one.
-    shift, scale : Array, (n, 1 or nnei, columns)
+    segment
+        To which sum a neighbor belongs, in [0, nsegments); None: there is one.
+    shift, scale : [1/Å], [Å]
         R = (row of the environment matrix - shift) * scale; constants. The result has their type.
-    switched : bool
+    switched
         Give a second sum too, whose terms are multiplied by the switch.
-
-    Returns
-    -------
-    Array, (n, nsegments, columns, Q), or where switched (n, 2, nsegments, columns, Q)
     """
     xp = array_namespace(edge_vec)
     rows, switch, _ = edge_rows(edge_vec, settings)
@@ -101,19 +95,20 @@ def environment_moments(
 
 
 @operation
-def chebyshev_moments(s: Array, rows: Array, segment: Array | None, *, basis: Basis, nsegments: int = 1) -> Array:
+def chebyshev_moments(
+    s: Float[Array, "ncenters nnei"],
+    rows: Float[Array, "ncenters nnei columns"],
+    segment: Int[Array, "ncenters nnei"] | None,
+    *,
+    basis: Basis,
+    nsegments: int = 1,
+) -> Float[Array, "ncenters nsegments columns functions"]:
     """A[i, t, c, q] = Σ_{j of segment t} rows_ijc T_q(s_ij).
 
     Parameters
     ----------
-    s : Array, (n, nedge)
-    rows : Array, (n, nedge, columns)
-    segment : Array or None, (n, nedge) integers in [-1, nsegments)
-        To which sum a term belongs, -1: to none; None: there is one sum.
-
-    Returns
-    -------
-    Array, (n, nsegments, columns, Q)
+    segment
+        To which sum a term belongs, in [-1, nsegments), -1: to none; None: there is one sum.
     """
     return _moments(s, rows, segment, basis, nsegments)
 

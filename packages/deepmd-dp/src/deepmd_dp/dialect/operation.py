@@ -6,14 +6,13 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import ParamSpec
-
-    from deepmd_dp.dialect.module import Array
 
     P = ParamSpec("P")
     Result = TypeVar("Result")

@@ -7,17 +7,13 @@ same name with `override`, for the arrays of its library; a test holds it to the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.gather_scatter import gather_rows, scatter_add
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 from deepmd_dp.dialect.operation import operation, override
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 __all__ = [
     "Basis",
@@ -35,15 +31,19 @@ __all__ = [
 
 
 @operation
-def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_function: str, resnet: bool) -> Array:
+def layer(
+    x: Float[Array, "*lead nin"],
+    w: Float[Array, "nin nout"],
+    b: Float[Array, "nout"] | None,
+    idt: Float[Array, "nout"] | None,
+    activation_function: str,
+    resnet: bool,
+) -> Float[Array, "*lead nout"]:
     """act(x w + b) * idt, and with `resnet` a skip connection where the widths allow one.
 
     Parameters
     ----------
-    x : Array, (..., nin)
-    w : Array, (nin, nout)
-    b, idt : Array or None, (nout,)
-    resnet : bool
+    resnet
         Adds x where nout == nin, and (x, x) where nout == 2 nin.
     """
     xp = array_namespace(x)
@@ -59,8 +59,8 @@ def layer(x: Array, w: Array, b: Array | None, idt: Array | None, activation_fun
     return y
 
 
-def upper_bound(x: Array, least: float) -> Array:
-    """Whole numbers above all x along the last axis, at least `least`, (..., 1): constants, which derivatives skip."""
+def upper_bound(x: Float[Array, "*lead n"], least: float) -> Float[Array, "*lead 1"]:
+    """Whole numbers above all x along the last axis, at least `least`: constants, which derivatives skip."""
     xp = array_namespace(x)
     largest = xp.max(x, axis=-1, keepdims=True)
     whole = xp.astype(xp.astype(largest, xp.int64), x.dtype) + 1.0
@@ -69,20 +69,23 @@ def upper_bound(x: Array, least: float) -> Array:
 
 @operation
 def weighted_softmax(
-    logits: Array, weights: Array, rest: Array, rest_logit: float, bound: float | Array | None
-) -> Array:
+    logits: Float[Array, "*lead n"],
+    weights: Float[Array, "*#lead #n"],
+    rest: Float[Array, "*#lead 1"],
+    rest_logit: float,
+    bound: float | Float[Array, "*lead 1"] | None,
+) -> Float[Array, "*lead n"]:
     """Softmax over the last axis in which an item may count 0 or several times.
 
     p_j = w_j exp(l_j) / (Σ_k w_k exp(l_k) + rest exp(rest_logit)), and 0 where nothing counts.
 
     Parameters
     ----------
-    logits : Array, (..., n)
-    weights : Array, (..., n), or of a shape that broadcasts to it
+    weights
         0: left out, 1: counted.
-    rest : Array, (..., 1)
+    rest
         How many further items have the logit `rest_logit`.
-    bound : float, Array (..., 1), or None
+    bound
         What no logit is above, those left out and `rest_logit` included, as `upper_bound` gives it; it keeps the
         exponentials finite. None: it is found, and what is left out may be of any size.
     """
@@ -97,7 +100,7 @@ def weighted_softmax(
     return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
 
 
-def unit_vectors(x: Array) -> Array:
+def unit_vectors(x: Float[Array, "*lead n"]) -> Float[Array, "*lead n"]:
     """x / |x| along the last axis, 0 for a zero vector, with a finite derivative."""
     xp = array_namespace(x)
     square = xp.sum(x * x, axis=-1, keepdims=True)

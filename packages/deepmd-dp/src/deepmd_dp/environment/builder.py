@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 
@@ -44,12 +45,13 @@ class TakesEnvironment(Protocol):
 
 
 def frame_neighbors(
-    model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray, nthreads: int = 1
+    model: TakesEnvironment,
+    coord: Float[np.ndarray, "natoms 3"],
+    box: Float[np.ndarray, "3 3"] | None,
+    atype: Int[np.ndarray, "natoms"],
+    nthreads: int = 1,
 ) -> Lists:
-    """The neighbor lists of one frame that the model wants.
-
-    coord (natoms, 3) [Å], box (3, 3) [Å] or None, atype (natoms,).
-    """
+    """The neighbor lists of one frame that the model wants; coord and box [Å]."""
     return tuple(
         build_neighbor_list(
             coord,
@@ -66,31 +68,33 @@ def frame_neighbors(
     )
 
 
-def all_neighbors(model: TakesEnvironment, coord: np.ndarray, box: np.ndarray | None, atype: np.ndarray) -> list[Lists]:
-    """The neighbor lists of some frames; coord (nframes, natoms, 3), box (nframes, 3, 3) or None."""
+def all_neighbors(
+    model: TakesEnvironment,
+    coord: Float[np.ndarray, "nframes natoms 3"],
+    box: Float[np.ndarray, "nframes 3 3"] | None,
+    atype: Int[np.ndarray, "nframes natoms"],
+) -> list[Lists]:
+    """The neighbor lists of some frames; coord and box [Å]."""
     return [frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))]
 
 
 def build_environment(
     model: TakesEnvironment,
-    coord: np.ndarray,
-    box: np.ndarray | None,
-    atype: np.ndarray,
+    coord: Float[np.ndarray, "nframes nall 3"],
+    box: Float[np.ndarray, "nframes 3 3"] | None,
+    atype: Int[np.ndarray, "nframes nall"],
     frames: Sequence[Lists] | None = None,
-    empty_type: np.ndarray | None = None,
+    empty_type: Int[np.ndarray, "nframes"] | None = None,
 ) -> Environment:
     """The surroundings of atoms of some frames, in NumPy.
 
     Parameters
     ----------
-    model : TakesEnvironment
-    coord : (nframes, nall, 3) [Å]
-    box : (nframes, 3, 3) [Å] or None
-    atype : (nframes, nall) integers
-    frames : sequence of Lists, optional
+    coord, box : [Å]
+    frames
         The frames' neighbor lists where they are known already. Where they have fewer rows than there are atoms, those
         are the local atoms, which come first; the others are ghosts.
-    empty_type : (nframes,) integers, optional
+    empty_type
         See `Environment`; by default the type of the first atom.
     """
     if frames is None:
@@ -153,7 +157,9 @@ def smallest_distance(env: Environment) -> float:
     return float(smallest)
 
 
-def atoms_by_type(atype: np.ndarray, ntypes: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+def atoms_by_type(
+    atype: Int[np.ndarray, "nframes nloc"], ntypes: int
+) -> tuple[tuple[Int[np.ndarray, "_"], ...], Int[np.ndarray, "ncenters"]]:
     """Where the atoms of each type stand, and where each atom stands in their concatenation.
 
     Virtual atoms go with type 0, so that every atom has its place; their outputs are masked later.

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 
 
 class ListSpec(NamedTuple):
@@ -35,17 +36,17 @@ class NeighborBlock(Module):
 
     Attributes
     ----------
-    edge_vec : Array, (nframes, nloc, nnei, 3) [Å]
+    edge_vec : [Å]
         r_j - r_i; of any value beyond the cut-off, not zero, in an empty slot.
-    nlist : Array, (nframes, nloc, nnei) integers
+    nlist
         Neighbor's index among all atoms (of which it may be a periodic image), -1 in an empty slot.
-    neighbor_type : Array or None, (nframes, nloc, nnei) integers
+    neighbor_type
         Neighbor's type, in an empty slot the frame's `empty_type`; None where the block is of one type.
     """
 
-    edge_vec: Array
-    nlist: Array
-    neighbor_type: Array | None = None
+    edge_vec: Float[Array, "nframes nloc nnei 3"]
+    nlist: Int[Array, "nframes nloc nnei"]
+    neighbor_type: Int[Array, "nframes nloc nnei"] | None = None
 
 
 @module
@@ -54,31 +55,30 @@ class Environment(Module):
 
     Attributes
     ----------
-    lists : tuple of tuples of NeighborBlock
+    lists
         The blocks of each list in `specs`.
-    atype : Array, (nframes, nloc) integers
+    atype
         Type of each local atom, -1: virtual, without an output.
-    centers : tuple of Array, (natoms of this type,) integers
-        For each type where these atoms stand in the flattened (nframes * nloc,); virtual atoms go with type 0.
-    restore : Array or None, (nframes * nloc,) integers
+    centers
+        For each type where these atoms stand in the row of all local atoms; virtual atoms go with type 0.
+    restore
         Where each atom stands in the concatenated `centers`.
-    empty_type : Array or None, (nframes,) integers
+    empty_type
         Type that empty slots of mixed lists have: with deepmd-kit that of the frame's first atom. Of the frame, so
         that it does not change where a program sorts its atoms or works on blocks of them.
-    mapping : Array or None, (nframes, nall) integers
+    mapping
         Local atom of which each atom is an image; the first nloc atoms are the local ones. None: there are no others.
-    owned : Array or None, (nframes, nloc) float64
+    owned
         1 for atoms whose outputs count; 0 for those whose features only are needed. None: all count.
-    specs : tuple of ListSpec
     """
 
     lists: tuple[tuple[NeighborBlock, ...], ...]
-    atype: Array
-    centers: tuple[Array, ...] = ()
-    restore: Array | None = None
-    empty_type: Array | None = None
-    mapping: Array | None = None
-    owned: Array | None = None
+    atype: Int[Array, "nframes nloc"]
+    centers: tuple[Int[Array, "_"], ...] = ()
+    restore: Int[Array, "ncenters"] | None = None
+    empty_type: Int[Array, "nframes"] | None = None
+    mapping: Int[Array, "nframes nall"] | None = None
+    owned: Float[Array, "nframes nloc"] | None = None
     specs: tuple[ListSpec, ...] = static()
 
     def blocks(self, spec: ListSpec) -> tuple[NeighborBlock, ...]:
@@ -86,31 +86,28 @@ class Environment(Module):
         return self.lists[self.specs.index(spec)]
 
     @property
-    def center_type(self) -> Array:
-        """Types with 0 for virtual atoms, so that they can index tables, (nframes, nloc)."""
+    def center_type(self) -> Int[Array, "nframes nloc"]:
+        """Types with 0 for virtual atoms, so that they can index tables."""
         xp = array_namespace(self.atype)
         return xp.where(self.atype < 0, xp.zeros_like(self.atype), self.atype)
 
 
-def assemble(parts: list[Array], env: Environment) -> Array:
+def assemble(parts: list[Float[Array, "_ *tail"]], env: Environment) -> Float[Array, "ncenters *tail"]:
     """Rows computed for the atoms of each type, in the order of the atoms again.
 
     Parameters
     ----------
-    parts : list of Array, (natoms of this type, ...)
-        Rows of the atoms in ``env.centers``, one array a type.
-
-    Returns
-    -------
-    Array, (nframes * nloc, ...)
-        Virtual atoms have the rows that they have among type 0.
+    parts
+        Rows of the atoms in ``env.centers``, one array a type; virtual atoms have the rows that they have among type 0.
     """
     xp = array_namespace(parts[0])
     return xp.take(xp.concat(parts, axis=0), env.restore, axis=0)
 
 
-def neighbor_features(features: Array, block: NeighborBlock, env: Environment) -> Array:
-    """Features of the neighbors, (nframes, nloc, nnei, d), of features of the local atoms (nframes, nloc, d).
+def neighbor_features(
+    features: Float[Array, "nframes nloc dim"], block: NeighborBlock, env: Environment
+) -> Float[Array, "nframes nloc nnei dim"]:
+    """Features of the neighbors, of features of the local atoms.
 
     An empty slot has those of the first atom. The one place where features go from atom to atom: a program that runs
     on several ranks exchanges them here.

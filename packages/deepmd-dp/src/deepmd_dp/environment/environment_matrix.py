@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.contract import take_array
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
-from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
@@ -25,24 +26,24 @@ def _as_tuple(sel: int | list[int]) -> tuple[int, ...]:
 
 
 class Edges(NamedTuple):
-    """The slots of a block around n = nframes * nloc centres, and how they are normalised."""
+    """The slots of a block around all centres, and how they are normalised."""
 
-    edge_vec: Array  # (n, nnei, 3) [Å]
-    weights: Array  # (n, nnei) 1: counted, 0: not. Where slots differ, empty ones count too
-    kept: Array  # (n, nnei) 1 for a neighbor that is looked at
-    neighbor_type: Array | None  # (n, nnei); None: of one type
-    nlist: Array  # (n, nnei)
-    shift: Array  # (n, 1 or nnei, columns) [1/Å]
-    scale: Array  # (n, 1 or nnei, columns) [Å]
-    nempty: Array  # (n,) slots that the contract's list has beyond the neighbors; negative where it overflows
+    edge_vec: Float[Array, "ncenters nnei 3"]  # [Å]
+    weights: Float[Array, "ncenters nnei"]  # 1: counted, 0: not. Where slots differ, empty ones count too
+    kept: Float[Array, "ncenters nnei"]  # 1 for a neighbor that is looked at
+    neighbor_type: Int[Array, "ncenters nnei"] | None  # None: of one type
+    nlist: Int[Array, "ncenters nnei"]
+    shift: Float[Array, "ncenters #nnei columns"]  # [1/Å]
+    scale: Float[Array, "ncenters #nnei columns"]  # [Å]
+    nempty: Float[Array, "ncenters"]  # slots that the contract's list has beyond the neighbors; negative: it overflows
 
 
 class Rows(NamedTuple):
     """The normalised rows of a block's edges."""
 
-    matrix: Array  # (n, nnei, columns) (R - davg) / dstd, 0 where not counted
-    switch: Array  # (n, nnei) 0 where not kept
-    distance: Array  # (n, nnei) [Å]
+    matrix: Float[Array, "ncenters nnei columns"]  # (R - davg) / dstd, 0 where not counted
+    switch: Float[Array, "ncenters nnei"]  # 0 where not kept
+    distance: Float[Array, "ncenters nnei"]  # [Å]
 
 
 @module
@@ -58,8 +59,9 @@ class EnvironmentMatrix(Module):
 
     Attributes
     ----------
-    davg, dstd : Array, (ntypes, columns), or (ntypes, sum(sel), columns) where slots differ [1/Å]
-    sel : tuple of int
+    davg, dstd : [1/Å]
+        With an axis of sum(sel) slots where these differ.
+    sel
         Slots of each block in the contract.
 
     References
@@ -67,8 +69,8 @@ class EnvironmentMatrix(Module):
     Zhang et al., NeurIPS 2018 (arXiv:1805.09003), eq. 5.
     """
 
-    davg: Array = buffer()
-    dstd: Array = buffer()
+    davg: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"] = buffer()
+    dstd: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"] = buffer()
     rcut: float = setting()
     rcut_smth: float = setting()
     env_protection: float = setting(default=0.0)
@@ -100,7 +102,7 @@ class EnvironmentMatrix(Module):
             davg, dstd = davg[:, 0], dstd[:, 0]
         return cls(davg=davg, dstd=dstd, by_type=by_type, columns=columns, **settings)
 
-    def serialize_variables(self) -> dict[str, Array]:
+    def serialize_variables(self) -> dict[str, Float[Array, "ntypes nslots columns"]]:
         """The contract's arrays."""
         arrays = {"davg": self.davg, "dstd": self.dstd}
         if self.slots_differ:
@@ -158,8 +160,13 @@ class EnvironmentMatrix(Module):
         """Slots beyond those of the list; none where slots differ, whose lists are as wide as the contract's."""
         return 0.0 * noccupied if self.slots_differ else self.sel[index] - noccupied
 
-    def _of_centers(self, table: Array, index: int, center: Array) -> Array:
-        """Rows of a table for each centre, (n, 1 or slots, columns)."""
+    def _of_centers(
+        self,
+        table: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"],
+        index: int,
+        center: Int[Array, "ncenters"],
+    ) -> Float[Array, "ncenters _ columns"]:
+        """Rows of a table for each centre, one or that of each slot."""
         xp = array_namespace(table)
         if not self.slots_differ:
             return xp.take(table, center, axis=0)[:, None, :]
@@ -178,8 +185,8 @@ class EnvironmentMatrix(Module):
         matrix = (xp.astype(raw, self.davg.dtype) - edges.shift) * edges.scale * edges.weights[..., None]
         return Rows(matrix, xp.astype(switch[..., 0], self.davg.dtype) * edges.kept, distance[..., 0])
 
-    def empty_rows(self) -> Array:
-        """The normalised row of an empty slot for each type of centre, (ntypes, columns); 0 where slots differ."""
+    def empty_rows(self) -> Float[Array, "ntypes columns"]:
+        """The normalised row of an empty slot for each type of centre; 0 where slots differ."""
         if self.slots_differ:
             return 0.0 * self.davg[:, 0, :]
         return -self.davg / self.dstd

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from deepmd_dp.dialect.module import Array
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -23,21 +23,20 @@ def as_pairs(exclude_types: Iterable[Sequence[int]]) -> Pairs:
 
 
 def pair_weights(
-    center_type: Array, neighbor_type: Array | int, exclude_types: Pairs, ntypes: int, like: Array
-) -> Array:
+    center_type: Int[Array, "ncenters"],
+    neighbor_type: Int[Array, "ncenters nnei"] | int,
+    exclude_types: Pairs,
+    ntypes: int,
+    like: Array,
+) -> Float[Array, "ncenters #nnei"]:
     """1 for each slot whose pair of types is looked at, 0 for an excluded one.
 
     Parameters
     ----------
-    center_type : Array, (n,) integers
-    neighbor_type : Array, (n, nnei) integers, or int
+    neighbor_type
         One number where all neighbors are of this type.
-    like : Array
+    like
         Of the library and the type wanted.
-
-    Returns
-    -------
-    Array, (n, nnei), or (n, 1) where the neighbors are of one type
     """
     xp = array_namespace(center_type)
     table = np.ones((ntypes, ntypes))

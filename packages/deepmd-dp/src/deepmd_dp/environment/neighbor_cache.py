@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.builder import frame_neighbors
 from deepmd_dp.neighbor import NeighborList
 
@@ -19,27 +20,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A neighbor list in small integers: a quarter of the memory.
+    """A neighbor list in integers of 32 and 16 bits: a quarter of the memory.
 
     Attributes
     ----------
-    nlist : np.ndarray, (natoms, nnei) int32
-    images : np.ndarray, (natoms, nnei, 3) int16
+    images
         Numbers of cell vectors that the neighbor is shifted by.
     """
 
-    nlist: np.ndarray
-    images: np.ndarray
+    nlist: Int[np.ndarray, "natoms nnei"]
+    images: Int[np.ndarray, "natoms nnei 3"]
     sections: tuple[int, ...]
     ndropped: int
 
     @classmethod
-    def of(cls, found: NeighborList, box: np.ndarray | None) -> _Packed:
-        """That of a list; `box` (3, 3) [Å] or None."""
+    def of(cls, found: NeighborList, box: Float[np.ndarray, "3 3"] | None) -> _Packed:
+        """That of a list; `box` [Å]."""
         images = np.zeros(found.shift.shape) if box is None else np.rint(found.shift @ np.linalg.inv(box))
         return cls(found.nlist.astype(np.int32), images.astype(np.int16), found.sections, found.ndropped)
 
-    def unpack(self, box: np.ndarray | None, natoms: int) -> NeighborList:
+    def unpack(self, box: Float[np.ndarray, "3 3"] | None, natoms: int) -> NeighborList:
         """The list again, for the frame with virtual atoms added or cut at its end to make `natoms`."""
         nlist = np.full((natoms, self.nlist.shape[1]), -1, dtype=np.int64)
         shift = np.zeros((*nlist.shape, 3))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ class Part(NamedTuple):
 
     Attributes
     ----------
-    env : Environment
+    env
         Its local atoms are the part's, its lists refer to all atoms in this part's order.
-    order : np.ndarray, (nall,)
+    order
         The atoms, those of the part first; numbers from natoms on are virtual ones that fill the last part up.
     nown : int
         Local atoms, the first ones, whose outputs are the part's; others are there for their features.
     """
 
     env: Environment
-    order: np.ndarray
+    order: Int[np.ndarray, "nall"]
     nown: int
 
     @classmethod
@@ -41,8 +42,8 @@ class Part(NamedTuple):
         natoms = env.atype.shape[1]
         return cls(env, np.arange(natoms), natoms)
 
-    def rows_of(self, values: np.ndarray) -> np.ndarray:
-        """What belongs to the part's atoms of (nframes, natoms, n) numbers, 0 for virtual atoms."""
+    def rows_of(self, values: Float[np.ndarray, "nframes natoms naparam"]) -> Float[np.ndarray, "nframes nloc naparam"]:
+        """What of the atoms' parameters belongs to the part's atoms, 0 for virtual ones."""
         own = self.order[: self.env.atype.shape[1]]
         rows = np.zeros((len(values), len(own), values.shape[2]))
         is_real = own < values.shape[1]
@@ -52,9 +53,9 @@ class Part(NamedTuple):
 
 def frame_parts(
     model: TakesEnvironment,
-    coord: np.ndarray,
-    box: np.ndarray | None,
-    atype: np.ndarray,
+    coord: Float[np.ndarray, "nframes natoms 3"],
+    box: Float[np.ndarray, "nframes 3 3"] | None,
+    atype: Int[np.ndarray, "nframes natoms"],
     found: Sequence[Lists],
     size: int,
 ) -> Iterator[Part]:
@@ -115,18 +116,21 @@ def _rows_of(lists: Lists, rows: np.ndarray, place: np.ndarray) -> Lists:
 
 
 def environment_with_ghosts(
-    model: TakesEnvironment, coord: np.ndarray, atype: np.ndarray, mapping: np.ndarray, nloc: int
+    model: TakesEnvironment,
+    coord: Float[np.ndarray, "nframes nall 3"],
+    atype: Int[np.ndarray, "nframes nall"],
+    mapping: Int[np.ndarray, "nframes nall"],
+    nloc: int,
 ) -> Environment:
     """The surroundings of local atoms among explicit ghosts, as MD programs have them.
 
     Parameters
     ----------
-    coord : (nframes, nall, 3) [Å]
+    coord : [Å]
         The local atoms first.
-    atype : (nframes, nall) integers
-    mapping : (nframes, nall) integers
+    mapping
         Local atom of which each atom is an image.
-    nloc : int
+    nloc
         Number of local atoms.
     """
     lists = [

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from deepmd.contract import check_class
 from deepmd.errors import InputError
 from deepmd.outputs import OutputDef
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, module
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 
@@ -56,17 +57,13 @@ class DipoleFitting(NetsFitting):
         return {}
 
     def __call__(
-        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
-    ) -> dict[str, Array]:
-        """Atomic dipoles, ``dipole`` (nframes, nloc, 3).
-
-        Parameters
-        ----------
-        description : Description
-            With vectors.
-        fparam : Array or None, (nframes, numb_fparam)
-        aparam : Array or None, (nframes, nloc, numb_aparam)
-        """
+        self,
+        description: Description,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+    ) -> dict[str, Float[Array, "nframes nloc 3"]]:
+        """Atomic dipoles, ``dipole``; the description has vectors."""
         numbers = self.nets(description.invariant, env, fparam, aparam)
         xp = array_namespace(numbers)
         vectors = xp.astype(description.equivariant, numbers.dtype)

@@ -9,7 +9,8 @@ import numpy as np
 
 from deepmd.contract import check_class
 from deepmd.outputs import ENERGY, OutputDef
-from deepmd_dp.dialect.module import Array, module
+from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.fitting.nets import FittingNets, NetsFitting
 
@@ -45,16 +46,13 @@ class EnerFitting(NetsFitting):
         return {"energy": self.atom_ener} if self.atom_ener else {}
 
     def __call__(
-        self, description: Description, env: Environment, fparam: Array | None, aparam: Array | None
-    ) -> dict[str, Array]:
-        """Atomic energies without the data's bias, ``energy`` (nframes, nloc, 1) [eV].
-
-        Parameters
-        ----------
-        description : Description
-        fparam : Array or None, (nframes, numb_fparam)
-        aparam : Array or None, (nframes, nloc, numb_aparam)
-        """
+        self,
+        description: Description,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+    ) -> dict[str, Float[Array, "nframes nloc 1"]]:
+        """Atomic energies without the data's bias, ``energy`` [eV]."""
         from_vacuum = tuple(t for t, energy in enumerate(self.atom_ener) if energy is not None)
         return {"energy": self.nets(description.invariant, env, fparam, aparam, from_vacuum)}
 

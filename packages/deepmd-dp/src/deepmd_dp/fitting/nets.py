@@ -9,8 +9,9 @@ import numpy as np
 
 from deepmd.contract import map_arrays, take_array
 from deepmd.errors import ModelFileError
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, module, static
+from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import Environment, assemble
@@ -30,21 +31,17 @@ class FittingNets(Module):
 
     Attributes
     ----------
-    networks : tuple of FittingNetwork
+    networks
         One for all types where `mixed_types`, else one a type.
-    bias_atom_e : Array, (ntypes, nout)
-    fparam_avg, fparam_inv_std : Array or None, (numb_fparam,)
-    aparam_avg, aparam_inv_std : Array or None, (numb_aparam,)
-    case_embd : Array or None, (dim_case_embd,)
     """
 
     networks: tuple[FittingNetwork, ...]
-    bias_atom_e: Array = buffer()
-    fparam_avg: Array | None = buffer(default=None)
-    fparam_inv_std: Array | None = buffer(default=None)
-    aparam_avg: Array | None = buffer(default=None)
-    aparam_inv_std: Array | None = buffer(default=None)
-    case_embd: Array | None = buffer(default=None)
+    bias_atom_e: Float[Array, "ntypes nout"] = buffer()
+    fparam_avg: Float[Array, "numb_fparam"] | None = buffer(default=None)
+    fparam_inv_std: Float[Array, "numb_fparam"] | None = buffer(default=None)
+    aparam_avg: Float[Array, "numb_aparam"] | None = buffer(default=None)
+    aparam_inv_std: Float[Array, "numb_aparam"] | None = buffer(default=None)
+    case_embd: Float[Array, "n"] | None = buffer(default=None)
     ntypes: int = setting()
     dim_descrpt: int = setting()
     mixed_types: bool = setting()
@@ -67,20 +64,17 @@ class FittingNets(Module):
 
     def __call__(
         self,
-        descriptor: Array,
+        descriptor: Float[Array, "nframes nloc dim"],
         env: Environment,
-        fparam: Array | None,
-        aparam: Array | None,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
         from_vacuum: tuple[int, ...] = (),
-    ) -> Array:
-        """The numbers of each atom, (nframes, nloc, nout), in the nets' precision.
+    ) -> Float[Array, "nframes nloc nout"]:
+        """The numbers of each atom, in the nets' precision.
 
         Parameters
         ----------
-        descriptor : Array, (nframes, nloc, dim_descrpt)
-        fparam : Array or None, (nframes, numb_fparam)
-        aparam : Array or None, (nframes, nloc, numb_aparam)
-        from_vacuum : tuple of int
+        from_vacuum
             Types whose net's value at a zero descriptor is subtracted; one net for all types does so if there are any.
         """
         lead = shape(env.atype)

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
+from deepmd_dp.dialect.array import Array, Float, Int, Shaped
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
@@ -20,17 +21,16 @@ from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
-from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
 from deepmd_dp.nn.matrix import with_matrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deepmd.aliases import Document, Section
-    from deepmd_dp.dialect.module import Array, Tree
+    from deepmd_dp.dialect.module import Tree
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
-    from deepmd_dp.model.evaluate import Function, Vectors
 
 Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
@@ -59,11 +59,11 @@ class BaseDeepEval(DeepEvalBackend):
         """The contract's document of the file."""
 
     @abstractmethod
-    def from_numpy(self, array: np.ndarray) -> Array:
+    def from_numpy(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[Array, "*axes"]:
         """The framework's array of these numbers, on the device used."""
 
     @abstractmethod
-    def to_numpy(self, array: Array) -> np.ndarray:
+    def to_numpy(self, array: Shaped[Array, "*axes"]) -> Shaped[np.ndarray, "*axes"]:
         """The inverse of `from_numpy`."""
 
     @staticmethod
@@ -77,7 +77,7 @@ class BaseDeepEval(DeepEvalBackend):
         return not self.device_name().startswith("cpu")
 
     @abstractmethod
-    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
+    def derivative(self, function: Function, edge_vec: Vectors) -> tuple[Outputs, list[Vectors]]:
         """The derivative of scalars by the displacements, see `deepmd_dp.model.evaluate.Derivative`."""
 
     def pad(self, env: Environment, parameters: Parameters) -> tuple[Environment, Parameters]:
@@ -85,8 +85,14 @@ class BaseDeepEval(DeepEvalBackend):
         return env, parameters
 
     def compute(
-        self, env: Environment, fparam: Array | None, aparam: Array | None, *, atomic: bool, derivatives: bool
-    ) -> dict[str, Array]:
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+        *,
+        atomic: bool,
+        derivatives: bool,
+    ) -> dict[str, Float[Array, "nframes ..."]]:
         """The terms of framework arrays; a frozen file's own graph takes the place of this.
 
         `env` has what files take in any case (`deepmd_dp.kit.signature.with_file_inputs`).
@@ -97,12 +103,12 @@ class BaseDeepEval(DeepEvalBackend):
         self,
         model: Model,
         env: Environment,
-        fparam: Array | None,
-        aparam: Array | None,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
         *,
         atomic: bool,
         derivatives: bool,
-    ) -> dict[str, Array]:
+    ) -> dict[str, Float[Array, "nframes ..."]]:
         """The same of a model whose leaves are framework arrays; runs eagerly or traced."""
         nall = None if env.mapping is None else env.mapping.shape[1]
         derivative = self.derivative if derivatives else None
@@ -114,15 +120,15 @@ class BaseDeepEval(DeepEvalBackend):
 
     def eval(
         self,
-        coords: np.ndarray,
-        cells: np.ndarray | None,
-        atom_types: np.ndarray,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
         atomic: bool = False,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
         **kwargs: object,
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         del kwargs
         terms = self._terms(atomic=atomic, derivatives=derivatives)
         total = SumOfParts(self._numpy_model, terms, atom_types)
@@ -133,26 +139,26 @@ class BaseDeepEval(DeepEvalBackend):
 
     def eval_with_ghosts(
         self,
-        coords: np.ndarray,
-        atom_types: np.ndarray,
-        mapping: np.ndarray,
+        coords: Float[np.ndarray, "nframes nall 3"],
+        atom_types: Int[np.ndarray, "nframes nall"],
+        mapping: Int[np.ndarray, "nframes nall"],
         nloc: int,
         atomic: bool = False,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
-    ) -> dict[str, np.ndarray]:
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
         return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
 
     def eval_descriptor(
         self,
-        coords: np.ndarray,
-        cells: np.ndarray | None,
-        atom_types: np.ndarray,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         **kwargs: object,
-    ) -> np.ndarray:
+    ) -> Float[np.ndarray, "nframes natoms dim"]:
         del fparam, aparam, kwargs
         nframes, natoms = atom_types.shape
         found, places = [], []
@@ -165,15 +171,20 @@ class BaseDeepEval(DeepEvalBackend):
         order = np.argsort(np.concatenate(places))[:natoms]
         return np.concatenate(found, axis=1)[:, order]
 
-    def describe(self, env: Environment) -> Array:
-        """The descriptor of the local atoms, (nframes, nloc, dim_out), in framework arrays."""
+    def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
+        """The descriptor of the local atoms, in framework arrays."""
         return self._model.describe(env)
 
     def _terms(self, *, atomic: bool, derivatives: bool) -> tuple[TermDef, ...]:
         kinds = {"sum", "atom"} if not derivatives else None
         return tuple(term for term in all_terms(self.outputs, atomic=atomic) if kinds is None or term.kind in kinds)
 
-    def _parts(self, coords: np.ndarray, cells: np.ndarray | None, atom_types: np.ndarray) -> Iterator[Part]:
+    def _parts(
+        self,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+    ) -> Iterator[Part]:
         """The atoms in one part or in several."""
         model, natoms = self._numpy_model, atom_types.shape[1]
         frames = all_neighbors(model, coords, cells, atom_types)

@@ -7,16 +7,16 @@ The last two are linear, and each is the other's derivative; a backend puts its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from deepmd_dp.dialect.module import Array
+    from collections.abc import Callable
 
     Run = Callable[["MomentsCall", tuple[Array, ...], tuple[Array, ...]], Array]
 
@@ -80,7 +80,9 @@ class MomentsCall(NamedTuple):
         sums = (2, self.nsegments) if self.switched else (self.nsegments,)
         return (n, *sums, self.columns, self.basis.size)
 
-    def plain(self, derived: Sequence[Array], fixed: Sequence[Array]) -> Array:
+    def plain(
+        self, derived: Sequence[Float[Array, "ncenters nnei ..."]], fixed: Sequence[Shaped[Array, "ncenters ..."]]
+    ) -> Float[Array, "ncenters *sums columns functions"]:
         """A by the plain form."""
         segment = fixed[-1] if self.has_segment else None
         sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}

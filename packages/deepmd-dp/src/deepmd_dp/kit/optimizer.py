@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepmd_dp.dialect.module import Array
 
 KINDS = ("Adam", "AdamW")
 EPSILON = 1e-8
@@ -26,9 +26,9 @@ EPSILON = 1e-8
 class Moments(NamedTuple):
     """What Adam remembers of a parameter."""
 
-    step: Array  # () how many gradients it has met
-    exp_avg: Array
-    exp_avg_sq: Array
+    step: Float[Array, ""]  # how many gradients it has met
+    exp_avg: Float[Array, "*axes"]
+    exp_avg_sq: Float[Array, "*axes"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class Adam:
             weight_decay=section.get("weight_decay", 0.0),
         )
 
-    def step(self, p: Array, g: Array, moments: Moments, lr: float | Array) -> tuple[Array, Moments]:
+    def step(
+        self, p: Float[Array, "*axes"], g: Float[Array, "*axes"], moments: Moments, lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, "*axes"], Moments]:
         """The parameter and its moments after a step at the learning rate `lr` [1]; runs eagerly or traced.
 
         ``moments.step`` and a traced `lr` are in double precision; the result has the parameter's.

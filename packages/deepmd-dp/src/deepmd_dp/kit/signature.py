@@ -10,8 +10,9 @@ import numpy as np
 
 from deepmd.errors import InputError
 from deepmd.outputs import TermDef, all_terms
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import shape
-from deepmd_dp.dialect.module import Array, leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model.evaluate import Derivative, evaluate
 
@@ -78,7 +79,12 @@ class Signature:
             inputs.append(InputDef("aparam", ("nframes", "nloc", model.dim_aparam), "float64"))
         return cls(tuple(inputs), all_terms(model.outputs), template, model.default_fparam)
 
-    def pack(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> dict[str, Array]:
+    def pack(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None = None,
+        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+    ) -> dict[str, Array]:
         """The inputs by name, of an environment that has what a file takes (`with_file_inputs`).
 
         Raises
@@ -105,7 +111,9 @@ class Signature:
         """The environment made of inputs by name."""
         return with_leaves(self.template, {leaf.path: arrays[input_name(leaf.path)] for leaf in leaves(self.template)})
 
-    def evaluate(self, model: Model, arrays: Mapping[str, Array], derivative: Derivative) -> dict[str, Array]:
+    def evaluate(
+        self, model: Model, arrays: Mapping[str, Array], derivative: Derivative
+    ) -> dict[str, Float[Array, "nframes ..."]]:
         """The graph: all terms of a model by name, to be traced or run."""
         env = self.environment(arrays)
         assert env.mapping is not None, "files take it"

@@ -14,8 +14,9 @@ from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
+from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, leaves, map_leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
@@ -55,13 +56,13 @@ class Prepared:
     smallest_distance: float = math.inf  # of two atoms [Å]
 
     @property
-    def fparam(self) -> Array | None:
-        """Frame parameters, (nframes, dim_fparam)."""
+    def fparam(self) -> Float[Array, "nframes nfparam"] | None:
+        """Frame parameters."""
         return self.labels.get("fparam")
 
     @property
-    def aparam(self) -> Array | None:
-        """Atomic parameters, (nframes, natoms, dim_aparam)."""
+    def aparam(self) -> Float[Array, "nframes nloc naparam"] | None:
+        """Atomic parameters."""
         return self.labels.get("aparam")
 
 
@@ -95,7 +96,7 @@ class BaseTrainer(Trainer):
         """Takes over settings of ``self._numpy_model`` that have changed; parameters and optimiser stay."""
 
     @abstractmethod
-    def from_numpy(self, array: np.ndarray) -> Array:
+    def from_numpy(self, array: Shaped[np.ndarray, "*axes"]) -> Shaped[Array, "*axes"]:
         """The framework's array of these numbers, on the device used."""
 
     @abstractmethod
@@ -180,8 +181,8 @@ class BaseTrainer(Trainer):
             self.rebuild()
 
     def loss_and_metrics(
-        self, model: Model, batch: Prepared, lr: float | Array, derivative: Derivative
-    ) -> tuple[Array, dict[str, Array]]:
+        self, model: Model, batch: Prepared, lr: float | Float[Array, ""], derivative: Derivative
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
         """The loss of a model whose leaves are framework arrays; runs eagerly or traced.
 
         What `derivative` gives must itself be differentiable where the gradient of the loss is wanted.

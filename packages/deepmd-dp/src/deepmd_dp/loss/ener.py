@@ -4,20 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY, OutputDef
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.loss.interface import Term
+from deepmd_dp.loss.interface import Arrays, Numbers, Term
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
 from deepmd_dp.loss.summation import sum_terms
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
-    from deepmd_dp.loss.interface import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +163,8 @@ class EnergyLoss:
         return [requirement for is_wanted, requirement in wanted if is_wanted]
 
     def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
-    ) -> tuple[Array, Arrays]:
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Numbers]:
         """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
 
         The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
@@ -223,8 +220,10 @@ class EnergyLoss:
         difference = label["force"] - prediction["force"]
         return difference if self.relative_f is None else difference / (lengths(label["force"]) + self.relative_f)
 
-    def _of_frames(self, difference: Array, mask: Array, delta: float) -> tuple[Array, Array]:
-        """Value and metric of a quantity of whole frames, difference (nframes, n)."""
+    def _of_frames(
+        self, difference: Float[Array, "nframes ncomponents"], mask: Float[Array, "nframes nloc 1"], delta: float
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Value and metric of a quantity of whole frames."""
         xp = array_namespace(difference)
         natoms = xp.sum(mask, axis=1)
         per_atom = difference / natoms
@@ -238,9 +237,14 @@ class EnergyLoss:
         return value, xp.sqrt(square)
 
     def _of_atoms(
-        self, looked_at: Array, difference: Array, mask: Array, delta: float, weights: float | Array = 1.0
-    ) -> tuple[Array, Array]:
-        """Value, of what is looked at, and metric of a quantity of atoms, difference (nframes, nloc, n)."""
+        self,
+        looked_at: Float[Array, "nframes nloc _"],
+        difference: Float[Array, "nframes nloc ncomponents"],
+        mask: Float[Array, "nframes nloc 1"],
+        delta: float,
+        weights: float | Float[Array, "nframes nloc ncomponents"] = 1.0,
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Value, of what is looked at, and metric of a quantity of atoms."""
         xp = array_namespace(difference)
         if self.loss_func == "mae":
             mean = masked_mean(weights * xp.abs(looked_at), mask)

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from deepmd_dp.dialect.array import Array, Float
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.data.batch import DataRequirement
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.loss.prefactor import Prefactor
 
-    Arrays = dict[str, Array]
+Arrays = dict[str, Float[Array, "nframes ..."]]
+"""By name, of frames or of their atoms."""
+Numbers = dict[str, Float[Array, ""]]
+"""By name."""
 
 
 class Loss(Protocol):
@@ -35,20 +39,20 @@ class Loss(Protocol):
         ...
 
     def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
-    ) -> tuple[Array, Arrays]:
-        """The loss, 0-d, and the metrics, each 0-d, in the order of deepmd-kit's `lcurve.out`.
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Numbers]:
+        """The loss, and the metrics in the order of deepmd-kit's `lcurve.out`.
 
         Parameters
         ----------
-        prediction : dict of Array
-            The terms in `needs`, and ``mask`` (nframes, nloc, 1), 1 for atoms that have the output, 0 for others; all
+        prediction
+            The terms in `needs`, and ``mask``, with one component, 1 for atoms that have the output, 0 for others; all
             of one floating-point type.
-        label : dict of Array
+        label
             What `requirements` says, of the same type.
-        found : dict of bool
+        found
             Whether the data has the label; else its term is left out and its metric is NaN.
-        lr : float or 0-d Array
+        lr
             Present learning rate [1].
         """
         ...
@@ -70,5 +74,5 @@ class Term(NamedTuple):
     prefactor: Prefactor
     labels: tuple[str, ...]
     """Without these it is left out."""
-    value: Callable[[Arrays, Arrays], tuple[Array, Array]]
+    value: Callable[[Arrays, Arrays], tuple[Float[Array, ""], Float[Array, ""]]]
     """Of prediction and label: the summand at prefactor 1, and the metric."""

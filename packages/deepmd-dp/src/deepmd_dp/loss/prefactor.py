@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from deepmd_dp.dialect.module import Array
+from deepmd_dp.dialect.array import Array, Float
 
 
 class Prefactor(NamedTuple):
@@ -24,6 +24,6 @@ class Prefactor(NamedTuple):
         """Whether the term counts: both ends must differ from zero, as in deepmd-kit."""
         return self.start != 0.0 and self.limit != 0.0
 
-    def at(self, ratio: float | Array) -> float | Array:
+    def at(self, ratio: float | Float[Array, ""]) -> float | Float[Array, ""]:
         """The weight where the learning rate is `ratio` times its first value."""
         return self.limit + (self.start - self.limit) * ratio

@@ -3,25 +3,18 @@
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array
 
 
-def masked_mean(x: Array, mask: Array) -> Array:
-    """Mean over the components of all real atoms of a batch, 0-d; 0 where there is none.
-
-    Parameters
-    ----------
-    x : Array, (nframes, nloc, n)
-    mask : Array, (nframes, nloc, 1)
-        1 for real atoms, 0 for virtual ones.
-    """
+def masked_mean(x: Float[Array, "nframes nloc ncomponents"], mask: Float[Array, "nframes nloc 1"]) -> Float[Array, ""]:
+    """Mean over the components of all atoms of a batch whose mask is 1; 0 where there is none."""
     xp = array_namespace(x)
     count = xp.sum(mask) * x.shape[-1]
     return xp.sum(x * mask) / xp.where(count > 0, count, xp.ones_like(count))
 
 
-def huber(x: Array, delta: float) -> Array:
+def huber(x: Float[Array, "*axes"], delta: float) -> Float[Array, "*axes"]:
     """x²/2 up to |x| = delta, beyond it the straight line that goes on with the same slope.
 
     References
@@ -33,8 +26,8 @@ def huber(x: Array, delta: float) -> Array:
     return xp.where(size > delta, delta * (size - 0.5 * delta), 0.5 * x * x)
 
 
-def lengths(x: Array) -> Array:
-    """Length along the last axis, which stays with size 1; the derivative at zero is zero."""
+def lengths(x: Float[Array, "*lead n"]) -> Float[Array, "*lead 1"]:
+    """Length along the last axis; the derivative at zero is zero."""
     xp = array_namespace(x)
     square = xp.sum(x * x, axis=-1, keepdims=True)
     is_zero = square <= 0
@@ -42,15 +35,10 @@ def lengths(x: Array) -> Array:
     return xp.where(is_zero, xp.zeros_like(square), root)
 
 
-def projections(vectors: Array, directions: Array) -> Array:
-    """Σ_i,k v[f, i, k] d[f, i, k, q] of each frame, (nframes, n).
-
-    Parameters
-    ----------
-    vectors : Array, (nframes, nloc, 3)
-    directions : Array, (nframes, nloc, 3 n)
-        n numbers for each component of each atom's vector.
-    """
+def projections(
+    vectors: Float[Array, "nframes nloc 3"], directions: Float[Array, "nframes nloc n"]
+) -> Float[Array, "nframes n//3"]:
+    """Σ_i,k v[f, i, k] d[f, i, k, q] of each frame, with n/3 numbers q for each component of an atom's vector."""
     xp = array_namespace(vectors)
     nframes, nloc, width = shape(directions)
     rows = xp.reshape(directions, (nframes, nloc * 3, width // 3))

@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import constant
+from deepmd_dp.loss.interface import Arrays, Numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deepmd_dp.dialect.module import Array
-    from deepmd_dp.loss.interface import Arrays, Term
+    from deepmd_dp.loss.interface import Term
 
 
 def sum_terms(
-    terms: Iterable[Term], prediction: Arrays, label: Arrays, found: dict[str, bool], ratio: float | Array
-) -> tuple[Array, Arrays]:
+    terms: Iterable[Term], prediction: Arrays, label: Arrays, found: dict[str, bool], ratio: float | Float[Array, ""]
+) -> tuple[Float[Array, ""], Numbers]:
     """Σ p L over the terms whose labels were found, and all metrics, NaN where they were not.
 
     Parameters
     ----------
-    ratio : float or 0-d Array
+    ratio
         Present learning rate in units of the first one.
     """
     like = prediction["mask"]

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.loss.interface import Term
+from deepmd_dp.loss.interface import Arrays, Numbers, Term
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import masked_mean
 from deepmd_dp.loss.summation import sum_terms
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
-    from deepmd_dp.dialect.module import Array
-    from deepmd_dp.loss.interface import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +91,8 @@ class TensorLoss:
         return labels
 
     def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Array
-    ) -> tuple[Array, Arrays]:
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Numbers]:
         """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`."""
         del lr
         name = self.output.name

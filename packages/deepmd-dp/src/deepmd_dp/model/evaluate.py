@@ -8,25 +8,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import total
+from deepmd_dp.dialect.array import Array, Float, Int, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
     from deepmd_dp.environment.environment import Environment, NeighborBlock
     from deepmd_dp.interface import Model
 
-Vectors = tuple[Array, ...]
+Vectors = tuple[Float[Array, "nframes nloc _ 3"], ...]
 """The displacements of all blocks of all lists, or derivatives by them."""
-Function = Callable[[Vectors], tuple[dict[str, Array], Sequence[Array]]]
-"""Displacements to a model's outputs by name, and to the 0-d arrays to be derived."""
+Outputs = dict[str, Float[Array, "nframes nloc _"]]
+"""Of the atoms, by name, each with its number of components."""
+Function = Callable[[Vectors], tuple[Outputs, Sequence[Float[Array, ""]]]]
+"""Displacements to a model's outputs, and to the scalars to be derived."""
 
 
 class Derivative(Protocol):
     """What a backend supplies: the derivative of scalars by the displacements."""
 
-    def __call__(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
+    def __call__(self, function: Function, edge_vec: Vectors) -> tuple[Outputs, list[Vectors]]:
         """The outputs, and for each scalar its derivatives by the displacements, zero where it depends on none."""
         ...
 
@@ -34,29 +35,27 @@ class Derivative(Protocol):
 def evaluate(
     model: Model,
     env: Environment,
-    fparam: Array | None,
-    aparam: Array | None,
+    fparam: Float[Array, "nframes nfparam"] | None,
+    aparam: Float[Array, "nframes nloc naparam"] | None,
     derivative: Derivative | None,
     *,
     virial: bool = True,
     atomic: bool = False,
-    nall: int | Array | None = None,
-) -> dict[str, Array]:
+    nall: int | Int[Array, ""] | None = None,
+) -> dict[str, Float[Array, "nframes ..."]]:
     """The terms of all outputs of a model by name, see `deepmd.outputs`.
 
     Parameters
     ----------
-    model : Model
+    model
         Its leaves are arrays of the same library as those of `env`.
-    fparam : Array or None, (nframes, dim_fparam)
-    aparam : Array or None, (nframes, nloc, dim_aparam)
-    derivative : Derivative or None
+    derivative
         None: without forces and virials.
-    virial : bool
+    virial
         With the virials.
-    atomic : bool
+    atomic
         With the virials of the atoms; the values of the atoms are always given.
-    nall : int, optional
+    nall
         Number of atoms that the lists refer to, where it is more than the local ones: the ghosts follow them.
 
     Returns
@@ -71,7 +70,7 @@ def evaluate(
         outputs = _owned(model(env, fparam, aparam), env)
         return _value_terms(model, outputs, env)
 
-    def function(edge_vec: Vectors) -> tuple[dict[str, Array], list[Array]]:
+    def function(edge_vec: Vectors) -> tuple[Outputs, list[Array]]:
         outputs = _owned(model(with_edge_vectors(env, edge_vec), fparam, aparam), env)
         return outputs, [scalar for output in _derived(model) for scalar in _scalars(outputs[output.name])]
 
@@ -112,7 +111,7 @@ def _owned(outputs: dict[str, Array], env: Environment) -> dict[str, Array]:
     return {name: values * env.owned[:, :, None] for name, values in outputs.items()}
 
 
-def _scalars(values: Array) -> list[Array]:
+def _scalars(values: Float[Array, "nframes nloc ncomponents"]) -> list[Float[Array, ""]]:
     """Each component of an output, summed over all atoms of all frames: a frame's edges enter its own atoms only."""
     xp = array_namespace(values)
     return [xp.sum(values[:, :, k]) for k in range(values.shape[2])]
@@ -131,8 +130,8 @@ def _value_terms(model: Model, outputs: dict[str, Array], env: Environment) -> d
     return terms
 
 
-def _share(model: Model, env: Environment, like: Array) -> Array:
-    """What an atom's value counts in its frame's mean, (nframes,)."""
+def _share(model: Model, env: Environment, like: Array) -> Float[Array, "nframes"]:
+    """What an atom's value counts in its frame's mean."""
     xp = array_namespace(like)
     counted = _owned({"": model.mask(env, like=like)}, env)[""]
     number = xp.sum(counted[:, :, 0], axis=1)
@@ -174,7 +173,9 @@ def _of_component(
     return terms
 
 
-def _block_force(block: NeighborBlock, gradient: Array, nall: int | Array, *, has_ghosts: bool) -> Array:
+def _block_force(
+    block: NeighborBlock, gradient: Float[Array, "nframes nloc nnei 3"], nall: int | Int[Array, ""], *, has_ghosts: bool
+) -> Float[Array, "nframes nall 3"]:
     """Each edge pulls its centre one way and its neighbor the other."""
     xp = array_namespace(gradient)
     nframes, nloc = shape(gradient)[:2]
@@ -185,13 +186,15 @@ def _block_force(block: NeighborBlock, gradient: Array, nall: int | Array, *, ha
     return xp.concat([on_centers - on_neighbors[:, :nloc, :], -on_neighbors[:, nloc:, :]], axis=1)
 
 
-def _edge_virials(block: NeighborBlock, gradient: Array) -> Array:
-    """-g ⊗ r of each edge, (nframes, nloc * nnei, 9)."""
+def _edge_virials(
+    block: NeighborBlock, gradient: Float[Array, "nframes nloc nnei 3"]
+) -> Float[Array, "nframes nloc*nnei 9"]:
+    """-g ⊗ r of each edge."""
     xp = array_namespace(gradient)
     outer = gradient[..., :, None] * block.edge_vec[..., None, :]
     return -xp.reshape(outer, (shape(gradient)[0], -1, 9))
 
 
-def _flat(block: NeighborBlock) -> Array:
-    """Indices of the edges' neighbors, (nframes, nloc * nnei)."""
+def _flat(block: NeighborBlock) -> Int[Array, "nframes nedges"]:
+    """Indices of the neighbors of all edges of a frame."""
     return array_namespace(block.nlist).reshape(block.nlist, (shape(block.nlist)[0], -1))

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class, take_array
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Array, Module, buffer, leaves, module, static
+from deepmd_dp.dialect.module import Module, buffer, leaves, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
@@ -25,18 +26,19 @@ class StandardModel(Module):
 
     Attributes
     ----------
-    out_bias, out_std : Array, (noutputs, ntypes, largest ncomponents), in the outputs' units
-        Bias of the types by least squares on the data, and the deviation left.
-    pair_exclude_types : pairs of types
+    out_bias, out_std
+        Bias of the types by least squares on the data, and the deviation left, in the outputs' units; with as many
+        components as the largest output has.
+    pair_exclude_types
         Neighbors of these pairs are not in the lists.
-    atom_exclude_types : types
+    atom_exclude_types
         Atoms of these types have no outputs.
     """
 
     descriptor: Descriptor
     fitting: Fitting
-    out_bias: Array = buffer()
-    out_std: Array = buffer()
+    out_bias: Float[Array, "noutputs ntypes ncomponents"] = buffer()
+    out_std: Float[Array, "noutputs ntypes ncomponents"] = buffer()
     type_map: tuple[str, ...] = static()
     atom_exclude_types: tuple[int, ...] = static(default=())
     pair_exclude_types: Pairs = static(default=())
@@ -110,8 +112,13 @@ class StandardModel(Module):
         """Of an output's name: the bias of each type, None where it is fitted to the data."""
         return self.fitting.assigned_bias
 
-    def __call__(self, env: Environment, fparam: Array | None = None, aparam: Array | None = None) -> dict[str, Array]:
-        """The outputs by name, (nframes, nloc, ncomponents) float64; 0 for atoms that have none."""
+    def __call__(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None = None,
+        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+    ) -> dict[str, Float[Array, "nframes nloc _"]]:
+        """The outputs by name, in double precision, each with its number of components; 0 for atoms without it."""
         outputs = self.fitting(self.descriptor(env), env, fparam, aparam)
         return {each.name: self._finish(each, k, outputs[each.name], env) for k, each in enumerate(self.outputs)}
 
@@ -124,8 +131,10 @@ class StandardModel(Module):
             values = values + xp.reshape(xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0), shape(values))
         return values * self.mask(env, like=values, only=output.selected_types)
 
-    def mask(self, env: Environment, like: Array, only: tuple[int, ...] | None = None) -> Array:
-        """1 for atoms that have outputs, (nframes, nloc, 1); where types are given, for atoms of these only."""
+    def mask(
+        self, env: Environment, like: Array, only: tuple[int, ...] | None = None
+    ) -> Float[Array, "nframes nloc 1"]:
+        """1 for atoms that have outputs; where types are given, for atoms of these only."""
         xp = array_namespace(like)
         real = xp.astype(env.atype >= 0, like.dtype)
         chosen = [t for t in (range(self.ntypes) if only is None else only) if t not in self.atom_exclude_types]
@@ -136,8 +145,8 @@ class StandardModel(Module):
             real = real * xp.reshape(kept, shape(real))
         return real[:, :, None]
 
-    def describe(self, env: Environment) -> Array:
-        """The descriptor of the local atoms, (nframes, nloc, dim_out)."""
+    def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
+        """The descriptor of the local atoms."""
         return self.descriptor(env).invariant
 
     def serialize(self) -> dict[str, Any]:

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Flags = tuple[bool, bool, bool]
+"""Of the three cell vectors."""
 
 
 @dataclass(frozen=True)
@@ -18,18 +23,19 @@ class Frame:
 
     Parameters
     ----------
-    coord : np.ndarray, (nloc, 3) float64 [Å]
-    atype : np.ndarray, (nloc,) int32
-    box : np.ndarray, (3, 3) float64 [Å], or None
-    pbc : tuple of three bool
+    coord, box : [Å]
     """
 
-    coord: np.ndarray
-    atype: np.ndarray
-    box: np.ndarray | None
-    pbc: tuple[bool, bool, bool]
+    coord: Float[np.ndarray, "nloc 3"]
+    atype: Int[np.ndarray, "nloc"]
+    box: Float[np.ndarray, "3 3"] | None
+    pbc: Flags
 
-    def arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[bool, bool, bool]]:
+    def arguments(
+        self,
+    ) -> tuple[
+        Float[np.ndarray, "nloc 3"], Int[np.ndarray, "nloc"], Float[np.ndarray, "3 3"] | None, tuple[bool, bool, bool]
+    ]:
         """The fields in the order of the C++ functions."""
         return self.coord, self.atype, self.box, self.pbc
 
@@ -106,7 +112,7 @@ def _check_types(atype: Any, nloc: int, ntypes: int | None) -> np.ndarray:
     return np.ascontiguousarray(atype, dtype=np.int32)
 
 
-def _check_pbc(pbc: Any, box: np.ndarray | None) -> tuple[bool, bool, bool]:
+def _check_pbc(pbc: Any, box: np.ndarray | None) -> Flags:
     if pbc is None:
         pbc = box is not None
     flags = tuple(bool(flag) for flag in np.ravel(pbc))

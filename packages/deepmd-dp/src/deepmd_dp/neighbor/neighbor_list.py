@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp import _neighbor
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.neighbor.frame import check_exclude_pairs, check_frame, check_sel
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ class NeighborList:
 
     Parameters
     ----------
-    nlist : np.ndarray, (nloc, nnei) int64
+    nlist
         Index of the neighbor among the local atoms, -1 where the place is empty.
-    shift : np.ndarray, (nloc, nnei, 3) float64 [Å]
+    shift : [Å]
         ``r_ij = coord[j] + shift - coord[i]``; 0 where the place is empty.
-    sections : tuple of int
+    sections
         Widths of the sections of a row, which add up to nnei: one for each type of
         neighbor, or a single one. Within a section neighbors are sorted by distance.
-    ndropped : int
+    ndropped
         Atoms that have more neighbors than the given widths allow.
     """
 
-    nlist: np.ndarray
-    shift: np.ndarray
+    nlist: Int[np.ndarray, "nloc nnei"]
+    shift: Float[np.ndarray, "nloc nnei 3"]
     sections: tuple[int, ...]
     ndropped: int = 0
 
@@ -108,7 +109,7 @@ def neighbor_statistics(
     *,
     pbc: Any = None,
     nthreads: int = 1,
-) -> tuple[float, np.ndarray]:
+) -> tuple[float, Int[np.ndarray, "ntypes"]]:
     """Nearest distance and largest numbers of neighbors in one frame.
 
     Parameters
@@ -120,9 +121,9 @@ def neighbor_statistics(
 
     Returns
     -------
-    min_distance : float [Å]
+    min_distance : [Å]
         Infinite where no two atoms are within the cut-off.
-    max_nnei : np.ndarray, (ntypes,) int64
+    max_nnei
         For each type the most neighbors of it that an atom has.
     """
     frame = check_frame(coord, box, atype, pbc, ntypes)
@@ -138,7 +139,7 @@ def edge_pairs(
     pbc: Any = None,
     exclude_pairs: Any = (),
     nthreads: int = 1,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
     """All pairs within the cut-off, each in both directions, without padding.
 
     Parameters
@@ -150,9 +151,9 @@ def edge_pairs(
 
     Returns
     -------
-    i, j : np.ndarray, (npairs,) int64 and int32
+    i, j
         Centre and neighbor, sorted by centre, then by distance.
-    shift : np.ndarray, (npairs, 3) int32
+    shift
         ``r_ij = coord[j] + shift @ box - coord[i]``.
     """
     if atype is None:

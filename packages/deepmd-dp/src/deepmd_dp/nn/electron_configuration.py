@@ -9,6 +9,7 @@ import numpy as np
 
 from deepmd.elements import ELEMENTS
 from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Float
 
 _SUBSHELLS = "1s 2s 2p 3s 3p 3d 4s 4p 4d 4f 5s 5p 5d 5f 6s 6p 6d 7s 7p".split()
 _FILLING_ORDER = "1s 2s 2p 3s 3p 4s 3d 4p 5s 4d 5p 6s 4f 5d 6p 7s 5f 6d 7p".split()
@@ -62,8 +63,8 @@ def _spin_orbitals(name: str, electrons: int) -> np.ndarray:
     return spins.ravel()
 
 
-def electron_configuration(type_map: list[str] | tuple[str, ...]) -> np.ndarray:
-    """Vectors of unit length for the elements, (ntypes, 118).
+def electron_configuration(type_map: list[str] | tuple[str, ...]) -> Float[np.ndarray, "ntypes 118"]:
+    """Vectors of unit length for the elements.
 
     Raises
     ------

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Bool, Float
 from deepmd_dp.dialect.array_api import array_namespace, device, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
 from deepmd_dp.dialect.module import (
     AnyModule,
-    Array,
     Module,
     Tree,
     buffer,
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from deepmd_dp.nn.network import EmbeddingNetwork
 
-    Function = Callable[[np.ndarray], np.ndarray]
-    """Of (n,) numbers s; gives (n, m) values, of all nets that share a basis."""
+    Function = Callable[[Float[np.ndarray, "n"]], Float[np.ndarray, "n m"]]
+    """Of numbers s; gives values of all nets that share a basis."""
 
 SMALLEST_DISTANCE = 0.4
 """Two atoms are not expected to come closer [Å]: H₂ has 0.74, half of it is the hottest dense hydrogen's. The range of
@@ -53,20 +53,20 @@ def is_matrix(net: EmbeddingNetwork) -> bool:
     return all(each.activation_function.lower() in _ANALYTIC for each in net.layers)
 
 
-def nodes(basis: Basis) -> np.ndarray:
-    """The Chebyshev points of all intervals, (Q,)."""
+def nodes(basis: Basis) -> Float[np.ndarray, "functions"]:
+    """The Chebyshev points of all intervals."""
     low, high = np.asarray(basis.bounds[:-1]), np.asarray(basis.bounds[1:])
     points: np.ndarray = 0.5 * (low + high)[:, None] + 0.5 * (high - low)[:, None] * _points(basis.degree)
     return points.reshape(-1)
 
 
-def node_column(basis: Basis, like: Array) -> Array:
-    """The nodes as input of a net, (Q, 1) float64 beside `like`."""
+def node_column(basis: Basis, like: Array) -> Float[Array, "functions 1"]:
+    """The nodes as input of a net, in double precision beside `like`."""
     return array_namespace(like).asarray(nodes(basis)[:, None], device=device(like))
 
 
-def coefficients(values: Array, basis: Basis, like: Array) -> Array:
-    """C of a net's values at the nodes, both (Q, m); the values are float64, C has the type of `like`.
+def coefficients(values: Float[Array, "functions m"], basis: Basis, like: Array) -> Float[Array, "functions m"]:
+    """C of a net's values at the nodes; the values are in double precision, C has the type of `like`.
 
     Noise of float32 at the nodes would be a hundred times that in the derivative.
     """
@@ -78,9 +78,9 @@ def coefficients(values: Array, basis: Basis, like: Array) -> Array:
 
 @module
 class Matrix(Module):
-    """A net of one number as its coefficients C, (Q, nout): what frozen files hold in its place."""
+    """A net of one number as its coefficients C: what frozen files hold in its place."""
 
-    c: Array = buffer()
+    c: Float[Array, "functions width"] = buffer()
 
     @property
     def width(self) -> int:
@@ -88,8 +88,8 @@ class Matrix(Module):
         return int(self.c.shape[1])
 
 
-def matrix(net: EmbeddingNetwork | Matrix, basis: Basis, like: Array) -> Array:
-    """C of a net of one number, (Q, nout) of the type of `like`; differentiable by the net's parameters."""
+def matrix(net: EmbeddingNetwork | Matrix, basis: Basis, like: Array) -> Float[Array, "functions width"]:
+    """C of a net of one number, of the type of `like`; differentiable by the net's parameters."""
     if isinstance(net, Matrix):
         return net.c
     column = node_column(basis, like)
@@ -101,13 +101,18 @@ def in_double(net: EmbeddingNetwork, like: Array) -> EmbeddingNetwork:
     return map_leaves(net, lambda _, leaf: array_namespace(leaf).astype(leaf, like.dtype))
 
 
-def input_range(davg: Array, dstd: Array, settings: EnvSettings, smallest_distance: float) -> tuple[float, float]:
+def input_range(
+    davg: Float[Array, "ntypes *nslots"],
+    dstd: Float[Array, "ntypes *nslots"],
+    settings: EnvSettings,
+    smallest_distance: float,
+) -> tuple[float, float]:
     """Between which values s lies: those of an empty slot, and of two atoms at the smallest distance.
 
     Parameters
     ----------
-    davg, dstd : ndarray
-        Mean and deviation of the environment matrix's first column, for all types (and slots) [1/Å].
+    davg, dstd : [1/Å]
+        Mean and deviation of the environment matrix's first column, for all types (and slots); convertible to NumPy.
     smallest_distance : float
         [Å]
     """
@@ -117,15 +122,15 @@ def input_range(davg: Array, dstd: Array, settings: EnvSettings, smallest_distan
 
 
 class Errors(NamedTuple):
-    """How far the polynomials are from a function, between the nodes of each interval, (nintervals,).
+    """How far the polynomials are from a function, between the nodes of each of n intervals.
 
     `value` is relative to the function's largest value, `derivative` to its largest derivative.
     """
 
-    value: np.ndarray
-    derivative: np.ndarray
+    value: Float[np.ndarray, "n"]
+    derivative: Float[np.ndarray, "n"]
 
-    def are_within(self, tolerance: float) -> np.ndarray:
+    def are_within(self, tolerance: float) -> Bool[np.ndarray, "n"]:
         """Which intervals are fine enough."""
         return (self.value <= tolerance) & (self.derivative <= 100.0 * tolerance)
 
@@ -253,8 +258,8 @@ class OnBasis(Module):
 
     basis: Basis | None
 
-    def values(self, s: np.ndarray) -> np.ndarray:
-        """Values of all these nets as they are now, (n, m) float64, at numbers (n,)."""
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+        """Values of all these nets as they are now, in double precision."""
         raise NotImplementedError
 
     def range(self, smallest_distance: float) -> tuple[float, float] | None:

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class, take_array
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 
 
@@ -22,21 +23,19 @@ class Layer(Module):
 
     Attributes
     ----------
-    w : Array, (nin, nout)
-    b : Array or None, (nout,)
-    idt : Array or None, (nout,)
+    idt
         Time step of a residual layer.
     """
 
-    w: Array
-    b: Array | None = None
-    idt: Array | None = None
+    w: Float[Array, "nin nout"]
+    b: Float[Array, "nout"] | None = None
+    idt: Float[Array, "nout"] | None = None
     activation_function: str = static(default="tanh")
     resnet: bool = static(default=False)
     precision: str = static(default="float64")
     trainable: bool = static(default=True)
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead nout"]:
         return ops.layer(x, self.w, self.b, self.idt, self.activation_function, self.resnet)
 
     def serialize(self) -> dict[str, Any]:
@@ -128,7 +127,7 @@ class EmbeddingNetwork(Module):
     resnet_dt: bool = static(default=False)
     precision: str = static(default="float64")
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead width"]:
         for each in self.layers:
             x = each(x)
         return x
@@ -216,7 +215,7 @@ class FittingNetwork(Module):
     resnet_dt: bool = static(default=True)
     precision: str = static(default="float64")
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead nout"]:
         for each in self.layers:
             x = each(x)
         return x
@@ -329,13 +328,13 @@ class NetworkCollection(Module):
 class LayerNorm(Module):
     """Normalises the last axis to mean 0 and variance 1, then scales by w and shifts by b (Ba et al., 1607.06450)."""
 
-    w: Array
-    b: Array
+    w: Float[Array, "n"]
+    b: Float[Array, "n"]
     eps: float = static(default=1e-5)
     precision: str = static(default="float64")
     trainable: bool = static(default=True)
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "*lead n"]) -> Float[Array, "*lead n"]:
         xp = array_namespace(x)
         centred = x - xp.mean(x, axis=-1, keepdims=True)
         variance = xp.mean(centred * centred, axis=-1, keepdims=True)

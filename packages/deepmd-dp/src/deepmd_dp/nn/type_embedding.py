@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import constant
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.nn.electron_configuration import ECONF_DIM, electron_configuration
 from deepmd_dp.nn.network import EmbeddingNetwork
@@ -29,8 +30,8 @@ class TypeEmbedNet(Module):
     trainable: bool = static(default=True)
     type_map: tuple[str, ...] = static(default=())
 
-    def __call__(self) -> Array:
-        """One row a type, (ntypes, dim)."""
+    def __call__(self) -> Float[Array, "ntypes dim"]:
+        """One row a type."""
         codes = electron_configuration(self.type_map) if self.use_econf_tebd else np.eye(self.ntypes)
         return self.embedding(constant(codes, like=self.embedding.layers[0].w))
 

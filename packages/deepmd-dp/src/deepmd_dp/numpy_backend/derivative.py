@@ -3,23 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from autograd import make_vjp
 from autograd.tracer import getval
 
+from deepmd_dp.dialect.array import Array
+from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend import (
     gather_scatter,  # noqa: F401  its operations have a derivative
     namespace,
 )
 
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.array import Array
-    from deepmd_dp.model.evaluate import Function, Vectors
 
-
-def derivative(function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
+def derivative(function: Function, edge_vec: Vectors) -> tuple[Outputs, list[Vectors]]:
     """See `deepmd_dp.model.evaluate.Derivative`."""
     values: dict[str, Array] = {}
 

@@ -9,6 +9,7 @@ import numpy as np
 from autograd.extend import defvjp, primitive
 
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Float, Int, Shaped
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.numpy_backend import namespace
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 @primitive
-def gather_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+def gather_rows(
+    array: Shaped[np.ndarray, "nframes nrows"] | Shaped[np.ndarray, "nframes nrows m"],
+    index: Int[np.ndarray, "nframes *lead"],
+) -> Shaped[np.ndarray, "nframes *lead"] | Shaped[np.ndarray, "nframes *lead m"]:
     """See `ops.gather_rows`."""
     frames = np.arange(len(index)).reshape(-1, *[1] * (index.ndim - 1))
     rows: np.ndarray = array[frames, index]
@@ -25,7 +29,9 @@ def gather_rows(array: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 @primitive
-def scatter_add(values: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
+def scatter_add(
+    values: Float[np.ndarray, "nframes nrows m"], index: Int[np.ndarray, "nframes nrows"], size: int
+) -> Float[np.ndarray, "nframes size m"]:
     """See `ops.scatter_add`."""
     out: np.ndarray = np.zeros((len(values), size, values.shape[2]), dtype=values.dtype)
     for frame, each in enumerate(index):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float
+
 
 class Moments:
     """Counts, sums and sums of squares of some quantities.
@@ -29,11 +31,11 @@ class Moments:
         for name, array in self.state().items():
             array += state[name]
 
-    def mean(self) -> np.ndarray:
+    def mean(self) -> Float[np.ndarray, "*axes"]:
         """Mean, 0 where there were no numbers."""
         return self.total / np.maximum(self.count, 1.0)
 
-    def deviation(self, protection: float, default: float = 0.1) -> np.ndarray:
+    def deviation(self, protection: float, default: float = 0.1) -> Float[np.ndarray, "*axes"]:
         """Standard deviation, at least `protection`; `default` where there were no numbers."""
         variance = self.square / np.maximum(self.count, 1.0) - self.mean() ** 2
         deviation = np.sqrt(np.maximum(variance, 0.0))

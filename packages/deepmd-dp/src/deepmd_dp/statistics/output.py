@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.data.batch import DataRequirement
+from deepmd_dp.dialect.array import Float
 from deepmd_dp.dialect.module import leaves, with_leaves
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class BiasFit:
         self._labels = [np.zeros((0, output.ncomponents))]
         self._natoms = [np.zeros((0, model.ntypes))]
 
-    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> np.ndarray:
-        """Biases that are given, NaN where they are to be found, (ntypes, ncomponents)."""
+    def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> Float[np.ndarray, "ntypes ncomponents"]:
+        """Biases that are given, NaN where they are to be found."""
         ntypes, size = len(self._counted), self._output.ncomponents
         values = zip(preset or [None] * ntypes, of_model or [None] * ntypes, strict=True)
         chosen = [own if given is None else given for given, own in values]
@@ -111,8 +112,8 @@ class BiasFit:
         self._labels.append(state["labels"])
         self._natoms.append(state["natoms"])
 
-    def solve(self) -> tuple[np.ndarray, np.ndarray]:
-        """Bias of the types, (ntypes, ncomponents), and the standard deviation of the frames' values left by it."""
+    def solve(self) -> tuple[Float[np.ndarray, "ntypes ncomponents"], Float[np.ndarray, "ncomponents"]]:
+        """Bias of the types, and the standard deviation of the frames' values left by it."""
         is_assigned = ~np.isnan(self._assigned)
         bias = np.where(is_assigned, self._assigned, 0.0)
         labels, natoms = self.state()["labels"], self.state()["natoms"]

@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd_dp.descriptor.repformer.heads import query_key_map, split_heads, value_head_map
 from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.nn.network import Layer, LayerNorm
 
@@ -42,8 +43,10 @@ class LocalAttention(Module):
     nhead: int = static()
     hidden_dim: int = static()
 
-    def __call__(self, g1: Array, gg1: Array, near: Neighborhood) -> Array:
-        """Of the features of atoms (n, d) and of their neighbors (n, nnei, d): (n, d)."""
+    def __call__(
+        self, g1: Float[Array, "ncenters g1_dim"], gg1: Float[Array, "ncenters nnei g1_dim"], near: Neighborhood
+    ) -> Float[Array, "ncenters g1_dim"]:
+        """Of the features of atoms, g1, and of their neighbors, gg1."""
         xp = array_namespace(g1)
         dim, nhead = g1.shape[1], self.nhead
         ncolumns = self.hidden_dim * nhead
@@ -56,7 +59,9 @@ class LocalAttention(Module):
         out = value_head_map(split_heads(values, nhead), of_heads)
         return xp.matmul(xp.reshape(attended, (-1, nhead * dim)), out) + self.head_map.b
 
-    def _weights(self, logits: Array, near: Neighborhood) -> Array:
+    def _weights(
+        self, logits: Float[Array, "ncenters nhead nnei"], near: Neighborhood
+    ) -> Float[Array, "ncenters nhead nnei"]:
         kept, rest = near.kept[:, None, :], near.rest[:, :, None]
         if not near.smooth:
             return ops.weighted_softmax(logits, kept, rest, 0.0, None)
@@ -122,8 +127,10 @@ class EdgeAttention(Module):
     hidden_dim: int = static()
     has_gate: bool = static(default=False)
 
-    def __call__(self, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array | None, Array | None]:
-        """Of invariants (n, nnei, d) and vectors (n, nnei, 3) of the edges, likewise; None where not updated."""
+    def __call__(
+        self, g2: Float[Array, "ncenters nnei g2_dim"], h2: Float[Array, "ncenters nnei 3"], near: Neighborhood
+    ) -> tuple[Float[Array, "ncenters nnei g2_dim"] | None, Float[Array, "ncenters nnei 3"] | None]:
+        """Of invariants g2 and vectors h2 of the edges, likewise; None where not updated."""
         xp = array_namespace(g2)
         nnei, dim, nhead = shape(g2)[1], g2.shape[2], self.nhead
         columns = ([g2] if self.mapv is not None else []) + ([h2] if self.vector_map is not None else [])
@@ -139,8 +146,9 @@ class EdgeAttention(Module):
             vectors = xp.sum(attended[..., width - 3 :] * of_heads, axis=2)
         return invariants, vectors
 
-    def _weights(self, g2: Array, h2: Array, near: Neighborhood) -> Array:
-        """(n, nnei, nhead, nnei)."""
+    def _weights(
+        self, g2: Float[Array, "ncenters nnei g2_dim"], h2: Float[Array, "ncenters nnei 3"], near: Neighborhood
+    ) -> Float[Array, "ncenters nnei nhead nnei"]:
         xp = array_namespace(g2)
         nnei, dim, nhead = shape(g2)[1], g2.shape[2], self.nhead
         both = split_heads(self.mapqk.w, 2 * nhead)
@@ -159,7 +167,7 @@ class EdgeAttention(Module):
         weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
         return weights * (_PER_ROOT_3 * factor)
 
-    def _invariants(self, attended: Array) -> Array:
+    def _invariants(self, attended: Float[Array, "ncenters nnei n"]) -> Float[Array, "ncenters nnei g2_dim"]:
         assert self.mapv is not None and self.head_map is not None and self.norm is not None
         xp = array_namespace(attended)
         # the rows of the map stand at c * nhead + h, as do the columns of the values

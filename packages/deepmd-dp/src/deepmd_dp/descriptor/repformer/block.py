@@ -13,8 +13,9 @@ from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import write_settings
 from deepmd_dp.environment.environment import Environment
@@ -36,8 +37,10 @@ class Repformer(Module):
     settings: RepformerSettings
     smooth: bool = static(default=True)
 
-    def __call__(self, g1: Array, env: Environment) -> tuple[Array, Array]:
-        """Features (n, d1) and vectors (n, d2, 3) of the n = nframes * nloc local atoms, of features (n, d1)."""
+    def __call__(
+        self, g1: Float[Array, "ncenters g1_dim"], env: Environment
+    ) -> tuple[Float[Array, "ncenters g1_dim"], Float[Array, "ncenters g2_dim 3"]]:
+        """Features and vectors of the local atoms, of features g1."""
         (edges,) = self.matrix.edges(env)
         (block,) = env.blocks(self.matrix.spec)
         act = activation(self.settings.activation_function)
@@ -62,8 +65,10 @@ class Repformer(Module):
         """Those of all layers."""
         return sum(layer.numbers_per_atom(nnei) for layer in self.layers)
 
-    def _edge_features(self, edges: Edges) -> tuple[Array, Array, Array]:
-        """Invariant (n, nnei, 1), vector (n, nnei, 3) and switch (n, nnei) of the edges."""
+    def _edge_features(
+        self, edges: Edges
+    ) -> tuple[Float[Array, "ncenters nnei 1"], Float[Array, "ncenters nnei 3"], Float[Array, "ncenters nnei"]]:
+        """Invariant, vector and switch of the edges."""
         rows = self.matrix.rows(edges)
         if not self.settings.direct_dist:
             return rows.matrix[..., :1], rows.matrix[..., 1:], rows.switch

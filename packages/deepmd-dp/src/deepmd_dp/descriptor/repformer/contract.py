@@ -11,7 +11,7 @@ from deepmd.contract import check_class, take_array
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
-from deepmd_dp.dialect.module import Array
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.nn.network import Layer
 

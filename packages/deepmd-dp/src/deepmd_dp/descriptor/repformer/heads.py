@@ -8,19 +8,21 @@ its features with these weights: no query, key or value of an edge is ever forme
 
 from __future__ import annotations
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array
 
 
-def split_heads(w: Array, nhead: int) -> Array:
-    """A matrix a head (nhead, nin, nout) of the contract's (nin, nout * nhead), with columns at c * nhead + h."""
+def split_heads(w: Float[Array, "nin n"], nhead: int) -> Float[Array, "nhead nin nout"]:
+    """A matrix a head of the contract's matrix with nout * nhead columns, which stand at c * nhead + h."""
     xp = array_namespace(w)
     nin, nout = w.shape[0], w.shape[1] // nhead
     return xp.reshape(xp.matrix_transpose(xp.reshape(w, (nin * nout, nhead))), (nhead, nin, nout))
 
 
-def query_key_map(q: Array, k: Array, hidden_dim: int) -> Array:
-    """Q_h K_hᵀ / √d of heads (nhead, nq, d), (nhead, nk, d) side by side, (nq, nhead * nk); hidden_dim: d.
+def query_key_map(
+    q: Float[Array, "nhead n dim"], k: Float[Array, "nhead m dim"], hidden_dim: int
+) -> Float[Array, "n nhead*m"]:
+    """Q_h K_hᵀ / √d of the heads side by side; hidden_dim: d, the keys' width.
 
     A size that torch traces would make the root a number of single precision.
     """
@@ -30,7 +32,9 @@ def query_key_map(q: Array, k: Array, hidden_dim: int) -> Array:
     return xp.matrix_transpose(xp.reshape(products, (nhead * nk, q.shape[1])))
 
 
-def value_head_map(v: Array, heads: Array) -> Array:
-    """V_h H_h of heads (nhead, nin, d), (nhead, d, nout), one below the other, (nhead * nin, nout)."""
+def value_head_map(
+    v: Float[Array, "nhead nin dim"], heads: Float[Array, "nhead dim nout"]
+) -> Float[Array, "nhead*nin nout"]:
+    """V_h H_h of the heads, one below the other."""
     xp = array_namespace(v)
     return xp.reshape(xp.matmul(v, heads), (v.shape[0] * v.shape[1], heads.shape[2]))

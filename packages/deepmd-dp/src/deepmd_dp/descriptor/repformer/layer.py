@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import Array, Module, module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.network import Layer
 
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
 
-Residuals = tuple[Array, ...]
+Residuals = tuple[Float[Array, "_"], ...]
 
 
-def moment_invariants(moments: Array, axis_neuron: int) -> Array:
-    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b: (n, 3, d) to (n, axis_neuron * d)."""
+def moment_invariants(
+    moments: Float[Array, "ncenters 3 dim"], axis_neuron: int
+) -> Float[Array, "ncenters axis_neuron*dim"]:
+    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b."""
     xp = array_namespace(moments)
     products = xp.matmul(xp.matrix_transpose(moments[..., :axis_neuron]), moments) * (1.0 / 3.0)
     return xp.reshape(products, (-1, axis_neuron * moments.shape[2]))
@@ -53,8 +56,14 @@ class RepformerLayer(Module):
     settings: RepformerSettings
     trainable: bool = static(default=True)
 
-    def __call__(self, g1: Array, g2: Array, h2: Array, near: Neighborhood) -> tuple[Array, Array, Array]:
-        """g1 (n, d1), g2 (n, nnei, d2) and h2 (n, nnei, 3), updated."""
+    def __call__(
+        self,
+        g1: Float[Array, "ncenters g1_dim"],
+        g2: Float[Array, "ncenters nnei g2_dim"],
+        h2: Float[Array, "ncenters nnei 3"],
+        near: Neighborhood,
+    ) -> tuple[Float[Array, "ncenters g1_dim"], Float[Array, "ncenters nnei g2_dim"], Float[Array, "ncenters nnei 3"]]:
+        """The three updated."""
         gg1 = near.gather(g1) if self._looks_at_neighbors else None
         g1_new = self._combine([g1, *self._updates_of_atoms(g1, gg1, g2, h2, near)], self.g1_residual)
         if self.linear2 is None:
@@ -104,9 +113,13 @@ class RepformerLayer(Module):
         return updates
 
     def _neighbor_moments(
-        self, gg1: Array | None, g2: Array, vectors: Array, near: Neighborhood
-    ) -> tuple[Array | None, Array | None]:
-        """Moments (n, 3, d1) and convolution (n, d1) or (n, d2), each None where not wanted: one product for both."""
+        self,
+        gg1: Float[Array, "ncenters nnei g1_dim"] | None,
+        g2: Float[Array, "ncenters nnei g2_dim"],
+        vectors: Float[Array, "ncenters nnei 3"],
+        near: Neighborhood,
+    ) -> tuple[Float[Array, "ncenters 3 g1_dim"] | None, Float[Array, "ncenters dim"] | None]:
+        """Moments and convolution (see `_convolve`), each None where not wanted: one product for both."""
         settings = self.settings
         left = [vectors] if settings.update_g1_has_drrd else []
         if self.proj_g1g2 is not None:
@@ -122,8 +135,10 @@ class RepformerLayer(Module):
             return moments, None
         return moments, self._convolve(products[:, nvectors:, :], self.proj_g1g2.w) * near.per_neighbor[:, :, 0]
 
-    def _convolve(self, products: Array, w: Array) -> Array:
-        """Of Σ_j f_j g2_j ⊗ g1_j (n, d2, d1): Σ_j f_j (W g2_j) g1_j (n, d1), or Σ_j f_j g2_j (W g1_j) (n, d2)."""
+    def _convolve(
+        self, products: Float[Array, "ncenters g2_dim g1_dim"], w: Float[Array, "nin nout"]
+    ) -> Float[Array, "ncenters g1_dim"] | Float[Array, "ncenters g2_dim"]:
+        """Of Σ_j f_j g2_j ⊗ g1_j: Σ_j f_j (W g2_j) g1_j, or Σ_j f_j g2_j (W g1_j)."""
         xp = array_namespace(products)
         if self.settings.g1_out_conv:
             return xp.sum(products * w, axis=1)

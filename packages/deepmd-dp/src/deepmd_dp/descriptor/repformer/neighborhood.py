@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.environment.environment import Environment, NeighborBlock, neighbor_features
-
-if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
 
 _PROTECTION = 1e-4
 """Added to the number of neighbors, of which there may be none."""
 
 
 class Neighborhood(NamedTuple):
-    """The edges of n = nframes * nloc centres.
+    """The edges of all centres.
 
     With `smooth` an edge enters each sum with its switch, and sums are divided by the number of slots; without it an
     edge counts 1, and sums are divided by the number of neighbors.
@@ -24,19 +22,27 @@ class Neighborhood(NamedTuple):
 
     env: Environment
     block: NeighborBlock
-    kept: Array  # (n, nnei) 1: a neighbor that is looked at, 0: not
-    factor: Array  # (n, nnei) with which an edge enters a sum
-    per_neighbor: Array  # (n, 1, 1) or 0-d: divisor of a mean over neighbors, inverted
-    per_moment: Array  # likewise, of the moments: of the number or of its square root
-    rest: Array  # (n, 1) slots that count in a softmax besides
-    pair_switch: Array | None  # (n, nnei, 1, nnei) s_j s_k of the edges of an atom; None: not smooth
+    kept: Float[Array, "ncenters nnei"]  # 1: a neighbor that is looked at, 0: not
+    factor: Float[Array, "ncenters nnei"]  # with which an edge enters a sum
+    per_neighbor: Float[Array, "ncenters 1 1"]  # divisor of a mean over neighbors, inverted
+    per_moment: Float[Array, "ncenters 1 1"]  # likewise, of the moments: of the number or of its square root
+    rest: Float[Array, "ncenters 1"]  # slots that count in a softmax besides
+    pair_switch: Float[Array, "ncenters nnei 1 nnei"] | None  # s_j s_k of the edges of an atom; None: not smooth
     smooth: bool
 
     @classmethod
     def of(
-        cls, env: Environment, block: NeighborBlock, kept: Array, switch: Array, nsel: int, *, sqrt: bool, smooth: bool
+        cls,
+        env: Environment,
+        block: NeighborBlock,
+        kept: Float[Array, "ncenters nnei"],
+        switch: Float[Array, "ncenters nnei"],
+        nsel: int,
+        *,
+        sqrt: bool,
+        smooth: bool,
     ) -> Neighborhood:
-        """Of neighbors (n, nnei) and their switch; nsel: slots of the contract's list; sqrt: see `per_moment`."""
+        """Of neighbors and their switch; nsel: slots of the contract's list; sqrt: see `per_moment`."""
         xp = array_namespace(kept)
         count = xp.sum(kept, axis=-1, keepdims=True)
         if smooth:
@@ -59,8 +65,8 @@ class Neighborhood(NamedTuple):
             smooth=smooth,
         )
 
-    def gather(self, features: Array) -> Array:
-        """Features (n, d) of the neighbors, (n, nnei, d)."""
+    def gather(self, features: Float[Array, "ncenters dim"]) -> Float[Array, "ncenters nnei dim"]:
+        """Features of the neighbors."""
         xp = array_namespace(features)
         size = features.shape[1]
         of_frames = xp.reshape(features, (*shape(self.env.atype), size))

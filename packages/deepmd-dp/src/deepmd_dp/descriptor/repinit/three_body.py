@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
@@ -18,7 +19,6 @@ from deepmd_dp.nn.matrix import OnBasis, is_matrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 _MOST_TYPES = 4
@@ -50,8 +50,8 @@ class ThreeBody(OnBasis):
         """The angle, the switch and the widths of the net, for each pair of neighbors."""
         return nnei * nnei * (2 + self.embedding.total_width)
 
-    def __call__(self, env: Environment, table: Array) -> Array:
-        """Features of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
+    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters width"]:
+        """Features of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
         xp = array_namespace(rows.matrix)
@@ -64,8 +64,14 @@ class ThreeBody(OnBasis):
             summed = self._matrix_sums(theta, switch, edges, table, self.basis)
         return summed * (1.0 / sum(self.matrix.sel) ** 2)
 
-    def _net_sums(self, theta: Array, switch: Array, edges: Edges, table: Array) -> Array:
-        """Σ_jk θ_jk G(θ_jk; t_j, t_k), (n, dim_out), with the net of each pair; theta, switch (n, nnei, nnei)."""
+    def _net_sums(
+        self,
+        theta: Float[Array, "ncenters nnei nnei"],
+        switch: Float[Array, "ncenters nnei nnei"],
+        edges: Edges,
+        table: Float[Array, "ntypes dim"],
+    ) -> Float[Array, "ncenters width"]:
+        """Σ_jk θ_jk G(θ_jk; t_j, t_k) with the net of each pair."""
         xp = array_namespace(theta)
         assert edges.neighbor_type is not None, "the list is one of all types"
         n, nnei = shape(edges.nlist)
@@ -79,7 +85,14 @@ class ThreeBody(OnBasis):
         summed = xp.matmul(xp.reshape(theta, (n, 1, nnei * nnei)), xp.reshape(embedded, pairs))
         return summed[:, 0, :]
 
-    def _matrix_sums(self, theta: Array, switch: Array, edges: Edges, table: Array, basis: Basis) -> Array:
+    def _matrix_sums(
+        self,
+        theta: Float[Array, "ncenters nnei nnei"],
+        switch: Float[Array, "ncenters nnei nnei"],
+        edges: Edges,
+        table: Float[Array, "ntypes dim"],
+        basis: Basis,
+    ) -> Float[Array, "ncenters width"]:
         """The same by matrices, one for each pair of types where the net depends on it."""
         xp = array_namespace(theta)
         npairs = self.embedding.ntypes**2
@@ -103,15 +116,15 @@ class ThreeBody(OnBasis):
         of_types = xp.matmul(switched, c[0, :, :]) * self.embedding.type_factors(table)
         return xp.matmul(xp.sum(plain, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
 
-    def _pairs_of_types(self, edges: Edges) -> Array:
-        """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count, (n, nnei, nnei) integers."""
+    def _pairs_of_types(self, edges: Edges) -> Int[Array, "ncenters nnei nnei"]:
+        """t_j * ntypes + t_k of each pair of neighbors, -1 where one does not count."""
         xp = array_namespace(edges.nlist)
         assert edges.neighbor_type is not None, "the list is one of all types"
         pair = edges.neighbor_type[:, :, None] * self.embedding.ntypes + edges.neighbor_type[:, None, :]
         counts = edges.weights[:, :, None] * edges.weights[:, None, :]
         return xp.where(counts > 0.0, pair, -xp.ones_like(pair))
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 

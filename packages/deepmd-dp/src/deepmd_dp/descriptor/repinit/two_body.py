@@ -6,9 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmd_dp.descriptor.contraction import invariants
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis
@@ -17,9 +20,6 @@ from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from deepmd_dp.dialect.module import Array
     from deepmd_dp.environment.environment import Environment
 
 
@@ -47,8 +47,8 @@ class TwoBody(OnBasis):
         """The widths of the net for each neighbor."""
         return nnei * self.embedding.total_width
 
-    def __call__(self, env: Environment, table: Array) -> Array:
-        """Invariants of the local atoms (nframes * nloc, dim_out); table (ntypes, tebd_dim): the embedded types."""
+    def __call__(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters n"]:
+        """Invariants of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         if self.basis is None:
             moments = self._net_moments(env, edges, table)
@@ -57,8 +57,10 @@ class TwoBody(OnBasis):
         moments = moments * (1.0 / sum(self.matrix.sel))
         return array_namespace(moments).reshape(invariants(moments, self.axis_neuron), (-1, self.dim_out))
 
-    def _net_moments(self, env: Environment, edges: Edges, table: Array) -> Array:
-        """Σ_j R_ij ⊗ G over all slots, (n, 4, M), with the net of each edge."""
+    def _net_moments(
+        self, env: Environment, edges: Edges, table: Float[Array, "ntypes dim"]
+    ) -> Float[Array, "ncenters 4 width"]:
+        """Σ_j R_ij ⊗ G over all slots, with the net of each edge."""
         rows = self.matrix.rows(edges)
         xp = array_namespace(rows.matrix)
         center = xp.reshape(env.center_type, (-1,))
@@ -70,7 +72,7 @@ class TwoBody(OnBasis):
         of_empty = self.embedding(s, empty_slot_types(env), center, xp.zeros_like(s), table)
         return moments + empty[:, :, None] * of_empty * edges.nempty[:, None, None]
 
-    def values(self, s: np.ndarray) -> np.ndarray:
+    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
