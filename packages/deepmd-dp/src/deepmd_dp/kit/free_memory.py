@@ -7,14 +7,15 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmd.errors import BackendError
+from deepmd_dp.dialect.array import Float
 from deepmd_dp.environment.halos import halo_blocks, most_local
 from deepmd_dp.kit.parts import bytes_per_atom, list_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
 
     from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.halos import Block
@@ -32,10 +33,15 @@ def free_memory() -> int | None:
     return min(found, default=None)
 
 
-def blocks_that_fit(model: Model, coord: np.ndarray, box: np.ndarray | None, frames: Sequence[Lists]) -> list[Block]:
+def blocks_that_fit(
+    model: Model,
+    coord: Float[np.ndarray, "nframes natoms 3"],
+    box: Float[np.ndarray, "nframes 3 3"] | None,
+    frames: Sequence[Lists],
+) -> list[Block]:
     """Blocks with halos of a frame that does not fit into the memory whole; none where all frames fit.
 
-    coord (nframes, natoms, 3) [Å], box (nframes, 3, 3) [Å] or None; `frames` are the frames' lists.
+    `frames` are the frames' lists; lengths in Å.
 
     Raises
     ------
