@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 # Defines the imported target deepmd::kernels: C++17 headers, nothing to link but
-# the threads library.
+# the threads library; and the function deepmd_add_backend_plugin.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
+include("${CMAKE_CURRENT_LIST_DIR}/deepmd_cc_plugins.cmake")
 
 if(NOT TARGET deepmd::kernels)
   get_filename_component(_deepmd_cc_root "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
