@@ -24,46 +24,35 @@
 namespace deepmd_pt {
 namespace {
 
-constexpr char kRecord[] = "extra/deepmd_metadata.json";
-
 /// libtorch's C++ interface is that of one minor release.
 void check_torch() {
   const std::uint64_t found = aoti_torch_abi_version();
   if (found >> 48 != TORCH_ABI_VERSION >> 48)
-    throw std::runtime_error("the plug-in of deepmd-pt was built with PyTorch " TORCH_VERSION
-                             ", here is " +
-                             std::to_string(found >> 56) + "." +
-                             std::to_string((found >> 48) & 255) +
-                             "; install the release that it was built with");
+    throw std::runtime_error(
+        "the plug-in of deepmd-pt was built with PyTorch " TORCH_VERSION ", here is " +
+        std::to_string(found >> 56) + "." + std::to_string((found >> 48) & 255) +
+        "; install the release that it was built with");
 }
 
 /// The record of an archive, whose members are its parts by their names without the top folder;
 /// the record's own text in the script is not hashed (deepmd_pt/archive.py).
-deepmd::FrozenRecord read_record(const std::string& content, const std::string& path) {
+deepmd::FrozenRecord read_record(const std::string& content) {
   std::vector<deepmd::Part> parts;
-  std::string_view record, strings;
-  try {
-    for (const auto& [name, member] : deepmd::zip_members(content)) {
-      const std::string inner = name.substr(name.find('/') + 1);
-      if (inner == kRecord)
-        record = member;
-      else if (inner == "data.pkl")
-        strings = member;
-      else
-        parts.emplace_back(inner, member);
-    }
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(path + " is damaged, or it is no frozen model (" + error.what() +
-                                "); get the file again");
+  std::string_view record;
+  std::string strings;
+  for (const auto& [name, member] : deepmd::zip_members(content)) {
+    const std::string inner = name.substr(name.find('/') + 1);
+    if (inner == "extra/deepmd_metadata.json")
+      record = member;
+    else if (inner == "data.pkl")
+      strings = member;
+    else
+      parts.emplace_back(inner, member);
   }
-  if (record.empty())
-    throw std::invalid_argument(
-        path + " was not frozen by deepmd-pt: there is no record in it; convert the model to "
-               "a .pth by `dp convert-backend`");
-  std::string rest(strings);
-  for (std::size_t at; (at = rest.find(record)) != std::string::npos;) rest.erase(at, record.size());
-  parts.emplace_back("data.pkl", rest);
-  return {record, std::move(parts), path};
+  for (std::size_t at; !record.empty() && (at = strings.find(record)) != std::string::npos;)
+    strings.erase(at, record.size());
+  parts.emplace_back("data.pkl", strings);
+  return {record, std::move(parts)};
 }
 
 /// Bytes as torch reads a file.
@@ -84,9 +73,12 @@ class Model {
   Model(const std::string& path, const deepmd_open_options& options)
       : nthreads_(options.nthreads), device_(at::kCPU) {
     check_torch();
-    if (options.device >= 0) device_ = at::Device(at::kCUDA, at::DeviceIndex(options.device));
+    if (options.device >= 0) {
+      if (!at::hasCUDA()) throw std::runtime_error("this PyTorch sees no GPU");
+      device_ = at::Device(at::kCUDA, at::DeviceIndex(options.device));
+    }
     std::string content = deepmd::read_file(path);
-    record_ = read_record(content, path);
+    record_ = read_record(content);
     without_backtrace([&] {
       script_ = torch::jit::load(std::make_shared<Memory>(std::move(content)), device_);
       script_.eval();
@@ -129,14 +121,15 @@ class Model {
   at::Tensor tensor_of(const deepmd_array& array) const {
     const auto dtype = array.dtype == DEEPMD_INT64 ? at::kLong : at::kDouble;
     // it is read only
-    return at::from_blob(const_cast<void*>(array.data), {array.shape, std::size_t(array.ndim)}, dtype)
+    return at::from_blob(const_cast<void*>(array.data), {array.shape, std::size_t(array.ndim)},
+                         dtype)
         .to(device_);
   }
 
   static void give(const std::string& name, const at::Tensor& found, deepmd_take take,
                    void* receiver) {
     const at::Tensor tensor = found.to(at::kCPU, at::kDouble).contiguous();
-    const deepmd_array result{name.c_str(),           DEEPMD_FLOAT64, int32_t(tensor.dim()),
+    const deepmd_array result{name.c_str(), DEEPMD_FLOAT64, int32_t(tensor.dim()),
                               tensor.sizes().data(), tensor.const_data_ptr()};
     take(receiver, &result);
   }

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -54,25 +56,28 @@ struct FrozenRecord {
 
   FrozenRecord() = default;
 
-  /// That of a file, which is called by its path in what is thrown: std::invalid_argument where it
-  /// is damaged or of a newer version.
-  FrozenRecord(std::string_view json, std::vector<Part> parts, const std::string& path)
-      : text(json) {
+  /// That of a file with these parts; std::invalid_argument where it is none of ours, damaged, or
+  /// of a newer version.
+  FrozenRecord(std::string_view json, std::vector<Part> parts) : text(json) {
+    if (json.empty())
+      throw std::invalid_argument(
+          "it has no record, so that it is damaged or of another program; convert the model by "
+          "`dp convert-backend`");
     try {
       const auto record = nlohmann::json::parse(json);
       const int version = record.at("version");
       if (version > kVersion)
-        throw std::invalid_argument(path + " is of version " + std::to_string(version) +
+        throw std::invalid_argument("it is of version " + std::to_string(version) +
                                     ", this program reads up to " + std::to_string(kVersion) +
                                     ": update it");
       if (record.at("digest") != digest_of(std::move(parts)))
         throw std::invalid_argument(
-            path + " is damaged: its contents are not what was written; get the file again");
+            "it is damaged: its contents are not what was written; get the file again");
       inputs = definitions(record.at("inputs"));
       outputs = definitions(record.at("outputs"));
-    } catch (const nlohmann::json::exception& error) {
-      throw std::invalid_argument(path + ": its metadata cannot be read (" + error.what() +
-                                  "); the file is damaged");
+    } catch (const nlohmann::json::exception&) {
+      // what it says may quote bytes of the file that are no text
+      throw std::invalid_argument("its record cannot be read; the file is damaged");
     }
   }
 
@@ -92,10 +97,13 @@ struct FrozenRecord {
 
 /// All bytes of a file.
 inline std::string read_file(const std::string& path) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw std::invalid_argument(path + " cannot be read");
-  return content;
+  std::ostringstream content;
+  // of an empty file there is nothing to copy, which counts as a failure
+  if (!(file && (file.peek() == EOF || content << file.rdbuf())) || file.bad())
+    throw std::invalid_argument(path + " cannot be read: " + std::strerror(errno));
+  return content.str();
 }
 
 }  // namespace deepmd

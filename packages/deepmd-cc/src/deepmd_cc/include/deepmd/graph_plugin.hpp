@@ -80,18 +80,21 @@ Result guarded(deepmd_error* error, Result failed, const Function& function) noe
 ///     bool compiles_shapes() const;
 ///     void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver);
 ///
-/// whose functions may throw, with inputs in the record's order. A result's array is given with the
-/// name that the record has for it.
+/// whose functions may throw; what the first one says gets the path before it. With inputs in the
+/// record's order. A result's array is given with the name that the record has for it.
 template <class Model>
 struct GraphPlugin {
   static deepmd_plugin make(const char* name, const char* suffixes) {
-    return {DEEPMD_PLUGIN_ABI, name,    suffixes, open, record, run_graph, compiles_shapes,
-            nullptr,           close};
+    return {DEEPMD_PLUGIN_ABI, name,    suffixes, open, record, run_graph,
+            compiles_shapes,   nullptr, close};
   }
 
  private:
   static void* open(const char* path, const deepmd_open_options* options, deepmd_error* error) {
-    return guarded(error, static_cast<void*>(nullptr), [&] { return new Model(path, *options); });
+    Model* const model =
+        guarded(error, static_cast<Model*>(nullptr), [&] { return new Model(path, *options); });
+    if (model == nullptr) set_error(error, std::string(path) + ": " + error->text);
+    return model;
   }
 
   static const char* record(void* model) {

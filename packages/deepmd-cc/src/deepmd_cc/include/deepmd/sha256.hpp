@@ -58,7 +58,8 @@ class Sha256 {
     std::uint32_t w[64];
     for (int i = 0; i < 16; ++i) {
       const unsigned char* b = block_ + 4 * i;
-      w[i] = std::uint32_t(b[0]) << 24 | std::uint32_t(b[1]) << 16 | std::uint32_t(b[2]) << 8 | b[3];
+      w[i] =
+          std::uint32_t(b[0]) << 24 | std::uint32_t(b[1]) << 16 | std::uint32_t(b[2]) << 8 | b[3];
     }
     for (int i = 16; i < 64; ++i) {
       const std::uint32_t x = w[i - 15], y = w[i - 2];

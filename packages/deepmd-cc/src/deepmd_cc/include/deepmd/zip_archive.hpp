@@ -35,7 +35,8 @@ class ZipReader {
   std::map<std::string, std::string_view> members_;
 
   static void check(bool holds) {
-    if (!holds) throw std::invalid_argument("it is no archive of stored members");
+    if (!holds)
+      throw std::invalid_argument("it is damaged, or no archive of a model; get the file again");
   }
 
   /// The part of the bytes, which must be there.
@@ -60,7 +61,8 @@ class ZipReader {
     check(method == 0 && size == number(entry + 20, 4));
     const std::string name(part(entry + kEntrySize, name_size));
     check(part(header, kHeaderSize).substr(0, 4) == std::string_view("PK\3\4", 4));
-    const std::uint64_t start = header + kHeaderSize + number(header + 26, 2) + number(header + 28, 2);
+    const std::uint64_t start =
+        header + kHeaderSize + number(header + 26, 2) + number(header + 28, 2);
     members_[name] = part(start, size);
     return entry + kEntrySize + name_size + number(entry + 30, 2) + number(entry + 32, 2);
   }
