@@ -4,6 +4,7 @@
 // every framework.
 #pragma once
 
+#include <cstring>
 #include <exception>
 #include <map>
 #include <stdexcept>
@@ -80,7 +81,7 @@ Result guarded(deepmd_error* error, Result failed, const Function& function) noe
 ///     bool compiles_shapes() const;
 ///     void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver);
 ///
-/// whose functions may throw; what the first one says gets the path before it. With inputs in the
+/// whose functions may throw; what the first one says gets the path before it, unless it is in there. With inputs in the
 /// record's order. A result's array is given with the name that the record has for it.
 template <class Model>
 struct GraphPlugin {
@@ -93,7 +94,9 @@ struct GraphPlugin {
   static void* open(const char* path, const deepmd_open_options* options, deepmd_error* error) {
     Model* const model =
         guarded(error, static_cast<Model*>(nullptr), [&] { return new Model(path, *options); });
-    if (model == nullptr) set_error(error, std::string(path) + ": " + error->text);
+    // in which of several files something is wrong, a message says itself
+    if (model == nullptr && std::strstr(error->text, path) == nullptr)
+      set_error(error, std::string(path) + ": " + error->text);
     return model;
   }
 

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The plug-in that runs `.json` in C++."""
+
+from __future__ import annotations
+
+from deepmd_dp.conformance import PluginTests
+
+
+class TestPlugin(PluginTests):
+    flag = "pd"
+    distribution = "deepmd-pd"
+    library = "pd"
+    suffix = ".json"
