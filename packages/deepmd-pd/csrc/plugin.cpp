@@ -7,6 +7,7 @@
 #include <paddle/phi/api/include/tensor_utils.h>
 #include <paddle/pir/include/core/ir_context.h>
 
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -25,6 +26,9 @@ namespace platform {
 void SetNumThreads(int nthreads);
 }  // namespace platform
 }  // namespace paddle
+namespace fLI {
+extern int32_t FLAGS_minloglevel;
+}
 
 namespace deepmd_pd {
 namespace {
@@ -34,6 +38,8 @@ namespace fs = std::filesystem;
 /// What `import paddle` does, once.
 void initialize_paddle() {
   static const bool once = [] {
+    // it notes on the terminal what its executor does, unless somebody wants that
+    if (std::getenv("GLOG_minloglevel") == nullptr) fLI::FLAGS_minloglevel = 2;
     paddle::framework::InitMemoryMethod();
     paddle::framework::InitDevices();
     pir::IrContext::Instance()->GetOrRegisterDialect<paddle::dialect::OperatorDialect>();

@@ -2,7 +2,6 @@
 //
 // The plug-in that runs `.pb`, and the `.savedmodel` of deepmd-jax (deepmd/backend_plugin.h), by
 // TensorFlow's C interface, which is the same in all its releases.
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -110,20 +109,20 @@ class Model {
   static Handle<TF_Tensor> tensor_of(const deepmd_array& array) {
     std::size_t size = 8;
     for (int32_t k = 0; k < array.ndim; ++k) size *= array.shape[k];
-    return {TF_NewTensor(
+    return {tf().NewTensor(
                 array.dtype == DEEPMD_INT64 ? TF_INT64 : TF_DOUBLE, array.shape, array.ndim,
                 const_cast<void*>(array.data), size, [](void*, std::size_t, void*) {}, nullptr),
-            TF_DeleteTensor};
+            tf().DeleteTensor};
   }
 
   static void give(const std::string& name, const TF_Tensor& tensor, deepmd_take take,
                    void* receiver) {
-    if (TF_TensorType(&tensor) != TF_DOUBLE)
+    if (tf().TensorType(&tensor) != TF_DOUBLE)
       throw std::runtime_error("the output " + name + " is not in float64");
     std::vector<int64_t> shape;
-    for (int k = 0; k < TF_NumDims(&tensor); ++k) shape.push_back(TF_Dim(&tensor, k));
+    for (int k = 0; k < tf().NumDims(&tensor); ++k) shape.push_back(tf().Dim(&tensor, k));
     const deepmd_array result{name.c_str(), DEEPMD_FLOAT64, int32_t(shape.size()), shape.data(),
-                              TF_TensorData(&tensor)};
+                              tf().TensorData(&tensor)};
     take(receiver, &result);
   }
 };
@@ -132,10 +131,7 @@ class Model {
 }  // namespace deepmd_tf
 
 extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_backend_plugin() {
-  static const deepmd_plugin plugin = [] {
-    // TensorFlow announces itself on the terminal unless somebody has said otherwise
-    setenv("TF_CPP_MIN_LOG_LEVEL", "2", /*overwrite=*/0);
-    return deepmd::GraphPlugin<deepmd_tf::Model>::make("tf", ".pb .savedmodel");
-  }();
+  static const deepmd_plugin plugin =
+      deepmd::GraphPlugin<deepmd_tf::Model>::make("tf", ".pb .savedmodel");
   return &plugin;
 }

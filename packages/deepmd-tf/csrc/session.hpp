@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "deepmd/backend_plugin.h"
-#include "tensorflow/c/c_api.h"
+#include "tensorflow_api.hpp"
 
 namespace deepmd_tf {
 
@@ -19,11 +19,11 @@ class Status {
   operator TF_Status*() const { return status_.get(); }
 
   void check() const {
-    if (TF_GetCode(*this) != TF_OK) throw std::runtime_error(TF_Message(*this));
+    if (tf().GetCode(*this) != TF_OK) throw std::runtime_error(tf().Message(*this));
   }
 
  private:
-  std::unique_ptr<TF_Status, void (*)(TF_Status*)> status_{TF_NewStatus(), TF_DeleteStatus};
+  std::unique_ptr<TF_Status, void (*)(TF_Status*)> status_{tf().NewStatus(), tf().DeleteStatus};
 };
 
 template <class T>
@@ -52,24 +52,24 @@ class Session {
   /// Of a GraphDef.
   Session(const std::string& definition, const deepmd_open_options& options) {
     const Status status;
-    const Handle<TF_Buffer> buffer(TF_NewBufferFromString(definition.data(), definition.size()),
-                                   TF_DeleteBuffer);
-    const Handle<TF_ImportGraphDefOptions> plain(TF_NewImportGraphDefOptions(),
-                                                 TF_DeleteImportGraphDefOptions);
-    TF_GraphImportGraphDef(graph_.get(), buffer.get(), plain.get(), status);
+    const Handle<TF_Buffer> buffer(tf().NewBufferFromString(definition.data(), definition.size()),
+                                   tf().DeleteBuffer);
+    const Handle<TF_ImportGraphDefOptions> plain(tf().NewImportGraphDefOptions(),
+                                                 tf().DeleteImportGraphDefOptions);
+    tf().GraphImportGraphDef(graph_.get(), buffer.get(), plain.get(), status);
     status.check();
-    session_.reset(TF_NewSession(graph_.get(), session_options(options).get(), status));
+    session_.reset(tf().NewSession(graph_.get(), session_options(options).get(), status));
     status.check();
   }
 
   /// Of the folder of a SavedModel; gives its MetaGraphDef.
   Session(const std::string& folder, const deepmd_open_options& options, std::string& definition) {
     const Status status;
-    const Handle<TF_Buffer> buffer(TF_NewBuffer(), TF_DeleteBuffer);
+    const Handle<TF_Buffer> buffer(tf().NewBuffer(), tf().DeleteBuffer);
     const char* tag = "serve";
-    session_.reset(TF_LoadSessionFromSavedModel(session_options(options).get(), nullptr,
-                                                folder.c_str(), &tag, 1, graph_.get(), buffer.get(),
-                                                status));
+    session_.reset(tf().LoadSessionFromSavedModel(session_options(options).get(), nullptr,
+                                                  folder.c_str(), &tag, 1, graph_.get(),
+                                                  buffer.get(), status));
     status.check();
     definition.assign(static_cast<const char*>(buffer->data), buffer->length);
   }
@@ -78,7 +78,8 @@ class Session {
   TF_Output find(const std::string& name) const {
     const std::size_t colon = name.find(':');
     const int index = colon == std::string::npos ? 0 : std::stoi(name.substr(colon + 1));
-    TF_Operation* operation = TF_GraphOperationByName(graph_.get(), name.substr(0, colon).c_str());
+    TF_Operation* operation =
+        tf().GraphOperationByName(graph_.get(), name.substr(0, colon).c_str());
     if (operation == nullptr) throw std::invalid_argument("its graph has no tensor " + name);
     return {operation, index};
   }
@@ -89,27 +90,27 @@ class Session {
     std::vector<TF_Tensor*> given, found(outputs.size());
     for (const auto& value : values) given.push_back(value.get());
     const Status status;
-    TF_SessionRun(session_.get(), nullptr, inputs.data(), given.data(), int(given.size()),
-                  outputs.data(), found.data(), int(found.size()), nullptr, 0, nullptr, status);
+    tf().SessionRun(session_.get(), nullptr, inputs.data(), given.data(), int(given.size()),
+                    outputs.data(), found.data(), int(found.size()), nullptr, 0, nullptr, status);
     std::vector<Handle<TF_Tensor>> results;
-    for (TF_Tensor* tensor : found) results.emplace_back(tensor, TF_DeleteTensor);
+    for (TF_Tensor* tensor : found) results.emplace_back(tensor, tf().DeleteTensor);
     status.check();
     return results;
   }
 
  private:
-  Handle<TF_Graph> graph_{TF_NewGraph(), TF_DeleteGraph};
+  Handle<TF_Graph> graph_{tf().NewGraph(), tf().DeleteGraph};
   Handle<TF_Session> session_{nullptr, [](TF_Session* session) {
                                 const Status ignored;
-                                TF_CloseSession(session, ignored);
-                                TF_DeleteSession(session, ignored);
+                                tf().CloseSession(session, ignored);
+                                tf().DeleteSession(session, ignored);
                               }};
 
   static Handle<TF_SessionOptions> session_options(const deepmd_open_options& options) {
     const Status status;
-    Handle<TF_SessionOptions> made(TF_NewSessionOptions(), TF_DeleteSessionOptions);
+    Handle<TF_SessionOptions> made(tf().NewSessionOptions(), tf().DeleteSessionOptions);
     const std::string config = config_of(options);
-    TF_SetConfig(made.get(), config.data(), config.size(), status);
+    tf().SetConfig(made.get(), config.data(), config.size(), status);
     status.check();
     return made;
   }
