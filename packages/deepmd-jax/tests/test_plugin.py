@@ -19,4 +19,3 @@ class TestPlugin(PluginTests):
     suffix = ".savedmodel"
     # each takes seconds to write, and seconds for each set of sizes
     plugin_cases = (PLUGIN_CASES[0], PLUGIN_CASES[-1])
-    cycles = 20
