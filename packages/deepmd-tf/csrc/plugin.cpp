@@ -10,7 +10,7 @@
 
 #include "deepmd/graph_plugin.hpp"
 #include "deepmd/wire_format.hpp"
-#include "session.hpp"
+#include "plugin_session.hpp"
 
 namespace deepmd_tf {
 namespace {

@@ -2,7 +2,7 @@
 
 # deepmd_add_backend_plugin(NAME SOURCES file... LIBRARIES library... FOLDERS folder...)
 #
-# The target deepmd_backend_NAME: the plug-in of a backend, which exports deepmd_backend_plugin and nothing else. It is
+# The target deepmd_backend_NAME: the plug-in of a backend, which exports deepmd_backend_plugin. It is
 # installed into lib, that is into <package>/lib of the wheel, and looks for the libraries that it needs in FOLDERS,
 # which are relative to site-packages or absolute. deepmd/graph_plugin.hpp needs the JSON of nlohmann: of the wheel
 # nlohmann_json among the build requirements, or of the system.
@@ -21,7 +21,7 @@ function(deepmd_add_backend_plugin name)
   target_include_directories(${target} SYSTEM PRIVATE "${DEEPMD_JSON_INCLUDE}")
   target_compile_features(${target} PRIVATE cxx_std_17)
   target_compile_options(${target} PRIVATE -Wall -Wextra)
-  target_link_libraries(${target} PRIVATE deepmd::kernels ${arg_LIBRARIES})
+  target_link_libraries(${target} PRIVATE deepmd::headers ${arg_LIBRARIES})
   if(APPLE)
     set(origin "@loader_path")
   else()

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "deepmd/backend_plugin.h"
-#include "tensorflow_api.hpp"
+#include "plugin_api.hpp"
 
 namespace deepmd_tf {
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// The arrays that the graph of a frozen file takes, made of the atoms of an MD program; the C++
+// side of `deepmd_dp.environment.builder`.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "deepmd/backend_plugin.h"
+#include "model.hpp"
+#include "record.hpp"
+
+namespace deepmd {
+
+class GraphInputs {
+ public:
+  // padded: sizes are rounded up to few, for frameworks that compile a graph for each.
+  GraphInputs(const Record& record, const deepmd_atoms& atoms, bool padded);
+  GraphInputs(const GraphInputs&) = delete;
+  GraphInputs& operator=(const GraphInputs&) = delete;
+
+  const std::vector<deepmd_array>& arrays() const { return arrays_; }
+
+  // Hands on what the graph gave, without the axis of the frames and without the padding; atomic
+  // results only where they are wanted.
+  void take_unpadded(const deepmd_array& result, std::int32_t wanted, const Take& take) const;
+
+ private:
+  struct Hit {
+    std::int64_t index;
+    std::int32_t block;
+    double vector[3];
+    double squared;
+  };
+
+  void add_types();
+  void add_mapping();
+  void add_list(std::size_t index);
+  void add_centers();
+  void add_parameters();
+  void collect_hits(const ListSpec& list, std::int64_t i, const std::int32_t* neighbors,
+                    std::int32_t count, std::vector<Hit>& hits) const;
+  void add_block(const std::string& stem, const ListSpec& list, std::int32_t block,
+                 const std::vector<std::vector<Hit>>& hits);
+  std::int64_t place_of(std::int64_t atom) const {
+    return atom < atoms_.nloc ? atom : atom + nloc_ - atoms_.nloc;
+  }
+  std::int64_t rounded(std::int64_t size) const;
+
+  double* add_reals(const std::string& name, std::vector<std::int64_t> shape);
+  std::int64_t* add_integers(const std::string& name, std::vector<std::int64_t> shape);
+  void add(const std::string& name, std::int32_t dtype, std::vector<std::int64_t> shape,
+           const void* data);
+
+  const Record& record_;
+  const deepmd_atoms& atoms_;
+  bool padded_;
+  std::int64_t nloc_, nall_;  // with padding
+  std::vector<std::uint8_t> excluded_;
+  // deques, so that what `arrays_` points to stays where it is
+  std::deque<std::string> names_;
+  std::deque<std::vector<std::int64_t>> shapes_, integers_;
+  std::deque<std::vector<double>> reals_;
+  std::vector<deepmd_array> arrays_;
+};
+
+}  // namespace deepmd

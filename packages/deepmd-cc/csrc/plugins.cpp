@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "plugins.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+namespace deepmd {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string prefix = "libdeepmd_backend_";
+
+// The plug-ins that our own wheels bring, by the endings of their files, in the order in which they
+// are tried.
+const std::vector<std::pair<std::string, std::string>> known = {
+    {".safetensors", "dp"}, {".dp", "dp"},   {".yaml", "dp"},
+    {".yml", "dp"},         {".pth", "pt"},  {".pb", "tf"},
+    {".savedmodel", "jax"}, {".json", "pd"}, {".pdiparams", "pd"},
+};
+
+std::string name_of(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return stem.rfind(prefix, 0) == 0 && file.extension() == ".so" ? stem.substr(prefix.size()) : "";
+}
+
+fs::path own_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&plugin_for), &info) == 0 || info.dli_fname == nullptr)
+    return {};
+  std::error_code ignored;
+  return fs::weakly_canonical(info.dli_fname, ignored).parent_path();
+}
+
+void add_candidates(const fs::path& folder, std::vector<PluginFile>& found) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = name_of(entry.path());
+    const auto same = [&](const PluginFile& each) { return each.name == name; };
+    if (!name.empty() && std::none_of(found.begin(), found.end(), same))
+      found.push_back({name, entry.path()});
+  }
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+// A shared library that is a plug-in of this version.
+const deepmd_plugin* load(const fs::path& file) {
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw std::runtime_error(one_line(dlerror()));
+  using Entry = const deepmd_plugin* (*)();
+  const auto entry = reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"));
+  if (entry == nullptr) throw std::runtime_error(file.string() + " is no plug-in of deepmd-cc");
+  const deepmd_plugin* plugin = entry();
+  if (plugin->abi != DEEPMD_PLUGIN_ABI)
+    throw std::runtime_error(file.string() + " was built for version " +
+                             std::to_string(plugin->abi) + " of the plug-in interface, this is " +
+                             std::to_string(DEEPMD_PLUGIN_ABI) + "; install matching releases");
+  return plugin;
+}
+
+bool reads(const deepmd_plugin& plugin, const std::string& suffix) {
+  std::istringstream suffixes(plugin.suffixes);
+  for (std::string each; suffixes >> each;)
+    if (each == suffix) return true;
+  return false;
+}
+
+std::string known_name(const std::string& suffix) {
+  for (const auto& [each, name] : known)
+    if (each == suffix) return name;
+  return "";
+}
+
+bool is_known(const std::string& name) {
+  return std::any_of(known.begin(), known.end(),
+                     [&](const auto& each) { return each.second == name; });
+}
+
+const deepmd_plugin& load_known(const PluginFile& candidate, const std::string& path) {
+  try {
+    return load_plugin(candidate.file);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(path + ": the plug-in deepmd-" + candidate.name +
+                             " does not load: " + error.what() +
+                             ". Install the framework that deepmd-" + candidate.name +
+                             " asks for: `pip install deepmd-" + candidate.name + "`.");
+  }
+}
+
+}  // namespace
+
+std::vector<PluginFile> find_plugins() {
+  std::vector<PluginFile> found;
+  if (const char* path = std::getenv("DEEPMD_PLUGIN_PATH")) {
+    std::stringstream folders(path);
+    for (std::string folder; std::getline(folders, folder, ':');) add_candidates(folder, found);
+  }
+  const fs::path own = own_folder();
+  add_candidates(own, found);
+  // .../site-packages/deepmd_cc/lib
+  const fs::path site_packages = own.parent_path().parent_path();
+  std::vector<fs::path> siblings;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(site_packages, ignored))
+    if (entry.path().filename().string().rfind("deepmd_", 0) == 0)
+      siblings.push_back(entry.path() / "lib");
+  std::sort(siblings.begin(), siblings.end());
+  for (const fs::path& folder : siblings) add_candidates(folder, found);
+  return found;
+}
+
+const deepmd_plugin& load_plugin(const fs::path& file) {
+  static std::mutex mutex;
+  static std::map<fs::path, const deepmd_plugin*> loaded;
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto& plugin = loaded[file];
+  if (plugin == nullptr) plugin = load(file);
+  return *plugin;
+}
+
+const deepmd_plugin& plugin_for(const std::string& path) {
+  const std::string suffix = fs::path(path).extension().string();
+  const std::string name = known_name(suffix);
+  const std::vector<PluginFile> candidates = find_plugins();
+  for (const PluginFile& candidate : candidates)
+    if (!name.empty() && candidate.name == name) return load_known(candidate, path);
+  std::string broken;
+  for (const PluginFile& candidate : candidates) {
+    if (is_known(candidate.name)) continue;
+    try {
+      const deepmd_plugin& plugin = load_plugin(candidate.file);
+      if (reads(plugin, suffix)) return plugin;
+    } catch (const std::runtime_error& error) {
+      broken += std::string(" (") + error.what() + ")";
+    }
+  }
+  if (!name.empty())
+    throw std::runtime_error(path + ": files " + suffix + " need the package deepmd-" + name +
+                             ", which is not installed: `pip install deepmd-" + name + "`.");
+  throw std::runtime_error(path + ": no plug-in reads files " +
+                           (suffix.empty() ? "without an ending" : suffix) + broken +
+                           "; convert the model with `dp convert-backend`.");
+}
+
+}  // namespace deepmd
