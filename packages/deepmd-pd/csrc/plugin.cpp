@@ -2,6 +2,7 @@
 //
 // The plug-in that runs `.json` with `.pdiparams` (deepmd/backend_plugin.h): Paddle's programs by
 // its C++ interface.
+#include <paddle/common/flags.h>
 #include <paddle/fluid/pir/dialect/operator/ir/op_dialect.h>
 #include <paddle/jit/all.h>
 #include <paddle/phi/api/include/tensor_utils.h>
@@ -100,6 +101,8 @@ class Model {
     if (options.device >= 0)
       throw std::invalid_argument("Paddle's files run on the CPU only; open it with device -1");
     initialize_paddle();
+    // else operations that do not wait for each other run on threads of the executor's own
+    if (options.nthreads == 1) paddle::flags::SetFlagValue("new_executor_serial_run", "true");
     return paddle::jit::Load(fs::path(path).replace_extension(), phi::CPUPlace());
   }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Plugin:
     """
 
     def __init__(self, library: Path) -> None:
-        entry = getattr(ctypes.CDLL(str(library), mode=ctypes.RTLD_LOCAL), "deepmd_backend_plugin", None)
+        entry = getattr(ctypes.CDLL(str(library), mode=_loading_mode()), "deepmd_backend_plugin", None)
         if entry is None:
             raise OSError(f"{library} exports no deepmd_backend_plugin")
         self.path = library
@@ -151,6 +152,12 @@ class PluginModel:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _loading_mode() -> int:
+    """With own symbols first where `import tensorflow` (2.21) offers its own to all: paddle dies of its protobuf."""
+    offers_all = hasattr(ctypes.CDLL(None), "TF_Version")
+    return ctypes.RTLD_LOCAL | (os.RTLD_DEEPBIND if offers_all else 0)
 
 
 def _structure_of(name: str, array: np.ndarray) -> _Array:

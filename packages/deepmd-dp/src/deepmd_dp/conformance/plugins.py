@@ -207,7 +207,8 @@ def _numpy_model(evaluator: DeepEvalBackend) -> Any:
 def _packed(evaluator: DeepEvalBackend, env: Environment, **parameters: np.ndarray) -> dict[str, np.ndarray]:
     """What the file takes, of an environment."""
     model = _numpy_model(evaluator)
-    return Signature.of(model).pack(with_file_inputs(env, model), **parameters)
+    arrays = Signature.of(model).pack(with_file_inputs(env, model), **parameters)
+    return {name: np.asarray(array) for name, array in arrays.items()}
 
 
 def _of_frames(evaluator: DeepEvalBackend, frames: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -224,6 +225,7 @@ def graph_with_ghosts(evaluator: DeepEvalBackend) -> tuple[dict[str, np.ndarray]
     coord, atype, mapping, nloc = frame["coord"], frame["atype"], frame["mapping"], int(frame["nloc"])
     parameters = {name: frame[name] for name in ("fparam", "aparam") if name in frame}
     expected = evaluator.eval_with_ghosts(coord, atype, mapping, nloc, atomic=True, **parameters)
+    assert expected is not None, "the backend has no form for ghosts"
     env = environment_with_ghosts(_numpy_model(evaluator), coord, atype, mapping, nloc)
     return _packed(evaluator, env, **parameters), expected
 
