@@ -19,6 +19,6 @@ def load_library() -> bool:
     try:
         torch.ops.load_library(str(find_library("deepmd-pt", _LIBRARY, Path(__file__).parent)))
     except (OSError, RuntimeError) as error:
-        warn_without_kernels("deepmd-pt", f"PyTorch {torch.__version__} (2.10 or later)", error)
+        warn_without_kernels("deepmd-pt", f"PyTorch {torch.__version__} (2.13)", error)
         return False
     return True

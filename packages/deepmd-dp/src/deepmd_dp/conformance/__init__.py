@@ -22,12 +22,14 @@ _PARTS = (
     "gradients",
     "inference",
     "optimizers",
+    "plugins",
     "reference_numbers",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "training_steps", "workflow")))
 
 from deepmd_dp.conformance.cases import Case  # noqa: E402
 from deepmd_dp.conformance.models import model_suites  # noqa: E402
+from deepmd_dp.conformance.plugins import PluginTests  # noqa: E402
 from deepmd_dp.conformance.suite import BackendConformance, EvaluationConformance  # noqa: E402
 
-__all__ = ["BackendConformance", "Case", "EvaluationConformance", "model_suites"]
+__all__ = ["BackendConformance", "Case", "EvaluationConformance", "PluginTests", "model_suites"]

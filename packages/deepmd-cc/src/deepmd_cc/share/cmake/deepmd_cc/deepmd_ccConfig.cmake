@@ -3,8 +3,10 @@
 #   deepmd::headers   the folder of all headers, for C too: what a plug-in needs
 #   deepmd::kernels   C++17 headers of kernels: nothing to link but the threads library
 #   deepmd::cc        libdeepmd_cc, where it is built: models from C and C++
+# and the function deepmd_add_backend_plugin.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
+include("${CMAKE_CURRENT_LIST_DIR}/deepmd_cc_plugins.cmake")
 
 if(NOT TARGET deepmd::headers)
   get_filename_component(_deepmd_cc_root "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// The plug-in that runs `.pth` (deepmd/backend_plugin.h): TorchScript by libtorch.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/from_blob.h>
+#include <caffe2/serialize/read_adapter_interface.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/serialization/import.h>
+#include <torch/headeronly/version.h>
+
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deepmd/graph_plugin.hpp"
+#include "deepmd/zip_archive.hpp"
+
+namespace deepmd_pt {
+namespace {
+
+/// libtorch's C++ interface is that of one minor release.
+void check_torch() {
+  const std::uint64_t found = aoti_torch_abi_version();
+  if (found >> 48 != TORCH_ABI_VERSION >> 48)
+    throw std::runtime_error(
+        "the plug-in of deepmd-pt was built with PyTorch " TORCH_VERSION ", here is " +
+        std::to_string(found >> 56) + "." + std::to_string((found >> 48) & 255) +
+        "; install the release that it was built with");
+}
+
+/// The record of an archive, whose members are its parts by their names without the top folder;
+/// the record's own text in the script is not hashed (deepmd_pt/archive.py).
+deepmd::FrozenRecord read_record(const std::string& content) {
+  std::vector<deepmd::Part> parts;
+  std::string_view record;
+  std::string strings;
+  for (const auto& [name, member] : deepmd::zip_members(content)) {
+    const std::string inner = name.substr(name.find('/') + 1);
+    if (inner == "extra/deepmd_metadata.json")
+      record = member;
+    else if (inner == "data.pkl")
+      strings = member;
+    else
+      parts.emplace_back(inner, member);
+  }
+  for (std::size_t at; !record.empty() && (at = strings.find(record)) != std::string::npos;)
+    strings.erase(at, record.size());
+  parts.emplace_back("data.pkl", strings);
+  return {record, std::move(parts)};
+}
+
+/// Bytes as torch reads a file.
+class Memory : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit Memory(std::string content) : content_(std::move(content)) {}
+  std::size_t size() const override { return content_.size(); }
+  std::size_t read(std::uint64_t pos, void* buffer, std::size_t n, const char*) const override {
+    return content_.copy(static_cast<char*>(buffer), n, std::min<std::size_t>(pos, size()));
+  }
+
+ private:
+  std::string content_;
+};
+
+class Model {
+ public:
+  Model(const std::string& path, const deepmd_open_options& options)
+      : nthreads_(options.nthreads), device_(at::kCPU) {
+    check_torch();
+    if (options.device >= 0) {
+      if (!at::hasCUDA()) throw std::runtime_error("this PyTorch sees no GPU");
+      device_ = at::Device(at::kCUDA, at::DeviceIndex(options.device));
+    }
+    std::string content = deepmd::read_file(path);
+    record_ = read_record(content);
+    without_backtrace([&] {
+      script_ = torch::jit::load(std::make_shared<Memory>(std::move(content)), device_);
+      script_.eval();
+    });
+  }
+
+  const deepmd::FrozenRecord& record() const { return record_; }
+  bool compiles_shapes() const { return false; }
+
+  void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver) {
+    // a setting of the thread that calls
+    if (nthreads_ > 0 && at::get_num_threads() != nthreads_) at::set_num_threads(nthreads_);
+    // the optimizer takes seconds at each of the first calls, see deepmd_pt/frozen.py
+    const torch::jit::GraphOptimizerEnabledGuard not_optimized(false);
+    c10::Dict<std::string, at::Tensor> arrays;
+    for (const auto& input : inputs) arrays.insert(input.name, tensor_of(input));
+    without_backtrace([&] {
+      const auto terms = script_.forward({arrays, /*atomic=*/true}).toGenericDict();
+      for (const auto& output : record_.outputs)
+        give(output.name, terms.at(output.name).toTensor(), take, receiver);
+    });
+  }
+
+ private:
+  int nthreads_;
+  at::Device device_;
+  deepmd::FrozenRecord record_;
+  torch::jit::Module script_;
+
+  /// torch's errors in few words.
+  template <class Function>
+  static void without_backtrace(const Function& function) {
+    try {
+      function();
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(error.what_without_backtrace());
+    }
+  }
+
+  at::Tensor tensor_of(const deepmd_array& array) const {
+    const auto dtype = array.dtype == DEEPMD_INT64 ? at::kLong : at::kDouble;
+    // it is read only
+    return at::from_blob(const_cast<void*>(array.data), {array.shape, std::size_t(array.ndim)},
+                         dtype)
+        .to(device_);
+  }
+
+  static void give(const std::string& name, const at::Tensor& found, deepmd_take take,
+                   void* receiver) {
+    const at::Tensor tensor = found.to(at::kCPU, at::kDouble).contiguous();
+    const deepmd_array result{name.c_str(), DEEPMD_FLOAT64, int32_t(tensor.dim()),
+                              tensor.sizes().data(), tensor.const_data_ptr()};
+    take(receiver, &result);
+  }
+};
+
+}  // namespace
+}  // namespace deepmd_pt
+
+extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_backend_plugin() {
+  static const deepmd_plugin plugin = deepmd::GraphPlugin<deepmd_pt::Model>::make("pt", ".pth");
+  return &plugin;
+}

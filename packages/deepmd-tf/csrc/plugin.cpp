@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// The plug-in that runs `.pb`, and the `.savedmodel` of deepmd-jax (deepmd/backend_plugin.h), by
+// TensorFlow's C interface, which is the same in all its releases.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deepmd/graph_plugin.hpp"
+#include "deepmd/wire_format.hpp"
+#include "plugin_session.hpp"
+
+namespace deepmd_tf {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A model ready to run: tensors in the record's order.
+struct Graph {
+  deepmd::FrozenRecord record;
+  std::unique_ptr<Session> session;
+  std::vector<TF_Output> inputs, outputs;
+};
+
+/// The string that a node holds as a constant: attr["value"].tensor.string_val.
+std::string_view constant_of(std::string_view node) {
+  const auto attributes = deepmd::entries(node, 5);
+  const auto value = attributes.find("value");
+  return value == attributes.end() ? std::string_view()
+                                   : deepmd::field(deepmd::field(value->second, 8), 8);
+}
+
+/// A `.pb`: a GraphDef with the nodes `metadata`, which alone is not hashed, and `deepmd_document`,
+/// which computes nothing (deepmd_tf/frozen.py).
+Graph read_graph(const std::string& path, const deepmd_open_options& options) {
+  const std::string content = deepmd::read_file(path);
+  std::string hashed, computes;
+  std::string_view record;
+  for (const auto& each : deepmd::fields(content)) {
+    const std::string_view name =
+        each.number == 1 ? deepmd::field(each.value, 1) : std::string_view();
+    if (name == "metadata") record = constant_of(each.value);
+    if (name != "metadata") hashed += each.whole;
+    if (name != "metadata" && name != "deepmd_document") computes += each.whole;
+  }
+  Graph graph{{record, {{"graph", hashed}}}, nullptr, {}, {}};
+  graph.session = std::make_unique<Session>(computes, options);
+  for (const auto& each : graph.record.inputs)
+    graph.inputs.push_back(graph.session->find(each.name));
+  for (const auto& each : graph.record.outputs)
+    graph.outputs.push_back(graph.session->find("o_" + each.name));
+  return graph;
+}
+
+/// A `.savedmodel`: a folder, whose files are the parts (deepmd_jax/saved_model.py).
+deepmd::FrozenRecord read_folder(const fs::path& path) {
+  std::vector<std::pair<std::string, std::string>> files;
+  const auto read = [&](const std::string& name) {
+    files.emplace_back(name, deepmd::read_file(path / name));
+  };
+  read("saved_model.pb");
+  read("deepmd_document.safetensors");
+  if (fs::is_directory(path / "variables"))
+    for (const auto& each : fs::directory_iterator(path / "variables"))
+      read("variables/" + each.path().filename().string());
+  return {deepmd::read_file(path / "metadata.json"), {files.begin(), files.end()}};
+}
+
+Graph read_saved_model(const std::string& path, const deepmd_open_options& options) {
+  Graph graph{read_folder(path), nullptr, {}, {}};
+  std::string definition;
+  graph.session = std::make_unique<Session>(path, options, definition);
+  const auto signatures = deepmd::entries(definition, 5);
+  const auto find = [&](const deepmd::ArrayDef& each, std::uint64_t which) {
+    const auto tensors = deepmd::entries(signatures.at("serving_default"), which);
+    return graph.session->find(std::string(deepmd::field(tensors.at(each.name), 1)));
+  };
+  for (const auto& each : graph.record.inputs) graph.inputs.push_back(find(each, 1));
+  for (const auto& each : graph.record.outputs) graph.outputs.push_back(find(each, 2));
+  return graph;
+}
+
+class Model {
+ public:
+  Model(const std::string& path, const deepmd_open_options& options)
+      : is_saved_model_(fs::path(path).extension() == ".savedmodel"),
+        graph_(is_saved_model_ ? read_saved_model(path, options) : read_graph(path, options)) {}
+
+  const deepmd::FrozenRecord& record() const { return graph_.record; }
+
+  /// XLA, which runs a SavedModel of JAX, makes a program for each shape.
+  bool compiles_shapes() const { return is_saved_model_; }
+
+  void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver) {
+    std::vector<Handle<TF_Tensor>> values;
+    for (const auto& input : inputs) values.push_back(tensor_of(input));
+    const auto found = graph_.session->run(graph_.inputs, values, graph_.outputs);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      give(graph_.record.outputs[i].name, *found[i], take, receiver);
+  }
+
+ private:
+  bool is_saved_model_;
+  Graph graph_;
+
+  /// A tensor on the caller's memory, which is read only.
+  static Handle<TF_Tensor> tensor_of(const deepmd_array& array) {
+    std::size_t size = 8;
+    for (int32_t k = 0; k < array.ndim; ++k) size *= array.shape[k];
+    return {tf().NewTensor(
+                array.dtype == DEEPMD_INT64 ? TF_INT64 : TF_DOUBLE, array.shape, array.ndim,
+                const_cast<void*>(array.data), size, [](void*, std::size_t, void*) {}, nullptr),
+            tf().DeleteTensor};
+  }
+
+  static void give(const std::string& name, const TF_Tensor& tensor, deepmd_take take,
+                   void* receiver) {
+    if (tf().TensorType(&tensor) != TF_DOUBLE)
+      throw std::runtime_error("the output " + name + " is not in float64");
+    std::vector<int64_t> shape;
+    for (int k = 0; k < tf().NumDims(&tensor); ++k) shape.push_back(tf().Dim(&tensor, k));
+    const deepmd_array result{name.c_str(), DEEPMD_FLOAT64, int32_t(shape.size()), shape.data(),
+                              tf().TensorData(&tensor)};
+    take(receiver, &result);
+  }
+};
+
+}  // namespace
+}  // namespace deepmd_tf
+
+extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_backend_plugin() {
+  static const deepmd_plugin plugin =
+      deepmd::GraphPlugin<deepmd_tf::Model>::make("tf", ".pb .savedmodel");
+  return &plugin;
+}
