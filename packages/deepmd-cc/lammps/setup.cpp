@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "setup.hpp"
+
+#include <mpi.h>
+
+#include <stdexcept>
+
+#include "atom.h"
+#include "comm.h"
+#include "error.h"
+#include "lammps.h"
+#include "neighbor.h"
+#include "update.h"
+#include "utils.h"
+
+namespace deepmd_lammps {
+
+namespace utils = LAMMPS_NS::utils;
+
+double energy_unit(LAMMPS_NS::LAMMPS* lmp, const std::string& who) {
+  const std::string units = lmp->update->unit_style;
+  if (units == "metal") return 1;
+  if (units == "real") return utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+  throw std::invalid_argument(who + ": units are " + units +
+                              "; write `units metal` (eV) or `units real` (kcal/mol).");
+}
+
+std::unique_ptr<ModelFile> open_model(const std::string& path, const deepmd_open_options& options,
+                                      LAMMPS_NS::LAMMPS* lmp) {
+  if (options.device < 0) return std::make_unique<ModelFile>(path, options);
+  try {
+    return std::make_unique<ModelFile>(path, options);
+  } catch (const std::runtime_error& failure) {
+    auto model = std::make_unique<ModelFile>(path, deepmd_open_options{options.nthreads, -1});
+    lmp->error->warning(FLERR, std::string(failure.what()) + " It is computed on the CPU.");
+    return model;
+  }
+}
+
+std::unique_ptr<ModelFile> open_potential(const std::string& path,
+                                          const deepmd_open_options& options,
+                                          LAMMPS_NS::LAMMPS* lmp) {
+  auto model = open_model(path, options, lmp);
+  const deepmd::OutputSpec* sum = model->output("sum");
+  if (sum == nullptr || sum->ncomponents != 1 || model->output("force") == nullptr)
+    throw std::runtime_error(
+        path + ": the model gives no energy with forces; for dipoles there is `compute "
+               "deeptensor/atom`.");
+  return model;
+}
+
+namespace {
+
+bool has_bonded_neighbors(const LAMMPS_NS::LAMMPS* lmp) {
+  const LAMMPS_NS::Atom& atom = *lmp->atom;
+  int mine = 0, any = 0;
+  if (atom.molecular != LAMMPS_NS::Atom::ATOMIC && atom.nspecial != nullptr)
+    for (int i = 0; i < atom.nlocal && mine == 0; ++i) mine = atom.nspecial[i][2] > 0;
+  MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, lmp->world);
+  return any != 0;
+}
+
+}  // namespace
+
+void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp) {
+  const LAMMPS_NS::Neighbor& neighbor = *lmp->neighbor;
+  if (neighbor.exclude != 0)
+    throw std::runtime_error(
+        "`neigh_modify exclude` leaves out neighbors that the model needs; remove it (`neigh_modify "
+        "exclude none`), and write NULL in pair_coeff for types without the model.");
+  bool drops = false;
+  for (int k = 1; k <= 3; ++k) drops = drops || neighbor.special_flag[k] == 0;
+  if (has_bonded_neighbors(lmp) && drops)
+    throw std::runtime_error(
+        "bonded neighbors are left out of the neighbor lists, and the forces would be wrong; write "
+        "`special_bonds lj/coul 1 1 1`.");
+}
+
+}  // namespace deepmd_lammps

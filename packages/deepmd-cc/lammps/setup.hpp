@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// LAMMPS's set-up as models need it: units, and neighbor lists that are whole.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "deepmd/model.h"
+#include "model_file.hpp"
+
+namespace LAMMPS_NS {
+class LAMMPS;
+}
+
+namespace deepmd_lammps {
+
+// An eV in LAMMPS's unit of energy; lengths are Å. Throws std::invalid_argument, in one line, for
+// units other than metal and real.
+double energy_unit(LAMMPS_NS::LAMMPS* lmp, const std::string& who);
+
+// A model opened on the GPU of this rank, or on the CPU where its backend cannot use it. Throws
+// std::runtime_error, in one line.
+std::unique_ptr<ModelFile> open_model(const std::string& path, const deepmd_open_options& options,
+                                      LAMMPS_NS::LAMMPS* lmp);
+
+// The same for a model that gives an energy.
+std::unique_ptr<ModelFile> open_potential(const std::string& path,
+                                          const deepmd_open_options& options,
+                                          LAMMPS_NS::LAMMPS* lmp);
+
+// Throws std::runtime_error, in one line with what to write, where neighbors are left out of the
+// lists: forces would be wrong without a sign of it.
+void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp);
+
+}  // namespace deepmd_lammps
