@@ -55,8 +55,9 @@ void ComputeDeepTensorAtom::init() {
     fail(fmt::format("the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
                      "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
                      rcut, force->pair == nullptr ? 0.0 : force->pair->cutforce, rcut));
-  const int ghosts = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : 0;
-  neighbor->add_request(this, NeighConst::REQ_FULL | NeighConst::REQ_OCCASIONAL | ghosts);
+  // LAMMPS makes lists of the ghosts' neighbors only together with all others
+  const int kind = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : NeighConst::REQ_OCCASIONAL;
+  neighbor->add_request(this, NeighConst::REQ_FULL | kind);
 }
 
 void ComputeDeepTensorAtom::setup() {
@@ -75,7 +76,7 @@ void ComputeDeepTensorAtom::compute_peratom() {
     capacity_ = atom->nmax;
     memory->create(array_atom, capacity_, size_peratom_cols, "deeptensor/atom:array_atom");
   }
-  neighbor->build_one(list_);
+  if (list_->occasional) neighbor->build_one(list_);
   const deepmd_atoms& atoms = frame_.gather(*list_, types_);
   try {
     model_->compute(atoms, DEEPMD_ATOMIC_VALUES, results_);

@@ -10,9 +10,11 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "elements.hpp"
 #include "fmt/format.h"
 #include "neigh_list.h"
 #include "neighbor.h"
+#include "setup.hpp"
 
 namespace deepmd_lammps {
 
@@ -54,7 +56,9 @@ void Frame::check() const {
 const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::int32_t>& types) {
   const std::int64_t nlocal = atom->nlocal, nall = nlocal + atom->nghost;
   type_.resize(nall);
-  for (std::int64_t i = 0; i < nall; ++i) type_[i] = types[atom->type[i]];
+  const int absent = bits_of_absent_atoms(lmp);
+  for (std::int64_t i = 0; i < nall; ++i)
+    type_[i] = (atom->mask[i] & absent) != 0 ? no_type : types[atom->type[i]];
   atoms_.nall = nall;
   atoms_.nowned = nlocal;
   // ghosts that have neighbors of their own are atoms like others whose outputs do not count

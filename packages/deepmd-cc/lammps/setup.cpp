@@ -8,6 +8,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
+#include "group.h"
 #include "lammps.h"
 #include "neighbor.h"
 #include "update.h"
@@ -51,6 +52,12 @@ std::unique_ptr<ModelFile> open_potential(const std::string& path,
 
 namespace {
 
+// Groups that fixes gcmc, widom and charge/regulation exclude from `all`.
+bool is_of_absent_atoms(const LAMMPS_NS::LAMMPS* lmp, int exclusion) {
+  const std::string name = lmp->group->names[lmp->neighbor->ex1_group[exclusion]];
+  return name.rfind("Fix", 0) == 0 && name.find("exclusion_group") != std::string::npos;
+}
+
 bool has_bonded_neighbors(const LAMMPS_NS::LAMMPS* lmp) {
   const LAMMPS_NS::Atom& atom = *lmp->atom;
   int mine = 0, any = 0;
@@ -62,9 +69,18 @@ bool has_bonded_neighbors(const LAMMPS_NS::LAMMPS* lmp) {
 
 }  // namespace
 
+int bits_of_absent_atoms(LAMMPS_NS::LAMMPS* lmp) {
+  int bits = 0;
+  for (int k = 0; k < lmp->neighbor->nex_group; ++k)
+    if (is_of_absent_atoms(lmp, k)) bits |= lmp->group->bitmask[lmp->neighbor->ex1_group[k]];
+  return bits;
+}
+
 void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp) {
   const LAMMPS_NS::Neighbor& neighbor = *lmp->neighbor;
-  if (neighbor.exclude != 0)
+  bool excludes = neighbor.nex_type > 0 || neighbor.nex_mol > 0;
+  for (int k = 0; k < neighbor.nex_group; ++k) excludes = excludes || !is_of_absent_atoms(lmp, k);
+  if (excludes)
     throw std::runtime_error(
         "`neigh_modify exclude` leaves out neighbors that the model needs; remove it (`neigh_modify "
         "exclude none`), and write NULL in pair_coeff for types without the model.");

@@ -32,4 +32,8 @@ std::unique_ptr<ModelFile> open_potential(const std::string& path,
 // lists: forces would be wrong without a sign of it.
 void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp);
 
+// Bits of the groups in which fixes like gcmc put atoms that are not there in a trial, by leaving
+// them out of the neighbor lists.
+int bits_of_absent_atoms(LAMMPS_NS::LAMMPS* lmp);
+
 }  // namespace deepmd_lammps

@@ -20,7 +20,7 @@ compute vir all pressure NULL pair
 variable pe equal pe
 thermo_style custom step pe c_vir[1] c_vir[2] c_vir[3] c_vir[4] c_vir[5] c_vir[6] vol
 thermo_modify format float %.17g
-dump all all custom 1 dump id type x y z fx fy fz c_pe c_st[*] c_cs[*]
+dump all all custom 1 frames id type x y z fx fy fz c_pe c_st[*] c_cs[*]
 dump_modify all sort id format float %.17g
 """
 """Input: energy, forces, virials and atomic terms of each step."""
@@ -63,7 +63,7 @@ class Box:
 
 @dataclass
 class Run:
-    """What LAMMPS wrote: its text, the thermo table, atoms of each step."""
+    """What LAMMPS wrote: its text, the rows of its first table, the atoms of each step."""
 
     text: str
     thermo: np.ndarray
@@ -74,7 +74,7 @@ def lammps(folder: Path, text: str, *, ranks: int = 1, env: dict[str, str] | Non
     """Run an input in a folder; an error of LAMMPS is an AssertionError with its text."""
     done = start(folder, text, ranks=ranks, env=env, flags=flags)
     assert done.returncode == 0, done.stdout
-    return Run(done.stdout, _thermo(done.stdout), _frames(folder / "dump"))
+    return Run(done.stdout, _thermo(done.stdout), _frames(folder / "frames"))
 
 
 def refusal(folder: Path, text: str, *, ranks: int = 1) -> str:
@@ -113,7 +113,7 @@ def _thermo(text: str) -> np.ndarray:
             rows.append([float(word) for word in words])
         elif inside:
             inside = False
-    return np.array(rows)
+    return np.array([row for row in rows if len(row) == len(rows[0])])
 
 
 def _frames(path: Path) -> list[np.ndarray]:
