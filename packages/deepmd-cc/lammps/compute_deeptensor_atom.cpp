@@ -52,9 +52,10 @@ ComputeDeepTensorAtom::~ComputeDeepTensorAtom() { memory->destroy(array_atom); }
 void ComputeDeepTensorAtom::init() {
   const double rcut = model_->record().rcut;
   if (force->pair == nullptr || force->pair->cutforce < rcut)
-    fail(fmt::format("the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
-                     "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
-                     rcut, force->pair == nullptr ? 0.0 : force->pair->cutforce, rcut));
+    fail(
+        fmt::format("the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
+                    "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
+                    rcut, force->pair == nullptr ? 0.0 : force->pair->cutforce, rcut));
   // LAMMPS makes lists of the ghosts' neighbors only together with all others
   const int kind = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : NeighConst::REQ_OCCASIONAL;
   neighbor->add_request(this, NeighConst::REQ_FULL | kind);
@@ -63,7 +64,7 @@ void ComputeDeepTensorAtom::init() {
 void ComputeDeepTensorAtom::setup() {
   try {
     frame_.check();
-    check_neighbor_list(lmp);
+    check_neighbor_list(lmp, types_);
   } catch (const std::runtime_error& failure) {
     fail(failure.what());
   }
@@ -86,8 +87,9 @@ void ComputeDeepTensorAtom::compute_peratom() {
   const std::vector<double>& values = results_.at(model_->output("atom")->name);
   for (int i = 0; i < atom->nlocal; ++i)
     for (int k = 0; k < size_peratom_cols; ++k)
-      array_atom[i][k] =
-          (atom->mask[i] & groupbit) ? values[i * static_cast<std::size_t>(size_peratom_cols) + k] : 0.0;
+      array_atom[i][k] = (atom->mask[i] & groupbit)
+                             ? values[i * static_cast<std::size_t>(size_peratom_cols) + k]
+                             : 0.0;
 }
 
 double ComputeDeepTensorAtom::memory_usage() {

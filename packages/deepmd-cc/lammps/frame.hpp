@@ -23,16 +23,16 @@ class Frame : protected LAMMPS_NS::Pointers {
   // What the models need to know of the atoms, said once they are open.
   void serve(const std::vector<const ModelFile*>& models);
 
-  // Whether ghosts take part with their own neighbors: messages between atoms go beyond the cut-off,
-  // and on several ranks the atoms that a ghost is an image of are elsewhere. The neighbor list must
-  // then have those of the ghosts.
+  // Whether ghosts take part with their own neighbors: messages between atoms go beyond the
+  // cut-off, and on several ranks the atoms that a ghost is an image of are elsewhere. The neighbor
+  // list must then have those of the ghosts.
   bool has_wide_ghosts() const { return passes_messages_ && is_parallel(); }
 
   // Throws std::runtime_error, in one line, where LAMMPS is not set up for the models.
   void check() const;
 
-  // The atoms now; types: of LAMMPS's type, from 1, the model's, negative where there is none. Valid
-  // until the next call and as long as LAMMPS's arrays.
+  // The atoms now; types: of LAMMPS's type, from 1, the model's, negative where there is none.
+  // Valid until the next call and as long as LAMMPS's arrays.
   const deepmd_atoms& gather(const LAMMPS_NS::NeighList& list,
                              const std::vector<std::int32_t>& types);
 

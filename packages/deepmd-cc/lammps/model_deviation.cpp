@@ -111,8 +111,8 @@ ModelDeviation::Summary ModelDeviation::summary_of_forces(
 ModelDeviation::Summary ModelDeviation::summary_of_virials(
     const std::vector<Virial>& virials) const {
   std::vector<Virial> all(virials.size());
-  MPI_Reduce(virials.data(), all.data(), static_cast<int>(9 * virials.size()), MPI_DOUBLE, MPI_SUM, 0,
-             world);
+  MPI_Reduce(virials.data(), all.data(), static_cast<int>(9 * virials.size()), MPI_DOUBLE, MPI_SUM,
+             0, world);
   for (Virial& each : all)
     for (double& value : each) value /= static_cast<double>(atom->natoms);
   Summary summary{0, huge, 0};

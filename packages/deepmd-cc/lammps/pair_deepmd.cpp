@@ -176,7 +176,7 @@ double PairDeepMD::init_one(int i, int j) {
 void PairDeepMD::setup() {
   try {
     frame_.check();
-    check_neighbor_list(lmp);
+    check_neighbor_list(lmp, types_);
   } catch (const std::runtime_error& failure) {
     fail(failure.what());
   }
@@ -195,7 +195,8 @@ void PairDeepMD::compute(int eflag, int vflag) {
     atoms.aparam = aparam.data();
   }
   const bool virials = vflag_atom || cvflag_atom;
-  run_model(0, atoms, (eflag_atom ? DEEPMD_ATOMIC_VALUES : 0) | (virials ? DEEPMD_ATOMIC_VIRIALS : 0));
+  run_model(0, atoms,
+            (eflag_atom ? DEEPMD_ATOMIC_VALUES : 0) | (virials ? DEEPMD_ATOMIC_VIRIALS : 0));
   add_to_lammps(results_[0]);
   if (!deviates) return;
   for (std::size_t k = 1; k < models_.size(); ++k) run_model(k, atoms, 0);
@@ -241,7 +242,8 @@ void PairDeepMD::add_to_lammps(Results& results) {
   if (eflag_global) eng_vdwl += factor * results.at(model.output("sum")->name)[0];
   if (vflag_global) {
     const std::vector<double>& v = results.at(model.output("virial")->name);
-    const double six[6] = {v[0], v[4], v[8], (v[1] + v[3]) / 2, (v[2] + v[6]) / 2, (v[5] + v[7]) / 2};
+    const double six[6] = {
+        v[0], v[4], v[8], (v[1] + v[3]) / 2, (v[2] + v[6]) / 2, (v[5] + v[7]) / 2};
     for (int k = 0; k < 6; ++k) virial[k] += factor * six[k];
   }
   add_atomic(results, factor);

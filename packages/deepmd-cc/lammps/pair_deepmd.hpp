@@ -57,7 +57,7 @@ class PairDeepMD : public LAMMPS_NS::Pair {
   Frame frame_;
   Parameters parameters_;
   std::unique_ptr<ModelDeviation> deviation_;
-  double cutoff_ = 0;      // largest of the models [Å]
+  double cutoff_ = 0;       // largest of the models [Å]
   double energy_unit_ = 1;  // an eV in LAMMPS's unit
   double** scale_ = nullptr;
   // what is being sent between ranks

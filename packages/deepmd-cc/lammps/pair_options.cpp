@@ -92,20 +92,13 @@ const std::map<std::string, Reader>& readers() {
          options.out_file = words.take_for(key, "a file's name");
          options.has_out_file = true;
        }},
-      {"out_freq",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         options.out_freq = whole_number(words, key, 0);
-       }},
-      {"atomic",
-       [](PairOptions& options, Words&, const std::string&) { options.atomic = true; }},
-      {"relative",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         options.relative = positive(words, key);
-       }},
-      {"relative_v",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         options.relative_v = positive(words, key);
-       }},
+      {"out_freq", [](PairOptions& options, Words& words,
+                      const std::string& key) { options.out_freq = whole_number(words, key, 0); }},
+      {"atomic", [](PairOptions& options, Words&, const std::string&) { options.atomic = true; }},
+      {"relative", [](PairOptions& options, Words& words,
+                      const std::string& key) { options.relative = positive(words, key); }},
+      {"relative_v", [](PairOptions& options, Words& words,
+                        const std::string& key) { options.relative_v = positive(words, key); }},
       {"fparam",
        [](PairOptions& options, Words& words, const std::string& key) {
          take_new(options.fparam, key);

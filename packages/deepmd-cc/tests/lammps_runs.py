@@ -50,14 +50,14 @@ class Box:
 
     def write(self, path: Path, ntypes: int = 2) -> None:
         """LAMMPS's data file, its types from 1, tags in the order of the atoms."""
-        (lx, _, _), (xy, ly, _), (xz, yz, lz) = self.cell
+        (lx, _, _), (xy, ly, _), (xz, yz, lz) = self.cell.tolist()
         lines = ["atoms", "", f"{len(self.types)} atoms", f"{ntypes} atom types"]
-        lines += [f"0 {length!r} {axis}lo {axis}hi" for axis, length in zip("xyz", map(float, (lx, ly, lz)))]
+        lines += [f"0 {lx!r} xlo xhi", f"0 {ly!r} ylo yhi", f"0 {lz!r} zlo zhi"]
         if xy or xz or yz:
-            lines += [f"{float(xy)!r} {float(xz)!r} {float(yz)!r} xy xz yz"]
+            lines += [f"{xy!r} {xz!r} {yz!r} xy xz yz"]
         lines += ["", "Masses", "", *(f"{t + 1} 20" for t in range(ntypes)), "", "Atoms # atomic", ""]
-        for k, (r, t) in enumerate(zip(self.coord.tolist(), self.types)):
-            lines.append(f"{k + 1} {t + 1} {r[0]!r} {r[1]!r} {r[2]!r}")
+        for tag, (x, y, z) in enumerate(self.coord.tolist(), 1):
+            lines.append(f"{tag} {self.types[tag - 1] + 1} {x!r} {y!r} {z!r}")
         path.write_text("\n".join(lines) + "\n")
 
 
