@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -447,3 +449,19 @@ def test_python_module_of_lammps(folder):
 def test_entry_point_imports_no_framework(folder):
     code = "import sys, deepmd_cc.lmp as m; m.plugin_folder(); print(sorted(set(sys.modules) & {'numpy', 'torch'}))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_documented_input(folder):
+    text = (HERE.parents[2] / "docs/molecular-dynamics.md").read_text()
+    input_ = re.search(r"```lammps\n# in.water\n(.*?)```", text, re.DOTALL)[1]
+    Box.crystal().write(folder / "water.lmp")
+    (folder / "model.lj").write_text(LJ.format(0.0104, 2.6).replace("Ar Kr", "O H"))
+    run = lammps(folder, input_.replace("model.safetensors", "model.lj"), ranks=2)
+    assert run.thermo[:, 0].tolist() == list(range(0, 1001, 100))
+
+
+def test_example_of_a_third_party(folder):
+    example = HERE.parents[2] / "examples/third-party-plugin"
+    shutil.copy(example / "argon.lj", folder)
+    run = lammps(folder, (example / "in.argon").read_text())
+    assert np.ptp(run.thermo[:, 3]) < 1e-3 * np.ptp(run.thermo[:, 2])
