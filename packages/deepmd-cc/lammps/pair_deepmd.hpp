@@ -36,6 +36,7 @@ class PairDeepMD : public LAMMPS_NS::Pair {
   void unpack_reverse_comm(int n, int* atoms, double* buffer) override;
 
  private:
+  void check_layout() const;
   void open_models();
   void describe_models() const;
   void allocate();
