@@ -41,6 +41,8 @@ Record read_checked(const Json& json) {
   record.type_map = model.at("type_map").get<std::vector<std::string>>();
   record.rcut = model.at("rcut");
   record.is_message_passing = model.at("is_message_passing");
+  record.receptive_field =
+      model.value("receptive_field", record.is_message_passing ? 0.0 : record.rcut);
   record.pair_exclude_types =
       model.at("pair_exclude_types").get<std::vector<std::pair<std::int32_t, std::int32_t>>>();
   record.dim_fparam = model.at("dim_fparam");

@@ -38,6 +38,7 @@ struct Record {
   std::vector<std::string> type_map;
   double rcut = 0;  // largest cut-off [Å]
   bool is_message_passing = false;
+  double receptive_field = 0;  // how far an atom's output depends on others [Å]; 0: not known
   std::vector<std::pair<std::int32_t, std::int32_t>> pair_exclude_types;
   std::int64_t dim_fparam = 0;
   std::int64_t dim_aparam = 0;

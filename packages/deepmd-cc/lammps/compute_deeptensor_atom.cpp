@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "compute_deeptensor_atom.hpp"
+
+#include <stdexcept>
+#include <string>
+
+#include "atom.h"
+#include "comm.h"
+#include "elements.hpp"
+#include "error.h"
+#include "fmt/format.h"
+#include "force.h"
+#include "memory.h"
+#include "neigh_list.h"
+#include "neighbor.h"
+#include "pair.h"
+#include "ranks.hpp"
+#include "setup.hpp"
+#include "update.h"
+
+namespace deepmd_lammps {
+
+using namespace LAMMPS_NS;
+
+void ComputeDeepTensorAtom::fail(const std::string& text) const {
+  error->all(FLERR, "compute deeptensor/atom: " + text);
+}
+
+// compute ID group deeptensor/atom MODEL [elements of the types]
+ComputeDeepTensorAtom::ComputeDeepTensorAtom(LAMMPS* lmp, int narg, char** arg)
+    : Compute(lmp, narg, arg), frame_(lmp) {
+  if (narg < 4) fail("it needs a model's file behind it.");
+  std::string failure;
+  try {
+    energy_unit(lmp, "compute deeptensor/atom");
+    model_ = open_model(arg[3], {comm->nthreads, gpu_of_rank(lmp)}, lmp);
+    types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg),
+                               model_->record().type_map, atom->ntypes);
+    if (model_->output("atom") == nullptr)
+      failure = model_->path() + ": the model gives nothing of single atoms.";
+  } catch (const std::exception& failed) {
+    failure = failed.what();
+  }
+  end_if_any_failed(lmp, failure);
+  frame_.serve({model_.get()});
+  peratom_flag = 1;
+  size_peratom_cols = static_cast<int>(model_->output("atom")->ncomponents);
+}
+
+ComputeDeepTensorAtom::~ComputeDeepTensorAtom() { memory->destroy(array_atom); }
+
+void ComputeDeepTensorAtom::init() {
+  const double rcut = model_->record().rcut;
+  if (force->pair == nullptr || force->pair->cutforce < rcut)
+    fail(
+        fmt::format("the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
+                    "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
+                    rcut, force->pair == nullptr ? 0.0 : force->pair->cutforce, rcut));
+  // LAMMPS makes lists of the ghosts' neighbors only together with all others
+  const int kind = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : NeighConst::REQ_OCCASIONAL;
+  neighbor->add_request(this, NeighConst::REQ_FULL | kind);
+}
+
+void ComputeDeepTensorAtom::setup() {
+  try {
+    frame_.check();
+    check_neighbor_list(lmp, types_);
+  } catch (const std::runtime_error& failure) {
+    fail(failure.what());
+  }
+}
+
+void ComputeDeepTensorAtom::compute_peratom() {
+  invoked_peratom = update->ntimestep;
+  if (atom->nmax > capacity_) {
+    memory->destroy(array_atom);
+    capacity_ = atom->nmax;
+    memory->create(array_atom, capacity_, size_peratom_cols, "deeptensor/atom:array_atom");
+  }
+  if (list_->occasional) neighbor->build_one(list_);
+  const deepmd_atoms& atoms = frame_.gather(*list_, types_);
+  try {
+    model_->compute(atoms, DEEPMD_ATOMIC_VALUES, results_);
+  } catch (const std::runtime_error& failure) {
+    error->one(FLERR, std::string("compute deeptensor/atom: ") + failure.what());
+  }
+  const std::vector<double>& values = results_.at(model_->output("atom")->name);
+  for (int i = 0; i < atom->nlocal; ++i)
+    for (int k = 0; k < size_peratom_cols; ++k)
+      array_atom[i][k] = (atom->mask[i] & groupbit)
+                             ? values[i * static_cast<std::size_t>(size_peratom_cols) + k]
+                             : 0.0;
+}
+
+double ComputeDeepTensorAtom::memory_usage() {
+  return static_cast<double>(capacity_) * size_peratom_cols * sizeof(double);
+}
+
+}  // namespace deepmd_lammps

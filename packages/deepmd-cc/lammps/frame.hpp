@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// The atoms of a rank of LAMMPS as libdeepmd_cc takes them.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "deepmd/model.h"
+#include "model_file.hpp"
+#include "pointers.h"
+
+namespace LAMMPS_NS {
+class NeighList;
+}
+
+namespace deepmd_lammps {
+
+class Frame : protected LAMMPS_NS::Pointers {
+ public:
+  explicit Frame(LAMMPS_NS::LAMMPS* lmp) : Pointers(lmp) {}
+
+  // What the models need to know of the atoms, said once they are open.
+  void serve(const std::vector<const ModelFile*>& models);
+
+  // Whether ghosts take part with their own neighbors: messages between atoms go beyond the
+  // cut-off, and on several ranks the atoms that a ghost is an image of are elsewhere. The neighbor
+  // list must then have those of the ghosts.
+  bool has_wide_ghosts() const { return passes_messages_ && is_parallel(); }
+
+  // Throws std::runtime_error, in one line, where LAMMPS is not set up for the models.
+  void check() const;
+
+  // The atoms now; types: of LAMMPS's type, from 1, the model's, negative where there is none.
+  // Valid until the next call and as long as LAMMPS's arrays.
+  const deepmd_atoms& gather(const LAMMPS_NS::NeighList& list,
+                             const std::vector<std::int32_t>& types);
+
+ private:
+  bool is_parallel() const;
+  void gather_mapping();
+  std::int32_t lowest_type() const;
+
+  bool passes_messages_ = false, uses_empty_type_ = false;
+  double receptive_field_ = 0;  // [Å]
+  std::vector<std::int32_t> type_;
+  std::vector<std::int64_t> mapping_;
+  std::unordered_map<std::int64_t, std::int64_t> local_of_tag_;
+  deepmd_atoms atoms_{};
+};
+
+}  // namespace deepmd_lammps

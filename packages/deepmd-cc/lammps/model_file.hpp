@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// A model that is open in LAMMPS: libdeepmd_cc's C interface, with what it gives kept in vectors.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "deepmd/model.h"
+#include "record.hpp"
+
+namespace deepmd_lammps {
+
+// What a model gave, by the names of its record. The storage is reused from step to step.
+class Results {
+ public:
+  void clear() { sizes_.clear(); }
+  void store(const deepmd_array& result);
+  bool has(const std::string& name) const { return sizes_.count(name) > 0; }
+
+  // Throws std::runtime_error where the model did not give it.
+  std::vector<double>& at(const std::string& name);
+
+ private:
+  std::map<std::string, std::vector<double>> arrays_;
+  std::map<std::string, std::size_t> sizes_;
+};
+
+class ModelFile {
+ public:
+  // Throws std::runtime_error, in one line that names the file.
+  ModelFile(const std::string& path, const deepmd_open_options& options);
+
+  const std::string& path() const { return path_; }
+  const deepmd::Record& record() const { return record_; }
+  const char* backend() const { return deepmd_backend_name(handle_.get()); }
+
+  // The output of a kind; the model's first. nullptr: it has none.
+  const deepmd::OutputSpec* output(const std::string& kind) const;
+
+  // Whether the type that fills empty slots of neighbor lists enters the outputs.
+  bool uses_empty_type() const;
+
+  // Throws std::runtime_error, in one line that names the file.
+  void compute(const deepmd_atoms& atoms, std::int32_t wanted, Results& results);
+
+ private:
+  struct Close {
+    void operator()(deepmd_model* model) const { deepmd_close(model); }
+  };
+  std::string path_;
+  std::unique_ptr<deepmd_model, Close> handle_;
+  deepmd::Record record_;
+};
+
+}  // namespace deepmd_lammps

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "parameters.hpp"
+
+#include <stdexcept>
+
+#include "atom.h"
+#include "compute.h"
+#include "fix.h"
+#include "fmt/format.h"
+#include "modify.h"
+
+namespace deepmd_lammps {
+
+using LAMMPS_NS::Compute;
+using LAMMPS_NS::Fix;
+
+namespace {
+
+template <class... Arguments>
+[[noreturn]] void fail(const char* format, Arguments&&... arguments) {
+  throw std::invalid_argument("pair_style deepmd: " +
+                              fmt::vformat(format, fmt::make_format_args(arguments...)));
+}
+
+void check_source(const ParameterSource& source, const char* name, int dim, bool has_default) {
+  if (dim == 0 && source.is_given())
+    fail("{} is given, but the model takes none; remove it.", name);
+  if (dim > 0 && !source.is_given() && !has_default)
+    fail("the model takes {0} of {1} numbers; give `{0}`, or `{0}_from_compute`.", name, dim);
+  const int given = static_cast<int>(source.values.size());
+  if (given > 0 && given != dim)
+    fail("{} has {} numbers, but the model takes {}.", name, given, dim);
+}
+
+// Numbers that a compute or a fix gives of the whole system.
+int global_size(int scalar_flag, int vector_flag, int size_vector, int dim) {
+  if (dim == 1 && scalar_flag) return 1;
+  return vector_flag ? size_vector : scalar_flag;
+}
+
+void read_global(Compute& compute, std::vector<double>& values) {
+  if (values.size() == 1 && compute.scalar_flag) {
+    if (!(compute.invoked_flag & Compute::INVOKED_SCALAR)) {
+      compute.compute_scalar();
+      compute.invoked_flag |= Compute::INVOKED_SCALAR;
+    }
+    values[0] = compute.scalar;
+    return;
+  }
+  if (!(compute.invoked_flag & Compute::INVOKED_VECTOR)) {
+    compute.compute_vector();
+    compute.invoked_flag |= Compute::INVOKED_VECTOR;
+  }
+  values.assign(compute.vector, compute.vector + values.size());
+}
+
+void read_global(Fix& fix, int first, std::vector<double>& values) {
+  if (values.size() == 1 && first == 0 && fix.scalar_flag) {
+    values[0] = fix.compute_scalar();
+    return;
+  }
+  const int start = first > 0 ? first - 1 : 0;
+  for (std::size_t k = 0; k < values.size(); ++k)
+    values[k] = fix.compute_vector(start + static_cast<int>(k));
+}
+
+}  // namespace
+
+void Parameters::configure(const PairOptions& options, int dim_fparam, int dim_aparam,
+                           bool has_default) {
+  check_source(options.fparam, "fparam", dim_fparam, has_default);
+  check_source(options.aparam, "aparam", dim_aparam, false);
+  fparam_source_ = options.fparam;
+  aparam_source_ = options.aparam;
+  dim_fparam_ = dim_fparam;
+  dim_aparam_ = dim_aparam;
+}
+
+void Parameters::find_sources() {
+  fparam_compute_ = aparam_compute_ = nullptr;
+  fparam_fix_ = nullptr;
+  if (const std::string& id = fparam_source_.compute; !id.empty()) {
+    fparam_compute_ = modify->get_compute_by_id(id);
+    if (fparam_compute_ == nullptr) fail("fparam_from_compute: there is no compute {}.", id);
+    const Compute& c = *fparam_compute_;
+    if (const int n = global_size(c.scalar_flag, c.vector_flag, c.size_vector, dim_fparam_);
+        n < dim_fparam_)
+      fail(
+          "fparam_from_compute: compute {} gives {} numbers of the whole system, the model takes "
+          "{}.",
+          id, n, dim_fparam_);
+  }
+  if (const std::string& id = fparam_source_.fix; !id.empty()) {
+    fparam_fix_ = modify->get_fix_by_id(id);
+    if (fparam_fix_ == nullptr) fail("fparam_from_fix: there is no fix {}.", id);
+    const Fix& f = *fparam_fix_;
+    const int first = fparam_source_.first;
+    const int n = first > 0 ? (f.vector_flag ? f.size_vector : 0) - first + 1
+                            : global_size(f.scalar_flag, f.vector_flag, f.size_vector, dim_fparam_);
+    if (n < dim_fparam_)
+      fail("fparam_from_fix: fix {} gives {} numbers from there, the model takes {}.", id,
+           n > 0 ? n : 0, dim_fparam_);
+  }
+  if (const std::string& id = aparam_source_.compute; !id.empty()) {
+    aparam_compute_ = modify->get_compute_by_id(id);
+    if (aparam_compute_ == nullptr) fail("aparam_from_compute: there is no compute {}.", id);
+    const Compute& c = *aparam_compute_;
+    const int n = !c.peratom_flag ? 0 : c.size_peratom_cols == 0 ? 1 : c.size_peratom_cols;
+    if (n < dim_aparam_)
+      fail("aparam_from_compute: compute {} gives {} numbers of an atom, the model takes {}.", id,
+           n, dim_aparam_);
+  }
+}
+
+const double* Parameters::fparam() {
+  if (!fparam_source_.is_given()) return nullptr;
+  fparam_.resize(dim_fparam_);
+  if (fparam_compute_ != nullptr)
+    read_global(*fparam_compute_, fparam_);
+  else if (fparam_fix_ != nullptr)
+    read_global(*fparam_fix_, fparam_source_.first, fparam_);
+  else
+    fparam_ = fparam_source_.values;
+  return fparam_.data();
+}
+
+std::vector<double>& Parameters::aparam() {
+  const std::size_t nlocal = atom->nlocal, nall = nlocal + atom->nghost, dim = dim_aparam_;
+  aparam_.assign(nall * dim, 0.0);
+  if (aparam_compute_ == nullptr) {
+    for (std::size_t k = 0; k < aparam_.size(); ++k) aparam_[k] = aparam_source_.values[k % dim];
+    return aparam_;
+  }
+  Compute& compute = *aparam_compute_;
+  if (!(compute.invoked_flag & Compute::INVOKED_PERATOM)) {
+    compute.compute_peratom();
+    compute.invoked_flag |= Compute::INVOKED_PERATOM;
+  }
+  for (std::size_t i = 0; i < nlocal; ++i)
+    for (std::size_t k = 0; k < dim; ++k)
+      aparam_[i * dim + k] =
+          compute.size_peratom_cols == 0 ? compute.vector_atom[i] : compute.array_atom[i][k];
+  return aparam_;
+}
+
+}  // namespace deepmd_lammps
