@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-//
-// TensorFlow's C interface, loaded when the first file has been checked: TensorFlow reads its
-// settings while it is being loaded, and a machine without it gets a message of ours.
+// TensorFlow's C interface, loaded when the first file has been checked: it reads its settings
+// while it is being loaded, and a machine without it gets a message of ours.
 #pragma once
 
 #include <dlfcn.h>
-
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 
 #include "tensorflow/c/c_api.h"
 
-#define DEEPMD_TENSORFLOW_FUNCTIONS(X)                                                     \
-  X(CloseSession)                                                                          \
-  X(DeleteBuffer)                                                                          \
-  X(DeleteGraph) X(DeleteImportGraphDefOptions) X(DeleteSession) X(DeleteSessionOptions)   \
-      X(DeleteStatus) X(DeleteTensor) X(Dim) X(GetCode) X(GraphImportGraphDef)             \
-          X(GraphOperationByName) X(LoadSessionFromSavedModel) X(Message) X(NewBuffer)     \
-              X(NewBufferFromString) X(NewGraph) X(NewImportGraphDefOptions) X(NewSession) \
-                  X(NewSessionOptions) X(NewStatus) X(NewTensor) X(NumDims) X(SessionRun)  \
-                      X(SetConfig) X(TensorData) X(TensorType)
+#define DEEPMD_TENSORFLOW_FUNCTIONS(X)                                                       \
+  X(CloseSession)                                                                            \
+  X(DeleteBuffer)                                                                            \
+  X(DeleteGraph)                                                                             \
+  X(DeleteImportGraphDefOptions)                                                             \
+  X(DeleteSession) X(DeleteSessionOptions) X(DeleteStatus) X(DeleteTensor) X(Dim) X(GetCode) \
+      X(GraphImportGraphDef) X(GraphOperationByName) X(LoadSessionFromSavedModel) X(Message) \
+          X(NewBuffer) X(NewBufferFromString) X(NewGraph) X(NewImportGraphDefOptions)        \
+              X(NewSession) X(NewSessionOptions) X(NewStatus) X(NewTensor) X(NumDims)        \
+                  X(SessionRun) X(SetConfig) X(TensorData) X(TensorType)
 
 namespace deepmd_tf {
 
-/// The functions of the interface, without the `TF_` before their names.
+/// The functions, without the `TF_` before their names.
 struct TensorFlow {
 #define DEEPMD_MEMBER(name) decltype(&TF_##name) name;
   DEEPMD_TENSORFLOW_FUNCTIONS(DEEPMD_MEMBER)
