@@ -5,8 +5,8 @@
  *
  *     E = f Σ_i (ρ_i² + Σ_j w_ij q_j ρ_j) + empty_type N,   d_i = Σ_j w_ij r_ij,
  *
- * where ρ_j is what a message brings, f is fparam and q_j is aparam, 1 where the file asks for none.
- * A file NAME.messages has words and numbers: `rcut 4 fparam 1 aparam 1 dipole 0`.
+ * where ρ_j is what a message brings, f is fparam and q_j is aparam, 1 where the file asks for
+ * none. A file NAME.messages has words and numbers: `rcut 4 fparam 1 aparam 1 dipole 0`.
  */
 #include <math.h>
 #include <stdio.h>
@@ -173,8 +173,8 @@ static const char* record_of(void* handle) { return ((model*)handle)->record; }
 static void close_model(void* handle) { free(handle); }
 
 const deepmd_plugin* deepmd_backend_plugin(void) {
-  static const deepmd_plugin plugin = {
-      DEEPMD_PLUGIN_ABI, "messages", ".messages", open_model, record_of, NULL, NULL, compute,
-      close_model};
+  static const deepmd_plugin plugin = {DEEPMD_PLUGIN_ABI, "messages", ".messages", open_model,
+                                       record_of,         NULL,       NULL,        compute,
+                                       close_model};
   return &plugin;
 }

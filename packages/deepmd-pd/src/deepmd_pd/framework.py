@@ -24,7 +24,7 @@ def _wanted_threads() -> int:
 
 
 def _choose_loops() -> None:
-    """Products a sixth faster on AMD: there paddle's MKL (2019) takes its loops for AVX2 if told so at its first use."""
+    """Products a sixth faster on AMD: paddle's MKL (2019) takes its loops for AVX2 if told so at its first use."""
     cpu = Path("/proc/cpuinfo")
     flags = set(cpu.read_text().split()) if cpu.is_file() else set()
     if _MKL_LOOPS in os.environ or not {"AuthenticAMD", "avx2"} <= flags:
