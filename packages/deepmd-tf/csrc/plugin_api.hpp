@@ -10,17 +10,15 @@
 
 #include "tensorflow/c/c_api.h"
 
-#define DEEPMD_TENSORFLOW_FUNCTIONS(X)                                                             \
-  X(CloseSession)                                                                                  \
-  X(DeleteBuffer)                                                                                  \
-  X(DeleteGraph)                                                                                   \
-  X(DeleteImportGraphDefOptions)                                                                   \
-  X(DeleteSession)                                                                                 \
-  X(DeleteSessionOptions) X(DeleteStatus) X(DeleteTensor) X(Dim) X(GetCode) X(GraphImportGraphDef) \
-      X(GraphOperationByName) X(LoadSessionFromSavedModel) X(Message) X(NewBuffer)                 \
-          X(NewBufferFromString) X(NewGraph) X(NewImportGraphDefOptions) X(NewSession)             \
-              X(NewSessionOptions) X(NewStatus) X(NewTensor) X(NumDims) X(SessionRun) X(SetConfig) \
-                  X(TensorData) X(TensorType)
+// clang-format off
+#define DEEPMD_TENSORFLOW_FUNCTIONS(X) \
+  X(CloseSession) X(DeleteBuffer) X(DeleteGraph) X(DeleteImportGraphDefOptions) \
+  X(DeleteSession) X(DeleteSessionOptions) X(DeleteStatus) X(DeleteTensor) X(Dim) X(GetCode) \
+  X(GraphImportGraphDef) X(GraphOperationByName) X(LoadSessionFromSavedModel) X(Message) \
+  X(NewBuffer) X(NewBufferFromString) X(NewGraph) X(NewImportGraphDefOptions) X(NewSession) \
+  X(NewSessionOptions) X(NewStatus) X(NewTensor) X(NumDims) X(SessionRun) X(SetConfig) \
+  X(TensorData) X(TensorType)
+// clang-format on
 
 namespace deepmd_tf {
 
