@@ -119,7 +119,8 @@ def test_version_request(tmp_path, request_, suits):
 
 
 def test_cpp_unit_tests(tmp_path):
-    folder = build(HERE / "cpp", tmp_path, f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}")
+    hint = f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}"
+    folder = build(HERE / "cpp", tmp_path, hint, f"-DPython_EXECUTABLE={sys.executable}")
     text = run("ctest", "--test-dir", folder, "--verbose")
     counts = re.findall(r"(\d+) checks, (\d+) failed", text)
     assert len(counts) == len(list((HERE / "cpp").glob("test_*.cpp")))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
+//
 // The plug-in that runs `.pb`, and the `.savedmodel` of deepmd-jax (deepmd/backend_plugin.h), by
 // TensorFlow's C interface, which is the same in all its releases.
 #include <filesystem>
@@ -108,20 +109,21 @@ class Model {
   static Handle<TF_Tensor> tensor_of(const deepmd_array& array) {
     std::size_t size = 8;
     for (int32_t k = 0; k < array.ndim; ++k) size *= array.shape[k];
-    return {tf().NewTensor(
+    return {DEEPMD_TF(NewTensor)(
                 array.dtype == DEEPMD_INT64 ? TF_INT64 : TF_DOUBLE, array.shape, array.ndim,
                 const_cast<void*>(array.data), size, [](void*, std::size_t, void*) {}, nullptr),
-            tf().DeleteTensor};
+            DEEPMD_TF(DeleteTensor)};
   }
 
   static void give(const std::string& name, const TF_Tensor& tensor, deepmd_take take,
                    void* receiver) {
-    if (tf().TensorType(&tensor) != TF_DOUBLE)
+    if (DEEPMD_TF(TensorType)(&tensor) != TF_DOUBLE)
       throw std::runtime_error("the output " + name + " is not in float64");
     std::vector<int64_t> shape;
-    for (int k = 0; k < tf().NumDims(&tensor); ++k) shape.push_back(tf().Dim(&tensor, k));
+    for (int k = 0; k < DEEPMD_TF(NumDims)(&tensor); ++k)
+      shape.push_back(DEEPMD_TF(Dim)(&tensor, k));
     const deepmd_array result{name.c_str(), DEEPMD_FLOAT64, int32_t(shape.size()), shape.data(),
-                              tf().TensorData(&tensor)};
+                              DEEPMD_TF(TensorData)(&tensor)};
     take(receiver, &result);
   }
 };

@@ -3,6 +3,7 @@
 // A graph and its session, by TensorFlow's C interface.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,11 +20,12 @@ class Status {
   operator TF_Status*() const { return status_.get(); }
 
   void check() const {
-    if (tf().GetCode(*this) != TF_OK) throw std::runtime_error(tf().Message(*this));
+    if (DEEPMD_TF(GetCode)(*this) != TF_OK) throw std::runtime_error(DEEPMD_TF(Message)(*this));
   }
 
  private:
-  std::unique_ptr<TF_Status, void (*)(TF_Status*)> status_{tf().NewStatus(), tf().DeleteStatus};
+  std::unique_ptr<TF_Status, void (*)(TF_Status*)> status_{DEEPMD_TF(NewStatus)(),
+                                                           DEEPMD_TF(DeleteStatus)};
 };
 
 template <class T>
@@ -32,19 +34,18 @@ using Handle = std::unique_ptr<T, void (*)(T*)>;
 /// A ConfigProto: threads, and the CPU alone or one GPU. All sessions of a process share the
 /// threads; the first one says how many.
 inline std::string config_of(const deepmd_open_options& options) {
-  std::string config;
-  const auto add = [&](char key, const std::string& value) {
-    config += key;
-    config += char(value.size());
-    config += value;
+  const auto with_size = [](char key, const std::string& value) {
+    return key + (char(value.size()) + value);
   };
-  if (options.nthreads > 0)  // within an operation, and operations at a time
-    for (const char key : {0x10, 0x28}) (config += key) += char(options.nthreads & 127);
-  if (options.device < 0)
-    add(0x0a, std::string("\x0a\x03GPU\x10\x00", 7));  // device_count: none
-  else  // gpu_options: memory as it is needed, visible_device_list
-    add(0x32, std::string("\x20\x01\x2a\x01", 4) + char('0' + options.device % 10));
-  return config;
+  std::string config;
+  const char nthreads = char(std::clamp(options.nthreads, 0, 127));
+  if (nthreads > 0)  // within an operation, and operations at a time
+    for (const char key : {0x10, 0x28}) (config += key) += nthreads;
+  if (options.device < 0)  // device_count: no GPU
+    return config + with_size(0x0a, with_size(0x0a, "GPU") + std::string("\x10\0", 2));
+  // gpu_options: memory as it is needed, visible_device_list
+  const std::string visible = with_size(0x2a, std::to_string(options.device));
+  return config + with_size(0x32, "\x20\x01" + visible);
 }
 
 class Session {
@@ -52,24 +53,25 @@ class Session {
   /// Of a GraphDef.
   Session(const std::string& definition, const deepmd_open_options& options) {
     const Status status;
-    const Handle<TF_Buffer> buffer(tf().NewBufferFromString(definition.data(), definition.size()),
-                                   tf().DeleteBuffer);
-    const Handle<TF_ImportGraphDefOptions> plain(tf().NewImportGraphDefOptions(),
-                                                 tf().DeleteImportGraphDefOptions);
-    tf().GraphImportGraphDef(graph_.get(), buffer.get(), plain.get(), status);
+    const Handle<TF_Buffer> buffer(
+        DEEPMD_TF(NewBufferFromString)(definition.data(), definition.size()),
+        DEEPMD_TF(DeleteBuffer));
+    const Handle<TF_ImportGraphDefOptions> plain(DEEPMD_TF(NewImportGraphDefOptions)(),
+                                                 DEEPMD_TF(DeleteImportGraphDefOptions));
+    DEEPMD_TF(GraphImportGraphDef)(graph_.get(), buffer.get(), plain.get(), status);
     status.check();
-    session_.reset(tf().NewSession(graph_.get(), session_options(options).get(), status));
+    session_.reset(DEEPMD_TF(NewSession)(graph_.get(), session_options(options).get(), status));
     status.check();
   }
 
   /// Of the folder of a SavedModel; gives its MetaGraphDef.
   Session(const std::string& folder, const deepmd_open_options& options, std::string& definition) {
     const Status status;
-    const Handle<TF_Buffer> buffer(tf().NewBuffer(), tf().DeleteBuffer);
+    const Handle<TF_Buffer> buffer(DEEPMD_TF(NewBuffer)(), DEEPMD_TF(DeleteBuffer));
     const char* tag = "serve";
-    session_.reset(tf().LoadSessionFromSavedModel(session_options(options).get(), nullptr,
-                                                  folder.c_str(), &tag, 1, graph_.get(),
-                                                  buffer.get(), status));
+    session_.reset(DEEPMD_TF(LoadSessionFromSavedModel)(session_options(options).get(), nullptr,
+                                                        folder.c_str(), &tag, 1, graph_.get(),
+                                                        buffer.get(), status));
     status.check();
     definition.assign(static_cast<const char*>(buffer->data), buffer->length);
   }
@@ -79,7 +81,7 @@ class Session {
     const std::size_t colon = name.find(':');
     const int index = colon == std::string::npos ? 0 : std::stoi(name.substr(colon + 1));
     TF_Operation* operation =
-        tf().GraphOperationByName(graph_.get(), name.substr(0, colon).c_str());
+        DEEPMD_TF(GraphOperationByName)(graph_.get(), name.substr(0, colon).c_str());
     if (operation == nullptr) throw std::invalid_argument("its graph has no tensor " + name);
     return {operation, index};
   }
@@ -90,27 +92,28 @@ class Session {
     std::vector<TF_Tensor*> given, found(outputs.size());
     for (const auto& value : values) given.push_back(value.get());
     const Status status;
-    tf().SessionRun(session_.get(), nullptr, inputs.data(), given.data(), int(given.size()),
-                    outputs.data(), found.data(), int(found.size()), nullptr, 0, nullptr, status);
+    DEEPMD_TF(SessionRun)(session_.get(), nullptr, inputs.data(), given.data(), int(given.size()),
+                          outputs.data(), found.data(), int(found.size()), nullptr, 0, nullptr,
+                          status);
     std::vector<Handle<TF_Tensor>> results;
-    for (TF_Tensor* tensor : found) results.emplace_back(tensor, tf().DeleteTensor);
+    for (TF_Tensor* tensor : found) results.emplace_back(tensor, DEEPMD_TF(DeleteTensor));
     status.check();
     return results;
   }
 
  private:
-  Handle<TF_Graph> graph_{tf().NewGraph(), tf().DeleteGraph};
+  Handle<TF_Graph> graph_{DEEPMD_TF(NewGraph)(), DEEPMD_TF(DeleteGraph)};
   Handle<TF_Session> session_{nullptr, [](TF_Session* session) {
                                 const Status ignored;
-                                tf().CloseSession(session, ignored);
-                                tf().DeleteSession(session, ignored);
+                                DEEPMD_TF(CloseSession)(session, ignored);
+                                DEEPMD_TF(DeleteSession)(session, ignored);
                               }};
 
   static Handle<TF_SessionOptions> session_options(const deepmd_open_options& options) {
     const Status status;
-    Handle<TF_SessionOptions> made(tf().NewSessionOptions(), tf().DeleteSessionOptions);
+    Handle<TF_SessionOptions> made(DEEPMD_TF(NewSessionOptions)(), DEEPMD_TF(DeleteSessionOptions));
     const std::string config = config_of(options);
-    tf().SetConfig(made.get(), config.data(), config.size(), status);
+    DEEPMD_TF(SetConfig)(made.get(), config.data(), config.size(), status);
     status.check();
     return made;
   }

@@ -81,9 +81,9 @@ Result guarded(deepmd_error* error, Result failed, const Function& function) noe
 ///     bool compiles_shapes() const;
 ///     void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver);
 ///
-/// whose functions may throw; what the first one says gets the path before it, unless it is in
-/// there. With inputs in the record's order. A result's array is given with the name that the
-/// record has for it.
+/// whose functions may throw, with inputs in the record's order. What the first one says gets the
+/// path before it, unless it is in there. A result is given with the name that the record has for
+/// it.
 template <class Model>
 struct GraphPlugin {
   static deepmd_plugin make(const char* name, const char* suffixes) {

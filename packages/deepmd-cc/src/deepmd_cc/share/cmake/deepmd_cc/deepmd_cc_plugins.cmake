@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 
-# deepmd_add_backend_plugin(NAME SOURCES file... LIBRARIES library... FOLDERS folder...)
-#
-# The target deepmd_backend_NAME: the plug-in of a backend, which exports deepmd_backend_plugin. It is
-# installed into lib, that is into <package>/lib of the wheel, and looks for the libraries that it needs in FOLDERS,
-# which are relative to site-packages or absolute. deepmd/graph_plugin.hpp needs the JSON of nlohmann: of the wheel
-# nlohmann_json among the build requirements, or of the system.
-function(deepmd_add_backend_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES;FOLDERS")
+# deepmd_find_json(): DEEPMD_JSON_INCLUDE, where nlohmann/json.hpp is: in the wheel nlohmann_json of the Python that
+# CMake finds, or in the system's folders. Headers that read records need it.
+macro(deepmd_find_json)
   find_package(Python 3.10 REQUIRED COMPONENTS Interpreter)
   execute_process(
     COMMAND "${Python_EXECUTABLE}" -c
             "from importlib.util import find_spec; print(*getattr(find_spec('nlohmann_json'), 'submodule_search_locations', []))"
-    OUTPUT_VARIABLE json_root
+    OUTPUT_VARIABLE DEEPMD_JSON_ROOT
     OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-  find_path(DEEPMD_JSON_INCLUDE nlohmann/json.hpp HINTS "${json_root}/include" REQUIRED)
+  find_path(DEEPMD_JSON_INCLUDE nlohmann/json.hpp HINTS "${DEEPMD_JSON_ROOT}/include" REQUIRED)
+endmacro()
 
+# deepmd_add_backend_plugin(NAME SOURCES file... LIBRARIES library... FOLDERS folder...)
+#
+# The target deepmd_backend_NAME: the plug-in of a backend, which exports deepmd_backend_plugin. It is
+# installed into lib, that is into <package>/lib of the wheel, and looks for the libraries that it needs in FOLDERS,
+# which are relative to site-packages or absolute.
+function(deepmd_add_backend_plugin name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES;FOLDERS")
+  deepmd_find_json()
   set(target deepmd_backend_${name})
   add_library(${target} MODULE ${arg_SOURCES})
   target_include_directories(${target} SYSTEM PRIVATE "${DEEPMD_JSON_INCLUDE}")
