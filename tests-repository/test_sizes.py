@@ -12,11 +12,14 @@ from checkout import ROOT, tracked_files
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 BACKENDS = {"deepmd-pt": "deepmd_pt", "deepmd-tf": "deepmd_tf", "deepmd-jax": "deepmd_jax", "deepmd-pd": "deepmd_pd"}
-MOST_PYTHON, MOST_CPP = 1100, 200
-"""Lines of a backend, tests apart."""
+MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 450
+"""Lines of a backend, tests apart: Python, the C++ of its operator, and that with its plug-in."""
+LONGEST_CPP_FUNCTION = 80
+MOST_CPP_LIBRARY = 8000
+"""Lines of deepmd-cc and of the native engine together."""
 SOURCES = [
     path
-    for path in tracked_files("*.py", "*.cpp", "*.hpp")
+    for path in tracked_files("*.py", "*.cpp", "*.hpp", "*.h", "*.c")
     if not {"tests", "tests-consistency", "tests-repository"} & set(path.parts) and not path.stem.startswith("make")
 ]
 
@@ -43,13 +46,38 @@ def test_no_function_is_long():
     assert not long
 
 
+def cpp_functions(path):
+    """First and last line of each block of a formatted file that is no type: from ``{`` to ``}``, no further in."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for first, line in enumerate(lines):
+        if line.endswith("{") and not re.match(r"\s*(namespace|extern|class|struct|enum|typedef|union|#)", line):
+            # the parameters or the members' initial values before the block may stand further in than it ends
+            end = re.compile(rf"\s{{0,{len(line) - len(line.lstrip())}}}}}")
+            last = next((k for k in range(first + 1, len(lines)) if end.match(lines[k])), first)
+            yield first + 1, last + 1
+
+
+def test_no_cpp_function_is_long():
+    paths = [path for path in SOURCES if path.suffix in (".cpp", ".hpp")]
+    found = {path: [last - first + 1 for first, last in cpp_functions(path)] for path in paths}
+    assert sum(map(len, found.values())) > 200
+    assert not {str(path): max(sizes) for path, sizes in found.items() if max(sizes, default=0) > LONGEST_CPP_FUNCTION}
+
+
+def test_cpp_library_is_small():
+    folders = (ROOT / "packages" / "deepmd-cc", ROOT / "packages" / "deepmd-dp")
+    sizes = [lines_of(path) for path in SOURCES if path.suffix != ".py" and any(f in path.parents for f in folders)]
+    assert 2000 < sum(sizes) < MOST_CPP_LIBRARY
+
+
 @pytest.mark.parametrize("package", BACKENDS)
 def test_backend_is_thin(package):
     folder = ROOT / "packages" / package
     python = sum(lines_of(path) for path in (folder / "src").rglob("*.py"))
-    cpp = sum(lines_of(path) for path in (folder / "csrc").rglob("*.[ch]pp"))
+    cpp = {path.stem: lines_of(path) for path in (folder / "csrc").rglob("*.[ch]pp")}
     assert 300 < python < MOST_PYTHON
-    assert cpp < MOST_CPP
+    assert sum(cpp.values()) < MOST_CPP
+    assert sum(cpp.values()) - cpp.get("plugin", 0) < MOST_OPERATOR
 
 
 @pytest.mark.parametrize("package", BACKENDS)

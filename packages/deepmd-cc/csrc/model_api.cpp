@@ -8,6 +8,7 @@
 
 #include "ghosts.hpp"
 #include "model.hpp"
+#include "plugins.hpp"
 
 struct deepmd_model {
   std::unique_ptr<deepmd::ModelBackend> backend;
@@ -79,5 +80,17 @@ int deepmd_compute_frame(deepmd_model* model, const deepmd_frame* frame, int32_t
 }
 
 void deepmd_close(deepmd_model* model) { delete model; }
+
+void deepmd_find_plugins(void (*take)(void* receiver, const char* name, const char* file),
+                         void* receiver) {
+  guarded(nullptr, [&] {
+    for (const auto& each : deepmd::find_plugins())
+      take(receiver, each.name.c_str(), each.file.c_str());
+  });
+}
+
+int deepmd_load_plugin(const char* file, deepmd_error* error) {
+  return guarded(error, [&] { deepmd::load_plugin(file); });
+}
 
 }  // extern "C"

@@ -27,11 +27,6 @@ const std::vector<std::pair<std::string, std::string>> known = {
     {".savedmodel", "jax"}, {".json", "pd"}, {".pdiparams", "pd"},
 };
 
-struct Candidate {
-  std::string name;  // what stands between the prefix and ".so"
-  fs::path file;
-};
-
 std::string name_of(const fs::path& file) {
   const std::string stem = file.stem().string();
   return stem.rfind(prefix, 0) == 0 && file.extension() == ".so" ? stem.substr(prefix.size()) : "";
@@ -45,35 +40,14 @@ fs::path own_folder() {
   return fs::weakly_canonical(info.dli_fname, ignored).parent_path();
 }
 
-void add_candidates(const fs::path& folder, std::vector<Candidate>& found) {
+void add_candidates(const fs::path& folder, std::vector<PluginFile>& found) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = name_of(entry.path());
-    const auto same = [&](const Candidate& each) { return each.name == name; };
+    const auto same = [&](const PluginFile& each) { return each.name == name; };
     if (!name.empty() && std::none_of(found.begin(), found.end(), same))
       found.push_back({name, entry.path()});
   }
-}
-
-// All plug-ins; of those with the same name the first found.
-std::vector<Candidate> find_candidates() {
-  std::vector<Candidate> found;
-  if (const char* path = std::getenv("DEEPMD_PLUGIN_PATH")) {
-    std::stringstream folders(path);
-    for (std::string folder; std::getline(folders, folder, ':');) add_candidates(folder, found);
-  }
-  const fs::path own = own_folder();
-  add_candidates(own, found);
-  // .../site-packages/deepmd_cc/lib
-  const fs::path site_packages = own.parent_path().parent_path();
-  std::vector<fs::path> siblings;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(site_packages, ignored))
-    if (entry.path().filename().string().rfind("deepmd_", 0) == 0)
-      siblings.push_back(entry.path() / "lib");
-  std::sort(siblings.begin(), siblings.end());
-  for (const fs::path& folder : siblings) add_candidates(folder, found);
-  return found;
 }
 
 std::string one_line(std::string text) {
@@ -96,16 +70,6 @@ const deepmd_plugin* load(const fs::path& file) {
   return plugin;
 }
 
-// Plug-ins by file; once loaded they stay, as their frameworks can't be unloaded.
-const deepmd_plugin* load_once(const fs::path& file) {
-  static std::mutex mutex;
-  static std::map<fs::path, const deepmd_plugin*> loaded;
-  const std::lock_guard<std::mutex> lock(mutex);
-  auto& plugin = loaded[file];
-  if (plugin == nullptr) plugin = load(file);
-  return plugin;
-}
-
 bool reads(const deepmd_plugin& plugin, const std::string& suffix) {
   std::istringstream suffixes(plugin.suffixes);
   for (std::string each; suffixes >> each;)
@@ -124,9 +88,9 @@ bool is_known(const std::string& name) {
                      [&](const auto& each) { return each.second == name; });
 }
 
-const deepmd_plugin& load_known(const Candidate& candidate, const std::string& path) {
+const deepmd_plugin& load_known(const PluginFile& candidate, const std::string& path) {
   try {
-    return *load_once(candidate.file);
+    return load_plugin(candidate.file);
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(path + ": the plug-in deepmd-" + candidate.name +
                              " does not load: " + error.what() +
@@ -137,18 +101,47 @@ const deepmd_plugin& load_known(const Candidate& candidate, const std::string& p
 
 }  // namespace
 
+std::vector<PluginFile> find_plugins() {
+  std::vector<PluginFile> found;
+  if (const char* path = std::getenv("DEEPMD_PLUGIN_PATH")) {
+    std::stringstream folders(path);
+    for (std::string folder; std::getline(folders, folder, ':');) add_candidates(folder, found);
+  }
+  const fs::path own = own_folder();
+  add_candidates(own, found);
+  // .../site-packages/deepmd_cc/lib
+  const fs::path site_packages = own.parent_path().parent_path();
+  std::vector<fs::path> siblings;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(site_packages, ignored))
+    if (entry.path().filename().string().rfind("deepmd_", 0) == 0)
+      siblings.push_back(entry.path() / "lib");
+  std::sort(siblings.begin(), siblings.end());
+  for (const fs::path& folder : siblings) add_candidates(folder, found);
+  return found;
+}
+
+const deepmd_plugin& load_plugin(const fs::path& file) {
+  static std::mutex mutex;
+  static std::map<fs::path, const deepmd_plugin*> loaded;
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto& plugin = loaded[file];
+  if (plugin == nullptr) plugin = load(file);
+  return *plugin;
+}
+
 const deepmd_plugin& plugin_for(const std::string& path) {
   const std::string suffix = fs::path(path).extension().string();
   const std::string name = known_name(suffix);
-  const std::vector<Candidate> candidates = find_candidates();
-  for (const Candidate& candidate : candidates)
+  const std::vector<PluginFile> candidates = find_plugins();
+  for (const PluginFile& candidate : candidates)
     if (!name.empty() && candidate.name == name) return load_known(candidate, path);
   std::string broken;
-  for (const Candidate& candidate : candidates) {
+  for (const PluginFile& candidate : candidates) {
     if (is_known(candidate.name)) continue;
     try {
-      const deepmd_plugin* plugin = load_once(candidate.file);
-      if (reads(*plugin, suffix)) return *plugin;
+      const deepmd_plugin& plugin = load_plugin(candidate.file);
+      if (reads(plugin, suffix)) return plugin;
     } catch (const std::runtime_error& error) {
       broken += std::string(" (") + error.what() + ")";
     }

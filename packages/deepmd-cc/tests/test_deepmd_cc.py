@@ -3,10 +3,12 @@
 
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import deepmd_cc
@@ -33,6 +35,14 @@ def build(source: Path, folder: Path, *definitions: str) -> Path:
     return folder
 
 
+def pair_terms() -> tuple[float, float]:
+    """Energy [eV] of the two atoms of stranger/main.cpp, and its derivative by r divided by r."""
+    squared = 3.9**2 + 0.2**2 + 0.1**2
+    s6, c6 = (3.40**2 / squared) ** 3, (3.40 / 8.5) ** 6
+    energy = 4 * 0.0104 * (s6 * s6 - s6 - c6 * c6 + c6)
+    return energy, -24 * 0.0104 * (2 * s6 * s6 - s6) / squared
+
+
 def test_version_is_one():
     config = Path(deepmd_cc.cmake_dir(), "deepmd_ccConfigVersion.cmake").read_text()
     assert re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == deepmd_cc.__version__
@@ -49,7 +59,7 @@ def test_command_prints_the_folders():
 
 
 def test_every_header_compiles_alone(tmp_path):
-    headers = sorted(Path(deepmd_cc.include_dir(), "deepmd").glob("*.hpp"))
+    headers = sorted(Path(deepmd_cc.include_dir(), "deepmd").glob("*.h*"))
     assert headers
     for header in headers:
         source = tmp_path / f"{header.stem}.cpp"
@@ -60,10 +70,28 @@ def test_every_header_compiles_alone(tmp_path):
         )
 
 
-def test_stranger_builds_and_runs(tmp_path):
+def test_stranger_builds_and_runs(tmp_path, argon):
     hint = f"-Ddeepmd_cc_DIR={deepmd_cc.cmake_dir()}"
     folder = build(HERE / "stranger", tmp_path, hint)
     assert run(folder / "count_neighbors") == "18\n"
+    energy, slope = pair_terms()
+    types, numbers, models, refused = run(folder / "energy_cpp", argon).splitlines()
+    assert types == "types Ar Kr, cut-off 8.5"
+    np.testing.assert_allclose(np.fromstring(numbers, sep=" "), [energy, energy, energy / 2, slope * 3.9], atol=2e-12)
+    assert models == "2 models, deviation 0"
+    assert refused == "atom 1 has type 9, but the model has 2 types, from 0."
+    np.testing.assert_allclose(
+        np.fromstring(run(folder / "energy_c", argon), sep=" "), [energy, slope * 3.9], atol=2e-12
+    )
+    assert "there is no such file" in run(folder / "energy_c", "none.lj")
+
+
+@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="needs pkg-config")
+def test_pkg_config(tmp_path, argon, monkeypatch):
+    monkeypatch.setenv("PKG_CONFIG_PATH", str(Path(deepmd_cc.include_dir()).parent / "share" / "pkgconfig"))
+    flags = run("pkg-config", "--cflags", "--libs", "deepmd_cc").split()
+    run("cc", "-std=c99", HERE / "stranger" / "main.c", "-o", tmp_path / "energy", *flags)
+    assert float(run(tmp_path / "energy", argon).split()[0]) == pytest.approx(pair_terms()[0], abs=2e-12)
 
 
 def test_prefix_path_finds_the_package(tmp_path):

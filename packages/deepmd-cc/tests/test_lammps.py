@@ -37,14 +37,13 @@ MESSAGES = "rcut 3.5"
 
 
 @pytest.fixture(scope="module")
-def plugins(tmp_path_factory) -> str:
-    """Folder with the plug-ins of the example and of these tests."""
-    folder = tmp_path_factory.mktemp("plugins")
-    for source in (HERE.parents[2] / "examples/third-party-plugin/lennard_jones.c", HERE / "plugin/messages.c"):
-        library = folder / f"libdeepmd_backend_{source.stem}.so"
-        command = ["cc", "-O2", "-shared", "-fPIC", "-I", deepmd_cc.include_dir(), source, "-o", library, "-lm"]
-        subprocess.run([str(word) for word in command], check=True)
-    return str(folder)
+def plugins(tmp_path_factory, plugin_folder) -> str:
+    """Folders with the plug-ins of the example and of these tests."""
+    folder = tmp_path_factory.mktemp("messages")
+    library, source = folder / "libdeepmd_backend_messages.so", HERE / "plugin/messages.c"
+    command = ["cc", "-O2", "-shared", "-fPIC", "-I", deepmd_cc.include_dir(), source, "-o", library, "-lm"]
+    subprocess.run([str(word) for word in command], check=True)
+    return f"{plugin_folder}:{folder}"
 
 
 @pytest.fixture

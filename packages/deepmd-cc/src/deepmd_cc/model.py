@@ -69,6 +69,7 @@ class _Atoms(Structure):
 
 
 _Take = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_Array))
+_TakePlugin = ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_char_p)
 
 
 def library_path() -> Path:
@@ -91,6 +92,9 @@ def _library() -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype = c_int
         function.argtypes = [c_void_p, POINTER(structure), c_int32, _Take, c_void_p, POINTER(_Error)]
+    library.deepmd_find_plugins.argtypes = [_TakePlugin, c_void_p]
+    library.deepmd_find_plugins.restype = None
+    library.deepmd_load_plugin.argtypes = [c_char_p, POINTER(_Error)]
     library.deepmd_close.argtypes = [c_void_p]
     library.deepmd_close.restype = None
     return library
@@ -205,6 +209,24 @@ class Model:
         if function(self._handle, byref(argument), wanted, _Take(take), None, byref(error)):
             raise ModelError(error.text.decode())
         return results
+
+
+def find_plugins() -> dict[str, str]:
+    """The files of the plug-ins that are found, by name; none is loaded."""
+    found: dict[str, str] = {}
+
+    def take(_: int, name: bytes, file: bytes) -> None:
+        found[name.decode()] = file.decode()
+
+    _library().deepmd_find_plugins(_TakePlugin(take), None)
+    return found
+
+
+def load_plugin(file: str) -> None:
+    """Loads a plug-in with its framework into this process; ModelError says why it can't be."""
+    error = _Error()
+    if _library().deepmd_load_plugin(str(file).encode(), byref(error)):
+        raise ModelError(error.text.decode())
 
 
 def _reals(array: np.ndarray | None) -> np.ndarray | None:

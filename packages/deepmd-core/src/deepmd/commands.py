@@ -204,6 +204,11 @@ COMMANDS: dict[str, Command] = {
         (switch("--check", help="import each framework, to find those that are broken (slow)"),),
         ("dp backends",),
     ),
+    "doctor": Command(
+        "tell what is installed for training, inference and molecular dynamics, what loads and what does not",
+        (),
+        ("dp doctor",),
+    ),
     "doc-train-input": Command(
         "print what an input file may contain",
         (

@@ -53,6 +53,14 @@ DEEPMD_EXPORT int deepmd_compute_frame(deepmd_model* model, const deepmd_frame* 
 
 DEEPMD_EXPORT void deepmd_close(deepmd_model* model);
 
+/* Gives name and file of each plug-in that is found, without loading it. */
+DEEPMD_EXPORT void deepmd_find_plugins(void (*take)(void* receiver, const char* name,
+                                                    const char* file),
+                                       void* receiver);
+
+/* Loads a plug-in, and its framework with it, to see whether that works. */
+DEEPMD_EXPORT int deepmd_load_plugin(const char* file, deepmd_error* error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// deepmd-kit's C interface.
+#include "deepmd/c_api.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ghosts.hpp"
+#include "model.hpp"
+
+struct DP_Nlist {
+  int inum;
+  const int* ilist;
+  const int* numneigh;
+  int* const* firstneigh;
+  int mask = -1;
+  const int* mapping = nullptr;
+};
+
+namespace {
+
+using deepmd::ModelBackend;
+
+// Models with the reason of the last failure; none where they could not be opened.
+struct Models {
+  std::vector<std::unique_ptr<ModelBackend>> models;
+  std::string error, why_none = "no model is open.";
+
+  const deepmd::Record& record() const {
+    static const deepmd::Record empty;
+    return models.empty() ? empty : models.front()->record();
+  }
+};
+
+}  // namespace
+
+struct DP_DeepPot : Models {};
+struct DP_DeepPotModelDevi : Models {};
+struct DP_DeepTensor : Models {};
+
+namespace {
+
+template <class Function>
+void guarded(Models& models, const Function& function) {
+  models.error.clear();
+  try {
+    function();
+  } catch (const std::exception& error) {
+    models.error = error.what();
+  } catch (...) {
+    models.error = "failed for a reason that is not known.";
+  }
+}
+
+template <class Handle>
+Handle* open_all(const char* const* paths, int count, bool has_content = false) {
+  auto handle = std::make_unique<Handle>();
+  guarded(*handle, [&] {
+    if (has_content)
+      throw std::invalid_argument(
+          "models are read from their files; leave the file's content out.");
+    for (int k = 0; k < count; ++k)
+      handle->models.push_back(deepmd::open_model(paths[k], deepmd_open_options{0, -1}));
+    for (const auto& each : handle->models)
+      if (each->record().type_map != handle->record().type_map)
+        throw std::invalid_argument("the models' type maps differ; they must be the same.");
+  });
+  if (!handle->error.empty()) {
+    handle->models.clear();
+    handle->why_none = handle->error;
+  }
+  return handle.release();
+}
+
+char* copy_of(const std::string& text) {
+  char* copy = static_cast<char*>(std::malloc(text.size() + 1));
+  if (copy != nullptr) std::memcpy(copy, text.c_str(), text.size() + 1);
+  return copy;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+// Frames as the caller has them.
+template <class Real>
+struct Inputs {
+  std::int64_t nframes, natoms;
+  const Real* coord;
+  const int* type;
+  bool type_of_frames;
+  const Real* cell;
+  const Real* fparam;
+  const Real* aparam;
+  std::int64_t nghost = 0;
+  const DP_Nlist* nlist = nullptr;
+};
+
+// Where results go; null where they are not wanted.
+template <class Real>
+struct Outputs {
+  double* energy;
+  Real* force;
+  Real* virial;
+  Real* atomic_energy;
+  Real* atomic_virial;
+
+  std::int32_t wanted() const {
+    return (atomic_energy != nullptr ? DEEPMD_ATOMIC_VALUES : 0) |
+           (atomic_virial != nullptr ? DEEPMD_ATOMIC_VIRIALS : 0);
+  }
+};
+
+template <class Real>
+std::vector<double> doubles(const Real* numbers, std::int64_t frame, std::int64_t size) {
+  if (numbers == nullptr || size == 0) return {};
+  return std::vector<double>(numbers + frame * size, numbers + (frame + 1) * size);
+}
+
+const double* data_or_null(const std::vector<double>& numbers) {
+  return numbers.empty() ? nullptr : numbers.data();
+}
+
+// One frame of the inputs in double precision.
+struct Frame {
+  std::vector<double> coord, cell, fparam, aparam;
+  const int* type;
+
+  template <class Real>
+  Frame(const Inputs<Real>& in, std::int64_t f, const deepmd::Record& record)
+      : coord(doubles(in.coord, f, 3 * in.natoms)),
+        cell(doubles(in.cell, f, 9)),
+        fparam(doubles(in.fparam, f, record.dim_fparam)),
+        aparam(doubles(in.aparam, f, (in.natoms - in.nghost) * record.dim_aparam)),
+        type(in.type + (in.type_of_frames ? f * in.natoms : 0)) {}
+};
+
+// The neighbor list of the caller, whose rows are those of ilist, by atoms.
+class ListedAtoms {
+ public:
+  ListedAtoms(const Frame& frame, std::int64_t natoms, std::int64_t nghost, const DP_Nlist& list)
+      : count_(natoms - nghost, 0), neighbor_(natoms - nghost, nullptr) {
+    for (int k = 0; k < list.inum; ++k) {
+      if (list.ilist[k] < 0 || list.ilist[k] >= natoms - nghost)
+        throw std::invalid_argument("the neighbor list has a row for atom " +
+                                    std::to_string(list.ilist[k]) + ", of " +
+                                    std::to_string(natoms - nghost) + " local atoms.");
+      count_[list.ilist[k]] = list.numneigh[k];
+      neighbor_[list.ilist[k]] = list.firstneigh[k];
+    }
+    if (list.mapping != nullptr) mapping_.assign(list.mapping, list.mapping + natoms);
+    atoms_.nloc = atoms_.nowned = natoms - nghost;
+    atoms_.nall = natoms;
+    atoms_.coord = frame.coord.data();
+    atoms_.type = frame.type;
+    atoms_.mapping = mapping_.empty() ? nullptr : mapping_.data();
+    atoms_.ncenter = list.inum;
+    atoms_.center = list.ilist;
+    atoms_.nneighbor = count_.data();
+    atoms_.neighbor = neighbor_.data();
+    atoms_.index_mask = list.mask;
+    atoms_.empty_type = natoms > 0 ? std::max(frame.type[0], 0) : 0;
+    atoms_.fparam = data_or_null(frame.fparam);
+    atoms_.aparam = data_or_null(frame.aparam);
+  }
+
+  const deepmd_atoms& atoms() const { return atoms_; }
+
+ private:
+  std::vector<std::int32_t> count_;
+  std::vector<const std::int32_t*> neighbor_;
+  std::vector<std::int64_t> mapping_;
+  deepmd_atoms atoms_{};
+};
+
+template <class Real>
+void compute_frame(ModelBackend& model, const Inputs<Real>& in, std::int64_t f, std::int32_t wanted,
+                   const deepmd::Take& take) {
+  const Frame frame(in, f, model.record());
+  if (in.nlist != nullptr) {
+    model.compute(ListedAtoms(frame, in.natoms, in.nghost, *in.nlist).atoms(), wanted, take);
+    return;
+  }
+  const deepmd_frame plain{in.natoms,
+                           frame.coord.data(),
+                           frame.type,
+                           data_or_null(frame.cell),
+                           data_or_null(frame.fparam),
+                           data_or_null(frame.aparam)};
+  const deepmd::GhostFrame ghosts(plain, model.record(), 1);
+  model.compute(ghosts.atoms(), wanted, [&](const deepmd_array& result) {
+    ghosts.take_folded(result, model.record(), take);
+  });
+}
+
+std::int64_t size_of(const deepmd_array& array) {
+  std::int64_t size = 1;
+  for (int axis = 0; axis < array.ndim; ++axis) size *= array.shape[axis];
+  return size;
+}
+
+template <class Real>
+void copy_to(Real* target, std::int64_t place, const deepmd_array& result, std::int64_t stride) {
+  if (target == nullptr) return;
+  const auto* numbers = static_cast<const double*>(result.data);
+  std::copy(numbers, numbers + size_of(result), target + place * stride);
+}
+
+template <class Real>
+void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
+  guarded(models, [&] {
+    if (models.models.empty()) throw std::runtime_error(models.why_none);
+    const std::int64_t nloc = in.natoms - in.nghost;
+    for (std::size_t m = 0; m < models.models.size(); ++m)
+      for (std::int64_t f = 0; f < in.nframes; ++f) {
+        const std::int64_t place = static_cast<std::int64_t>(m) * in.nframes + f;
+        bool is_potential = false;
+        compute_frame(*models.models[m], in, f, out.wanted(), [&](const deepmd_array& result) {
+          const std::string name = result.name;
+          is_potential = is_potential || name == "energy";
+          if (name == "energy") copy_to(out.energy, place, result, 1);
+          if (name == "force") copy_to(out.force, place, result, 3 * in.natoms);
+          if (name == "virial") copy_to(out.virial, place, result, 9);
+          if (name == "atom_energy") copy_to(out.atomic_energy, place, result, nloc);
+          if (name == "atom_virial") copy_to(out.atomic_virial, place, result, 9 * in.natoms);
+        });
+        if (!is_potential)
+          throw std::invalid_argument("the model has no energy: it is no potential.");
+      }
+  });
+}
+
+// Results of a model whose output is a vector, by kind and not by name.
+struct TensorOutputs {
+  double *global, *force, *virial, **atomic, *atomic_virial;
+  int* size;
+};
+
+void compute_tensor(Models& models, const Inputs<double>& in, const TensorOutputs& out) {
+  guarded(models, [&] {
+    if (models.models.empty()) throw std::runtime_error(models.why_none);
+    ModelBackend& model = *models.models.front();
+    const auto& outputs = model.record().outputs;
+    const std::int32_t wanted = DEEPMD_ATOMIC_VALUES | DEEPMD_ATOMIC_VIRIALS;
+    compute_frame(model, in, 0, wanted, [&](const deepmd_array& result) {
+      const auto output = std::find_if(outputs.begin(), outputs.end(),
+                                       [&](const auto& each) { return each.name == result.name; });
+      if (output == outputs.end()) return;
+      if (output->kind == "sum") copy_to(out.global, 0, result, 0);
+      if (output->kind == "force") copy_to(out.force, 0, result, 0);
+      if (output->kind == "virial") copy_to(out.virial, 0, result, 0);
+      if (output->kind == "atom_virial") copy_to(out.atomic_virial, 0, result, 0);
+      if (output->kind == "atom" && out.atomic != nullptr) {
+        *out.atomic = static_cast<double*>(std::malloc(size_of(result) * sizeof(double) + 1));
+        if (*out.atomic == nullptr) throw std::bad_alloc();
+        copy_to(*out.atomic, 0, result, 0);
+        if (out.size != nullptr) *out.size = static_cast<int>(size_of(result));
+      }
+    });
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+DP_Nlist* DP_NewNlist(int inum, int* ilist, int* numneigh, int** firstneigh) {
+  return new DP_Nlist{inum, ilist, numneigh, firstneigh};
+}
+void DP_NlistSetMask(DP_Nlist* nlist, int mask) { nlist->mask = mask; }
+void DP_NlistSetMapping(DP_Nlist* nlist, int* mapping) { nlist->mapping = mapping; }
+const char* DP_NlistCheckOK(DP_Nlist*) { return copy_of(""); }
+void DP_DeleteNlist(DP_Nlist* nlist) { delete nlist; }
+
+DP_DeepPot* DP_NewDeepPot(const char* c_model) { return open_all<DP_DeepPot>(&c_model, 1); }
+DP_DeepPot* DP_NewDeepPotWithParam(const char* c_model, int, const char* c_file_content) {
+  const bool has_content = c_file_content != nullptr && c_file_content[0] != 0;
+  return open_all<DP_DeepPot>(&c_model, 1, has_content);
+}
+DP_DeepPot* DP_NewDeepPotWithParam2(const char* c_model, int, const char*, int size_file_content) {
+  return open_all<DP_DeepPot>(&c_model, 1, size_file_content > 0);
+}
+DP_DeepPotModelDevi* DP_NewDeepPotModelDevi(const char** c_models, int n_models) {
+  return open_all<DP_DeepPotModelDevi>(c_models, n_models);
+}
+DP_DeepPotModelDevi* DP_NewDeepPotModelDeviWithParam(const char** c_models, int n_models, int,
+                                                     const char**, int n_file_contents,
+                                                     const int*) {
+  return open_all<DP_DeepPotModelDevi>(c_models, n_models, n_file_contents > 0);
+}
+DP_DeepTensor* DP_NewDeepTensor(const char* c_model) {
+  return open_all<DP_DeepTensor>(&c_model, 1);
+}
+DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) {
+  return open_all<DP_DeepTensor>(&c_model, 1);
+}
+
+#define DEEPMD_HANDLE_FUNCTIONS(CLASS)                                           \
+  void DP_Delete##CLASS(DP_##CLASS* dp) { delete dp; }                           \
+  const char* DP_##CLASS##CheckOK(DP_##CLASS* dp) { return copy_of(dp->error); } \
+  double DP_##CLASS##GetCutoff(DP_##CLASS* dp) { return dp->record().rcut; }     \
+  int DP_##CLASS##GetNumbTypes(DP_##CLASS* dp) { return dp->record().ntypes(); }
+
+#define DEEPMD_POTENTIAL_FUNCTIONS(CLASS)                      \
+  DEEPMD_HANDLE_FUNCTIONS(CLASS)                               \
+  int DP_##CLASS##GetDimFParam(DP_##CLASS* dp) {               \
+    return static_cast<int>(dp->record().dim_fparam);          \
+  }                                                            \
+  int DP_##CLASS##GetDimAParam(DP_##CLASS* dp) {               \
+    return static_cast<int>(dp->record().dim_aparam);          \
+  }                                                            \
+  bool DP_##CLASS##IsAParamNAll(DP_##CLASS*) { return false; } \
+  bool DP_##CLASS##HasDefaultFParam(DP_##CLASS* dp) { return dp->record().has_default_fparam; }
+
+#define DEEPMD_COMPUTE_BODIES(CLASS, F, REAL)                                                      \
+  void DP_##CLASS##Compute##F(DP_##CLASS* dp, int natom, const REAL* coord, const int* atype,      \
+                              const REAL* cell, double* energy, REAL* force, REAL* virial,         \
+                              REAL* atomic_energy, REAL* atomic_virial) {                          \
+    compute<REAL>(*dp, {1, natom, coord, atype, false, cell, nullptr, nullptr},                    \
+                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+  }                                                                                                \
+  void DP_##CLASS##ComputeNList##F(DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, \
+                                   const REAL* cell, int nghost, const DP_Nlist* nlist, int,       \
+                                   double* energy, REAL* force, REAL* virial, REAL* atomic_energy, \
+                                   REAL* atomic_virial) {                                          \
+    compute<REAL>(*dp, {1, natom, coord, atype, false, cell, nullptr, nullptr, nghost, nlist},     \
+                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+  }                                                                                                \
+  void DP_##CLASS##Compute##F##2(DP_##CLASS * dp, int nframes, int natom, const REAL* coord,       \
+                                 const int* atype, const REAL* cell, const REAL* fparam,           \
+                                 const REAL* aparam, double* energy, REAL* force, REAL* virial,    \
+                                 REAL* atomic_energy, REAL* atomic_virial) {                       \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, false, cell, fparam, aparam},                \
+                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+  }                                                                                                \
+  void DP_##CLASS##ComputeNList##F##2(DP_##CLASS * dp, int nframes, int natom, const REAL* coord,  \
+                                      const int* atype, const REAL* cell, int nghost,              \
+                                      const DP_Nlist* nlist, int, const REAL* fparam,              \
+                                      const REAL* aparam, double* energy, REAL* force,             \
+                                      REAL* virial, REAL* atomic_energy, REAL* atomic_virial) {    \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, false, cell, fparam, aparam, nghost, nlist}, \
+                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+  }                                                                                                \
+  void DP_##CLASS##ComputeMixedType##F(DP_##CLASS* dp, int nframes, int natom, const REAL* coord,  \
+                                       const int* atype, const REAL* cell, const REAL* fparam,     \
+                                       const REAL* aparam, double* energy, REAL* force,            \
+                                       REAL* virial, REAL* atomic_energy, REAL* atomic_virial) {   \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, true, cell, fparam, aparam},                 \
+                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+  }
+
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPot)
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPotModelDevi)
+DEEPMD_HANDLE_FUNCTIONS(DeepTensor)
+DEEPMD_COMPUTE_BODIES(DeepPot, , double)
+DEEPMD_COMPUTE_BODIES(DeepPot, f, float)
+DEEPMD_COMPUTE_BODIES(DeepPotModelDevi, , double)
+DEEPMD_COMPUTE_BODIES(DeepPotModelDevi, f, float)
+
+const char* DP_DeepPotGetTypeMap(DP_DeepPot* dp) { return copy_of(joined(dp->record().type_map)); }
+const char* DP_DeepTensorGetTypeMap(DP_DeepTensor* dt) {
+  return copy_of(joined(dt->record().type_map));
+}
+
+int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt) {
+  const auto& outputs = dt->record().outputs;
+  return outputs.empty() ? 0 : static_cast<int>(outputs.front().ncomponents);
+}
+
+void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
+                          const double* cell, double* global_tensor, double* force, double* virial,
+                          double** atomic_tensor, double* atomic_virial, int* size_at) {
+  compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr},
+                 {global_tensor, force, virial, atomic_tensor, atomic_virial, size_at});
+}
+
+void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
+                               const double* cell, int nghost, const DP_Nlist* nlist,
+                               double* global_tensor, double* force, double* virial,
+                               double** atomic_tensor, double* atomic_virial, int* size_at) {
+  compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr, nghost, nlist},
+                 {global_tensor, force, virial, atomic_tensor, atomic_virial, size_at});
+}
+
+void DP_DeleteChar(const char* text) { std::free(const_cast<char*>(text)); }
+void DP_DeleteDouble(double* numbers) { std::free(numbers); }
+
+}  // extern "C"

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later
+ *
+ * Models from C under the names that deepmd-kit's C interface has, so that programs written for it
+ * build with this header and link libdeepmd_cc. `deepmd/model.h` is what it is made of.
+ *
+ * Lengths in Å, energies in eV. `cell`: (nframes, 3, 3), rows are cell vectors; NULL: open
+ * boundaries. Results are written where a pointer is given: energy (nframes), force (nframes,
+ * natoms, 3), virial (nframes, 9), atomic_energy (nframes, natoms), atomic_virial (nframes, natoms,
+ * 9). With a neighbor list natoms counts the nghost ghosts too, which are last.
+ *
+ * Nothing is thrown and nothing aborts: after each call `..._CheckOK` gives the reason of a
+ * failure, or "" where there was none; free it with DP_DeleteChar. `New...` never gives NULL.
+ */
+#ifndef DEEPMD_C_API_H
+#define DEEPMD_C_API_H
+
+#include "deepmd/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#else
+#include <stdbool.h>
+#endif
+
+#define DP_C_API_VERSION 29
+
+typedef struct DP_Nlist DP_Nlist;
+typedef struct DP_DeepPot DP_DeepPot;
+typedef struct DP_DeepPotModelDevi DP_DeepPotModelDevi;
+typedef struct DP_DeepTensor DP_DeepTensor;
+
+/* Neighbor lists: of the first inum local atoms their numbers, numbers of neighbors, and neighbors.
+ * The arrays stay the caller's. */
+DEEPMD_EXPORT DP_Nlist* DP_NewNlist(int inum, int* ilist, int* numneigh, int** firstneigh);
+DEEPMD_EXPORT void DP_NlistSetMask(DP_Nlist* nlist, int mask);
+DEEPMD_EXPORT void DP_NlistSetMapping(DP_Nlist* nlist, int* mapping);
+DEEPMD_EXPORT const char* DP_NlistCheckOK(DP_Nlist* nlist);
+DEEPMD_EXPORT void DP_DeleteNlist(DP_Nlist* nlist);
+
+/* Potentials. `c_file_content` must be NULL or empty: models are read from their files. */
+DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPot(const char* c_model);
+DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPotWithParam(const char* c_model, int gpu_rank,
+                                                 const char* c_file_content);
+DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPotWithParam2(const char* c_model, int gpu_rank,
+                                                  const char* c_file_content,
+                                                  int size_file_content);
+DEEPMD_EXPORT void DP_DeleteDeepPot(DP_DeepPot* dp);
+DEEPMD_EXPORT const char* DP_DeepPotCheckOK(DP_DeepPot* dp);
+DEEPMD_EXPORT double DP_DeepPotGetCutoff(DP_DeepPot* dp);
+DEEPMD_EXPORT int DP_DeepPotGetNumbTypes(DP_DeepPot* dp);
+DEEPMD_EXPORT int DP_DeepPotGetDimFParam(DP_DeepPot* dp);
+DEEPMD_EXPORT int DP_DeepPotGetDimAParam(DP_DeepPot* dp);
+DEEPMD_EXPORT bool DP_DeepPotIsAParamNAll(DP_DeepPot* dp);
+DEEPMD_EXPORT bool DP_DeepPotHasDefaultFParam(DP_DeepPot* dp);
+/* Names with blanks between them; free with DP_DeleteChar. */
+DEEPMD_EXPORT const char* DP_DeepPotGetTypeMap(DP_DeepPot* dp);
+
+/* Potentials of several models at once: results are (nmodels, nframes, ...). */
+DEEPMD_EXPORT DP_DeepPotModelDevi* DP_NewDeepPotModelDevi(const char** c_models, int n_models);
+DEEPMD_EXPORT DP_DeepPotModelDevi* DP_NewDeepPotModelDeviWithParam(const char** c_models,
+                                                                   int n_models, int gpu_rank,
+                                                                   const char** c_file_contents,
+                                                                   int n_file_contents,
+                                                                   const int* size_file_contents);
+DEEPMD_EXPORT void DP_DeleteDeepPotModelDevi(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT const char* DP_DeepPotModelDeviCheckOK(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT double DP_DeepPotModelDeviGetCutoff(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT int DP_DeepPotModelDeviGetNumbTypes(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT int DP_DeepPotModelDeviGetDimFParam(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT int DP_DeepPotModelDeviGetDimAParam(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT bool DP_DeepPotModelDeviIsAParamNAll(DP_DeepPotModelDevi* dp);
+DEEPMD_EXPORT bool DP_DeepPotModelDeviHasDefaultFParam(DP_DeepPotModelDevi* dp);
+
+/* The functions that compute, for numbers of double precision and, with f in their names, of single
+ * precision; energies are double in both. 2: several frames, with fparam (nframes, dim_fparam) and
+ * aparam (nframes, nloc, dim_aparam). MixedType: atype is (nframes, natoms). */
+#define DEEPMD_COMPUTE_FUNCTIONS(CLASS, F, REAL)                                             \
+  DEEPMD_EXPORT void DP_##CLASS##Compute##F(                                                 \
+      DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, const REAL* cell,      \
+      double* energy, REAL* force, REAL* virial, REAL* atomic_energy, REAL* atomic_virial);  \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F(                                            \
+      DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, const REAL* cell,      \
+      int nghost, const DP_Nlist* nlist, int ago, double* energy, REAL* force, REAL* virial, \
+      REAL* atomic_energy, REAL* atomic_virial);                                             \
+  DEEPMD_EXPORT void DP_##CLASS##Compute##F##2(                                              \
+      DP_##CLASS * dp, int nframes, int natom, const REAL* coord, const int* atype,          \
+      const REAL* cell, const REAL* fparam, const REAL* aparam, double* energy, REAL* force, \
+      REAL* virial, REAL* atomic_energy, REAL* atomic_virial);                               \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F##2(                                         \
+      DP_##CLASS * dp, int nframes, int natom, const REAL* coord, const int* atype,          \
+      const REAL* cell, int nghost, const DP_Nlist* nlist, int ago, const REAL* fparam,      \
+      const REAL* aparam, double* energy, REAL* force, REAL* virial, REAL* atomic_energy,    \
+      REAL* atomic_virial);                                                                  \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeMixedType##F(                                        \
+      DP_##CLASS* dp, int nframes, int natom, const REAL* coord, const int* atype,           \
+      const REAL* cell, const REAL* fparam, const REAL* aparam, double* energy, REAL* force, \
+      REAL* virial, REAL* atomic_energy, REAL* atomic_virial);
+
+DEEPMD_COMPUTE_FUNCTIONS(DeepPot, , double)
+DEEPMD_COMPUTE_FUNCTIONS(DeepPot, f, float)
+DEEPMD_COMPUTE_FUNCTIONS(DeepPotModelDevi, , double)
+DEEPMD_COMPUTE_FUNCTIONS(DeepPotModelDevi, f, float)
+
+/* Models whose output is a vector, such as dipoles. The output's components are k:
+ * global_tensor (k), force (k, natoms, 3), virial (k, 9), atomic_tensor (natoms, k), allocated here
+ * and to be freed with DP_DeleteDouble, atomic_virial (k, natoms, 9). Atoms whose type is not
+ * selected have 0. */
+DEEPMD_EXPORT DP_DeepTensor* DP_NewDeepTensor(const char* c_model);
+DEEPMD_EXPORT DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int gpu_rank,
+                                                       const char* c_name_scope);
+DEEPMD_EXPORT void DP_DeleteDeepTensor(DP_DeepTensor* dt);
+DEEPMD_EXPORT const char* DP_DeepTensorCheckOK(DP_DeepTensor* dt);
+DEEPMD_EXPORT double DP_DeepTensorGetCutoff(DP_DeepTensor* dt);
+DEEPMD_EXPORT int DP_DeepTensorGetNumbTypes(DP_DeepTensor* dt);
+DEEPMD_EXPORT int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt);
+DEEPMD_EXPORT const char* DP_DeepTensorGetTypeMap(DP_DeepTensor* dt);
+DEEPMD_EXPORT void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord,
+                                        const int* atype, const double* cell, double* global_tensor,
+                                        double* force, double* virial, double** atomic_tensor,
+                                        double* atomic_virial, int* size_at);
+DEEPMD_EXPORT void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord,
+                                             const int* atype, const double* cell, int nghost,
+                                             const DP_Nlist* nlist, double* global_tensor,
+                                             double* force, double* virial, double** atomic_tensor,
+                                             double* atomic_virial, int* size_at);
+
+DEEPMD_EXPORT void DP_DeleteChar(const char* text);
+DEEPMD_EXPORT void DP_DeleteDouble(double* numbers);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
