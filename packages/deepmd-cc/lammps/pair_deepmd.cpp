@@ -96,6 +96,8 @@ void PairDeepMD::settings(int narg, char** arg) {
 }
 
 void PairDeepMD::open_models() {
+  const std::vector<std::string> before =
+      models_.empty() ? std::vector<std::string>() : models_[0]->record().type_map;
   const deepmd_open_options how{comm->nthreads, gpu_of_rank(lmp)};
   models_.clear();
   std::string failure;
@@ -107,6 +109,8 @@ void PairDeepMD::open_models() {
   }
   end_if_any_failed(lmp, failure);
   results_ = std::vector<Results>(models_.size());
+  // a second pair_style keeps what pair_coeff said as long as it means the same
+  if (models_[0]->record().type_map != before) types_.clear();
   std::vector<const ModelFile*> all;
   cutoff_ = 0;
   for (const auto& model : models_) {
