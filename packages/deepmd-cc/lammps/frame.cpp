@@ -24,11 +24,12 @@ bool Frame::is_parallel() const { return comm->nprocs > 1; }
 
 void Frame::serve(const std::vector<const ModelFile*>& models) {
   passes_messages_ = uses_empty_type_ = false;
-  receptive_field_ = 0;
+  receptive_field_ = reach_ = 0;
   for (const ModelFile* model : models) {
     passes_messages_ = passes_messages_ || model->record().is_message_passing;
     uses_empty_type_ = uses_empty_type_ || model->uses_empty_type();
     receptive_field_ = std::max(receptive_field_, model->record().receptive_field);
+    reach_ = std::max(reach_, model->record().receptive_field - model->record().rcut);
   }
 }
 
@@ -61,8 +62,7 @@ const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::
     type_[i] = (atom->mask[i] & absent) != 0 ? no_type : types[atom->type[i]];
   atoms_.nall = nall;
   atoms_.nowned = nlocal;
-  // ghosts that have neighbors of their own are atoms like others whose outputs do not count
-  atoms_.nloc = has_wide_ghosts() && nlocal > 0 ? nall : nlocal;
+  atoms_.nloc = nlocal;
   atoms_.coord = nall > 0 ? atom->x[0] : nullptr;
   atoms_.type = type_.data();
   atoms_.ncenter = list.inum + (has_wide_ghosts() ? list.gnum : 0);
@@ -71,15 +71,17 @@ const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::
   atoms_.neighbor = list.firstneigh;
   atoms_.index_mask = NEIGHMASK;
   atoms_.mapping = nullptr;
+  if (has_wide_ghosts()) wide_ghosts_.arrange(atoms_, reach_);
   if (passes_messages_) gather_mapping();
   atoms_.empty_type = uses_empty_type_ ? lowest_type() : 0;
   return atoms_;
 }
 
-// On one rank each ghost is an image of a local atom, found by its tag.
+// On one rank each ghost is an image of a local atom, found by its tag. Among wide ghosts the far
+// ones are of no atom, and nothing that counts depends on their features: any will do.
 void Frame::gather_mapping() {
-  mapping_.resize(atoms_.nall);
-  std::iota(mapping_.begin(), mapping_.end(), 0);
+  mapping_.assign(atoms_.nall, 0);
+  std::iota(mapping_.begin(), mapping_.begin() + atoms_.nloc, 0);
   if (!has_wide_ghosts()) {
     local_of_tag_.clear();
     for (std::int64_t i = 0; i < atoms_.nloc; ++i) local_of_tag_[atom->tag[i]] = i;

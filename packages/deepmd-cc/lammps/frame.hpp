@@ -9,6 +9,7 @@
 #include "deepmd/model.h"
 #include "model_file.hpp"
 #include "pointers.h"
+#include "wide_ghosts.hpp"
 
 namespace LAMMPS_NS {
 class NeighList;
@@ -31,6 +32,9 @@ class Frame : protected LAMMPS_NS::Pointers {
   // Throws std::runtime_error, in one line, where LAMMPS is not set up for the models.
   void check() const;
 
+  // The order in which the models have the atoms, where ghosts are wide.
+  const WideGhosts& wide_ghosts() const { return wide_ghosts_; }
+
   // The atoms now; types: of LAMMPS's type, from 1, the model's, negative where there is none.
   // Valid until the next call and as long as LAMMPS's arrays.
   const deepmd_atoms& gather(const LAMMPS_NS::NeighList& list,
@@ -43,6 +47,8 @@ class Frame : protected LAMMPS_NS::Pointers {
 
   bool passes_messages_ = false, uses_empty_type_ = false;
   double receptive_field_ = 0;  // [Å]
+  double reach_ = 0;            // how far messages go [Å]
+  WideGhosts wide_ghosts_;
   std::vector<std::int32_t> type_;
   std::vector<std::int64_t> mapping_;
   std::unordered_map<std::int64_t, std::int64_t> local_of_tag_;

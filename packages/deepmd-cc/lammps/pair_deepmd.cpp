@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "atom.h"
 #include "comm.h"
@@ -206,7 +207,10 @@ void PairDeepMD::compute(int eflag, int vflag) {
     std::vector<double>& aparam = parameters_.aparam();
     rows_ = &aparam;
     width_ = parameters_.dim_aparam();
-    if (frame_.has_wide_ghosts()) comm->forward_comm(this, width_);
+    if (frame_.has_wide_ghosts()) {
+      comm->forward_comm(this, width_);
+      frame_.wide_ghosts().arrange(aparam, width_);
+    }
     atoms.aparam = aparam.data();
   }
   const bool virials = vflag_atom || cvflag_atom;
@@ -222,6 +226,7 @@ void PairDeepMD::run_model(std::size_t index, const deepmd_atoms& atoms, std::in
   try {
     models_[index]->compute(atoms, wanted, results_[index]);
     convert_units(results_[index]);
+    if (frame_.has_wide_ghosts()) restore_order(results_[index]);
   } catch (const std::runtime_error& failure) {
     error->one(FLERR, std::string("pair_style deepmd: ") + failure.what());
   }
@@ -233,6 +238,13 @@ void PairDeepMD::convert_units(Results& results) {
     const std::string& name = models_[0]->output(kind)->name;
     if (results.has(name))
       for (double& value : results.at(name)) value *= energy_unit_;
+  }
+}
+
+void PairDeepMD::restore_order(Results& results) {
+  for (const auto& [kind, width] : {std::pair("force", 3), std::pair("atom_virial", 9)}) {
+    const std::string& name = models_[0]->output(kind)->name;
+    if (results.has(name)) frame_.wide_ghosts().restore(results.at(name), width);
   }
 }
 

@@ -44,6 +44,7 @@ class PairDeepMD : public LAMMPS_NS::Pair {
 
   void run_model(std::size_t index, const deepmd_atoms& atoms, std::int32_t wanted);
   void convert_units(Results& results);
+  void restore_order(Results& results);
   void add_to_lammps(Results& results);
   void add_atomic(Results& results, double factor);
   void write_deviation();

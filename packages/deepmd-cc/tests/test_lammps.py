@@ -275,19 +275,28 @@ def test_partitions_have_files_of_their_own(folder):
     assert [len((folder / f"model_devi.out.{k}").read_text().splitlines()) for k in (0, 1)] == [2, 2]
 
 
-def test_hybrid(folder):
-    """Atoms of another style's types are no neighbors; overlay adds a pair potential."""
+@pytest.mark.parametrize(("ranks", "newton"), [(1, "on"), (2, "on"), (2, "off")])
+def test_hybrid(folder, ranks, newton):
+    """Atoms of another style's types are no neighbors, with messages between the others too."""
     box = Box.crystal()
+    box.types[0] = 0
     types = np.where(box.types == 0, 0, -1)
-    start_of = setup(box, folder)
-    text = "pair_style hybrid deepmd one.lj lj/cut 4.5\npair_coeff * * deepmd Ar NULL\n"
-    text += "pair_coeff 1 2 lj/cut 0.0 1.0\npair_coeff 2 2 lj/cut 0.0 1.0\n"
-    check(lammps(folder, start_of + text + EVERYTHING + "run 0\n"), expected(folder / "one.lj", box, types), box)
-    text = "pair_style hybrid/overlay deepmd one.lj deepmd two.lj\n"
-    text += "pair_coeff * * deepmd 1 Ar Kr\npair_coeff * * deepmd 2 Ar Kr\n"
-    both = [expected(folder / name, box) for name in ("one.lj", "two.lj")]
+    text = setup(box, folder, before=f"newton {newton}\ncomm_modify cutoff 9.0")
+    text += "pair_style hybrid deepmd plain.messages lj/cut 3.5\npair_coeff * * deepmd O NULL\n"
+    text += "pair_coeff 1 2 lj/cut 0.0 1.0\npair_coeff 2 2 lj/cut 0.0 1.0\n" + EVERYTHING + "run 0\n"
+    check(lammps(folder, text, ranks=ranks), expected(folder / "plain.messages", box, types), box)
+
+
+@pytest.mark.parametrize(("ranks", "newton"), [(1, "on"), (2, "off")])
+def test_hybrid_overlay(folder, ranks, newton):
+    """Models are added; each has its own cut-off."""
+    box = Box.crystal()
+    (folder / "far.lj").write_text(LJ.format(0.012, 2.65).replace("4.5", "6.0"))
+    text = setup(box, folder, before=f"newton {newton}") + "pair_style hybrid/overlay deepmd one.lj deepmd far.lj\n"
+    text += "pair_coeff * * deepmd 1 Ar Kr\npair_coeff * * deepmd 2 Ar Kr\n" + EVERYTHING + "run 0\n"
+    both = [expected(folder / name, box) for name in ("one.lj", "far.lj")]
     want = {name: both[0][name] + both[1][name] for name in both[0]}
-    check(lammps(folder, start_of + text + EVERYTHING + "run 0\n", ranks=2), want, box)
+    check(lammps(folder, text, ranks=ranks), want, box)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -233,6 +233,7 @@ def graph_with_ghosts(evaluator: DeepEvalBackend) -> tuple[dict[str, np.ndarray]
 def compare_terms(
     results: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], frames: str = "ghosts"
 ) -> None:
+    """The same terms to `TOLERANCE`."""
     assert set(results) == set(expected)
     for name, array in expected.items():
         assert results[name].shape == array.shape, (name, frames)
