@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.contract import read_document
-from deepmd_dp.dialect.array import Array, Shaped
+from deepmd_dp.dialect.array import Array, Float, Int, Shaped
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -46,15 +46,15 @@ class NumpyDeepEval(BaseDeepEval):
 
     def eval(
         self,
-        coords: np.ndarray,
-        cells: np.ndarray | None,
-        atom_types: np.ndarray,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
         atomic: bool = False,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
         **kwargs: object,
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
             return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, **kwargs)
         found = self._engine.evaluate(coords, cells, atom_types, fparam, aparam, atomic=atomic)
@@ -62,14 +62,14 @@ class NumpyDeepEval(BaseDeepEval):
 
     def eval_with_ghosts(
         self,
-        coords: np.ndarray,
-        atom_types: np.ndarray,
-        mapping: np.ndarray,
+        coords: Float[np.ndarray, "nframes nall 3"],
+        atom_types: Int[np.ndarray, "nframes nall"],
+        mapping: Int[np.ndarray, "nframes nall"],
         nloc: int,
         atomic: bool = False,
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
-    ) -> dict[str, np.ndarray]:
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
             return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam)
         return self._engine.evaluate(coords, None, atom_types, fparam, aparam, atomic=atomic, nloc=nloc)

@@ -12,6 +12,7 @@ from deepmd.contract.safetensors_file import document_to_bytes
 from deepmd.errors import InputError
 from deepmd.outputs import TERM_KINDS, OutputDef
 from deepmd_dp import _engine
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.neighbor.frame import check_frame
 
 if TYPE_CHECKING:
@@ -40,24 +41,22 @@ class NativeEngine:
 
     def evaluate(
         self,
-        coord: np.ndarray,
-        box: np.ndarray | None,
-        atype: np.ndarray,
-        fparam: np.ndarray | None,
-        aparam: np.ndarray | None,
+        coord: Float[np.ndarray, "nframes nall 3"],
+        box: Float[np.ndarray, "nframes 3 3"] | None,
+        atype: Int[np.ndarray, "nframes nall"],
+        fparam: Float[np.ndarray, "nframes nfparam"] | None,
+        aparam: Float[np.ndarray, "nframes _ naparam"] | None,
         *,
         atomic: bool,
         nloc: int | None = None,
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         """All terms of frames by name.
 
         Parameters
         ----------
-        coord : (nframes, nall, 3) [Å]
-        box : (nframes, 3, 3) [Å] or None
-        atype : (nframes, nall) integers
-        fparam : (nframes, dim_fparam) or None
-        aparam : (nframes, nloc, dim_aparam) or None
+        coord, box : [Å]
+        aparam
+            Of the local atoms.
         atomic : bool
             With the values and virials of the atoms.
         nloc : int, optional
