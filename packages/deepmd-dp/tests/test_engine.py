@@ -186,7 +186,13 @@ def test_what_the_record_says(monkeypatch):
 )
 def test_mistakes_are_named(changes, error, message):
     model = NumpyDeepEval(str(REFERENCE / "sea_fparam_aparam" / "model.dp"))
-    given = {"coord": [[0, 0, 0], [1, 0, 0]], "types": [0, 1], "fparam": [0, 0], "aparam": [[0], [0]], **changes}
+    given = {
+        "coord": [[0, 0, 0], [1, 0, 0]],
+        "types": [0, 1],
+        "fparam": [0.0, 0.0],
+        "aparam": [[0.0], [0.0]],
+        **changes,
+    }
     arrays = {key: None if value is None else np.array([value]) for key, value in given.items()}
     with pytest.raises(error, match=message):
         model.eval(arrays["coord"].astype(float), None, arrays["types"], False, arrays["fparam"], arrays["aparam"])
