@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "chebyshev_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace deepmd {
+namespace engine {
+namespace {
+
+constexpr double kTolerance = 1e-13;  // of values; derivatives have a hundred times that
+constexpr int kMaxIntervals = 128;
+constexpr int kDegree = 16;  // polynomials on an interval
+constexpr int kRefined = 3;  // so many times more nodes to compare with; odd, so that ours are among
+
+/// From values at the points of an interval to coefficients, (degree, degree).
+std::vector<double> inverse(int degree) {
+  std::vector<double> matrix(std::size_t(degree * degree));
+  for (int q = 0; q < degree; ++q)
+    for (int k = 0; k < degree; ++k)
+      matrix[std::size_t(q * degree + k)] =
+          std::cos(M_PI * q * (k + 0.5) / degree) * (q == 0 ? 1.0 : 2.0) / degree;
+  return matrix;
+}
+
+/// Largest values and derivatives of functions, and of what polynomials miss of them.
+struct Deviation {
+  double value = 0.0, derivative = 0.0, missed_value = 0.0, missed_derivative = 0.0;
+};
+
+/// Compares `degree` polynomials with those through three times as many nodes.
+class Comparison {
+ public:
+  explicit Comparison(int degree) : degree_(degree), refined_(kRefined * degree) {
+    const auto fine = inverse(refined_), own = inverse(degree_);
+    for (int p = 0; p <= degree_; ++p) add_point(std::cos(M_PI * p / degree_), fine, own);
+  }
+
+  Deviation of(const Functions& functions, double low, double high) const {
+    std::vector<double> s(static_cast<std::size_t>(refined_));
+    for (int k = 0; k < refined_; ++k)
+      s[std::size_t(k)] = 0.5 * (low + high) +
+                          0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
+    const std::vector<double> values = functions(s);
+    const std::size_t m = values.size() / s.size();
+    Deviation found;
+    for (std::size_t p = 0; p < rows_.size(); ++p) {
+      // the derivative is looked at inside only: at the ends rounding is amplified most
+      const bool is_inside = p > 0 && p + 1 < rows_.size();
+      const Row& row = rows_[p];
+      update(row.value, values, m, 1.0, found.value);
+      update(row.missed_value, values, m, 1.0, found.missed_value);
+      if (!is_inside) continue;
+      update(row.derivative, values, m, 2.0 / (high - low), found.derivative);
+      update(row.missed_derivative, values, m, 2.0 / (high - low), found.missed_derivative);
+    }
+    return found;
+  }
+
+ private:
+  struct Row {
+    std::vector<double> value, missed_value, derivative, missed_derivative;  // (refined)
+  };
+
+  void add_point(double u, const std::vector<double>& fine, const std::vector<double>& own) {
+    const auto n = std::size_t(refined_);
+    Row row{std::vector<double>(n), {}, std::vector<double>(n), {}};
+    row.missed_value.assign(n, 0.0), row.missed_derivative.assign(n, 0.0);
+    double t0 = 1.0, t1 = u, d0 = 0.0, d1 = 1.0;
+    for (int q = 0; q < refined_; ++q) {
+      for (int k = 0; k < refined_; ++k) {
+        const double full = fine[std::size_t(q * refined_ + k)];
+        double missed = full;
+        if (q < degree_ && k % kRefined == kRefined / 2)
+          missed -= own[std::size_t(q * degree_ + k / kRefined)];
+        row.value[std::size_t(k)] += t0 * full, row.derivative[std::size_t(k)] += d0 * full;
+        row.missed_value[std::size_t(k)] += t0 * missed;
+        row.missed_derivative[std::size_t(k)] += d0 * missed;
+      }
+      const double t2 = 2.0 * u * t1 - t0, d2 = 2.0 * (t1 + u * d1) - d0;
+      t0 = t1, t1 = t2, d0 = d1, d1 = d2;
+    }
+    rows_.push_back(std::move(row));
+  }
+
+  static void update(const std::vector<double>& row, const std::vector<double>& values,
+                     std::size_t m, double scale, double& largest) {
+    std::vector<double> sums(m, 0.0);
+    for (std::size_t k = 0; k < row.size(); ++k)
+      for (std::size_t j = 0; j < m; ++j) sums[j] += row[k] * values[k * m + j];
+    for (const double sum : sums) largest = std::max(largest, std::abs(scale * sum));
+  }
+
+  int degree_, refined_;
+  std::vector<Row> rows_;
+};
+
+/// Whether an interval is fine enough.
+using Fits = std::function<bool(double start, double end)>;
+
+/// To where an interval may reach, found by halving to 2 %; none if it were too short.
+std::optional<double> furthest(const Fits& fits, double start, double high, double shortest) {
+  if (fits(start, high)) return high;
+  double good = 0.0, bad = high - start;
+  while (bad - good > 0.02 * bad) {
+    if (!(bad >= shortest)) return std::nullopt;
+    const double middle = 0.5 * (good + bad);
+    (fits(start, start + middle) ? good : bad) = middle;
+  }
+  return start + good;
+}
+
+std::optional<std::vector<double>> intervals(const Fits& fits, double low, double high) {
+  std::vector<double> bounds{low};
+  while (bounds.back() < high) {
+    const auto end =
+        furthest(fits, bounds.back(), high, (high - low) / (kMaxIntervals * kMaxIntervals));
+    if (!end || bounds.size() > kMaxIntervals) return std::nullopt;
+    bounds.push_back(*end);
+  }
+  return bounds;
+}
+
+}  // namespace
+
+std::optional<ChebyshevBasis> find_basis(const Functions& functions, double low, double high) {
+  if (!(low < high)) return std::nullopt;
+  // two polynomials fewer: what those that are used miss is far below the tolerance
+  const Comparison comparison(kDegree - 2);
+  Deviation largest;
+  for (int k = 0; k < 8; ++k) {
+    const double step = (high - low) / 8.0;
+    const Deviation found = comparison.of(functions, low + k * step, low + (k + 1) * step);
+    largest.value = std::max(largest.value, found.value);
+    largest.derivative = std::max(largest.derivative, found.derivative);
+  }
+  const double tiny = 1e-300;
+  for (const double factor : {1.0, 10.0, 100.0}) {
+    const auto fits = [&](double start, double end) {
+      const Deviation found = comparison.of(functions, start, end);
+      const double allowed = factor * kTolerance;
+      return found.missed_value <= allowed * std::max(largest.value, tiny) &&
+             found.missed_derivative <= 100.0 * allowed * std::max(largest.derivative, tiny);
+    };
+    if (auto bounds = intervals(fits, low, high)) return ChebyshevBasis(*bounds, kDegree);
+  }
+  return std::nullopt;
+}
+
+std::vector<double> nodes_of(const ChebyshevBasis& basis) {
+  std::vector<double> nodes;
+  for (int i = 0; i < basis.nintervals(); ++i)
+    for (int k = 0; k < basis.degree; ++k)
+      nodes.push_back(basis.middle[std::size_t(i)] +
+                      std::cos(M_PI * (k + 0.5) / basis.degree) / basis.slope[std::size_t(i)]);
+  return nodes;
+}
+
+std::vector<double> coefficients(const ChebyshevBasis& basis, const std::vector<double>& values) {
+  const auto matrix = inverse(basis.degree);
+  const auto degree = std::size_t(basis.degree), size = std::size_t(basis.size());
+  const std::size_t m = values.size() / size;
+  std::vector<double> result(values.size(), 0.0);
+  for (std::size_t row = 0; row < size; ++row) {
+    const std::size_t first = row / degree * degree;
+    for (std::size_t k = 0; k < degree; ++k)
+      for (std::size_t j = 0; j < m; ++j)
+        result[row * m + j] += matrix[row % degree * degree + k] * values[(first + k) * m + j];
+  }
+  return result;
+}
+
+}  // namespace engine
+}  // namespace deepmd

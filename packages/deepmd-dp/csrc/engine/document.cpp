@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "document.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+namespace deepmd {
+namespace engine {
+
+using nlohmann::json;
+
+namespace {
+
+const char* const kReference = "@array";
+const char* const kVariables = "@variables";
+
+std::string read_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(path + " cannot be opened; is the path right?");
+  std::ostringstream content;
+  content << file.rdbuf();
+  if (file.bad()) throw Error(path + " cannot be read");
+  return content.str();
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+template <class Number>
+void convert(const char* bytes, std::vector<double>& to) {
+  for (std::size_t k = 0; k < to.size(); ++k) {
+    Number value;
+    std::memcpy(&value, bytes + k * sizeof(Number), sizeof(Number));
+    to[k] = static_cast<double>(value);
+  }
+}
+
+struct NumberType {
+  const char* name;
+  std::size_t size;
+  void (*convert)(const char* bytes, std::vector<double>& to);
+};
+
+const NumberType kNumberTypes[] = {
+    {"F64", 8, convert<double>},       {"F32", 4, convert<float>},
+    {"I64", 8, convert<std::int64_t>}, {"I32", 4, convert<std::int32_t>},
+    {"U8", 1, convert<std::uint8_t>},  {"BOOL", 1, convert<std::uint8_t>},
+};
+
+const NumberType& number_type(const std::string& name) {
+  for (const auto& each : kNumberTypes)
+    if (name == each.name) return each;
+  throw Error("its arrays have numbers of the type " + name + ", which is not read here");
+}
+
+/// One tensor of the header; `data` are the `size` bytes behind the header.
+Array read_tensor(const json& entry, const char* data, std::size_t size) {
+  const NumberType& type = number_type(entry.at("dtype").get<std::string>());
+  const auto ends = entry.at("data_offsets").get<std::vector<std::uint64_t>>();
+  Array array;
+  std::uint64_t count = 1;
+  for (const auto axis : entry.at("shape").get<std::vector<std::uint64_t>>()) {
+    if (axis != 0 && count > size / axis) throw Error("an array is larger than the file");
+    array.shape.push_back(static_cast<std::int64_t>(axis));
+    count *= axis;
+  }
+  if (ends.size() != 2 || ends[0] > ends[1] || ends[1] > size)
+    throw Error("an array reaches beyond its end");
+  if (ends[1] - ends[0] != count * type.size) throw Error("an array has not the size of its shape");
+  array.data.resize(count);
+  type.convert(data + ends[0], array.data);
+  return array;
+}
+
+}  // namespace
+
+Document parse_safetensors(const std::string& bytes, const std::string& source) {
+  try {
+    if (bytes.size() < 8) throw Error("it ends within the header");
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), 8);
+    if (length > bytes.size() - 8) throw Error("it ends within the header");
+    const std::size_t start = 8 + static_cast<std::size_t>(length);
+    const json header = json::parse(bytes.data() + 8, bytes.data() + start);
+    Document document;
+    const json metadata = header.value("__metadata__", json::object());
+    if (!metadata.contains("deepmd")) throw Error("it holds no Deep Potential model");
+    document.tree = json::parse(metadata.at("deepmd").get<std::string>());
+    for (const auto& [name, entry] : header.items())
+      if (name != "__metadata__")
+        document.arrays[name] = read_tensor(entry, bytes.data() + start, bytes.size() - start);
+    return document;
+  } catch (const std::exception& error) {
+    std::string reason = error.what();
+    for (auto& character : reason)
+      if (character == '\n') character = ' ';
+    throw Error(source + " is no model in the safetensors format, or it is damaged: " + reason +
+                "; get the file again.");
+  }
+}
+
+Document read_document(const std::string& path) {
+  if (ends_with(path, ".safetensors")) return parse_safetensors(read_bytes(path), path);
+  throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
+              "dp convert-backend " + path + " model.safetensors");
+}
+
+void Node::fail(const std::string& what) const {
+  throw Error("the model file is damaged or not one of ours: " +
+              (path_.empty() ? std::string("it") : path_) + " " + what);
+}
+
+Node Node::operator[](const std::string& key) const {
+  if (!value_->is_object() || !value_->contains(key)) fail("lacks the key " + key);
+  return Node(document_, &(*value_)[key], path_.empty() ? key : path_ + "." + key);
+}
+
+Node Node::operator[](std::size_t index) const {
+  if (!value_->is_array() || index >= value_->size())
+    fail("has no element " + std::to_string(index));
+  return Node(document_, &(*value_)[index], path_ + "." + std::to_string(index));
+}
+
+bool Node::has(const std::string& key) const {
+  return value_->is_object() && value_->contains(key) && !(*value_)[key].is_null();
+}
+
+std::size_t Node::size() const {
+  if (!value_->is_array()) fail("is not a list");
+  return value_->size();
+}
+
+double Node::number() const {
+  if (!value_->is_number()) fail("is not a number");
+  return value_->get<double>();
+}
+
+std::int64_t Node::integer() const {
+  const double value = number();
+  if (!(std::abs(value) < 1e9) || value != std::floor(value)) fail("is not an integer");
+  return static_cast<std::int64_t>(value);
+}
+
+bool Node::flag() const {
+  if (!value_->is_boolean()) fail("is neither true nor false");
+  return value_->get<bool>();
+}
+
+std::string Node::text() const {
+  if (!value_->is_string()) fail("is not a text");
+  return value_->get<std::string>();
+}
+
+std::vector<std::int64_t> Node::integers() const {
+  if (value_->is_number()) return {integer()};
+  std::vector<std::int64_t> values;
+  for (std::size_t k = 0; k < size(); ++k) values.push_back((*this)[k].integer());
+  return values;
+}
+
+double Node::number_or(const std::string& key, double otherwise) const {
+  return has(key) ? (*this)[key].number() : otherwise;
+}
+
+std::int64_t Node::integer_or(const std::string& key, std::int64_t otherwise) const {
+  return has(key) ? (*this)[key].integer() : otherwise;
+}
+
+bool Node::flag_or(const std::string& key, bool otherwise) const {
+  return has(key) ? (*this)[key].flag() : otherwise;
+}
+
+bool Node::has_array(const std::string& key) const {
+  return has(kVariables) && (*this)[kVariables].has(key);
+}
+
+const Array& Node::array(const std::string& key, const std::vector<std::int64_t>& shape) const {
+  const json& reference = *(*this)[kVariables][key].value_;
+  if (!reference.is_object() || !reference.contains(kReference) ||
+      !reference[kReference].is_string())
+    fail("has no array " + key);
+  const auto found = document_->arrays.find(reference[kReference].get<std::string>());
+  if (found == document_->arrays.end()) fail("lacks the array " + key);
+  const auto& given = found->second.shape;
+  bool fits = given.size() == shape.size();
+  for (std::size_t k = 0; fits && k < shape.size(); ++k)
+    fits = shape[k] < 0 || shape[k] == given[k];
+  if (!fits) fail("has an array " + key + " of a wrong shape");
+  return found->second;
+}
+
+void Node::check_class(const std::string& name, double highest) const {
+  const std::string found = has("@class") ? (*this)["@class"].text() : "nothing";
+  if (found != name) fail("is " + found + " where " + name + " belongs");
+  const double version = number_or("@version", 1.0);
+  if (version > highest)
+    throw Error((path_.empty() ? name : path_) + " has version " + std::to_string(int(version)) +
+                ", written by a newer version of the software; " + std::to_string(int(highest)) +
+                " is read here: upgrade deepmd-dp.");
+}
+
+double Node::plain_number(const json& value) const {
+  if (value.is_array() && value.size() == 1) return plain_number(value[0]);
+  if (value.is_object() && value.contains(kReference) && value[kReference].is_string()) {
+    const auto found = document_->arrays.find(value[kReference].get<std::string>());
+    if (found != document_->arrays.end() && found->second.data.size() == 1)
+      return found->second.data[0];
+  }
+  if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+  if (!value.is_number()) fail("holds something else than numbers");
+  return value.get<double>();
+}
+
+std::vector<double> Node::numbers() const {
+  std::vector<double> values;
+  for (std::size_t k = 0; k < size(); ++k) values.push_back(plain_number((*value_)[k]));
+  return values;
+}
+
+}  // namespace engine
+}  // namespace deepmd

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// A model file as a tree of JSON with arrays: docs/files.md, deepmd/contract/safetensors_file.py.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace deepmd {
+namespace engine {
+
+/// What is wrong with a file, a model or an input, in one line for people.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Numbers of a file, whatever type they had there, the last axis fastest.
+struct Array {
+  std::vector<std::int64_t> shape;
+  std::vector<double> data;
+};
+
+/// A tree in which `{"@array": NAME}` stands for an array.
+struct Document {
+  nlohmann::json tree;
+  std::unordered_map<std::string, Array> arrays;
+};
+
+/// Reads a file by its ending; throws `Error`.
+Document read_document(const std::string& path);
+
+/// The document in a block of bytes as safetensors has them; `source` names it in messages.
+Document parse_safetensors(const std::string& bytes, const std::string& source);
+
+/// A place in a document's tree, for checked reading; all errors name the place.
+class Node {
+ public:
+  explicit Node(const Document& document)
+      : document_(&document), value_(&document.tree), path_("") {}
+
+  /// The value of a key, which must be there.
+  Node operator[](const std::string& key) const;
+  Node operator[](std::size_t index) const;
+  /// Whether the key is there and not null.
+  bool has(const std::string& key) const;
+  std::size_t size() const;
+
+  double number() const;
+  std::int64_t integer() const;
+  bool flag() const;
+  std::string text() const;
+  std::vector<std::int64_t> integers() const;
+
+  double number_or(const std::string& key, double otherwise) const;
+  std::int64_t integer_or(const std::string& key, std::int64_t otherwise) const;
+  bool flag_or(const std::string& key, bool otherwise) const;
+
+  /// The array below `@variables`, of this shape; -1 stands for any size.
+  const Array& array(const std::string& key, const std::vector<std::int64_t>& shape) const;
+  /// Whether there is such an array.
+  bool has_array(const std::string& key) const;
+
+  /// Refuses another `@class` or a version that is too new.
+  void check_class(const std::string& name, double highest) const;
+
+  /// Numbers that a plain list or nested lists of one element hold; null: NaN.
+  std::vector<double> numbers() const;
+
+  const std::string& path() const { return path_; }
+  const nlohmann::json& value() const { return *value_; }
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  Node(const Document* document, const nlohmann::json* value, std::string path)
+      : document_(document), value_(value), path_(std::move(path)) {}
+  double plain_number(const nlohmann::json& value) const;
+
+  const Document* document_;
+  const nlohmann::json* value_;
+  std::string path_;
+};
+
+}  // namespace engine
+}  // namespace deepmd

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "embedding.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "deepmd/environment_rows.hpp"
+
+namespace deepmd {
+namespace engine {
+
+std::int64_t EmbeddingFunctions::function_of(std::int64_t center, std::int64_t neighbor) const {
+  if (spec_.embedding == Embedding::strip) return 0;
+  if (spec_.is_one_sided) return neighbor;
+  return spec_.embedding == Embedding::pairs ? center + spec_.ntypes * neighbor
+                                             : center * spec_.ntypes + neighbor;
+}
+
+void EmbeddingFunctions::evaluate(std::int64_t center, std::int64_t neighbor,
+                                  const std::vector<double>& s, double* values,
+                                  double* slopes) const {
+  const bool is_concat = spec_.embedding == Embedding::concat;
+  const Net& net =
+      spec_.nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
+  const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = spec_.type_width;
+  std::vector<double> x(std::size_t(n * nin)), dx(x.size(), 0.0);
+  for (std::int64_t i = 0; i < n; ++i) {
+    double* row = &x[std::size_t(i * nin)];
+    row[0] = s[std::size_t(i)], dx[std::size_t(i * nin)] = 1.0;
+    if (!is_concat) continue;
+    std::copy_n(&spec_.type_vectors[std::size_t(neighbor * dim)], dim, row + 1);
+    if (!spec_.is_one_sided)
+      std::copy_n(&spec_.type_vectors[std::size_t(center * dim)], dim, row + 1 + dim);
+  }
+  net.evaluate(n, x.data(), slopes ? dx.data() : nullptr, values, slopes);
+}
+
+const double* EmbeddingFunctions::factor(std::int64_t center, std::int64_t neighbor) const {
+  const std::int64_t pair = spec_.is_one_sided ? neighbor : center * spec_.ntypes + neighbor;
+  return &spec_.factors[std::size_t(pair * spec_.width())];
+}
+
+std::pair<double, double> EmbeddingFunctions::range() const {
+  double x = kSmallestDistance, zero = 0.0, out[7];
+  const double* xyz[3] = {&x, &zero, &zero};
+  environment::radial_functions(spec_.environment, 1, xyz,
+                                {out, out + 1, out + 2, out + 3, out + 4, out + 5, out + 6});
+  double low = INFINITY, high = -INFINITY;
+  for (std::size_t k = 0; k < spec_.davg.size(); k += std::size_t(spec_.columns))
+    for (const double raw : {0.0, out[3]}) {
+      const double s = (raw - spec_.davg[k]) / spec_.dstd[k];
+      low = std::min(low, s), high = std::max(high, s);
+    }
+  return {low, high};
+}
+
+namespace {
+
+using Pair = std::pair<std::int32_t, std::int32_t>;
+
+/// A pair of types, of those present, for each function.
+std::map<std::int64_t, Pair> functions_among(const EmbeddingFunctions& functions,
+                                             const std::vector<std::int32_t>& present) {
+  std::map<std::int64_t, Pair> found;
+  for (const auto center : present)
+    for (const auto neighbor : present)
+      found.emplace(functions.function_of(center, neighbor), Pair{center, neighbor});
+  return found;
+}
+
+/// (size, width) coefficients of each function, or the unit matrix for a net that stays one.
+std::map<std::int64_t, std::vector<double>> coefficients_of(
+    const DescriptorSpec& spec, const EmbeddingFunctions& functions,
+    const std::map<std::int64_t, Pair>& pairs, const EdgeSettings& settings) {
+  std::map<std::int64_t, std::vector<double>> found;
+  const std::int64_t width = spec.width();
+  for (const auto& [number, pair] : pairs) {
+    std::vector<double> c(std::size_t(settings.size * width), 0.0);
+    if (settings.basis.degree == 0) {
+      for (std::int64_t m = 0; m < width; ++m) c[std::size_t(m * width + m)] = 1.0;
+    } else {
+      functions.evaluate(pair.first, pair.second, nodes_of(settings.basis), c.data(), nullptr);
+      c = coefficients(settings.basis, c);
+    }
+    found[number] = std::move(c);
+  }
+  return found;
+}
+
+std::optional<ChebyshevBasis> basis_of(const DescriptorSpec& spec,
+                                       const EmbeddingFunctions& functions,
+                                       const std::map<std::int64_t, Pair>& pairs) {
+  for (const Net& net : spec.nets.nets)
+    if (!net.is_analytic()) return std::nullopt;
+  const auto width = std::size_t(spec.width()), nfunctions = pairs.size();
+  const auto [low, high] = functions.range();
+  return find_basis(
+      [&](const std::vector<double>& s) {
+        std::vector<double> all(s.size() * width * nfunctions), own(s.size() * width);
+        std::size_t place = 0;
+        for (const auto& each : pairs) {
+          functions.evaluate(each.second.first, each.second.second, s, own.data(), nullptr);
+          for (std::size_t i = 0; i < s.size(); ++i)
+            std::copy_n(&own[i * width], width, &all[(i * nfunctions + place) * width]);
+          ++place;
+        }
+        return all;
+      },
+      low, high);
+}
+
+std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
+                              const std::vector<double>& w) {
+  std::vector<double> result(w.size());
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j)
+      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
+                                                const Kernels<T>& kernels,
+                                                const std::vector<std::int32_t>& present,
+                                                bool plain) {
+  const EmbeddingFunctions functions(spec);
+  const auto pairs = functions_among(functions, present);
+  const bool is_strip = spec.embedding == Embedding::strip;
+  const std::int64_t width = spec.width();
+  EmbeddingMatrices found;
+  found.present = present;
+  found.segment_of.assign(std::size_t(spec.ntypes), -1);
+  for (std::size_t k = 0; k < present.size(); ++k)
+    found.segment_of[std::size_t(present[k])] = std::int32_t(k);
+  auto& settings = found.settings;
+  settings.environment = spec.environment;
+  settings.columns = spec.columns, settings.slots_differ = spec.slots_differ;
+  settings.is_switched = is_strip && spec.is_smooth;
+  const auto basis = plain ? std::nullopt : basis_of(spec, functions, pairs);
+  found.are_nets = !basis;
+  if (basis) settings.basis = *basis;
+  settings.degree = basis ? basis->degree : int(width);
+  settings.size = basis ? basis->size() : width;
+  found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);
+  const auto coefficients = coefficients_of(spec, functions, pairs, settings);
+  const double share = 1.0 / double(std::max<std::int64_t>(1, spec.nslots()));
+  for (const auto center : present) {
+    std::vector<double> c;  // (nsegments * size, width)
+    const auto add = [&](const std::vector<double>& own, const double* factor, double constant) {
+      for (std::size_t k = 0; k < own.size(); ++k)
+        c.push_back(own[k] * share *
+                    (factor ? constant + factor[k % std::size_t(width)] : constant));
+    };
+    // of strips that are smooth the switched terms alone have the factor
+    if (settings.is_switched) add(coefficients.at(0), nullptr, 1.0);
+    for (const auto neighbor : present)
+      add(coefficients.at(functions.function_of(center, neighbor)),
+          is_strip ? functions.factor(center, neighbor) : nullptr,
+          settings.is_switched ? 0.0 : 1.0);
+    const std::int64_t rows = found.nsegments * settings.size;
+    found.c[center] = pack(kernels, rows, width, c);
+    found.transposed[center] = pack(kernels, width, rows, transpose(rows, width, c));
+  }
+  return found;
+}
+
+ConstantMoments::Moments ConstantMoments::of_slot(const DescriptorSpec& spec, std::int64_t center,
+                                                  std::int64_t neighbor,
+                                                  std::int64_t slot) const {
+  const std::int64_t columns = spec.columns, width = spec.width();
+  const std::int64_t slots = spec.slots_differ ? spec.nslots() : 1;
+  const auto first = std::size_t((center * slots + slot) * columns);
+  Moments row(static_cast<std::size_t>(columns)), values(static_cast<std::size_t>(width)), moments;
+  for (std::size_t c = 0; c < row.size(); ++c) row[c] = -spec.davg[first + c] / spec.dstd[first + c];
+  const EmbeddingFunctions functions(spec);
+  functions.evaluate(center, neighbor, {row[0]}, values.data(), nullptr);
+  if (spec.embedding == Embedding::strip && !spec.is_smooth)
+    for (std::size_t m = 0; m < values.size(); ++m)
+      values[m] *= 1.0 + functions.factor(center, neighbor)[m];
+  for (const double factor : row)
+    for (const double value : values)
+      moments.push_back((columns == 1 ? 1.0 : factor) * value / double(spec.nslots()));
+  return moments;
+}
+
+ConstantMoments::ConstantMoments(const DescriptorSpec& spec) {
+  const std::int64_t ntypes = spec.ntypes;
+  for (const double mean : spec.davg) are_zero_ = are_zero_ && mean == 0.0;
+  are_zero_ = (are_zero_ && spec.columns == 4) || spec.nslots() == 0;
+  if (are_zero_) return;
+  const bool has_left_out =
+      spec.columns == 1 && std::count(spec.excluded.begin(), spec.excluded.end(), 1) > 0;
+  for (std::int64_t center = 0; center < ntypes; ++center) {
+    std::int64_t start = 0;
+    for (std::int64_t neighbor = 0; neighbor < ntypes; ++neighbor) {
+      std::vector<Moments> sums;
+      if (!spec.slots_differ) {
+        sums.push_back(of_slot(spec, center, neighbor, 0));
+      } else {
+        const std::int64_t sel = spec.sel[std::size_t(spec.is_by_type ? neighbor : 0)];
+        sums.resize(std::size_t(sel + 1));
+        sums.back().assign(std::size_t(spec.columns * spec.width()), 0.0);
+        for (std::int64_t n = sel - 1; n >= 0; --n) {
+          auto& sum = sums[std::size_t(n)] = of_slot(spec, center, neighbor, start + n);
+          for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += sums[std::size_t(n + 1)][k];
+        }
+        if (spec.is_by_type) start += sel;
+      }
+      empty_.push_back(std::move(sums));
+      if (!has_left_out) continue;
+      // deepmd-kit embeds a zero for a neighbor that is left out
+      Moments zero(std::size_t(spec.width()));
+      EmbeddingFunctions(spec).evaluate(center, neighbor, {0.0}, zero.data(), nullptr);
+      for (auto& value : zero) value /= double(spec.nslots());
+      left_out_.push_back(std::move(zero));
+    }
+  }
+}
+
+template <class T>
+void ConstantMoments::add(const DescriptorSpec& spec, std::int32_t center, std::int32_t empty_type,
+                          const std::int32_t* occupied, const std::int32_t* left_out, T* m,
+                          std::int64_t ldm) const {
+  if (are_zero_) return;
+  const std::int64_t width = spec.width();
+  const auto add_times = [&](double factor, const Moments& moments) {
+    for (std::int64_t c = 0; c < spec.columns; ++c)
+      for (std::int64_t k = 0; k < width; ++k)
+        m[c * ldm + k] += T(factor * moments[std::size_t(c * width + k)]);
+  };
+  for (std::size_t section = 0; section < spec.sel.size(); ++section) {
+    const std::int64_t type = spec.is_by_type ? std::int64_t(section) : empty_type;
+    const auto& sums = empty_[std::size_t(center * spec.ntypes + type)];
+    if (spec.slots_differ)
+      add_times(1.0, sums[std::size_t(occupied[section])]);
+    else
+      add_times(double(spec.sel[section] - occupied[section]), sums[0]);
+  }
+  for (std::int64_t t = 0; t < spec.ntypes && !left_out_.empty(); ++t)
+    if (left_out[t] != 0)
+      add_times(double(left_out[t]), left_out_[std::size_t(center * spec.ntypes + t)]);
+}
+
+template struct EmbeddingMatrices<double>;
+template struct EmbeddingMatrices<float>;
+template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,
+                                   const std::int32_t*, const std::int32_t*, double*,
+                                   std::int64_t) const;
+template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,
+                                   const std::int32_t*, const std::int32_t*, float*,
+                                   std::int64_t) const;
+
+}  // namespace engine
+}  // namespace deepmd

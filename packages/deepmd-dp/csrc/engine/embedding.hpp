@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// A descriptor's embedding as matrices: for centres of a type the moments of the embedded neighbors
+// are A C. A (columns, segments * Q) are sums of functions of an edge, Chebyshev polynomials or the
+// nets themselves; C holds the nets' parameters.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "chebyshev_fit.hpp"
+#include "kernels.hpp"
+#include "model_spec.hpp"
+
+namespace deepmd {
+namespace engine {
+
+/// The functions of s that embed a neighbor: the same for some pairs of types.
+class EmbeddingFunctions {
+ public:
+  explicit EmbeddingFunctions(const DescriptorSpec& spec) : spec_(spec) {}
+
+  /// Number of the function of a centre's and a neighbor's type.
+  std::int64_t function_of(std::int64_t center, std::int64_t neighbor) const;
+
+  /// Values (n, width), and slopes unless null, of the function of a pair of types.
+  void evaluate(std::int64_t center, std::int64_t neighbor, const std::vector<double>& s,
+                double* values, double* slopes) const;
+
+  /// The strip's factor T(t_j, t_i), (width).
+  const double* factor(std::int64_t center, std::int64_t neighbor) const;
+
+  /// Between which numbers s lies.
+  std::pair<double, double> range() const;
+
+ private:
+  const DescriptorSpec& spec_;
+};
+
+/// C for centres of each type, of neighbors of the types that are present.
+template <class T>
+struct EmbeddingMatrices {
+  std::vector<std::int32_t> present;     // types of neighbors
+  std::vector<std::int32_t> segment_of;  // by type: its sum
+  std::int64_t nsegments = 0;
+  EdgeSettings settings;
+  std::map<std::int32_t, PackedMatrix<T>> c, transposed;  // by centre's type
+  bool are_nets = false;  // no few polynomials represent them
+
+  /// `plain`: keep the nets in any case.
+  static EmbeddingMatrices make(const DescriptorSpec& spec, const Kernels<T>& kernels,
+                                const std::vector<std::int32_t>& present, bool plain);
+};
+
+/// What is added to the moments for slots without a neighbor, and for neighbors left out.
+class ConstantMoments {
+ public:
+  explicit ConstantMoments(const DescriptorSpec& spec);
+
+  /// Adds them to the moments m (columns, ldm) of an atom.
+  template <class T>
+  void add(const DescriptorSpec& spec, std::int32_t center, std::int32_t empty_type,
+           const std::int32_t* occupied, const std::int32_t* left_out, T* m,
+           std::int64_t ldm) const;
+
+ private:
+  using Moments = std::vector<double>;  // (columns, width)
+  Moments of_slot(const DescriptorSpec& spec, std::int64_t center, std::int64_t neighbor,
+                  std::int64_t slot) const;
+
+  bool are_zero_ = true;
+  // by centre and type of the section, or of empty slots: where slots differ the sum of the slots
+  // from each on, else that of one slot
+  std::vector<std::vector<Moments>> empty_;
+  std::vector<Moments> left_out_;  // by centre and neighbor; empty where there are none
+};
+
+}  // namespace engine
+}  // namespace deepmd

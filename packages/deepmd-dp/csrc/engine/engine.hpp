@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// A model that computes: what the plug-in for C++ programs and the module for Python share.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "document.hpp"
+#include "frame.hpp"
+#include "timing.hpp"
+
+namespace deepmd {
+namespace engine {
+
+/// The terms of a model's output for one frame, see `deepmd.outputs` in Python.
+struct Results {
+  std::vector<double> sum;          // (components)
+  std::vector<double> atom;         // (nloc, components)
+  std::vector<double> force;        // (components, nall, 3)
+  std::vector<double> virial;       // (components, 9)
+  std::vector<double> atom_virial;  // (components, nall, 9) where wanted
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// The model of a document; `nthreads` 0: as OMP_NUM_THREADS says, else all. Throws `Error` for
+  /// what is damaged or not covered.
+  static std::unique_ptr<Engine> open(const Document& document, int nthreads);
+
+  /// Throws `Error` for atoms that make no sense.
+  virtual void compute(const Frame& frame, bool atomic_virials, Results& results) = 0;
+
+  const ModelSpec& spec() const { return spec_; }
+  /// What a caller must know, JSON.
+  const std::string& record() const { return record_; }
+  /// Processor seconds of each phase so far, all threads.
+  virtual std::array<double, kPhases> seconds() const = 0;
+
+ protected:
+  explicit Engine(ModelSpec spec) : spec_(std::move(spec)) {}
+  ModelSpec spec_;
+  std::string record_;
+};
+
+}  // namespace engine
+}  // namespace deepmd

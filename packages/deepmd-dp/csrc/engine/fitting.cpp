@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "fitting.hpp"
+
+#include <algorithm>
+
+namespace deepmd {
+namespace engine {
+namespace {
+
+/// Rows of w (nin, nout) for our columns; a column that stands for two has their sum.
+std::vector<double> rows_for(const InputColumns& columns, std::int64_t nout,
+                             const std::vector<double>& w) {
+  std::vector<double> result;
+  for (const auto& [first, second] : columns)
+    for (std::int64_t j = 0; j < nout; ++j) {
+      const double more =
+          second >= 0 ? w[std::size_t(second * nout + j)] : 0.0;
+      result.push_back(w[std::size_t(first * nout + j)] + more);
+    }
+  return result;
+}
+
+std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
+                              const std::vector<double>& w) {
+  std::vector<double> result(w.size());
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j)
+      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
+  return result;
+}
+
+/// x or (x, x) as a product of x.
+std::vector<double> skip_matrix(const Layer& layer) {
+  std::vector<double> matrix(std::size_t(layer.nin * layer.nout), 0.0);
+  for (int copy = 0; copy < layer.skips(); ++copy)
+    for (std::int64_t k = 0; k < layer.nin; ++k)
+      matrix[std::size_t(k * layer.nout + copy * layer.nin + k)] = 1.0;
+  return matrix;
+}
+
+template <class T>
+std::vector<T> padded_row(const std::vector<double>& row, std::int64_t size) {
+  std::vector<T> result(row.begin(), row.end());
+  if (!row.empty()) result.resize(std::size_t(size), T(0));
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+FittingNet<T>::FittingNet(const Net& net, const InputColumns& columns, const Kernels<T>& kernels)
+    : kernels_(kernels) {
+  for (const Layer& layer : net.layers) {
+    const bool is_first = layers_.empty();
+    PackedLayer own;
+    own.nin = is_first ? std::int64_t(columns.size()) : layer.nin;
+    own.nout = layer.nout;
+    const auto set = [&](const std::vector<double>& w, PackedMatrix<T>& to, PackedMatrix<T>& back) {
+      const auto rows = is_first ? rows_for(columns, own.nout, w) : w;
+      to = pack(kernels, own.nin, own.nout, rows);
+      back = pack(kernels, own.nout, own.nin, transpose(own.nin, own.nout, rows));
+    };
+    set(layer.w, own.forward, own.backward);
+    if (is_first && layer.skips() > 0)
+      set(skip_matrix(layer), own.skip, own.skip_back);
+    else
+      own.skips = layer.skips();
+    own.b = padded_row<T>(layer.b, own.forward.padded);
+    own.idt = padded_row<T>(layer.idt, own.forward.padded);
+    own.activation = layer.activation;
+    layers_.push_back(std::move(own));
+  }
+}
+
+template <class T>
+void FittingNet<T>::activate(const PackedLayer& layer, std::int64_t n, T* y, T* slope) const {
+  const std::int64_t ld = layer.forward.padded;
+  if (layer.activation.function == Function::linear)
+    std::fill_n(slope, n * ld, T(1));
+  else
+    kernels_.activate(layer.activation, n * ld, y, y, slope);
+  if (layer.idt.empty()) return;
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t j = 0; j < ld; ++j) {
+      y[i * ld + j] *= layer.idt[std::size_t(j)];
+      slope[i * ld + j] *= layer.idt[std::size_t(j)];
+    }
+}
+
+template <class T>
+const T* FittingNet<T>::forward(std::int64_t n, const T* x, std::int64_t ldx,
+                                FittingWork<T>& work) const {
+  work.values.resize(layers_.size()), work.slopes.resize(layers_.size());
+  for (std::size_t k = 0; k < layers_.size(); ++k) {
+    const PackedLayer& layer = layers_[k];
+    const std::int64_t ld = layer.forward.padded;
+    auto& y = work.values[k];
+    y.assign(std::size_t(n * ld), T(0)), work.slopes[k].resize(y.size());
+    for (std::int64_t i = 0; i < n && !layer.b.empty(); ++i)
+      std::copy_n(layer.b.data(), ld, &y[std::size_t(i * ld)]);
+    kernels_.product(n, x, ldx, layer.forward, y.data(), ld, true);
+    activate(layer, n, y.data(), work.slopes[k].data());
+    if (layer.skip.rows > 0) kernels_.product(n, x, ldx, layer.skip, y.data(), ld, true);
+    for (int copy = 0; copy < layer.skips; ++copy)
+      for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t j = 0; j < layer.nin; ++j)
+          y[std::size_t(i * ld + copy * layer.nin + j)] += x[i * ldx + j];
+    x = y.data(), ldx = ld;
+  }
+  return x;
+}
+
+/// The gradient of a layer's input, in `result` (n, backward.padded).
+template <class T>
+void FittingNet<T>::pass_back(const PackedLayer& layer, std::int64_t n, std::vector<T>& by,
+                              const T* slope, std::vector<T>& result) const {
+  const std::int64_t ld = layer.forward.padded, ldr = layer.backward.padded;
+  result.assign(std::size_t(n * ldr), T(0));
+  for (int copy = 0; copy < layer.skips; ++copy)
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::int64_t j = 0; j < layer.nin; ++j)
+        result[std::size_t(i * ldr + j)] += by[std::size_t(i * ld + copy * layer.nin + j)];
+  if (layer.skip.rows > 0)
+    kernels_.product(n, by.data(), ld, layer.skip_back, result.data(), ldr, true);
+  for (std::int64_t k = 0; k < n * ld; ++k) by[std::size_t(k)] *= slope[k];
+  kernels_.product(n, by.data(), ld, layer.backward, result.data(), ldr, true);
+}
+
+template <class T>
+T* FittingNet<T>::backward(std::int64_t n, const T* by, FittingWork<T>& work) const {
+  work.by_value.assign(by, by + n * ld());
+  for (std::size_t k = layers_.size(); k-- > 0;) {
+    // both are padded to whole vectors, so that a layer's input is the result of the one before it
+    pass_back(layers_[k], n, work.by_value, work.slopes[k].data(), work.by_input);
+    work.by_value.swap(work.by_input);
+  }
+  return work.by_value.data();
+}
+
+template class FittingNet<double>;
+template class FittingNet<float>;
+
+}  // namespace engine
+}  // namespace deepmd

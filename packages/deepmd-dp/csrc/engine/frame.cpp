@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "frame.hpp"
+
+#include <algorithm>
+
+namespace deepmd {
+namespace engine {
+
+void BlockEdges::collect(const Frame& frame, std::int32_t atom, const DescriptorSpec& spec,
+                         const std::vector<char>& excluded_of_model) {
+  const double* origin = frame.coord + 3 * std::int64_t(atom);
+  const double rcut_squared = spec.environment.rcut * spec.environment.rcut;
+  const char* excluded = &excluded_of_model[std::size_t(frame.type[atom] * spec.ntypes)];
+  const std::int32_t* list = frame.neighbors[std::size_t(atom)];
+  const std::int32_t count = frame.counts[std::size_t(atom)];
+  const Image* shifts = frame.shifts.empty() ? nullptr : frame.shifts[std::size_t(atom)];
+  hits_.resize(std::size_t(count));
+  std::size_t nhits = 0;
+  for (std::int32_t k = 0; k < count; ++k) {
+    const std::int32_t j = list[k] & frame.index_mask, type = frame.type[j];
+    Hit& hit = hits_[nhits];
+    for (int c = 0; c < 3; ++c) hit.xyz[c] = frame.coord[3 * std::int64_t(j) + c] - origin[c];
+    if (shifts != nullptr) {
+      const Vec3 shift = frame.cell->translation(shifts[k]);
+      for (std::size_t c = 0; c < 3; ++c) hit.xyz[c] += shift[c];
+    }
+    hit.squared = hit.xyz[0] * hit.xyz[0] + hit.xyz[1] * hit.xyz[1] + hit.xyz[2] * hit.xyz[2];
+    hit.index = j, hit.type = type;
+    nhits += hit.squared < rcut_squared && type >= 0 && !excluded[type] ? 1 : 0;
+  }
+  hits_.resize(nhits);
+  for (const Hit& hit : hits_)
+    if (!(hit.squared > 0.0))
+      throw Error("the atoms " + std::to_string(atom) + " and " + std::to_string(hit.index) +
+                  " lie at the same place");
+}
+
+void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::int32_t* occupied,
+                        std::int32_t* left_out) {
+  std::vector<std::int64_t> starts(spec.sel.size(), 0);
+  if (spec.slots_differ) {
+    // the contract's list: by type where it is so, the nearest first, no more than there are slots
+    const bool by_type = spec.is_by_type;
+    std::stable_sort(hits_.begin(), hits_.end(), [by_type](const Hit& a, const Hit& b) {
+      if (by_type && a.type != b.type) return a.type < b.type;
+      return a.squared < b.squared;
+    });
+    for (std::size_t k = 1; k < starts.size(); ++k) starts[k] = starts[k - 1] + spec.sel[k - 1];
+  }
+  for (const Hit& hit : hits_) {
+    const auto section = std::size_t(spec.is_by_type ? hit.type : 0);
+    if (spec.slots_differ && occupied[section] >= spec.sel[section]) continue;
+    const auto place = std::int32_t(starts[section] + occupied[section]++);
+    if (spec.excluded[std::size_t(center * spec.ntypes + hit.type)]) {
+      ++left_out[hit.type];
+      continue;
+    }
+    for (int c = 0; c < 3; ++c) xyz[c].push_back(hit.xyz[c]);
+    index.push_back(hit.index), slot.push_back(place), type.push_back(hit.type);
+  }
+}
+
+void BlockEdges::gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
+                        const std::vector<char>& excluded_of_model) {
+  const std::size_t sections = spec.sel.size(), ntypes = std::size_t(spec.ntypes);
+  for (auto& each : xyz) each.clear();
+  index.clear(), slot.clear(), type.clear();
+  first.assign(1, 0);
+  occupied.assign(std::size_t(block.size) * sections, 0);
+  left_out.assign(std::size_t(block.size) * ntypes, 0);
+  largest = 0;
+  for (std::int64_t i = 0; i < block.size; ++i) {
+    collect(frame, block.atoms[i], spec, excluded_of_model);
+    append(spec, block.type, &occupied[std::size_t(i) * sections],
+           &left_out[std::size_t(i) * ntypes]);
+    first.push_back(std::int64_t(index.size()));
+    largest = std::max(largest, first[std::size_t(i) + 1] - first[std::size_t(i)]);
+  }
+  for (auto& each : xyz) each.resize(index.size() + 16, 1.0);
+}
+
+}  // namespace engine
+}  // namespace deepmd

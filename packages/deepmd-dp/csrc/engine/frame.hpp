@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// One frame's atoms and their neighbors, and blocks of atoms of one type.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "deepmd/cell.hpp"
+#include "model_spec.hpp"
+
+namespace deepmd {
+namespace engine {
+
+/// Atoms with lists of neighbors, as an MD program or `build_neighbor_pairs` have them.
+struct Frame {
+  std::int64_t nloc = 0, nall = 0;
+  const double* coord = nullptr;       // (nall, 3) [Å]
+  const std::int32_t* type = nullptr;  // (nall); negative: no atom for the model
+  std::vector<const std::int32_t*> neighbors;  // of each local atom: indices into all atoms
+  std::vector<const Image*> shifts;            // cells by which they are displaced; or empty
+  std::vector<std::int32_t> counts;            // numbers of neighbors
+  const Cell* cell = nullptr;                  // where there are shifts
+  std::int32_t index_mask = -1;
+  std::int32_t empty_type = 0;
+  const double *fparam = nullptr, *aparam = nullptr;
+};
+
+/// Local atoms of one type.
+struct Block {
+  std::int32_t type = 0;
+  const std::int32_t* atoms = nullptr;
+  std::int64_t size = 0;
+};
+
+/// The edges of a block's atoms for one descriptor, one atom after the other.
+struct BlockEdges {
+  std::vector<std::int64_t> first;         // (size + 1)
+  std::vector<double> xyz[3];              // displacements [Å], with room for whole vectors
+  std::vector<std::int32_t> index;         // of the neighbor among all atoms
+  std::vector<std::int32_t> slot, type, segment;
+  std::vector<std::int32_t> occupied;      // (size, sections) neighbors within the cut-off
+  std::vector<std::int32_t> left_out;      // (size, ntypes) those that are not looked at
+  std::int64_t largest = 0;                // most edges of an atom
+
+  /// Finds them; throws `Error` where two atoms lie at the same place.
+  void gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
+              const std::vector<char>& excluded_of_model);
+
+ private:
+  struct Hit {
+    double squared;
+    double xyz[3];
+    std::int32_t index, type;
+  };
+  void collect(const Frame& frame, std::int32_t atom, const DescriptorSpec& spec,
+               const std::vector<char>& excluded_of_model);
+  void append(const DescriptorSpec& spec, std::int32_t center, std::int32_t* occupied,
+              std::int32_t* left_out);
+  std::vector<Hit> hits_;
+};
+
+}  // namespace engine
+}  // namespace deepmd

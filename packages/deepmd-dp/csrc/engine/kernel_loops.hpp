@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// The loops of kernels.hpp for any instruction set: inlined into functions made for each
+// (kernels.cpp), whose registers have `Bytes`.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels.hpp"
+#include "vector_math.hpp"
+
+namespace deepmd {
+namespace engine {
+namespace loops {
+
+/// One tile of a product: Rows rows, Vectors vectors wide, k deep.
+template <class T, int Bytes, int Rows, int Vectors>
+DEEPMD_INLINE void tile(std::int64_t k, const T* a, std::int64_t lda, const T* b, T* c,
+                        std::int64_t ldc, bool adds) {
+  using V = Vector<T, Bytes>;
+  constexpr int W = Bytes / sizeof(T);
+  V sum[Rows][Vectors];
+  for (int i = 0; i < Rows; ++i)
+    for (int v = 0; v < Vectors; ++v) sum[i][v] = adds ? at<V>(c + i * ldc + v * W) : V{};
+  for (std::int64_t q = 0; q < k; ++q) {
+    V panel[Vectors];
+    for (int v = 0; v < Vectors; ++v) panel[v] = at<V>(b + v * W);
+    b += Vectors * W;
+    for (int i = 0; i < Rows; ++i) {
+      const T factor = a[i * lda + q];
+      for (int v = 0; v < Vectors; ++v) sum[i][v] += factor * panel[v];
+    }
+  }
+  for (int i = 0; i < Rows; ++i)
+    for (int v = 0; v < Vectors; ++v) at<V>(c + i * ldc + v * W) = sum[i][v];
+}
+
+/// The last rows, fewer than a tile has.
+template <class T, int Bytes, int Rows, int Vectors>
+DEEPMD_INLINE void last_rows(std::int64_t m, std::int64_t k, const T* a, std::int64_t lda,
+                             const T* b, T* c, std::int64_t ldc, bool adds) {
+  if constexpr (Rows > 0) {
+    if (m == Rows)
+      tile<T, Bytes, Rows, Vectors>(k, a, lda, b, c, ldc, adds);
+    else
+      last_rows<T, Bytes, Rows - 1, Vectors>(m, k, a, lda, b, c, ldc, adds);
+  }
+}
+
+template <class T, int Bytes, int Rows, int Vectors>
+DEEPMD_INLINE void panel(std::int64_t m, std::int64_t k, const T* a, std::int64_t lda, const T* b,
+                         T* c, std::int64_t ldc, bool adds) {
+  std::int64_t i = 0;
+  for (; i + Rows <= m; i += Rows)
+    tile<T, Bytes, Rows, Vectors>(k, a + i * lda, lda, b, c + i * ldc, ldc, adds);
+  last_rows<T, Bytes, Rows - 1, Vectors>(m - i, k, a + i * lda, lda, b, c + i * ldc, ldc, adds);
+}
+
+template <class T, int Bytes, int Rows>
+DEEPMD_INLINE void product(std::int64_t m, const T* a, std::int64_t lda, const PackedMatrix<T>& b,
+                           T* c, std::int64_t ldc, bool adds) {
+  static_assert(kPanelVectors == 3, "one case for each width of a panel");
+  constexpr std::int64_t W = Bytes / sizeof(T);
+  const T* next = b.data.data();
+  for (std::int64_t k0 = 0; k0 < b.rows; k0 += kPanelDepth) {
+    const std::int64_t k = std::min(kPanelDepth, b.rows - k0);
+    for (std::int64_t j = 0; j < b.padded; j += 3 * W) {
+      const std::int64_t vectors = std::min<std::int64_t>(3, (b.padded - j) / W);
+      const bool more = adds || k0 > 0;
+      if (vectors == 3)
+        panel<T, Bytes, Rows, 3>(m, k, a + k0, lda, next, c + j, ldc, more);
+      else if (vectors == 2)
+        panel<T, Bytes, Rows, 2>(m, k, a + k0, lda, next, c + j, ldc, more);
+      else
+        panel<T, Bytes, Rows, 1>(m, k, a + k0, lda, next, c + j, ldc, more);
+      next += k * vectors * W;
+    }
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void activate_vector(Function function, Vector<T, Bytes> x, Vector<T, Bytes>& y,
+                                   Vector<T, Bytes>& slope) {
+  using V = Vector<T, Bytes>;
+  const T half(0.5), one(1);
+  if (function == Function::tanh) {
+    y = hyperbolic_tangent<T, Bytes>(x);
+    slope = one - y * y;
+  } else if (function == Function::gelu) {
+    const T factor(0.7978845608028654), cubic(0.044715);
+    const V t = hyperbolic_tangent<T, Bytes>(factor * (x + cubic * x * x * x));
+    y = half * x * (one + t);
+    slope = half * (one + t) + half * x * (one - t * t) * factor * (one + 3 * cubic * x * x);
+  } else {  // sigmoid, silu
+    const V s = half + half * hyperbolic_tangent<T, Bytes>(half * x);
+    y = function == Function::silu ? x * s : s;
+    slope = function == Function::silu ? s + y * (one - s) : s * (one - s);
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void activate(const Activation& activation, std::int64_t n, const T* x, T* y,
+                            T* slope) {
+  using V = Vector<T, Bytes>;
+  constexpr std::int64_t W = Bytes / sizeof(T);
+  const Function function = activation.function;
+  const bool is_vector = function == Function::tanh || function == Function::gelu ||
+                         function == Function::sigmoid || function == Function::silu;
+  std::int64_t k = 0;
+  if (is_vector)
+    for (; k + W <= n; k += W)
+      activate_vector<T, Bytes>(function, at<V>(x + k), at<V>(y + k), at<V>(slope + k));
+  for (; k < n; ++k) {
+    double value = 0.0, derivative = 0.0;
+    engine::activate(activation, double(x[k]), value, derivative);
+    y[k] = T(value), slope[k] = T(derivative);
+  }
+}
+
+/// Numbers of an array of edges, in whole groups of lanes.
+DEEPMD_INLINE int padded(int count) { return (count + 15) / 16 * 16; }
+
+template <class T>
+DEEPMD_INLINE void rows_of(const EdgeSettings& settings, const double* statistics,
+                           EdgeArrays<T>& edges) {
+  const int n = padded(edges.count), columns = settings.columns;
+  environment::radial_functions(settings.environment, n, edges.xyz, edges.radial);
+  for (int c = 0; c < columns; ++c) {
+    const double *factor = c == 0 ? edges.radial.f : edges.radial.g, *x = edges.xyz[c ? c - 1 : 0];
+    T* row = edges.row[c];
+    if (settings.slots_differ) {
+      for (int e = 0; e < edges.count; ++e) {
+        const double* own = statistics + std::int64_t(edges.slot[e]) * 2 * columns;
+        const double value = ((c ? factor[e] * x[e] : factor[e]) - own[c]) * own[columns + c];
+        row[e] = T(value);
+        if (c == 0) edges.s[e] = value;
+      }
+    } else {
+      const double shift = statistics[c], scale = statistics[columns + c];
+      if (c == 0)
+        for (int e = 0; e < n; ++e) edges.s[e] = (factor[e] - shift) * scale, row[e] = T(edges.s[e]);
+      else
+        for (int e = 0; e < n; ++e) row[e] = T((factor[e] * x[e] - shift) * scale);
+    }
+  }
+  if (columns == 1)
+    for (int e = 0; e < n; ++e) edges.row[0][e] = T(1);
+  for (int e = 0; e < n; ++e) edges.weight[e] = T(edges.radial.w[e]);
+}
+
+/// Where the terms of each edge go in a row of A.
+template <class T>
+DEEPMD_INLINE void set_places(const EdgeSettings& settings, EdgeArrays<T>& edges) {
+  const int size = int(settings.size), degree = settings.degree;
+  const bool has_intervals = settings.basis.degree > 0;
+  for (int e = 0; e < edges.count; ++e) {
+    const int inside = has_intervals ? edges.interval[e] * degree : 0;
+    edges.place[0][e] = inside + (settings.is_switched ? 0 : edges.segment[e] * size);
+    edges.place[1][e] = inside + (1 + edges.segment[e]) * size;
+  }
+}
+
+template <class T, bool WithSlopes>
+DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges) {
+  constexpr int lanes = 64 / sizeof(T);
+  using V = Vector<T, 64>;
+  const int degree = settings.degree;
+  for (int first = 0; first < edges.count; first += lanes) {
+    V u;
+    for (int l = 0; l < lanes; ++l) u[l] = T(edges.u[first + l]);
+    const V one = V{} + T(1), inside = u > one ? one : (u < -one ? -one : u);
+    const V beyond = u - inside;  // 0 within the range
+    V t0 = one, t1 = inside, d0 = V{}, d1 = one;
+    T *t = edges.t + std::int64_t(first) * degree, *d = edges.dt + std::int64_t(first) * degree;
+    for (int q = 0; q < degree; ++q) {
+      const V value = t0 + d0 * beyond;
+      for (int l = 0; l < lanes; ++l) t[l * degree + q] = value[l];
+      if (WithSlopes)
+        for (int l = 0; l < lanes; ++l) d[l * degree + q] = d0[l];
+      const V t2 = T(2) * inside * t1 - t0, d2 = T(2) * (t1 + inside * d1) - d0;
+      t0 = t1, t1 = t2, d0 = d1, d1 = d2;
+    }
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges,
+                               bool with_slopes) {
+  const int n = padded(edges.count);
+  if (settings.basis.degree > 0) {
+    for (int e = edges.count; e < n; ++e) edges.s[e] = 0.0;
+    chebyshev::locate(settings.basis, n, edges.s, edges.interval, edges.u, edges.slope);
+    if (with_slopes)
+      polynomials<T, true>(settings, edges);
+    else
+      polynomials<T, false>(settings, edges);
+  }
+  set_places(settings, edges);
+}
+
+/// to[q] += factor x[q]
+template <class T, int Degree>
+DEEPMD_INLINE void add(int degree, T factor, const T* x, T* to) {
+  using V = Vector<T, 64>;
+  constexpr int W = 64 / sizeof(T);
+  if constexpr (Degree > 0)
+    for (int q = 0; q < Degree; q += W) at<V>(to + q) += factor * at<V>(x + q);
+  else
+    for (int q = 0; q < degree; ++q) to[q] += factor * x[q];
+}
+
+template <class T, int Degree>
+DEEPMD_INLINE void accumulate_as(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
+                                 std::int64_t ld) {
+  const int degree = settings.degree;
+  for (int e = 0; e < edges.count; ++e) {
+    const T* t = edges.t + std::int64_t(e) * degree;
+    for (int c = 0; c < settings.columns; ++c)
+      add<T, Degree>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
+    if (!settings.is_switched) continue;
+    const T weight = edges.weight[e];
+    for (int c = 0; c < settings.columns; ++c)
+      add<T, Degree>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void accumulate(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
+                              std::int64_t ld) {
+  if (settings.degree == 16)
+    accumulate_as<T, 16>(settings, edges, a, ld);
+  else
+    accumulate_as<T, 0>(settings, edges, a, ld);
+}
+
+template <class T>
+DEEPMD_INLINE T dot(int n, const T* x, const T* y) {
+  using V = Vector<T, 64>;
+  constexpr int W = 64 / sizeof(T);
+  V sums{};
+  int q = 0;
+  for (; q + W <= n; q += W) sums += at<V>(x + q) * at<V>(y + q);
+  T sum = lane_sum<T, 64>(sums);
+  for (; q < n; ++q) sum += x[q] * y[q];
+  return sum;
+}
+
+/// By rows, u and the switch, for any number of functions.
+template <class T>
+DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, std::int64_t ld,
+                                      EdgeArrays<T>& edges) {
+  const int degree = settings.degree;
+  for (int e = 0; e < edges.count; ++e) {
+    const T *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
+    const T weight = edges.weight[e];
+    T by_u{}, by_weight{};
+    for (int c = 0; c < settings.columns; ++c) {
+      const T *from = a + c * ld + edges.place[0][e], *other = a + c * ld + edges.place[1][e];
+      const T row = edges.row[c][e];
+      T by_row = dot(degree, from, t);
+      by_u += row * dot(degree, from, dt);
+      if (settings.is_switched) {
+        const T switched = dot(degree, other, t);
+        by_row += weight * switched, by_weight += row * switched;
+        by_u += row * weight * dot(degree, other, dt);
+      }
+      edges.by_row[c][e] = by_row;
+    }
+    edges.by_u[e] = by_u, edges.by_weight[e] = by_weight;
+  }
+}
+
+/// The same for 16 polynomials.
+template <class T, bool IsSwitched, int Columns>
+DEEPMD_INLINE void gradients_of_polynomials(const T* a, std::int64_t ld, EdgeArrays<T>& edges) {
+  using V = Vector<T, 64>;
+  constexpr int W = 64 / sizeof(T), N = 16 / W;
+  for (int e = 0; e < edges.count; ++e) {
+    V by_row[Columns]{}, by_u{}, by_weight{};
+    const T weight = edges.weight[e];
+    for (int v = 0; v < N; ++v) {
+      const V t = at<V>(edges.t + 16 * std::int64_t(e) + v * W);
+      const V dt = at<V>(edges.dt + 16 * std::int64_t(e) + v * W);
+      V sum{}, switched{};
+      for (int c = 0; c < Columns; ++c) {
+        V from = at<V>(a + c * ld + edges.place[0][e] + v * W);
+        if (IsSwitched) {
+          const V other = at<V>(a + c * ld + edges.place[1][e] + v * W);
+          switched += edges.row[c][e] * other;
+          from += weight * other;
+        }
+        by_row[c] += from * t;
+        sum += edges.row[c][e] * from;
+      }
+      by_u += sum * dt;
+      if (IsSwitched) by_weight += switched * t;
+    }
+    for (int c = 0; c < Columns; ++c) edges.by_row[c][e] = lane_sum<T, 64>(by_row[c]);
+    edges.by_u[e] = lane_sum<T, 64>(by_u);
+    edges.by_weight[e] = IsSwitched ? lane_sum<T, 64>(by_weight) : T(0);
+  }
+}
+
+/// From the gradients of rows, u and the switch to that of the displacements.
+template <class T>
+DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
+                                              const double* statistics, EdgeArrays<T>& edges) {
+  const RadialArrays& radial = edges.radial;
+  const int columns = settings.columns, step = settings.slots_differ ? 2 * columns : 0;
+  double* by_distance = edges.s;  // which is not needed any more
+  for (int e = 0; e < edges.count; ++e) {
+    const double* scale = statistics + std::int64_t(step ? edges.slot[e] : 0) * step + columns;
+    double by_s = double(edges.by_u[e]) * (settings.basis.degree > 0 ? edges.slope[e] : 1.0);
+    if (columns > 1) by_s += double(edges.by_row[0][e]);
+    double sum = by_s * scale[0] * radial.df[e];
+    if (settings.is_switched) sum += double(edges.by_weight[e]) * radial.dw[e];
+    double g[3] = {0.0, 0.0, 0.0};
+    for (int c = 1; c < columns; ++c) {
+      g[c - 1] = double(edges.by_row[c][e]) * scale[c];
+      sum += g[c - 1] * edges.xyz[c - 1][e] * radial.dg[e];
+    }
+    by_distance[e] = sum / radial.distance[e];
+    for (int c = 0; c < 3; ++c)
+      edges.gradient[c][e] = by_distance[e] * edges.xyz[c][e] + g[c] * radial.g[e];
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void gradients(const EdgeSettings& settings, const double* statistics, const T* a,
+                             std::int64_t ld, EdgeArrays<T>& edges) {
+  if (settings.degree != 16)
+    gradients_of_terms(settings, a, ld, edges);
+  else if (settings.columns == 1)
+    gradients_of_polynomials<T, false, 1>(a, ld, edges);
+  else if (settings.is_switched)
+    gradients_of_polynomials<T, true, 4>(a, ld, edges);
+  else
+    gradients_of_polynomials<T, false, 4>(a, ld, edges);
+  gradients_of_displacements(settings, statistics, edges);
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void contract(std::int64_t width, std::int64_t naxis, const T* m, std::int64_t ldm,
+                            T* x) {
+  for (std::int64_t b = 0; b < naxis; ++b) {
+    const T m0 = m[b], m1 = m[ldm + b], m2 = m[2 * ldm + b], m3 = m[3 * ldm + b];
+    for (std::int64_t a = b; a < width; ++a)
+      x[a - b] = m0 * m[a] + m1 * m[ldm + a] + m2 * m[2 * ldm + a] + m3 * m[3 * ldm + a];
+    x += width - b;
+  }
+}
+
+template <class T, int Bytes>
+DEEPMD_INLINE void contract_back(std::int64_t width, std::int64_t naxis, const T* m,
+                                 std::int64_t ldm, const T* x, T* g) {
+  using V = Vector<T, Bytes>;
+  constexpr std::int64_t W = Bytes / sizeof(T);
+  for (std::int64_t b = 0; b < naxis; ++b) {
+    T own[4], sum[4];
+    V sums[4]{};
+    for (int k = 0; k < 4; ++k) own[k] = m[k * ldm + b], sum[k] = T(0);
+    std::int64_t a = b;
+    for (; a + W <= width; a += W) {
+      const V by = at<V>(x + a - b);
+      for (int k = 0; k < 4; ++k) {
+        at<V>(g + k * ldm + a) += by * own[k];
+        sums[k] += by * at<V>(m + k * ldm + a);
+      }
+    }
+    for (; a < width; ++a)
+      for (int k = 0; k < 4; ++k)
+        g[k * ldm + a] += x[a - b] * own[k], sum[k] += x[a - b] * m[k * ldm + a];
+    for (int k = 0; k < 4; ++k) g[k * ldm + b] += sum[k] + lane_sum<T, Bytes>(sums[k]);
+    x += width - b;
+  }
+}
+
+}  // namespace loops
+}  // namespace engine
+}  // namespace deepmd

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "kernels.hpp"
+
+#include <cstdlib>
+#include <string>
+
+#include "document.hpp"
+#include "kernel_loops.hpp"
+
+namespace deepmd {
+namespace engine {
+namespace {
+
+// The loops as functions of one instruction set, and the table of them.
+#define DEEPMD_KERNELS(NAME, TARGET, BYTES, ROWS)                                                 \
+  namespace NAME {                                                                                \
+  template <class T>                                                                              \
+  TARGET void product(std::int64_t m, const T* a, std::int64_t lda, const PackedMatrix<T>& b,     \
+                      T* c, std::int64_t ldc, bool adds) {                                        \
+    loops::product<T, BYTES, ROWS>(m, a, lda, b, c, ldc, adds);                                   \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void activate(const Activation& activation, std::int64_t n, const T* x, T* y,            \
+                       T* slope) {                                                                \
+    loops::activate<T, BYTES>(activation, n, x, y, slope);                                        \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void rows_of(const EdgeSettings& settings, const double* statistics,                     \
+                      EdgeArrays<T>& edges) {                                                     \
+    loops::rows_of<T>(settings, statistics, edges);                                               \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges, bool with_slopes) { \
+    loops::polynomials<T, BYTES>(settings, edges, with_slopes);                                   \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void accumulate(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,          \
+                         std::int64_t ld) {                                                       \
+    loops::accumulate<T, BYTES>(settings, edges, a, ld);                                          \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void gradients(const EdgeSettings& settings, const double* statistics, const T* a,       \
+                        std::int64_t ld, EdgeArrays<T>& edges) {                                  \
+    loops::gradients<T, BYTES>(settings, statistics, a, ld, edges);                               \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void contract(std::int64_t width, std::int64_t naxis, const T* m, std::int64_t ldm,      \
+                       T* x) {                                                                    \
+    loops::contract<T, BYTES>(width, naxis, m, ldm, x);                                           \
+  }                                                                                               \
+  template <class T>                                                                              \
+  TARGET void contract_back(std::int64_t width, std::int64_t naxis, const T* m,                   \
+                            std::int64_t ldm, const T* x, T* g) {                                 \
+    loops::contract_back<T, BYTES>(width, naxis, m, ldm, x, g);                                   \
+  }                                                                                               \
+  template <class T>                                                                              \
+  const Kernels<T> table{#NAME,          BYTES / int(sizeof(T)), ROWS,           product<T>,      \
+                         activate<T>,    rows_of<T>,             polynomials<T>, accumulate<T>,   \
+                         gradients<T>,   contract<T>,            contract_back<T>};               \
+  }
+
+DEEPMD_KERNELS(generic, , 16, 4)
+#if defined(__x86_64__) && defined(__GNUC__)
+DEEPMD_KERNELS(avx2, __attribute__((target("arch=x86-64-v3"))), 32, 4)
+DEEPMD_KERNELS(avx512, __attribute__((target("arch=x86-64-v4"))), 64, 8)
+#endif
+
+}  // namespace
+
+template <class T>
+const Kernels<T>& kernels() {
+  const char* wanted = std::getenv("DEEPMD_INSTRUCTIONS");
+  const std::string name = wanted == nullptr ? "" : wanted;
+  if (name == "generic") return generic::table<T>;
+  bool has_avx2 = false, has_avx512 = false;
+#if defined(__x86_64__) && defined(__GNUC__)
+  has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd");
+  if (has_avx512 && (name.empty() || name == "avx512")) return avx512::table<T>;
+  if (has_avx2 && (name.empty() || name == "avx2")) return avx2::table<T>;
+#endif
+  if (name.empty()) return generic::table<T>;
+  throw Error("DEEPMD_INSTRUCTIONS is " + name +
+              "; expected generic, avx2 or avx512, and a machine that has it");
+}
+
+template <class T>
+PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                     const std::vector<double>& w) {
+  const std::int64_t width = kernels.width, panel = kPanelVectors * width;
+  PackedMatrix<T> packed{rows, columns, (columns + width - 1) / width * width, {}};
+  packed.data.reserve(std::size_t(rows * packed.padded));
+  for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
+    for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)
+      for (std::int64_t k = k0; k < std::min(rows, k0 + kPanelDepth); ++k)
+        for (std::int64_t j = j0; j < std::min(packed.padded, j0 + panel); ++j)
+          packed.data.push_back(j < columns ? T(w[std::size_t(k * columns + j)]) : T(0));
+  return packed;
+}
+
+template const Kernels<double>& kernels<double>();
+template const Kernels<float>& kernels<float>();
+template PackedMatrix<double> pack(const Kernels<double>&, std::int64_t, std::int64_t,
+                                   const std::vector<double>&);
+template PackedMatrix<float> pack(const Kernels<float>&, std::int64_t, std::int64_t,
+                                  const std::vector<double>&);
+
+}  // namespace engine
+}  // namespace deepmd

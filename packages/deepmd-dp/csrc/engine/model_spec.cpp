@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "model_spec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace deepmd {
+namespace engine {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error("the native engine does not cover " + what +
+              "; freeze the model for a framework, or evaluate it by NumPy in Python");
+}
+
+bool reads_single(const Node& node) {
+  const std::string name = node.has("precision") ? node["precision"].text() : "float64";
+  if (name == "float32" || name == "float") return true;
+  if (name != "float64" && name != "double" && name != "default") refuse("the precision " + name);
+  return false;
+}
+
+std::vector<char> read_pairs(const Node& node, const char* key, std::int64_t ntypes) {
+  std::vector<char> excluded(std::size_t(ntypes * ntypes), 0);
+  if (!node.has(key)) return excluded;
+  for (std::size_t k = 0; k < node[key].size(); ++k) {
+    const auto pair = node[key][k].integers();
+    if (pair.size() != 2) node[key][k].fail("is no pair of types");
+    for (const auto type : pair)
+      if (type < 0 || type >= ntypes) node[key][k].fail("names a type that is not there");
+    excluded[std::size_t(pair[0] * ntypes + pair[1])] = 1;
+    excluded[std::size_t(pair[1] * ntypes + pair[0])] = 1;
+  }
+  return excluded;
+}
+
+/// Statistics with one row a type where all slots of a type are alike, as data leave them.
+void read_statistics(const Node& node, DescriptorSpec& spec) {
+  const std::int64_t slots = spec.nslots(), columns = spec.columns;
+  spec.davg = node.array("davg", {spec.ntypes, slots, columns}).data;
+  spec.dstd = node.array("dstd", {spec.ntypes, slots, columns}).data;
+  if (slots == 0) {
+    spec.davg.assign(std::size_t(spec.ntypes * columns), 0.0);
+    spec.dstd.assign(std::size_t(spec.ntypes * columns), 1.0);
+    return;
+  }
+  std::vector<double> rows[2];
+  for (std::int64_t t = 0; t < spec.ntypes; ++t)
+    for (std::int64_t slot = 0; slot < slots; ++slot)
+      for (std::int64_t c = 0; c < columns; ++c) {
+        const auto at = std::size_t((t * slots + slot) * columns + c);
+        const auto first = std::size_t(t * slots * columns + c);
+        if (slot == 0) rows[0].push_back(spec.davg[at]), rows[1].push_back(spec.dstd[at]);
+        if (spec.davg[at] != spec.davg[first] || spec.dstd[at] != spec.dstd[first])
+          spec.slots_differ = true;
+      }
+  if (!spec.slots_differ) spec.davg = rows[0], spec.dstd = rows[1];
+}
+
+void read_environment(const Node& node, DescriptorSpec& spec) {
+  spec.environment.rcut = node["rcut"].number();
+  spec.environment.rcut_smth = node["rcut_smth"].number();
+  spec.environment.protection = node.number_or("env_protection", 0.0);
+  if (node.has("env_mat"))
+    spec.environment.use_exp_switch = node["env_mat"].flag_or("use_exp_switch", false);
+  if (!(spec.environment.rcut > spec.environment.rcut_smth) ||
+      !(spec.environment.rcut_smth >= 0.0) || !(spec.environment.rcut < 1e3))
+    node.fail("has cut-off radii that make no sense");
+  spec.sel = node["sel"].integers();
+  for (const auto sel : spec.sel)
+    if (sel < 0) node["sel"].fail("has a negative number");
+  spec.excluded = read_pairs(node, "exclude_types", spec.ntypes);
+  spec.is_single = reads_single(node);
+  read_statistics(node, spec);
+}
+
+DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radial) {
+  node.check_class("Descriptor", 3);
+  DescriptorSpec spec;
+  spec.name = is_radial ? "se_e2_r" : "se_e2_a";
+  spec.columns = is_radial ? 1 : 4;
+  spec.ntypes = std::int64_t(node["sel"].integers().size());
+  if (spec.ntypes != ntypes) node["sel"].fail("has not one number for each type");
+  read_environment(node, spec);
+  spec.is_one_sided = node.flag_or("type_one_side", false);
+  spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
+  if (spec.nets.ndim != (spec.is_one_sided ? 1 : 2) || spec.nets.ntypes != ntypes ||
+      spec.nets.nets.front().nin() != 1)
+    node["embeddings"].fail("does not fit the types");
+  spec.axis_neuron = is_radial ? 0 : node["axis_neuron"].integer();
+  return spec;
+}
+
+/// One row a type, (ntypes, dim).
+std::vector<double> read_type_vectors(const Node& node, std::int64_t ntypes, std::int64_t& dim) {
+  node.check_class("TypeEmbedNet", 2);
+  if (node.flag_or("use_econf_tebd", false)) refuse("use_econf_tebd");
+  const Net net = Net::read(node["embedding"], "EmbeddingNetwork", 2);
+  if (net.nin() != ntypes) node.fail("does not fit the types");
+  std::vector<double> unit(std::size_t(ntypes * ntypes), 0.0);
+  for (std::int64_t t = 0; t < ntypes; ++t) unit[std::size_t(t * ntypes + t)] = 1.0;
+  dim = net.nout();
+  std::vector<double> vectors(std::size_t(ntypes * dim));
+  net.evaluate(ntypes, unit.data(), nullptr, vectors.data(), nullptr);
+  return vectors;
+}
+
+/// The strip net's output for each type, or pair of types at centre * ntypes + neighbor.
+std::vector<double> strip_factors(const Net& net, const DescriptorSpec& spec) {
+  const std::int64_t ntypes = spec.ntypes, dim = spec.type_width;
+  const std::int64_t ncenters = spec.is_one_sided ? 1 : ntypes;
+  std::vector<double> in;
+  for (std::int64_t c = 0; c < ncenters; ++c)
+    for (std::int64_t t = 0; t < ntypes; ++t) {
+      const double* vectors = spec.type_vectors.data();
+      in.insert(in.end(), vectors + t * dim, vectors + (t + 1) * dim);
+      if (!spec.is_one_sided) in.insert(in.end(), vectors + c * dim, vectors + (c + 1) * dim);
+    }
+  std::vector<double> factors(std::size_t(ncenters * ntypes * net.nout()));
+  net.evaluate(ncenters * ntypes, in.data(), nullptr, factors.data(), nullptr);
+  return factors;
+}
+
+DescriptorSpec read_se_atten(const Node& node, std::int64_t ntypes, bool is_v2) {
+  node.check_class("Descriptor", 4);
+  DescriptorSpec spec;
+  spec.name = is_v2 ? "se_atten_v2" : "se_atten";
+  if (node["attention_layers"]["attention_layers"].size() > 0) refuse("attention layers");
+  spec.ntypes = node["ntypes"].integer();
+  if (spec.ntypes != ntypes) node["ntypes"].fail("is not the number of types");
+  spec.is_by_type = false;
+  read_environment(node, spec);
+  if (spec.sel.size() != 1) node["sel"].fail("is not one number");
+  spec.is_one_sided = node["type_one_side"].flag();
+  spec.is_smooth = is_v2 || node["smooth_type_embedding"].flag();
+  spec.axis_neuron = node["axis_neuron"].integer();
+  spec.gives_type_vector = node.flag_or("concat_output_tebd", true);
+  spec.type_vectors = read_type_vectors(node["type_embedding"], ntypes, spec.type_width);
+  spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
+  const std::int64_t of_types = spec.type_width * (spec.is_one_sided ? 1 : 2);
+  const bool is_strip = node.has("embeddings_strip");
+  spec.embedding = is_strip ? Embedding::strip : Embedding::concat;
+  if (spec.nets.ndim != 0 || spec.nets.nets[0].nin() != (is_strip ? 1 : 1 + of_types))
+    node["embeddings"].fail("does not fit the types' vectors");
+  if (!is_strip) return spec;
+  const auto strip = NetCollection::read(node["embeddings_strip"], "EmbeddingNetwork", 2);
+  if (strip.ndim != 0 || strip.nets[0].nin() != of_types || strip.nets[0].nout() != spec.width())
+    node["embeddings_strip"].fail("does not fit the types' vectors");
+  spec.factors = strip_factors(strip.nets[0], spec);
+  return spec;
+}
+
+void read_descriptor(const Node& node, std::int64_t ntypes, std::vector<DescriptorSpec>& parts) {
+  const std::string type = node["type"].text();
+  if (type == "hybrid") {
+    node.check_class("Descriptor", 1);
+    for (std::size_t k = 0; k < node["list"].size(); ++k)
+      read_descriptor(node["list"][k], ntypes, parts);
+  } else if (type == "se_e2_a" || type == "se_a") {
+    parts.push_back(read_two_body(node, ntypes, false));
+  } else if (type == "se_e2_r" || type == "se_r") {
+    parts.push_back(read_two_body(node, ntypes, true));
+  } else if (type == "dpa1" || type == "se_atten" || type == "se_atten_v2") {
+    parts.push_back(read_se_atten(node, ntypes, type == "se_atten_v2"));
+  } else {
+    refuse("the descriptor " + type);
+  }
+  if (parts.empty()) node.fail("has no parts");
+  const auto& last = parts.back();
+  if (last.axis_neuron < 0 || last.axis_neuron > last.width())
+    node.fail("has an axis_neuron that its nets do not give");
+}
+
+void read_parameters(const Node& node, FittingSpec& spec) {
+  spec.dim_fparam = node.integer_or("numb_fparam", 0);
+  spec.dim_aparam = node.integer_or("numb_aparam", 0);
+  spec.aparam_is_mask = node.flag_or("use_aparam_as_mask", false);
+  if (spec.dim_fparam > 0) {
+    spec.fparam_avg = node.array("fparam_avg", {spec.dim_fparam}).data;
+    spec.fparam_inv_std = node.array("fparam_inv_std", {spec.dim_fparam}).data;
+    if (node.has("default_fparam")) spec.default_fparam = node["default_fparam"].numbers();
+    if (!spec.default_fparam.empty() &&
+        std::int64_t(spec.default_fparam.size()) != spec.dim_fparam)
+      node["default_fparam"].fail("has not numb_fparam numbers");
+  }
+  if (spec.dim_aparam > 0) {
+    spec.aparam_avg = node.array("aparam_avg", {spec.dim_aparam}).data;
+    spec.aparam_inv_std = node.array("aparam_inv_std", {spec.dim_aparam}).data;
+  }
+  const std::int64_t ncase = node.integer_or("dim_case_embd", 0);
+  if (ncase > 0) spec.case_embd = node.array("case_embd", {ncase}).data;
+}
+
+FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim_descriptor,
+                         std::int64_t dim_vectors) {
+  const std::string type = node["type"].text();
+  if (type != "ener" && type != "dipole") refuse("the fitting " + type);
+  node.check_class("Fitting", 4);
+  FittingSpec spec;
+  spec.output = type == "ener" ? Output::energy : Output::dipole;
+  if (spec.output == Output::dipole)
+    spec.has_derivative =
+        node.flag_or("r_differentiable", true) && node.flag_or("c_differentiable", true);
+  spec.is_mixed = node["mixed_types"].flag();
+  spec.nets = NetCollection::read(node["nets"], "FittingNetwork", 1, true).nets;
+  if (spec.nets.size() != std::size_t(spec.is_mixed ? 1 : ntypes))
+    node["nets"].fail("does not fit the types");
+  read_parameters(node, spec);
+  const Net& net = spec.nets.front();
+  if (net.nin() != dim_descriptor + spec.nextra())
+    node["nets"].fail("does not fit the descriptor");
+  if (net.nout() != (spec.output == Output::energy ? 1 : dim_vectors))
+    node["nets"].fail("gives a wrong number of values");
+  spec.bias = node.array("bias_atom_e", {ntypes, net.nout()}).data;
+  spec.from_vacuum.assign(std::size_t(ntypes), 0);
+  if (spec.output == Output::energy && node.has("atom_ener")) {
+    const auto energies = node["atom_ener"].numbers();
+    bool any = false;
+    for (std::size_t t = 0; t < energies.size() && t < spec.from_vacuum.size(); ++t) {
+      spec.from_vacuum[t] = !std::isnan(energies[t]);
+      any = any || spec.from_vacuum[t];
+    }
+    if (spec.is_mixed) spec.from_vacuum.assign(std::size_t(ntypes), any);  // one net, all types
+  }
+  if (node.has("exclude_types")) spec.exclude_types = node["exclude_types"].integers();
+  spec.is_single = reads_single(node);
+  return spec;
+}
+
+/// Which types have an output: those that neither the model nor a dipole's fitting leaves out.
+std::vector<char> read_has_output(const Node& model, const FittingSpec& fitting,
+                                  std::int64_t ntypes) {
+  std::vector<char> has_output(std::size_t(ntypes), 1);
+  std::vector<std::int64_t> excluded;
+  if (model.has("atom_exclude_types")) excluded = model["atom_exclude_types"].integers();
+  if (fitting.output == Output::dipole)
+    excluded.insert(excluded.end(), fitting.exclude_types.begin(), fitting.exclude_types.end());
+  for (const auto type : excluded)
+    if (type >= 0 && type < ntypes) has_output[std::size_t(type)] = 0;
+  return has_output;
+}
+
+json output_terms(const FittingSpec& fitting) {
+  const bool is_energy = fitting.output == Output::energy;
+  const std::string name = is_energy ? "energy" : "dipole", stem = is_energy ? "" : "dipole_";
+  const std::string unit = is_energy ? "eV" : "eÅ";
+  const int n = is_energy ? 1 : 3;
+  json terms = json::array();
+  const auto add = [&](const std::string& term, const char* kind, json axes,
+                       const std::string& of_unit) {
+    axes.insert(axes.begin(), "nframes");
+    terms.push_back(
+        {{"name", term}, {"kind", kind}, {"axes", axes}, {"dtype", "float64"}, {"unit", of_unit}});
+  };
+  const auto components = [&](json axes) {
+    if (!is_energy) axes.insert(axes.begin(), n);
+    return axes;
+  };
+  add(name, "sum", {n}, unit);
+  add("atom_" + name, "atom", {"nloc", n}, unit);
+  if (!fitting.has_derivative) return terms;
+  add(stem + "force", "force", components({"nall", 3}), unit + "/Å");
+  add(stem + "virial", "virial", components(json::array({9})), unit);
+  add("atom_" + stem + "virial", "atom_virial", components({"nall", 9}), unit);
+  return terms;
+}
+
+json pairs_of(const std::vector<char>& excluded, std::int64_t ntypes) {
+  json pairs = json::array();
+  for (std::int64_t i = 0; i < ntypes; ++i)
+    for (std::int64_t j = i; j < ntypes; ++j)
+      if (excluded[std::size_t(i * ntypes + j)]) pairs.push_back({i, j});
+  return pairs;
+}
+
+}  // namespace
+
+std::int64_t DescriptorSpec::nslots() const {
+  return std::accumulate(sel.begin(), sel.end(), std::int64_t(0));
+}
+
+std::int64_t DescriptorSpec::dim_out() const {
+  return (columns == 1 ? width() : width() * axis_neuron) + (gives_type_vector ? type_width : 0);
+}
+
+double ModelSpec::rcut() const {
+  double largest = 0.0;
+  for (const auto& part : parts) largest = std::max(largest, part.environment.rcut);
+  return largest;
+}
+
+bool ModelSpec::is_single() const {
+  return fitting.is_single && std::all_of(parts.begin(), parts.end(), [](const auto& part) {
+           return part.is_single;
+         });
+}
+
+ModelSpec ModelSpec::read(const Document& document) {
+  const Node model = Node(document)["model"];
+  if (model.has("type") && model["type"].text() != "standard")
+    refuse("models of the kind " + model["type"].text());
+  model.check_class("Model", 2);
+  ModelSpec spec;
+  for (std::size_t k = 0; k < model["type_map"].size(); ++k)
+    spec.type_map.push_back(model["type_map"][k].text());
+  const std::int64_t ntypes = spec.ntypes();
+  if (ntypes == 0) model["type_map"].fail("is empty");
+  read_descriptor(model["descriptor"], ntypes, spec.parts);
+  std::int64_t dim_out = 0, dim_vectors = 0;
+  for (const auto& part : spec.parts) dim_out += part.dim_out(), dim_vectors += part.dim_vectors();
+  spec.fitting = read_fitting(model["fitting"], ntypes, dim_out, dim_vectors);
+  if (spec.fitting.output == Output::energy)
+    spec.out_bias = model.array("out_bias", {1, ntypes, 1}).data;
+  spec.excluded = read_pairs(model, "pair_exclude_types", ntypes);
+  spec.has_output = read_has_output(model, spec.fitting, ntypes);
+  return spec;
+}
+
+std::string ModelSpec::record(const std::string& embedding_path) const {
+  json lists = json::array();
+  for (const auto& part : parts) {
+    json list = {{"rcut", part.environment.rcut}, {"by_type", part.is_by_type}};
+    list["widths"] = part.slots_differ ? json(part.sel) : json();
+    list["capacities"] = part.sel;
+    lists.push_back(list);
+  }
+  const json record = {{"format", "deepmd native model"},
+                       {"version", 1},
+                       {"model",
+                        {{"type_map", type_map},
+                         {"rcut", rcut()},
+                         {"is_message_passing", false},
+                         {"pair_exclude_types", pairs_of(excluded, ntypes())},
+                         {"dim_fparam", fitting.dim_fparam},
+                         {"dim_aparam", fitting.dim_aparam},
+                         {"default_fparam", fitting.default_fparam.empty()
+                                                ? json()
+                                                : json(fitting.default_fparam)}}},
+                       {"lists", lists},
+                       {"outputs", output_terms(fitting)},
+                       {"embedding", embedding_path}};
+  return record.dump();
+}
+
+}  // namespace engine
+}  // namespace deepmd
