@@ -12,29 +12,35 @@ namespace deepmd {
 namespace engine {
 namespace {
 
-double sigmoid(double x) { return 0.5 + 0.5 * std::tanh(0.5 * x); }
-
-void silu(double x, double& value, double& slope) {
-  const double s = sigmoid(x);
-  value = x * s;
-  slope = s + value * (1.0 - s);
+template <class Real>
+Real sigmoid(Real x) {
+  return Real(0.5) + Real(0.5) * std::tanh(Real(0.5) * x);
 }
 
-void gelu(double x, double& value, double& slope) {
-  const double factor = std::sqrt(2.0 / M_PI);
-  const double t = std::tanh(factor * (x + 0.044715 * x * x * x));
-  value = 0.5 * x * (1.0 + t);
-  slope = 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * factor * (1.0 + 3.0 * 0.044715 * x * x);
+template <class Real>
+void silu(Real x, Real& value, Real& slope) {
+  const Real s = sigmoid(x);
+  value = x * s;
+  slope = s + value * (1 - s);
+}
+
+template <class Real>
+void gelu(Real x, Real& value, Real& slope) {
+  const Real factor = std::sqrt(2.0 / M_PI), half = 0.5, cubic = 0.044715;
+  const Real t = std::tanh(factor * (x + cubic * x * x * x));
+  value = half * x * (1 + t);
+  slope = half * (1 + t) + half * x * (1 - t * t) * factor * (1 + 3 * cubic * x * x);
 }
 
 /// SiLU up to the threshold, above it a tanh that goes on with the same value and slope.
-void silut(double x, double threshold, double& value, double& slope) {
+template <class Real>
+void silut(Real x, Real threshold, Real& value, Real& slope) {
   if (x < threshold) return silu(x, value, slope);
-  double base = 0.0, steepness = 0.0;
+  Real base = 0, steepness = 0;
   silu(threshold, base, steepness);
-  const double t = std::tanh(steepness * (x - threshold));
+  const Real t = std::tanh(steepness * (x - threshold));
   value = t + base;
-  slope = steepness * (1.0 - t * t);
+  slope = steepness * (1 - t * t);
 }
 
 }  // namespace
@@ -60,34 +66,39 @@ Activation Activation::named(const std::string& name) {
   throw Error("the activation function " + name + " is not known to the native engine");
 }
 
-void activate(const Activation& activation, double x, double& value, double& slope) {
+template <class Real>
+void activate(const Activation& activation, Real x, Real& value, Real& slope) {
+  const Real zero = 0, one = 1, six = 6;
   switch (activation.function) {
     case Function::linear:
-      value = x, slope = 1.0;
+      value = x, slope = one;
       return;
     case Function::tanh:
-      value = std::tanh(x), slope = 1.0 - value * value;
+      value = std::tanh(x), slope = one - value * value;
       return;
     case Function::sigmoid:
-      value = sigmoid(x), slope = value * (1.0 - value);
+      value = sigmoid(x), slope = value * (one - value);
       return;
     case Function::relu:
-      value = std::max(x, 0.0), slope = x > 0.0 ? 1.0 : 0.0;
+      value = std::max(x, zero), slope = x > zero ? one : zero;
       return;
     case Function::relu6:
-      value = std::min(std::max(x, 0.0), 6.0), slope = x > 0.0 && x <= 6.0 ? 1.0 : 0.0;
+      value = std::min(std::max(x, zero), six), slope = x > zero && x <= six ? one : zero;
       return;
     case Function::softplus:
-      value = std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))), slope = sigmoid(x);
+      value = std::max(x, zero) + std::log1p(std::exp(-std::abs(x))), slope = sigmoid(x);
       return;
     case Function::gelu:
       return gelu(x, value, slope);
     case Function::silu:
       return silu(x, value, slope);
     case Function::silut:
-      return silut(x, activation.threshold, value, slope);
+      return silut(x, Real(activation.threshold), value, slope);
   }
 }
+
+template void activate(const Activation&, double, double&, double&);
+template void activate(const Activation&, long double, long double&, long double&);
 
 }  // namespace engine
 }  // namespace deepmd

@@ -23,8 +23,9 @@ struct Activation {
   }
 };
 
-/// Value and derivative at x.
-void activate(const Activation& activation, double x, double& value, double& slope);
+/// Value and derivative at x; Real is double or long double.
+template <class Real>
+void activate(const Activation& activation, Real x, Real& value, Real& slope);
 
 }  // namespace engine
 }  // namespace deepmd

@@ -14,12 +14,14 @@ constexpr int kDegree = 16;  // polynomials on an interval
 constexpr int kRefined = 3;  // so many times more nodes to compare with; odd, so that ours are among
 
 /// From values at the points of an interval to coefficients, (degree, degree).
-std::vector<double> inverse(int degree) {
-  std::vector<double> matrix(std::size_t(degree * degree));
+template <class Real>
+std::vector<Real> inverse(int degree) {
+  const Real pi = std::acos(Real(-1));
+  std::vector<Real> matrix(std::size_t(degree * degree));
   for (int q = 0; q < degree; ++q)
     for (int k = 0; k < degree; ++k)
       matrix[std::size_t(q * degree + k)] =
-          std::cos(M_PI * q * (k + 0.5) / degree) * (q == 0 ? 1.0 : 2.0) / degree;
+          std::cos(pi * q * (k + Real(0.5)) / degree) * (q == 0 ? 1 : 2) / degree;
   return matrix;
 }
 
@@ -32,7 +34,7 @@ struct Deviation {
 class Comparison {
  public:
   explicit Comparison(int degree) : degree_(degree), refined_(kRefined * degree) {
-    const auto fine = inverse(refined_), own = inverse(degree_);
+    const auto fine = inverse<double>(refined_), own = inverse<double>(degree_);
     for (int p = 0; p <= degree_; ++p) add_point(std::cos(M_PI * p / degree_), fine, own);
   }
 
@@ -147,26 +149,29 @@ std::optional<ChebyshevBasis> find_basis(const Functions& functions, double low,
   return std::nullopt;
 }
 
-std::vector<double> nodes_of(const ChebyshevBasis& basis) {
-  std::vector<double> nodes;
+std::vector<long double> nodes_of(const ChebyshevBasis& basis) {
+  const long double pi = std::acos(-1.0L);
+  std::vector<long double> nodes;
   for (int i = 0; i < basis.nintervals(); ++i)
     for (int k = 0; k < basis.degree; ++k)
       nodes.push_back(basis.middle[std::size_t(i)] +
-                      std::cos(M_PI * (k + 0.5) / basis.degree) / basis.slope[std::size_t(i)]);
+                      std::cos(pi * (k + 0.5L) / basis.degree) / basis.slope[std::size_t(i)]);
   return nodes;
 }
 
-std::vector<double> coefficients(const ChebyshevBasis& basis, const std::vector<double>& values) {
-  const auto matrix = inverse(basis.degree);
+std::vector<double> coefficients(const ChebyshevBasis& basis,
+                                 const std::vector<long double>& values) {
+  const auto matrix = inverse<long double>(basis.degree);
   const auto degree = std::size_t(basis.degree), size = std::size_t(basis.size());
   const std::size_t m = values.size() / size;
-  std::vector<double> result(values.size(), 0.0);
-  for (std::size_t row = 0; row < size; ++row) {
-    const std::size_t first = row / degree * degree;
-    for (std::size_t k = 0; k < degree; ++k)
-      for (std::size_t j = 0; j < m; ++j)
-        result[row * m + j] += matrix[row % degree * degree + k] * values[(first + k) * m + j];
-  }
+  std::vector<double> result;
+  for (std::size_t row = 0; row < size; ++row)
+    for (std::size_t j = 0; j < m; ++j) {
+      long double sum = 0;
+      for (std::size_t k = 0; k < degree; ++k)
+        sum += matrix[row % degree * degree + k] * values[(row / degree * degree + k) * m + j];
+      result.push_back(double(sum));
+    }
   return result;
 }
 

@@ -24,11 +24,14 @@ using Functions = std::function<std::vector<double>(const std::vector<double>& s
 /// it would need too many.
 std::optional<ChebyshevBasis> find_basis(const Functions& functions, double low, double high);
 
-/// The Chebyshev points of all intervals, (basis.size()).
-std::vector<double> nodes_of(const ChebyshevBasis& basis);
+/// The Chebyshev points of all intervals, (basis.size()). They and the values there have more than
+/// double precision where the machine has it: noise of rounding is a hundred times larger in the
+/// polynomials' derivative.
+std::vector<long double> nodes_of(const ChebyshevBasis& basis);
 
 /// Coefficients (basis.size(), m) from values at the nodes (basis.size(), m).
-std::vector<double> coefficients(const ChebyshevBasis& basis, const std::vector<double>& values);
+std::vector<double> coefficients(const ChebyshevBasis& basis,
+                                 const std::vector<long double>& values);
 
 }  // namespace engine
 }  // namespace deepmd

@@ -80,8 +80,8 @@ void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, st
       if (functions_.function_of(center, types[e]) == number)
         own.push_back(e), s.push_back(one.s[e]), done[std::size_t(e)] = 1;
     std::vector<double> values(s.size() * width), slopes(with_slopes ? values.size() : 0);
-    functions_.evaluate(center, types[start], s, values.data(),
-                        with_slopes ? slopes.data() : nullptr);
+    functions_.evaluate<double>(center, types[start], s, values.data(),
+                                with_slopes ? slopes.data() : nullptr);
     for (std::size_t k = 0; k < own.size(); ++k)
       for (std::size_t m = 0; m < width; ++m) {
         one.t[std::size_t(own[k]) * width + m] = T(values[k * width + m]);

@@ -16,23 +16,23 @@ std::int64_t EmbeddingFunctions::function_of(std::int64_t center, std::int64_t n
                                              : center * spec_.ntypes + neighbor;
 }
 
+template <class Real>
 void EmbeddingFunctions::evaluate(std::int64_t center, std::int64_t neighbor,
-                                  const std::vector<double>& s, double* values,
-                                  double* slopes) const {
+                                  const std::vector<Real>& s, Real* values, Real* slopes) const {
   const bool is_concat = spec_.embedding == Embedding::concat;
   const Net& net =
       spec_.nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
   const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = spec_.type_width;
-  std::vector<double> x(std::size_t(n * nin)), dx(x.size(), 0.0);
+  std::vector<Real> x(std::size_t(n * nin)), dx(x.size(), Real(0));
   for (std::int64_t i = 0; i < n; ++i) {
-    double* row = &x[std::size_t(i * nin)];
-    row[0] = s[std::size_t(i)], dx[std::size_t(i * nin)] = 1.0;
+    Real* row = &x[std::size_t(i * nin)];
+    row[0] = s[std::size_t(i)], dx[std::size_t(i * nin)] = 1;
     if (!is_concat) continue;
     std::copy_n(&spec_.type_vectors[std::size_t(neighbor * dim)], dim, row + 1);
     if (!spec_.is_one_sided)
       std::copy_n(&spec_.type_vectors[std::size_t(center * dim)], dim, row + 1 + dim);
   }
-  net.evaluate(n, x.data(), slopes ? dx.data() : nullptr, values, slopes);
+  net.evaluate<Real>(n, x.data(), slopes ? dx.data() : nullptr, values, slopes);
 }
 
 const double* EmbeddingFunctions::factor(std::int64_t center, std::int64_t neighbor) const {
@@ -79,8 +79,10 @@ std::map<std::int64_t, std::vector<double>> coefficients_of(
     if (settings.basis.degree == 0) {
       for (std::int64_t m = 0; m < width; ++m) c[std::size_t(m * width + m)] = 1.0;
     } else {
-      functions.evaluate(pair.first, pair.second, nodes_of(settings.basis), c.data(), nullptr);
-      c = coefficients(settings.basis, c);
+      std::vector<long double> values(c.size());
+      functions.evaluate<long double>(pair.first, pair.second, nodes_of(settings.basis),
+                                      values.data(), nullptr);
+      c = coefficients(settings.basis, values);
     }
     found[number] = std::move(c);
   }
@@ -99,7 +101,7 @@ std::optional<ChebyshevBasis> basis_of(const DescriptorSpec& spec,
         std::vector<double> all(s.size() * width * nfunctions), own(s.size() * width);
         std::size_t place = 0;
         for (const auto& each : pairs) {
-          functions.evaluate(each.second.first, each.second.second, s, own.data(), nullptr);
+          functions.evaluate<double>(each.second.first, each.second.second, s, own.data(), nullptr);
           for (std::size_t i = 0; i < s.size(); ++i)
             std::copy_n(&own[i * width], width, &all[(i * nfunctions + place) * width]);
           ++place;
@@ -175,7 +177,7 @@ ConstantMoments::Moments ConstantMoments::of_slot(const DescriptorSpec& spec, st
   Moments row(static_cast<std::size_t>(columns)), values(static_cast<std::size_t>(width)), moments;
   for (std::size_t c = 0; c < row.size(); ++c) row[c] = -spec.davg[first + c] / spec.dstd[first + c];
   const EmbeddingFunctions functions(spec);
-  functions.evaluate(center, neighbor, {row[0]}, values.data(), nullptr);
+  functions.evaluate<double>(center, neighbor, {row[0]}, values.data(), nullptr);
   if (spec.embedding == Embedding::strip && !spec.is_smooth)
     for (std::size_t m = 0; m < values.size(); ++m)
       values[m] *= 1.0 + functions.factor(center, neighbor)[m];
@@ -212,7 +214,7 @@ ConstantMoments::ConstantMoments(const DescriptorSpec& spec) {
       if (!has_left_out) continue;
       // deepmd-kit embeds a zero for a neighbor that is left out
       Moments zero(std::size_t(spec.width()));
-      EmbeddingFunctions(spec).evaluate(center, neighbor, {0.0}, zero.data(), nullptr);
+      EmbeddingFunctions(spec).evaluate<double>(center, neighbor, {0.0}, zero.data(), nullptr);
       for (auto& value : zero) value /= double(spec.nslots());
       left_out_.push_back(std::move(zero));
     }
@@ -243,6 +245,8 @@ void ConstantMoments::add(const DescriptorSpec& spec, std::int32_t center, std::
       add_times(double(left_out[t]), left_out_[std::size_t(center * spec.ntypes + t)]);
 }
 
+template void EmbeddingFunctions::evaluate(std::int64_t, std::int64_t, const std::vector<double>&,
+                                           double*, double*) const;
 template struct EmbeddingMatrices<double>;
 template struct EmbeddingMatrices<float>;
 template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,

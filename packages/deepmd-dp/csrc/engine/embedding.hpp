@@ -25,8 +25,9 @@ class EmbeddingFunctions {
   std::int64_t function_of(std::int64_t center, std::int64_t neighbor) const;
 
   /// Values (n, width), and slopes unless null, of the function of a pair of types.
-  void evaluate(std::int64_t center, std::int64_t neighbor, const std::vector<double>& s,
-                double* values, double* slopes) const;
+  template <class Real>
+  void evaluate(std::int64_t center, std::int64_t neighbor, const std::vector<Real>& s,
+                Real* values, Real* slopes) const;
 
   /// The strip's factor T(t_j, t_i), (width).
   const double* factor(std::int64_t center, std::int64_t neighbor) const;

@@ -104,7 +104,7 @@ std::vector<double> read_type_vectors(const Node& node, std::int64_t ntypes, std
   for (std::int64_t t = 0; t < ntypes; ++t) unit[std::size_t(t * ntypes + t)] = 1.0;
   dim = net.nout();
   std::vector<double> vectors(std::size_t(ntypes * dim));
-  net.evaluate(ntypes, unit.data(), nullptr, vectors.data(), nullptr);
+  net.evaluate<double>(ntypes, unit.data(), nullptr, vectors.data(), nullptr);
   return vectors;
 }
 
@@ -120,7 +120,7 @@ std::vector<double> strip_factors(const Net& net, const DescriptorSpec& spec) {
       if (!spec.is_one_sided) in.insert(in.end(), vectors + c * dim, vectors + (c + 1) * dim);
     }
   std::vector<double> factors(std::size_t(ncenters * ntypes * net.nout()));
-  net.evaluate(ncenters * ntypes, in.data(), nullptr, factors.data(), nullptr);
+  net.evaluate<double>(ncenters * ntypes, in.data(), nullptr, factors.data(), nullptr);
   return factors;
 }
 

@@ -42,36 +42,39 @@ Layer read_layer(const Node& node) {
 }
 
 /// y += x w
-DEEPMD_CLONES void add_product(std::int64_t n, std::int64_t nin, std::int64_t nout, const double* x,
-                               const double* w, double* y) {
+template <class Real>
+DEEPMD_CLONES void add_product(std::int64_t n, std::int64_t nin, std::int64_t nout, const Real* x,
+                               const double* w, Real* y) {
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t k = 0; k < nin; ++k) {
-      const double factor = x[i * nin + k];
+      const Real factor = x[i * nin + k];
       for (std::int64_t j = 0; j < nout; ++j) y[i * nout + j] += factor * w[k * nout + j];
     }
 }
 
-void add_skip(const Layer& layer, std::int64_t n, const double* x, double* y) {
+template <class Real>
+void add_skip(const Layer& layer, std::int64_t n, const Real* x, Real* y) {
   for (int copy = 0; copy < layer.skips(); ++copy)
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < layer.nin; ++j)
         y[i * layer.nout + copy * layer.nin + j] += x[i * layer.nin + j];
 }
 
-void evaluate_layer(const Layer& layer, std::int64_t n, const double* x, const double* dx,
-                    double* y, double* dy) {
+template <class Real>
+void evaluate_layer(const Layer& layer, std::int64_t n, const Real* x, const Real* dx, Real* y,
+                    Real* dy) {
   const std::int64_t nout = layer.nout;
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < nout; ++j)
-      y[i * nout + j] = layer.b.empty() ? 0.0 : layer.b[std::size_t(j)];
+      y[i * nout + j] = layer.b.empty() ? Real(0) : Real(layer.b[std::size_t(j)]);
   add_product(n, layer.nin, nout, x, layer.w.data(), y);
   if (dx) {
-    std::fill_n(dy, n * nout, 0.0);
+    std::fill_n(dy, n * nout, Real(0));
     add_product(n, layer.nin, nout, dx, layer.w.data(), dy);
   }
   for (std::int64_t k = 0; k < n * nout; ++k) {
-    const double idt = layer.idt.empty() ? 1.0 : layer.idt[std::size_t(k % nout)];
-    double value = 0.0, slope = 0.0;
+    const Real idt = layer.idt.empty() ? 1.0 : layer.idt[std::size_t(k % nout)];
+    Real value = 0, slope = 0;
     activate(layer.activation, y[k], value, slope);
     y[k] = value * idt;
     if (dx) dy[k] *= slope * idt;
@@ -101,9 +104,9 @@ Net Net::read(const Node& node, const char* name, double highest_version) {
   return net;
 }
 
-void Net::evaluate(std::int64_t n, const double* x, const double* dx, double* y,
-                   double* dy) const {
-  std::vector<double> in(x, x + n * nin()), din, out, dout;
+template <class Real>
+void Net::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
+  std::vector<Real> in(x, x + n * nin()), din, out, dout;
   if (dx) din.assign(dx, dx + n * nin());
   for (const Layer& layer : layers) {
     out.resize(std::size_t(n * layer.nout));
@@ -114,6 +117,10 @@ void Net::evaluate(std::int64_t n, const double* x, const double* dx, double* y,
   std::copy_n(in.begin(), n * nout(), y);
   if (dx) std::copy_n(din.begin(), n * nout(), dy);
 }
+
+template void Net::evaluate(std::int64_t, const double*, const double*, double*, double*) const;
+template void Net::evaluate(std::int64_t, const long double*, const long double*, long double*,
+                            long double*) const;
 
 NetCollection NetCollection::read(const Node& node, const char* name, double highest_version,
                                   bool allow_missing) {

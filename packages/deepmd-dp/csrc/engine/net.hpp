@@ -36,8 +36,9 @@ struct Net {
   static Net read(const Node& node, const char* name, double highest_version);
 
   /// y (n, nout) of x (n, nin), and the derivative of y along a direction of x unless these are
-  /// null.
-  void evaluate(std::int64_t n, const double* x, const double* dx, double* y, double* dy) const;
+  /// null. Real is double, or long double where noise would be amplified.
+  template <class Real>
+  void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const;
 };
 
 /// Nets by type: one for all (ndim 0), one a type (1), one a pair (2) at i + ntypes * j.
