@@ -109,21 +109,20 @@ template <class T>
 void Descriptor<T>::forward(const Frame& frame, const Block& block,
                             const std::vector<char>& excluded_of_model, DescriptorWork<T>& work,
                             Columns<T> out, Timing& timing) const {
-  auto start = Timing::Clock::now();
   BlockEdges& edges = work.edges;
   edges.gather(frame, block, spec_, excluded_of_model);
   edges.segment.resize(edges.type.size());
   for (std::size_t e = 0; e < edges.type.size(); ++e)
     edges.segment[e] = matrices_.segment_of[std::size_t(edges.type[e])];
   work.reserve(edges.largest, matrices_.settings);
-  timing.add(Phase::gather, start);
+  timing.add(Phase::gather);
   const std::int64_t columns = spec_.columns, row = matrices_.nsegments * matrices_.settings.size;
   work.a.assign(std::size_t(block.size * columns * row), T(0));
   for (std::int64_t i = 0; i < block.size; ++i) {
     load(edges, i, work, block.type, false);
     kernels_.accumulate(matrices_.settings, work.one, &work.a[std::size_t(i * columns * row)], row);
   }
-  timing.add(Phase::edges, start);
+  timing.add(Phase::edges);
   work.m.resize(std::size_t(block.size * columns * ld_));
   kernels_.product(block.size * columns, work.a.data(), row, matrices_.c.at(block.type),
                    work.m.data(), ld_, false);
@@ -132,9 +131,9 @@ void Descriptor<T>::forward(const Frame& frame, const Block& block,
     constant_.add(spec_, block.type, frame.empty_type, &edges.occupied[std::size_t(i * nsections)],
                   &edges.left_out[std::size_t(i * spec_.ntypes)],
                   &work.m[std::size_t(i * columns * ld_)], ld_);
-  timing.add(Phase::moments, start);
+  timing.add(Phase::moments);
   describe(block, work, out);
-  timing.add(Phase::contraction, start);
+  timing.add(Phase::contraction);
 }
 
 template <class T>
@@ -177,22 +176,21 @@ template <class T>
 void Descriptor<T>::backward(const Frame& frame, const Block& block, DescriptorWork<T>& work,
                              Columns<T> by, const T* by_vectors, std::int64_t ldv, int axis,
                              const Derivatives& out, Timing& timing) const {
-  auto start = Timing::Clock::now();
   const PackedMatrix<T>& matrix = matrices_.transposed.at(block.type);
   const std::int64_t columns = spec_.columns;
   derive_moments(block, work, by, by_vectors, ldv, axis);
-  timing.add(Phase::contraction, start);
+  timing.add(Phase::contraction);
   work.a.resize(std::size_t(block.size * columns * matrix.padded));
   kernels_.product(block.size * columns, work.by_m.data(), ld_, matrix, work.a.data(),
                    matrix.padded, false);
-  timing.add(Phase::moments, start);
+  timing.add(Phase::moments);
   for (std::int64_t i = 0; i < block.size; ++i) {
     load(work.edges, i, work, block.type, true);
     kernels_.gradients(matrices_.settings, statistics_of(block.type),
                        &work.a[std::size_t(i * columns * matrix.padded)], matrix.padded, work.one);
     scatter(block, work.edges, i, work.one, out);
   }
-  timing.add(Phase::forces, start);
+  timing.add(Phase::forces);
   (void)frame;
 }
 

@@ -179,6 +179,7 @@ void ModelEngine<T>::compute(const Frame& frame, bool atomic_virials, Results& r
     work.force.assign(std::size_t(derived ? n * frame.nall * 3 : 0), 0.0);
     work.virial.assign(std::size_t(derived ? n * 9 : 0), 0.0);
     work.atom_virial.assign(std::size_t(derived && atomic_virials ? n * frame.nall * 9 : 0), 0.0);
+    work.timing.start();
     for (std::size_t k = next++; k < blocks.blocks.size(); k = next++)
       process(frame, blocks.blocks[k], work, results);
   });
@@ -208,11 +209,10 @@ void ModelEngine<T>::process(const Frame& frame, const Block& block, Work& work,
   for (std::size_t p = 0; p < parts_.size(); ++p)
     parts_[p]->forward(frame, block, spec_.excluded, work.parts[p],
                        {work.x.data() + offsets_[p], ldx_}, work.timing);
-  auto start = Timing::Clock::now();
   fill_parameters(frame, block, work.x);
   evaluate_nets(frame, block, work);
   give_values(block, work, results);
-  work.timing.add(Phase::fitting, start);
+  work.timing.add(Phase::fitting);
   if (spec_.fitting.has_derivative) derive(frame, block, work);
 }
 
@@ -284,14 +284,13 @@ void ModelEngine<T>::derive(const Frame& frame, const Block& block, Work& work) 
   const FittingNet<T>& net = net_of(block.type);
   const bool is_energy = spec_.fitting.output == Output::energy;
   for (std::int64_t axis = 0; axis < ncomponents(); ++axis) {
-    auto start = Timing::Clock::now();
-    work.by_numbers.assign(std::size_t(block.size * net.ld()), T(0));
+      work.by_numbers.assign(std::size_t(block.size * net.ld()), T(0));
     for (std::int64_t i = 0; i < block.size; ++i)
       for (std::int64_t m = 0; m < net.nout(); ++m)
         work.by_numbers[std::size_t(i * net.ld() + m)] =
             is_energy ? T(1) : work.vectors[std::size_t((i * nvectors_ + m) * 3 + axis)];
     T* by_x = net.backward(block.size, work.by_numbers.data(), work.fitting);
-    work.timing.add(Phase::fitting, start);
+    work.timing.add(Phase::fitting);
     Derivatives out;
     out.nall = frame.nall;
     out.force = work.force.data() + axis * frame.nall * 3;

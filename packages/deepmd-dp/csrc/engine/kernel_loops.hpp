@@ -161,10 +161,10 @@ DEEPMD_INLINE void set_places(const EdgeSettings& settings, EdgeArrays<T>& edges
   }
 }
 
-template <class T, bool WithSlopes>
+template <class T, int Bytes, bool WithSlopes>
 DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges) {
-  constexpr int lanes = 64 / sizeof(T);
-  using V = Vector<T, 64>;
+  constexpr int lanes = Bytes / sizeof(T);
+  using V = Vector<T, Bytes>;
   const int degree = settings.degree;
   for (int first = 0; first < edges.count; first += lanes) {
     V u;
@@ -192,36 +192,36 @@ DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edge
     for (int e = edges.count; e < n; ++e) edges.s[e] = 0.0;
     chebyshev::locate(settings.basis, n, edges.s, edges.interval, edges.u, edges.slope);
     if (with_slopes)
-      polynomials<T, true>(settings, edges);
+      polynomials<T, Bytes, true>(settings, edges);
     else
-      polynomials<T, false>(settings, edges);
+      polynomials<T, Bytes, false>(settings, edges);
   }
   set_places(settings, edges);
 }
 
 /// to[q] += factor x[q]
-template <class T, int Degree>
+template <class T, int Bytes, int Degree>
 DEEPMD_INLINE void add(int degree, T factor, const T* x, T* to) {
-  using V = Vector<T, 64>;
-  constexpr int W = 64 / sizeof(T);
+  using V = Vector<T, Bytes>;
+  constexpr int W = Bytes / sizeof(T);
   if constexpr (Degree > 0)
     for (int q = 0; q < Degree; q += W) at<V>(to + q) += factor * at<V>(x + q);
   else
     for (int q = 0; q < degree; ++q) to[q] += factor * x[q];
 }
 
-template <class T, int Degree>
+template <class T, int Bytes, int Degree>
 DEEPMD_INLINE void accumulate_as(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
                                  std::int64_t ld) {
   const int degree = settings.degree;
   for (int e = 0; e < edges.count; ++e) {
     const T* t = edges.t + std::int64_t(e) * degree;
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Degree>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
+      add<T, Bytes, Degree>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
     if (!settings.is_switched) continue;
     const T weight = edges.weight[e];
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Degree>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
+      add<T, Bytes, Degree>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
   }
 }
 
@@ -229,25 +229,25 @@ template <class T, int Bytes>
 DEEPMD_INLINE void accumulate(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
                               std::int64_t ld) {
   if (settings.degree == 16)
-    accumulate_as<T, 16>(settings, edges, a, ld);
+    accumulate_as<T, Bytes, 16>(settings, edges, a, ld);
   else
-    accumulate_as<T, 0>(settings, edges, a, ld);
+    accumulate_as<T, Bytes, 0>(settings, edges, a, ld);
 }
 
-template <class T>
+template <class T, int Bytes>
 DEEPMD_INLINE T dot(int n, const T* x, const T* y) {
-  using V = Vector<T, 64>;
-  constexpr int W = 64 / sizeof(T);
+  using V = Vector<T, Bytes>;
+  constexpr int W = Bytes / sizeof(T);
   V sums{};
   int q = 0;
   for (; q + W <= n; q += W) sums += at<V>(x + q) * at<V>(y + q);
-  T sum = lane_sum<T, 64>(sums);
+  T sum = lane_sum<T, Bytes>(sums);
   for (; q < n; ++q) sum += x[q] * y[q];
   return sum;
 }
 
 /// By rows, u and the switch, for any number of functions.
-template <class T>
+template <class T, int Bytes>
 DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, std::int64_t ld,
                                       EdgeArrays<T>& edges) {
   const int degree = settings.degree;
@@ -258,12 +258,12 @@ DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, 
     for (int c = 0; c < settings.columns; ++c) {
       const T *from = a + c * ld + edges.place[0][e], *other = a + c * ld + edges.place[1][e];
       const T row = edges.row[c][e];
-      T by_row = dot(degree, from, t);
-      by_u += row * dot(degree, from, dt);
+      T by_row = dot<T, Bytes>(degree, from, t);
+      by_u += row * dot<T, Bytes>(degree, from, dt);
       if (settings.is_switched) {
-        const T switched = dot(degree, other, t);
+        const T switched = dot<T, Bytes>(degree, other, t);
         by_row += weight * switched, by_weight += row * switched;
-        by_u += row * weight * dot(degree, other, dt);
+        by_u += row * weight * dot<T, Bytes>(degree, other, dt);
       }
       edges.by_row[c][e] = by_row;
     }
@@ -272,10 +272,10 @@ DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, 
 }
 
 /// The same for 16 polynomials.
-template <class T, bool IsSwitched, int Columns>
+template <class T, int Bytes, bool IsSwitched, int Columns>
 DEEPMD_INLINE void gradients_of_polynomials(const T* a, std::int64_t ld, EdgeArrays<T>& edges) {
-  using V = Vector<T, 64>;
-  constexpr int W = 64 / sizeof(T), N = 16 / W;
+  using V = Vector<T, Bytes>;
+  constexpr int W = Bytes / sizeof(T), N = 16 / W;
   for (int e = 0; e < edges.count; ++e) {
     V by_row[Columns]{}, by_u{}, by_weight{};
     const T weight = edges.weight[e];
@@ -296,9 +296,9 @@ DEEPMD_INLINE void gradients_of_polynomials(const T* a, std::int64_t ld, EdgeArr
       by_u += sum * dt;
       if (IsSwitched) by_weight += switched * t;
     }
-    for (int c = 0; c < Columns; ++c) edges.by_row[c][e] = lane_sum<T, 64>(by_row[c]);
-    edges.by_u[e] = lane_sum<T, 64>(by_u);
-    edges.by_weight[e] = IsSwitched ? lane_sum<T, 64>(by_weight) : T(0);
+    for (int c = 0; c < Columns; ++c) edges.by_row[c][e] = lane_sum<T, Bytes>(by_row[c]);
+    edges.by_u[e] = lane_sum<T, Bytes>(by_u);
+    edges.by_weight[e] = IsSwitched ? lane_sum<T, Bytes>(by_weight) : T(0);
   }
 }
 
@@ -330,13 +330,13 @@ template <class T, int Bytes>
 DEEPMD_INLINE void gradients(const EdgeSettings& settings, const double* statistics, const T* a,
                              std::int64_t ld, EdgeArrays<T>& edges) {
   if (settings.degree != 16)
-    gradients_of_terms(settings, a, ld, edges);
+    gradients_of_terms<T, Bytes>(settings, a, ld, edges);
   else if (settings.columns == 1)
-    gradients_of_polynomials<T, false, 1>(a, ld, edges);
+    gradients_of_polynomials<T, Bytes, false, 1>(a, ld, edges);
   else if (settings.is_switched)
-    gradients_of_polynomials<T, true, 4>(a, ld, edges);
+    gradients_of_polynomials<T, Bytes, true, 4>(a, ld, edges);
   else
-    gradients_of_polynomials<T, false, 4>(a, ld, edges);
+    gradients_of_polynomials<T, Bytes, false, 4>(a, ld, edges);
   gradients_of_displacements(settings, statistics, edges);
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// How long the parts of a computation take.
+// How much of the processor's time the parts of a computation take.
 #pragma once
 
+#include <ctime>
+
 #include <array>
-#include <chrono>
+#include <cstddef>
 
 namespace deepmd {
 namespace engine {
@@ -15,17 +17,28 @@ constexpr int kPhases = 6;
 constexpr const char* kPhaseNames[kPhases] = {"gather",      "edges",   "moments",
                                               "contraction", "fitting", "forces"};
 
-/// Seconds of each phase, added up.
-struct Timing {
-  using Clock = std::chrono::steady_clock;
+/// Seconds of each phase, added up; of one thread.
+class Timing {
+ public:
   std::array<double, kPhases> seconds{};
 
-  /// Notes the time since `start` and starts anew.
-  void add(Phase phase, Clock::time_point& start) {
-    const auto now = Clock::now();
-    seconds[std::size_t(phase)] += std::chrono::duration<double>(now - start).count();
-    start = now;
+  /// Starts the clock.
+  void start() { last_ = now(); }
+
+  /// Notes the time since the clock was started, and starts it anew.
+  void add(Phase phase) {
+    const double time = now();
+    seconds[std::size_t(phase)] += time - last_;
+    last_ = time;
   }
+
+ private:
+  static double now() {
+    std::timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+  }
+  double last_ = 0.0;
 };
 
 }  // namespace engine
