@@ -63,7 +63,7 @@ Activation Activation::named(const std::string& name) {
       const double given = colon == std::string::npos ? 0.0 : std::atof(name.c_str() + colon + 1);
       return {each.function, given != 0.0 ? given : 3.0};
     }
-  throw Error("the activation function " + name + " is not known to the native engine");
+  throw NotCovered("the activation function " + name + " is not known to the native engine");
 }
 
 template <class Real>

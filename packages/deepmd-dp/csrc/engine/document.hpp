@@ -19,6 +19,11 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A model that is whole, but of a kind that the engine does not compute.
+struct NotCovered : Error {
+  using Error::Error;
+};
+
 /// Numbers of a file, whatever type they had there, the last axis fastest.
 struct Array {
   std::vector<std::int64_t> shape;

@@ -12,8 +12,8 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw Error("the native engine does not cover " + what +
-              "; freeze the model for a framework, or evaluate it by NumPy in Python");
+  throw NotCovered("the native engine does not cover " + what +
+                   "; freeze the model for a framework, or evaluate it by NumPy in Python");
 }
 
 bool reads_single(const Node& node) {
@@ -340,6 +340,7 @@ std::string ModelSpec::record(const std::string& embedding_path) const {
                                                 ? json()
                                                 : json(fitting.default_fparam)}}},
                        {"lists", lists},
+                       {"inputs", json::array()},
                        {"outputs", output_terms(fitting)},
                        {"embedding", embedding_path}};
   return record.dump();

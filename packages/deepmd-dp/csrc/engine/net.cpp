@@ -13,7 +13,7 @@ bool is_single_precision(const Node& node) {
   const std::string name = node.text();
   if (name == "float32" || name == "float") return true;
   if (name == "float64" || name == "double" || name == "default") return false;
-  throw Error("the native engine computes in float64 and float32, not in " + name);
+  throw NotCovered("the native engine computes in float64 and float32, not in " + name);
 }
 
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).

@@ -115,7 +115,14 @@ void close_model(void* opened) { delete static_cast<Model*>(opened); }
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_backend_plugin(void) {
-  static const deepmd_plugin plugin{DEEPMD_PLUGIN_ABI, "native", ".safetensors", open_model,
-                                    record,            nullptr,  compute,        close_model};
+  static const deepmd_plugin plugin = [] {
+    deepmd_plugin native{};
+    native.abi = DEEPMD_PLUGIN_ABI;
+    native.name = "native";
+    native.suffixes = ".safetensors .dp";
+    native.open = open_model, native.close = close_model;
+    native.record = record, native.compute = compute;
+    return native;
+  }();
   return &plugin;
 }

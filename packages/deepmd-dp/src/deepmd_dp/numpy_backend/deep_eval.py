@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Evaluation by NumPy."""
+"""Evaluation without a framework: by the native engine, or by NumPy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from deepmd.contract import read_document
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.numpy_backend.derivative import derivative
+from deepmd_dp.numpy_backend.engine import open_engine
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
 
 
 class NumpyDeepEval(BaseDeepEval):
-    """A `.dp`, `.yaml` or `.safetensors` file, evaluated by NumPy, forces and virials included."""
+    """A `.dp`, `.yaml` or `.safetensors` file, forces and virials included.
+
+    Parameters
+    ----------
+    native : bool
+        Leave models that the native engine covers to it; else NumPy, whose numbers are the same, evaluates all.
+    """
+
+    def __init__(self, model_file: str, native: bool = True, **kwargs: object) -> None:
+        super().__init__(model_file, **kwargs)
+        model = self._numpy_model
+        self._engine = open_engine(self._document, model.outputs, model.ntypes) if native else None
 
     def read_document(self, path: str) -> Document:
         return read_document(path)
@@ -31,3 +43,33 @@ class NumpyDeepEval(BaseDeepEval):
 
     def derivative(self, function: Function, edge_vec: Vectors) -> tuple[dict[str, Array], list[Vectors]]:
         return derivative(function, edge_vec)
+
+    def eval(
+        self,
+        coords: np.ndarray,
+        cells: np.ndarray | None,
+        atom_types: np.ndarray,
+        atomic: bool = False,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+        derivatives: bool = True,
+        **kwargs: object,
+    ) -> dict[str, np.ndarray]:
+        if self._engine is None:
+            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, **kwargs)
+        found = self._engine.evaluate(coords, cells, atom_types, fparam, aparam, atomic=atomic)
+        return {term.name: found[term.name] for term in self._terms(atomic=atomic, derivatives=derivatives)}
+
+    def eval_with_ghosts(
+        self,
+        coords: np.ndarray,
+        atom_types: np.ndarray,
+        mapping: np.ndarray,
+        nloc: int,
+        atomic: bool = False,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        if self._engine is None:
+            return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam)
+        return self._engine.evaluate(coords, None, atom_types, fparam, aparam, atomic=atomic, nloc=nloc)

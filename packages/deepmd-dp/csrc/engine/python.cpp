@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+// deepmd_dp._engine: the native engine for Python. Arguments are checked by
+// deepmd_dp/numpy_backend/engine.py; here shapes are taken for granted.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deepmd/neighbor_list.hpp"
+#include "engine.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using deepmd::engine::Engine;
+using deepmd::engine::Frame;
+using deepmd::engine::Results;
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+py::array_t<double> as_array(const std::vector<double>& numbers) {
+  return py::array_t<double>(py::ssize_t(numbers.size()), numbers.data());
+}
+
+/// A model of a document in the bytes of the safetensors format.
+class Model {
+ public:
+  Model(const std::string& bytes, int nthreads)
+      : nthreads_(nthreads),
+        engine_(Engine::open(deepmd::engine::parse_safetensors(bytes, "the model"), nthreads)) {}
+
+  const std::string& record() const { return engine_->record(); }
+
+  /// The terms of one frame as flat arrays: sum, atom, force, virial, atom_virial.
+  py::tuple compute(const Array<double>& coord, const Array<std::int32_t>& atype,
+                    const std::optional<Array<double>>& box, const deepmd::Flags3& pbc,
+                    std::int64_t nloc, const std::optional<Array<double>>& fparam,
+                    const std::optional<Array<double>>& aparam, bool atomic) {
+    const deepmd::Cell cell(box ? box->data() : nullptr, pbc);
+    Frame frame;
+    frame.nloc = nloc, frame.nall = coord.shape(0);
+    frame.coord = coord.data(), frame.type = atype.data(), frame.cell = &cell;
+    frame.empty_type = frame.nall > 0 ? std::max(frame.type[0], 0) : 0;
+    frame.fparam = fparam ? fparam->data() : nullptr;
+    frame.aparam = aparam ? aparam->data() : nullptr;
+    Results results;
+    {
+      py::gil_scoped_release no_gil;
+      const deepmd::NeighborPairs pairs = find_neighbors(frame);
+      for (std::int64_t i = 0; i < nloc; ++i) {
+        const std::int64_t first = pairs.first[std::size_t(i)];
+        frame.neighbors.push_back(pairs.index.data() + first);
+        frame.shifts.push_back(pairs.shift.data() + first);
+        frame.counts.push_back(std::int32_t(pairs.first[std::size_t(i) + 1] - first));
+      }
+      engine_->compute(frame, atomic, results);
+    }
+    return py::make_tuple(as_array(results.sum), as_array(results.atom), as_array(results.force),
+                          as_array(results.virial), as_array(results.atom_virial));
+  }
+
+ private:
+  deepmd::NeighborPairs find_neighbors(const Frame& frame) const {
+    deepmd::NeighborOptions options;
+    options.rcut = engine_->spec().rcut();
+    options.nthreads = nthreads_;
+    return deepmd::build_neighbor_pairs(frame.coord, frame.nall, *frame.cell, frame.type, options);
+  }
+
+  int nthreads_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace
+
+PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
+  m.doc() = "The native engine in C++; use deepmd_dp.numpy_backend.engine.";
+  const auto error = py::register_exception<deepmd::engine::Error>(m, "EngineError");
+  py::register_exception<deepmd::engine::NotCovered>(m, "NotCoveredError", error);
+  py::class_<Model>(m, "Model")
+      .def(py::init<const std::string&, int>(), py::arg("document"), py::arg("nthreads"))
+      .def_property_readonly("record", &Model::record)
+      .def("compute", &Model::compute, py::arg("coord").noconvert(), py::arg("atype").noconvert(),
+           py::arg("box").noconvert(), py::arg("pbc"), py::arg("nloc"), py::arg("fparam"),
+           py::arg("aparam"), py::arg("atomic"), "(sum, atom, force, virial, atom_virial)");
+}

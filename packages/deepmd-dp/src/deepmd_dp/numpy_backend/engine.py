@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The native engine for Python: models that it covers, computed in C++ without a framework."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.errors import InputError
+from deepmd.outputs import TERM_KINDS, OutputDef
+from deepmd_dp import _engine
+from deepmd_dp.neighbor.frame import check_frame
+
+if TYPE_CHECKING:
+    from deepmd.aliases import Document
+
+
+class NativeEngine:
+    """A model in C++; it gives what `deepmd_dp.model.evaluate.evaluate` gives.
+
+    Parameters
+    ----------
+    document : Document
+    output : OutputDef
+        What the model gives.
+
+    Raises
+    ------
+    _engine.NotCoveredError
+        The model is of a kind that the engine does not compute.
+    """
+
+    def __init__(self, document: Document, output: OutputDef, ntypes: int) -> None:
+        self._model = _engine.Model(document_to_bytes({"model": document["model"]}), _number_of_threads())
+        self._output = output
+        self._ntypes = ntypes
+
+    def evaluate(
+        self,
+        coord: np.ndarray,
+        box: np.ndarray | None,
+        atype: np.ndarray,
+        fparam: np.ndarray | None,
+        aparam: np.ndarray | None,
+        *,
+        atomic: bool,
+        nloc: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """All terms of frames by name.
+
+        Parameters
+        ----------
+        coord : (nframes, nall, 3) [Å]
+        box : (nframes, 3, 3) [Å] or None
+        atype : (nframes, nall) integers
+        fparam : (nframes, dim_fparam) or None
+        aparam : (nframes, nloc, dim_aparam) or None
+        atomic : bool
+            With the values and virials of the atoms.
+        nloc : int, optional
+            Number of local atoms, which come first, where the others are their ghosts.
+        """
+        nframes, nall = atype.shape
+        frames = [
+            self._frame(*(None if x is None else x[f] for x in (coord, box, atype, fparam, aparam)), atomic, nloc)
+            for f in range(nframes)
+        ]
+        sizes = {"nframes": nframes, "nloc": nall if nloc is None else nloc, "nall": nall}
+        terms = {}
+        for term in self._output.terms(atomic=atomic):
+            flat = [frame[TERM_KINDS.index(term.kind)] for frame in frames]
+            terms[term.name] = np.reshape(flat, [sizes[axis] if isinstance(axis, str) else axis for axis in term.axes])
+        return terms
+
+    def _frame(
+        self,
+        coord: np.ndarray,
+        box: np.ndarray | None,
+        atype: np.ndarray,
+        fparam: np.ndarray | None,
+        aparam: np.ndarray | None,
+        atomic: bool,
+        nloc: int | None,
+    ) -> tuple[np.ndarray, ...]:
+        """The terms of one frame as flat arrays, in the order of `TERM_KINDS`."""
+        frame = check_frame(coord, box, atype, None, self._ntypes)
+        parameters = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in (fparam, aparam)]
+        try:
+            return self._model.compute(*frame.arguments(), len(atype) if nloc is None else nloc, *parameters, atomic)
+        except _engine.EngineError as error:
+            raise InputError(str(error)) from error
+
+
+def open_engine(document: Document, outputs: tuple[OutputDef, ...], ntypes: int) -> NativeEngine | None:
+    """The engine for a document's model; None where it does not cover it."""
+    try:
+        return NativeEngine(document, outputs[0], ntypes)
+    except _engine.NotCoveredError:
+        return None
+
+
+def _number_of_threads() -> int:
+    """As many as OMP_NUM_THREADS says, else as many as there are processors."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
