@@ -82,7 +82,7 @@ def dipoles(model, case, coord=None, box=None, parameters=()):
 
 @pytest.mark.parametrize("boundary", ["pbc", "nopbc"])
 def test_equals_deepmd_kit(case, boundary):
-    deep_eval = NumpyDeepEval(str(case.path))
+    deep_eval = NumpyDeepEval(str(case.path), native=False)
     terms = deep_eval.eval(case.coord, case.box_of(boundary), case.atype, atomic=True)
     expected = expected_terms(case.numbers, boundary, deep_eval.outputs)
     assert set(terms) == set(expected)

@@ -22,7 +22,7 @@ def test_atomic_energies(case, library, boundary):
 
 @pytest.mark.parametrize("boundary", ["pbc", "nopbc"])
 def test_forces_and_virials(case, boundary):
-    deep_eval = NumpyDeepEval(str(case.path))
+    deep_eval = NumpyDeepEval(str(case.path), native=False)
     output = deep_eval.eval(case.coord, case.box_of(boundary), case.atype, atomic=True, **case.parameters)
     for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):
         if name == "atom_virial" and case.name.startswith(MESSAGE_PASSING):

@@ -78,6 +78,12 @@ Array read_tensor(const json& entry, const char* data, std::size_t size) {
 
 }  // namespace
 
+std::string one_line(std::string text) {
+  for (auto& character : text)
+    if (static_cast<unsigned char>(character) < ' ') character = ' ';
+  return text;
+}
+
 Document parse_safetensors(const std::string& bytes, const std::string& source) {
   try {
     if (bytes.size() < 8) throw Error("it ends within the header");
@@ -94,12 +100,13 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
       if (name != "__metadata__")
         document.arrays[name] = read_tensor(entry, bytes.data() + start, bytes.size() - start);
     return document;
+  } catch (const json::parse_error& error) {
+    // its text quotes bytes that may be no text
+    throw Error(source + " is no model in the safetensors format, or it is damaged: no JSON at byte " +
+                std::to_string(error.byte) + "; get the file again.");
   } catch (const std::exception& error) {
-    std::string reason = error.what();
-    for (auto& character : reason)
-      if (character == '\n') character = ' ';
-    throw Error(source + " is no model in the safetensors format, or it is damaged: " + reason +
-                "; get the file again.");
+    throw Error(source + " is no model in the safetensors format, or it is damaged: " +
+                error.what() + "; get the file again.");
   }
 }
 

@@ -14,9 +14,12 @@
 namespace deepmd {
 namespace engine {
 
+/// The text with blanks for what breaks a line.
+std::string one_line(std::string text);
+
 /// What is wrong with a file, a model or an input, in one line for people.
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& text) : std::runtime_error(one_line(text)) {}
 };
 
 /// A model that is whole, but of a kind that the engine does not compute.

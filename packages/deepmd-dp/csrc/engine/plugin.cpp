@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
 // libdeepmd_backend_dp.so: the native engine behind the plain C interface of plug-ins.
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -23,8 +24,11 @@ struct Model {
 
 void put(deepmd_error* error, const std::string& text) {
   if (error == nullptr) return;
-  std::strncpy(error->text, text.c_str(), sizeof(error->text) - 1);
-  error->text[sizeof(error->text) - 1] = '\0';
+  std::size_t size = std::min(text.size(), sizeof(error->text) - 1);
+  // no half of a letter at the end
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  std::memcpy(error->text, text.data(), size);
+  error->text[size] = '\0';
 }
 
 /// Runs `task`; what it throws becomes text.

@@ -46,7 +46,7 @@ class Models:
         """The case's model in NumPy and float64, whatever its own precision."""
         path = self._folder / f"reference-{case.slug}.safetensors"
         write_document(path, in_double(random_document(case)))
-        return NumpyDeepEval(str(path))
+        return NumpyDeepEval(str(path), native=False)
 
     def _expected(self, case: Case, frames: str) -> dict[str, np.ndarray]:
         return evaluate(self.reference(case), frames)

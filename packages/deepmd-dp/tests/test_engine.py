@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The native engine: deepmd-kit's numbers, NumPy's numbers for every model that it covers, and no crash."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepmd.contract import read_document, write_document
+from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.errors import InputError
+from deepmd_dp import _engine
+from deepmd_dp.conformance.cases import CASES
+from deepmd_dp.conformance.comparison import assert_close
+from deepmd_dp.conformance.documents import in_double, random_document
+from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.conformance.reference_numbers import NAMES, REFERENCE, expected_terms
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+
+WITHOUT_ENGINE = ("dpa2", "atten_l2", "atten_smooth", "atten_econf_layernorm")
+COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
+NET, MATRIX = 1e-12, 1e-11
+"""How far the engine may be from deepmd-kit: with the nets themselves, and with their polynomials."""
+
+
+def without_attention(case):
+    """The case as the engine covers it, or as it is."""
+    if "attn_layer" in {**case.descriptor} or case.descriptor["type"].startswith("se_atten"):
+        return replace(case, descriptor={**case.descriptor, "attn_layer": 0})
+    parts = [{**part, "attn_layer": 0} if "attn" in part else part for part in case.descriptor.get("list", [])]
+    return replace(case, descriptor={**case.descriptor, "list": parts}) if parts else case
+
+
+ENGINE_CASES = [without_attention(case) for case in CASES if case.descriptor["type"] != "dpa2"]
+
+
+def opened(document, folder):
+    """The document's model by the engine and by NumPy."""
+    path = folder / "model.safetensors"
+    write_document(path, document)
+    engine = NumpyDeepEval(str(path))
+    assert engine._engine is not None
+    return engine, NumpyDeepEval(str(path), native=False)
+
+
+def assert_deepmd_kits_numbers(name, tolerance):
+    model = NumpyDeepEval(str(REFERENCE / name / "model.dp"))
+    assert model._engine is not None
+    with np.load(REFERENCE / name / "data.npz") as data:
+        atype = np.tile(data["atype"], (len(data["coord"]), 1))
+        parameters = {key: data.get(key) for key in ("fparam", "aparam")}
+        for boundary, box in (("pbc", data["box"]), ("nopbc", None)):
+            results = model.eval(data["coord"], box, atype, atomic=True, **parameters)
+            for term, expected in expected_terms(data, boundary, model.outputs).items():
+                allowed = 1e-5 if "f32" in name else tolerance
+                assert_close(results[term], expected.reshape(results[term].shape), allowed, term)
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_numbers_of_deepmd_kit(name):
+    assert_deepmd_kits_numbers(name, MATRIX)
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_numbers_of_deepmd_kit_with_nets(name, monkeypatch):
+    monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
+    assert_deepmd_kits_numbers(name, NET)
+
+
+@pytest.mark.parametrize("instructions", ["generic", "avx2", "avx512"])
+@pytest.mark.parametrize("name", ["sea", "ser", "atten_v2", "dipole", "sea_f32"])
+def test_all_instruction_sets(name, instructions, monkeypatch):
+    monkeypatch.setenv("DEEPMD_INSTRUCTIONS", instructions)
+    try:
+        assert_deepmd_kits_numbers(name, MATRIX)
+    except _engine.EngineError as error:
+        assert instructions != "generic"
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["matrices", "nets"])
+@pytest.mark.parametrize("case", ENGINE_CASES, ids=str)
+def test_numbers_of_numpy(case, plain, tmp_path, monkeypatch):
+    if plain:
+        monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
+    engine, _ = opened(random_document(case), tmp_path)
+    (tmp_path / "double").mkdir()
+    _, numpy = opened(in_double(random_document(case)), tmp_path / "double")
+    for frames in FRAMES.values():
+        dims = (0 if engine.has_default_fparam() else engine.get_dim_fparam(), engine.get_dim_aparam())
+        arguments = (frames.coords, frames.cells, frames.atom_types, True)
+        results, expected = (each.eval(*arguments, **frames.parameters(*dims)) for each in (engine, numpy))
+        for term in expected:
+            assert_close(results[term], expected[term], MATRIX if case.is_double else 1e-5, term)
+
+
+@pytest.mark.parametrize("name", ["sea_real_like", "sea_one_side", "atten_v2", "hybrid", "dipole"])
+def test_atoms_with_ghosts_give_the_same_as_numpy(name):
+    path = str(REFERENCE / (name if (REFERENCE / name).is_dir() else "sea_one_side_real") / "model.dp")
+    rng = np.random.default_rng(3)
+    mapping = np.concatenate([np.arange(6), rng.integers(0, 6, 20)])
+    coord = rng.uniform(0, 6, (1, 26, 3))
+    types = (np.arange(6) % 2)[mapping][None]
+    terms = [
+        NumpyDeepEval(path, native=native).eval_with_ghosts(coord, types, mapping[None], 6, atomic=True)
+        for native in (True, False)
+    ]
+    assert set(terms[0]) == set(terms[1])
+    for term in terms[0]:
+        assert_close(terms[0][term], terms[1][term], MATRIX, term)
+
+
+def water_like(model, natoms, nframes=1):
+    """Atoms on a jittered grid, more than a block has."""
+    rng = np.random.default_rng(4)
+    side = int(np.ceil(natoms ** (1 / 3)))
+    grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), -1).reshape(-1, 3)[:natoms]
+    coord = (grid + rng.uniform(-0.2, 0.2, grid.shape)) * 2.0
+    return np.tile(coord, (nframes, 1, 1)), np.tile(np.eye(3) * 2.0 * side, (nframes, 1, 1)), None
+
+
+@pytest.mark.parametrize("nthreads", ["1", "2", "3"])
+@pytest.mark.parametrize("name", ["atten_v2", "sea_three_types", "dipole_real"])
+def test_many_blocks_and_threads(name, nthreads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", nthreads)
+    path = str(REFERENCE / name / "model.dp")
+    model = NumpyDeepEval(path)
+    coord, box, _ = water_like(model, 200)
+    types = np.arange(200)[None] % len(model.get_type_map())
+    types[0, ::17] = -1
+    expected = NumpyDeepEval(path, native=False).eval(coord, box, types, atomic=True)
+    for _ in range(2):  # buffers are used again
+        results = model.eval(coord, box, types, atomic=True)
+        for term in expected:
+            assert_close(results[term], expected[term], MATRIX, term)
+
+
+def test_types_that_are_not_there():
+    """Matrices of the types that are present, with the empty slots of all."""
+    path = str(REFERENCE / "sea_three_types" / "model.dp")
+    coord, box, _ = water_like(None, 30)
+    for types in (np.full((1, 30), 2), np.arange(30)[None] % 2, np.full((1, 30), -1)):
+        results, expected = (
+            NumpyDeepEval(path, native=native).eval(coord, box, types, atomic=True) for native in (True, False)
+        )
+        for term in expected:
+            assert_close(results[term], expected[term], MATRIX, term)
+
+
+def test_models_that_are_not_covered_run_in_numpy():
+    assert NumpyDeepEval(str(REFERENCE / "atten_l2" / "model.dp"))._engine is None
+    document = read_document(REFERENCE / "dpa2_three_body" / "model.dp")
+    with pytest.raises(_engine.NotCoveredError, match="does not cover the descriptor dpa2"):
+        _engine.Model(document_to_bytes(document), 1)
+
+
+def test_what_the_record_says(monkeypatch):
+    data = document_to_bytes(read_document(REFERENCE / "sea_fparam_aparam" / "model.dp"))
+    record = json.loads(_engine.Model(data, 1).record)
+    assert record["model"]["type_map"] == ["O", "H"]
+    assert record["model"]["dim_fparam"] == 2
+    assert [output["name"] for output in record["outputs"]] == [
+        *("energy", "atom_energy", "force", "virial", "atom_virial")
+    ]
+    assert "intervals of 16 polynomials" in record["embedding"]
+    monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
+    assert json.loads(_engine.Model(data, 1).record)["embedding"] == "se_e2_a: nets"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"coord": [[0, 0, 0], [np.nan, 0, 0]]}, ValueError, r"coordinates of atom 1 are \(nan"),
+        ({"coord": [[0, 0, 0], [0, 0, 0]]}, InputError, "atoms 0 and 1 lie at the same place"),
+        ({"types": [0, 5]}, ValueError, "atom 1 has type 5"),
+        ({"fparam": None}, InputError, "the model needs fparam of 2 numbers"),
+        ({"aparam": None}, InputError, "the model needs aparam of 1 numbers an atom"),
+    ],
+)
+def test_mistakes_are_named(changes, error, message):
+    model = NumpyDeepEval(str(REFERENCE / "sea_fparam_aparam" / "model.dp"))
+    given = {"coord": [[0, 0, 0], [1, 0, 0]], "types": [0, 1], "fparam": [0, 0], "aparam": [[0], [0]], **changes}
+    arrays = {key: None if value is None else np.array([value]) for key, value in given.items()}
+    with pytest.raises(error, match=message):
+        model.eval(arrays["coord"].astype(float), None, arrays["types"], False, arrays["fparam"], arrays["aparam"])
+
+
+def damaged(data, rng):
+    """The bytes cut, or some of them changed, or a value in the tree replaced."""
+    length = int.from_bytes(data[:8], "little")
+    kind = rng.randrange(3)
+    if kind == 0:
+        return data[: rng.randrange(len(data))]
+    if kind == 1:
+        changed = bytearray(data)
+        for _ in range(4):
+            changed[rng.randrange(rng.choice([16, 8 + length]))] = rng.randrange(256)
+        return bytes(changed)
+    header = json.loads(data[8 : 8 + length])
+    tree = json.loads(header["__metadata__"]["deepmd"])
+    parent, key = {"": tree["model"]}, ""
+    while isinstance(parent[key], (dict, list)) and parent[key] and rng.random() < 0.85:
+        parent = parent[key]
+        key = rng.choice(list(parent)) if isinstance(parent, dict) else rng.randrange(len(parent))
+    parent[key] = rng.choice([None, -1, 0, 1e30, "x", [], {}, True, [1, 2], 10**9])
+    header["__metadata__"]["deepmd"] = json.dumps(tree)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+@pytest.mark.parametrize("name", ["sea", "atten_v2", "hybrid", "dipole"])
+def test_damaged_files_give_an_error_of_one_line(name):
+    data, rng = document_to_bytes(read_document(REFERENCE / name / "model.dp")), random.Random(1)
+    coord, types = np.arange(12.0).reshape(4, 3) ** 1.1, np.array([0, 1, 1, 0], np.int32)
+    refused = 0
+    for _ in range(200):
+        try:
+            model = _engine.Model(damaged(data, rng), 1)
+            model.compute(coord, types, None, (False,) * 3, 4, None, None, True)
+        except _engine.EngineError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 100
+
+
+def test_newer_models_say_so():
+    document = read_document(REFERENCE / "sea" / "model.dp")
+    document["model"]["descriptor"]["@version"] = 9
+    with pytest.raises(_engine.EngineError, match=r"model\.descriptor has version 9, written by a newer version"):
+        _engine.Model(document_to_bytes(document), 1)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".dp"])
+@pytest.mark.parametrize("name", COVERED)
+def test_plugin_for_cpp_programs(name, suffix, tmp_path):
+    """The same code behind the plain C interface, by way of libdeepmd_cc."""
+    cc = pytest.importorskip("deepmd_cc.model", exc_type=ImportError)
+    path = Path(tmp_path, f"model{suffix}")
+    write_document(path, read_document(REFERENCE / name / "model.dp"))
+    model = cc.Model(path, nthreads=1)
+    assert model.backend == "native"
+    python = NumpyDeepEval(str(path))
+    with np.load(REFERENCE / name / "data.npz") as data:
+        for box in (data["box"][1], None):
+            parameters = [data[key][1] if key in data else None for key in ("fparam", "aparam")]
+            terms = model.compute(data["coord"][1], box, data["atype"], *parameters, atomic=True)
+            batch = [None if x is None else x[None] for x in (data["coord"][1], box, data["atype"], *parameters)]
+            expected = python.eval(*batch[:3], True, *batch[3:])
+            for term in expected:
+                shape = expected[term][0].shape
+                assert_close(terms[term].reshape(shape), expected[term][0], 1e-5 if "f32" in name else 1e-12, term)
