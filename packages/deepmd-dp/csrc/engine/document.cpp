@@ -7,6 +7,8 @@
 #include <limits>
 #include <sstream>
 
+#include "hdf5_file.hpp"
+
 namespace deepmd {
 namespace engine {
 
@@ -112,6 +114,7 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
 
 Document read_document(const std::string& path) {
   if (ends_with(path, ".safetensors")) return parse_safetensors(read_bytes(path), path);
+  if (ends_with(path, ".dp")) return parse_hdf5(read_bytes(path), path);
   throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
               "dp convert-backend " + path + " model.safetensors");
 }

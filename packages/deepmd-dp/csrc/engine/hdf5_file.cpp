@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+//
+// What is needed of the HDF5 File Format Specification, version 3.0, and no more: superblock 0,
+// groups of symbol tables, object headers of version 1, contiguous data, attributes in headers.
+#include "hdf5_file.hpp"
+
+#include <cstring>
+#include <map>
+
+namespace deepmd {
+namespace engine {
+namespace {
+
+using Offset = std::uint64_t;
+
+constexpr Offset kUndefined = ~Offset(0);
+constexpr int kDeepest = 32;  // of trees and continued headers: more would be a circle
+
+[[noreturn]] void refuse(const std::string& what) { throw Error("it has " + what); }
+
+/// The bytes of a file, read with checks.
+class Bytes {
+ public:
+  explicit Bytes(const std::string& data) : data_(data) {}
+
+  const char* at(Offset offset, Offset size) const {
+    if (offset > data_.size() || size > data_.size() - offset) throw Error("it ends too early");
+    return data_.data() + offset;
+  }
+  template <class Number>
+  Number get(Offset offset) const {
+    Number value;
+    std::memcpy(&value, at(offset, sizeof(Number)), sizeof(Number));
+    return value;
+  }
+  Offset offset(Offset at) const { return get<std::uint64_t>(at); }
+  int byte(Offset at) const { return get<std::uint8_t>(at); }
+  bool has(Offset offset, const char* signature) const {
+    return std::memcmp(at(offset, std::strlen(signature)), signature, std::strlen(signature)) == 0;
+  }
+  std::string text(Offset offset) const {
+    std::string found;
+    for (char letter; (letter = *at(offset, 1)) != '\0'; ++offset) found += letter;
+    return found;
+  }
+  Offset size() const { return data_.size(); }
+
+ private:
+  const std::string& data_;
+};
+
+enum Message { dataspace = 1, datatype = 3, layout = 8, attribute = 12, continued = 16, symbols = 17 };
+
+/// Where the messages of an object's header lie, by their kind: (offset, size).
+using Header = std::multimap<int, std::pair<Offset, Offset>>;
+
+void read_messages(const Bytes& bytes, Offset at, Offset size, int depth, Header& header) {
+  if (depth > kDeepest) refuse("a header that does not end");
+  const Offset end = at + size;
+  bytes.at(at, size);
+  while (at + 8 <= end) {
+    const int kind = bytes.get<std::uint16_t>(at);
+    const Offset length = bytes.get<std::uint16_t>(at + 2);
+    bytes.at(at + 8, length);
+    if (kind == continued)
+      read_messages(bytes, bytes.offset(at + 8), bytes.offset(at + 16), depth + 1, header);
+    else
+      header.emplace(kind, std::make_pair(at + 8, length));
+    at += 8 + length;
+  }
+}
+
+Header read_header(const Bytes& bytes, Offset at) {
+  if (bytes.byte(at) != 1) refuse("object headers of a newer kind");
+  Header header;
+  read_messages(bytes, at + 16, bytes.get<std::uint32_t>(at + 8), 0, header);
+  return header;
+}
+
+Offset only(const Header& header, int kind, const char* name) {
+  const auto found = header.find(kind);
+  if (found == header.end()) refuse(std::string("an array without ") + name);
+  return found->second.first;
+}
+
+std::vector<std::int64_t> read_shape(const Bytes& bytes, Offset at) {
+  const int version = bytes.byte(at), ndim = bytes.byte(at + 1);
+  if (version != 1 && version != 2) refuse("an array of a newer kind");
+  std::vector<std::int64_t> shape;
+  for (int k = 0; k < ndim; ++k)
+    shape.push_back(std::int64_t(bytes.offset(at + (version == 1 ? 8 : 4) + 8 * Offset(k))));
+  return shape;
+}
+
+template <class Number>
+void convert(const char* from, std::vector<double>& to) {
+  for (std::size_t k = 0; k < to.size(); ++k) {
+    Number value;
+    std::memcpy(&value, from + k * sizeof(Number), sizeof(Number));
+    to[k] = double(value);
+  }
+}
+
+/// Little-endian numbers of a datatype to doubles.
+void convert_all(const Bytes& bytes, Offset type, const char* from, std::vector<double>& to) {
+  const int kind = bytes.byte(type) & 15, size = bytes.get<std::int32_t>(type + 4);
+  if (bytes.byte(type + 1) & 1) refuse("numbers with the highest byte first");
+  if (kind == 1 && size == 8) return convert<double>(from, to);
+  if (kind == 1 && size == 4) return convert<float>(from, to);
+  if (kind == 0 && size == 8) return convert<std::int64_t>(from, to);
+  if (kind == 0 && size == 4) return convert<std::int32_t>(from, to);
+  refuse("numbers of a kind that is not read here");
+}
+
+Array read_array(const Bytes& bytes, Offset at) {
+  const Header header = read_header(bytes, at);
+  const Offset type = only(header, datatype, "a type"), place = only(header, layout, "data");
+  Array array;
+  array.shape = read_shape(bytes, only(header, dataspace, "a shape"));
+  Offset count = 1;
+  for (const auto axis : array.shape) {
+    if (axis < 0 || (axis != 0 && count > bytes.size() / Offset(axis)))
+      refuse("an array larger than the file");
+    count *= Offset(axis);
+  }
+  if (bytes.byte(place) < 3 || bytes.byte(place + 1) != 1) refuse("arrays in chunks");
+  array.data.assign(count, 0.0);
+  const Offset first = bytes.offset(place + 2);
+  if (first == kUndefined || count == 0) return array;
+  const Offset size = count * Offset(bytes.get<std::uint32_t>(type + 4));
+  convert_all(bytes, type, bytes.at(first, size), array.data);
+  return array;
+}
+
+/// The objects of a group: header addresses by name.
+class Group {
+ public:
+  Group(const Bytes& bytes, Offset tree, Offset heap) : bytes_(bytes) {
+    if (!bytes.has(heap, "HEAP")) refuse("no heap where one belongs");
+    names_ = bytes.offset(heap + 24);
+    visit(tree, 0);
+  }
+  std::map<std::string, Offset> objects;
+
+ private:
+  void visit(Offset node, int depth) {
+    if (depth > kDeepest || objects.size() > 1000000) refuse("a tree that does not end");
+    if (!bytes_.has(node, "TREE")) refuse("no tree where one belongs");
+    const int level = bytes_.byte(node + 5), count = bytes_.get<std::uint16_t>(node + 6);
+    for (int k = 0; k < count; ++k) {
+      const Offset child = bytes_.offset(node + 32 + 16 * Offset(k));
+      if (level > 0)
+        visit(child, depth + 1);
+      else
+        read_leaf(child);
+    }
+  }
+  void read_leaf(Offset leaf) {
+    if (!bytes_.has(leaf, "SNOD")) refuse("no symbols where they belong");
+    const int count = bytes_.get<std::uint16_t>(leaf + 6);
+    for (int k = 0; k < count; ++k) {
+      const Offset entry = leaf + 8 + 40 * Offset(k);
+      objects[bytes_.text(names_ + bytes_.offset(entry))] = bytes_.offset(entry + 8);
+    }
+  }
+
+  const Bytes& bytes_;
+  Offset names_ = 0;
+};
+
+/// A text of any length, which lies in a heap of the file.
+std::string heap_text(const Bytes& bytes, Offset reference) {
+  const Offset length = bytes.get<std::uint32_t>(reference);
+  const Offset heap = bytes.offset(reference + 4);
+  const int wanted = int(bytes.get<std::uint32_t>(reference + 12));
+  if (!bytes.has(heap, "GCOL")) refuse("no heap where one belongs");
+  const Offset end = heap + bytes.offset(heap + 8);
+  for (Offset at = heap + 16; at + 16 <= end;) {
+    const int index = bytes.get<std::uint16_t>(at);
+    const Offset size = bytes.offset(at + 8);
+    bytes.at(at + 16, size);
+    if (index == wanted) return std::string(bytes.at(at + 16, length), length);
+    if (index == 0) break;
+    at += 16 + (size + 7) / 8 * 8;
+  }
+  refuse("a text that is missing");
+}
+
+/// The text of an attribute where it has this name, else empty.
+std::string attribute_text(const Bytes& bytes, Offset at, const std::string& name) {
+  const int version = bytes.byte(at);
+  const Offset sizes[] = {bytes.get<std::uint16_t>(at + 2), bytes.get<std::uint16_t>(at + 4),
+                          bytes.get<std::uint16_t>(at + 6)};
+  const auto padded = [version](Offset size) { return version == 1 ? (size + 7) / 8 * 8 : size; };
+  const Offset first = at + (version == 3 ? 9 : 8), type = first + padded(sizes[0]);
+  const Offset data = type + padded(sizes[1]) + padded(sizes[2]);
+  if (bytes.text(first) != name) return "";
+  const int kind = bytes.byte(type) & 15;
+  if (kind == 9) return heap_text(bytes, data);
+  if (kind != 3) refuse("a tree that is no text");
+  const Offset size = bytes.get<std::uint32_t>(type + 4);
+  return std::string(bytes.at(data, size), size);
+}
+
+/// Puts `{"@array": NAME}` where a tree has `/NAME` below `@variables`.
+void set_references(nlohmann::json& tree, const std::map<std::string, Offset>& objects,
+                    bool inside) {
+  if (inside && tree.is_string()) {
+    const auto text = tree.get<std::string>();
+    if (text.size() > 1 && text[0] == '/' && objects.count(text.substr(1)))
+      tree = {{"@array", text.substr(1)}};
+  } else if (tree.is_object()) {
+    for (auto& [key, value] : tree.items())
+      set_references(value, objects, inside || key == "@variables");
+  } else if (tree.is_array()) {
+    for (auto& value : tree) set_references(value, objects, inside);
+  }
+}
+
+Document read_all(const Bytes& bytes) {
+  if (!bytes.has(0, "\x89HDF\r\n\x1a\n")) refuse("not the beginning of HDF5");
+  if (bytes.byte(8) != 0 || bytes.byte(13) != 8 || bytes.byte(14) != 8 || bytes.offset(24) != 0)
+    refuse("a layout of a newer kind");
+  const Offset root = bytes.offset(64);
+  const Header header = read_header(bytes, root);
+  const Offset table = only(header, symbols, "a table of symbols");
+  const Group group(bytes, bytes.offset(table), bytes.offset(table + 8));
+  std::string text;
+  const auto attributes = header.equal_range(attribute);
+  for (auto each = attributes.first; each != attributes.second && text.empty(); ++each)
+    text = attribute_text(bytes, each->second.first, "json");
+  if (text.empty()) refuse("no attribute json");
+  Document document;
+  document.tree = nlohmann::json::parse(text);
+  for (const auto& [name, at] : group.objects) document.arrays[name] = read_array(bytes, at);
+  set_references(document.tree, group.objects, false);
+  return document;
+}
+
+}  // namespace
+
+Document parse_hdf5(const std::string& bytes, const std::string& source) {
+  try {
+    return read_all(Bytes(bytes));
+  } catch (const std::exception& error) {
+    const bool is_ours = dynamic_cast<const Error*>(&error) != nullptr;
+    throw Error(source + " is not read as HDF5, or it is damaged: " +
+                (is_ours ? error.what() : "its tree is no JSON") +
+                "; make another file of it: dp convert-backend " + source + " model.safetensors");
+  }
+}
+
+}  // namespace engine
+}  // namespace deepmd
