@@ -51,12 +51,12 @@ Activation Activation::named(const std::string& name) {
   const struct {
     const char* name;
     Function function;
-  } known[] = {{"none", Function::linear},     {"linear", Function::linear},
-               {"tanh", Function::tanh},       {"sigmoid", Function::sigmoid},
-               {"relu", Function::relu},       {"relu6", Function::relu6},
+  } known[] = {{"none", Function::linear},       {"linear", Function::linear},
+               {"tanh", Function::tanh},         {"sigmoid", Function::sigmoid},
+               {"relu", Function::relu},         {"relu6", Function::relu6},
                {"softplus", Function::softplus}, {"gelu", Function::gelu},
-               {"gelu_tf", Function::gelu},    {"silu", Function::silu},
-               {"silut", Function::silut},     {"custom_silu", Function::silut}};
+               {"gelu_tf", Function::gelu},      {"silu", Function::silu},
+               {"silut", Function::silut},       {"custom_silu", Function::silut}};
   for (const auto& each : known)
     if (key == each.name) {
       const auto colon = name.find(':');

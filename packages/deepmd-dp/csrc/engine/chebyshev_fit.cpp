@@ -11,7 +11,8 @@ namespace {
 constexpr double kTolerance = 1e-13;  // of values; derivatives have a hundred times that
 constexpr int kMaxIntervals = 128;
 constexpr int kDegree = 16;  // polynomials on an interval
-constexpr int kRefined = 3;  // so many times more nodes to compare with; odd, so that ours are among
+constexpr int kRefined =
+    3;  // so many times more nodes to compare with; odd, so that ours are among
 
 /// From values at the points of an interval to coefficients, (degree, degree).
 template <class Real>
@@ -41,8 +42,8 @@ class Comparison {
   Deviation of(const Functions& functions, double low, double high) const {
     std::vector<double> s(static_cast<std::size_t>(refined_));
     for (int k = 0; k < refined_; ++k)
-      s[std::size_t(k)] = 0.5 * (low + high) +
-                          0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
+      s[std::size_t(k)] =
+          0.5 * (low + high) + 0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
     const std::vector<double> values = functions(s);
     const std::size_t m = values.size() / s.size();
     Deviation found;

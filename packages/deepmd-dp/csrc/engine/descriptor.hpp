@@ -17,9 +17,9 @@ namespace engine {
 /// Derivatives of an output's components by positions and strain, of a thread's atoms.
 struct Derivatives {
   std::int64_t nall = 0;
-  double* force = nullptr;         // (nall, 3) of the component at hand
-  double* virial = nullptr;        // (9)
-  double* atom_virial = nullptr;   // (nall, 9) or null
+  double* force = nullptr;        // (nall, 3) of the component at hand
+  double* virial = nullptr;       // (9)
+  double* atom_virial = nullptr;  // (nall, 9) or null
 };
 
 /// What a thread keeps for one descriptor while it works on a block.

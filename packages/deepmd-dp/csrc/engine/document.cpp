@@ -104,7 +104,8 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
     return document;
   } catch (const json::parse_error& error) {
     // its text quotes bytes that may be no text
-    throw Error(source + " is no model in the safetensors format, or it is damaged: no JSON at byte " +
+    throw Error(source +
+                " is no model in the safetensors format, or it is damaged: no JSON at byte " +
                 std::to_string(error.byte) + "; get the file again.");
   } catch (const std::exception& error) {
     throw Error(source + " is no model in the safetensors format, or it is damaged: " +

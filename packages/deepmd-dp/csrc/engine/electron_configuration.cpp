@@ -13,7 +13,8 @@ namespace engine {
 namespace {
 
 const char* const kElements =
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br "
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br "
     "Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho "
     "Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es "
     "Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og";
@@ -25,15 +26,15 @@ const struct {
   const char *element, *subshell;
   int electrons;
 } kExceptions[] = {
-    {"Cr", "4s", 1}, {"Cr", "3d", 5},  {"Cu", "4s", 1}, {"Cu", "3d", 10}, {"Nb", "5s", 1},
-    {"Nb", "4d", 4}, {"Mo", "5s", 1},  {"Mo", "4d", 5}, {"Ru", "5s", 1},  {"Ru", "4d", 7},
-    {"Rh", "5s", 1}, {"Rh", "4d", 8},  {"Pd", "5s", 0}, {"Pd", "4d", 10}, {"Ag", "5s", 1},
+    {"Cr", "4s", 1},  {"Cr", "3d", 5}, {"Cu", "4s", 1}, {"Cu", "3d", 10}, {"Nb", "5s", 1},
+    {"Nb", "4d", 4},  {"Mo", "5s", 1}, {"Mo", "4d", 5}, {"Ru", "5s", 1},  {"Ru", "4d", 7},
+    {"Rh", "5s", 1},  {"Rh", "4d", 8}, {"Pd", "5s", 0}, {"Pd", "4d", 10}, {"Ag", "5s", 1},
     {"Ag", "4d", 10}, {"La", "4f", 0}, {"La", "5d", 1}, {"Ce", "4f", 1},  {"Ce", "5d", 1},
-    {"Gd", "4f", 7}, {"Gd", "5d", 1},  {"Pt", "6s", 1}, {"Pt", "5d", 9},  {"Au", "6s", 1},
+    {"Gd", "4f", 7},  {"Gd", "5d", 1}, {"Pt", "6s", 1}, {"Pt", "5d", 9},  {"Au", "6s", 1},
     {"Au", "5d", 10}, {"Ac", "5f", 0}, {"Ac", "6d", 1}, {"Th", "5f", 0},  {"Th", "6d", 2},
-    {"Pa", "5f", 2}, {"Pa", "6d", 1},  {"U", "5f", 3},  {"U", "6d", 1},   {"Np", "5f", 4},
-    {"Np", "6d", 1}, {"Cm", "5f", 7},  {"Cm", "6d", 1}, {"Ds", "7s", 1},  {"Ds", "6d", 9},
-    {"Rg", "7s", 1}, {"Rg", "6d", 10}};
+    {"Pa", "5f", 2},  {"Pa", "6d", 1}, {"U", "5f", 3},  {"U", "6d", 1},   {"Np", "5f", 4},
+    {"Np", "6d", 1},  {"Cm", "5f", 7}, {"Cm", "6d", 1}, {"Ds", "7s", 1},  {"Ds", "6d", 9},
+    {"Rg", "7s", 1},  {"Rg", "6d", 10}};
 
 std::vector<std::string> words(const char* text) {
   std::istringstream stream(text);

@@ -20,8 +20,7 @@ template <class Real>
 void EmbeddingFunctions::evaluate(std::int64_t center, std::int64_t neighbor,
                                   const std::vector<Real>& s, Real* values, Real* slopes) const {
   const bool is_concat = spec_.embedding == Embedding::concat;
-  const Net& net =
-      spec_.nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
+  const Net& net = spec_.nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
   const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = spec_.type_width;
   std::vector<Real> x(std::size_t(n * nin)), dx(x.size(), Real(0));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -169,13 +168,13 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
 }
 
 ConstantMoments::Moments ConstantMoments::of_slot(const DescriptorSpec& spec, std::int64_t center,
-                                                  std::int64_t neighbor,
-                                                  std::int64_t slot) const {
+                                                  std::int64_t neighbor, std::int64_t slot) const {
   const std::int64_t columns = spec.columns, width = spec.width();
   const std::int64_t slots = spec.slots_differ ? spec.nslots() : 1;
   const auto first = std::size_t((center * slots + slot) * columns);
   Moments row(static_cast<std::size_t>(columns)), values(static_cast<std::size_t>(width)), moments;
-  for (std::size_t c = 0; c < row.size(); ++c) row[c] = -spec.davg[first + c] / spec.dstd[first + c];
+  for (std::size_t c = 0; c < row.size(); ++c)
+    row[c] = -spec.davg[first + c] / spec.dstd[first + c];
   const EmbeddingFunctions functions(spec);
   functions.evaluate<double>(center, neighbor, {row[0]}, values.data(), nullptr);
   if (spec.embedding == Embedding::strip && !spec.is_smooth)

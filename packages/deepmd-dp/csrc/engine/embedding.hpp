@@ -47,7 +47,7 @@ struct EmbeddingMatrices {
   std::int64_t nsegments = 0;
   EdgeSettings settings;
   std::map<std::int32_t, PackedMatrix<T>> c, transposed;  // by centre's type
-  bool are_nets = false;  // no few polynomials represent them
+  bool are_nets = false;                                  // no few polynomials represent them
 
   /// `plain`: keep the nets in any case.
   static EmbeddingMatrices make(const DescriptorSpec& spec, const Kernels<T>& kernels,

@@ -45,10 +45,11 @@ struct Blocks {
       order.insert(order.end(), of_type[t].begin(), of_type[t].end());
       const auto count = std::int64_t(of_type[t].size());
       const std::int64_t share = (count + nthreads - 1) / nthreads;
-      const std::int64_t size = std::max<std::int64_t>(8, std::min(kBlockSize, (share + 7) / 8 * 8));
+      const std::int64_t size =
+          std::max<std::int64_t>(8, std::min(kBlockSize, (share + 7) / 8 * 8));
       for (std::int64_t first = 0; first < count; first += size)
-        blocks.push_back({std::int32_t(t), order.data() + begin + first,
-                          std::min(size, count - first)});
+        blocks.push_back(
+            {std::int32_t(t), order.data() + begin + first, std::min(size, count - first)});
     }
   }
 };
@@ -95,7 +96,10 @@ class ModelEngine final : public Engine {
 
 template <class T>
 ModelEngine<T>::ModelEngine(ModelSpec given, int nthreads)
-    : Engine(std::move(given)), kernels_(kernels<T>()), pool_(nthreads), work_(std::size_t(nthreads)) {
+    : Engine(std::move(given)),
+      kernels_(kernels<T>()),
+      pool_(nthreads),
+      work_(std::size_t(nthreads)) {
   const bool plain = is_set("DEEPMD_PLAIN_NETS");
   InputColumns columns;
   std::int64_t offset = 0;
@@ -112,9 +116,9 @@ ModelEngine<T>::ModelEngine(ModelSpec given, int nthreads)
     offset += part.dim_out();
     nvectors_ += part.dim_vectors();
     path += (path.empty() ? "" : ", ") + part.name + ": " +
-            (parts_.back()->are_nets() ? std::string("nets")
-                                       : std::to_string(parts_.back()->nintervals()) +
-                                             " intervals of 16 polynomials");
+            (parts_.back()->are_nets()
+                 ? std::string("nets")
+                 : std::to_string(parts_.back()->nintervals()) + " intervals of 16 polynomials");
   }
   offsets_.push_back(std::int64_t(columns.size()));
   for (std::int64_t k = 0; k < spec_.fitting.nextra(); ++k) columns.emplace_back(offset + k, -1);
@@ -192,7 +196,7 @@ void ModelEngine<T>::add_up(bool atomic_virials, Results& results) {
   results.sum.assign(std::size_t(n), 0.0);
   for (std::size_t k = 0; k < results.atom.size(); ++k)
     results.sum[k % std::size_t(n)] += results.atom[k];
-  const auto add = [&](std::vector<double> Work::*each, std::vector<double>& total) {
+  const auto add = [&](std::vector<double> Work::* each, std::vector<double>& total) {
     total.swap(work_[0].*each);
     for (std::size_t t = 1; t < work_.size(); ++t)
       for (std::size_t k = 0; k < total.size(); ++k) total[k] += (work_[t].*each)[k];
@@ -284,7 +288,7 @@ void ModelEngine<T>::derive(const Frame& frame, const Block& block, Work& work) 
   const FittingNet<T>& net = net_of(block.type);
   const bool is_energy = spec_.fitting.output == Output::energy;
   for (std::int64_t axis = 0; axis < ncomponents(); ++axis) {
-      work.by_numbers.assign(std::size_t(block.size * net.ld()), T(0));
+    work.by_numbers.assign(std::size_t(block.size * net.ld()), T(0));
     for (std::int64_t i = 0; i < block.size; ++i)
       for (std::int64_t m = 0; m < net.nout(); ++m)
         work.by_numbers[std::size_t(i * net.ld() + m)] =
@@ -295,7 +299,8 @@ void ModelEngine<T>::derive(const Frame& frame, const Block& block, Work& work) 
     out.nall = frame.nall;
     out.force = work.force.data() + axis * frame.nall * 3;
     out.virial = work.virial.data() + axis * 9;
-    if (!work.atom_virial.empty()) out.atom_virial = &work.atom_virial[std::size_t(axis * frame.nall * 9)];
+    if (!work.atom_virial.empty())
+      out.atom_virial = &work.atom_virial[std::size_t(axis * frame.nall * 9)];
     std::int64_t first = 0;
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       const T* by_vectors = is_energy ? nullptr : work.numbers.data() + first;

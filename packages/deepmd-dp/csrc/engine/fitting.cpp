@@ -13,8 +13,7 @@ std::vector<double> rows_for(const InputColumns& columns, std::int64_t nout,
   std::vector<double> result;
   for (const auto& [first, second] : columns)
     for (std::int64_t j = 0; j < nout; ++j) {
-      const double more =
-          second >= 0 ? w[std::size_t(second * nout + j)] : 0.0;
+      const double more = second >= 0 ? w[std::size_t(second * nout + j)] : 0.0;
       result.push_back(w[std::size_t(first * nout + j)] + more);
     }
   return result;

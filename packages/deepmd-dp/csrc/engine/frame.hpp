@@ -15,8 +15,8 @@ namespace engine {
 /// Atoms with lists of neighbors, as an MD program or `build_neighbor_pairs` have them.
 struct Frame {
   std::int64_t nloc = 0, nall = 0;
-  const double* coord = nullptr;       // (nall, 3) [Å]
-  const std::int32_t* type = nullptr;  // (nall); negative: no atom for the model
+  const double* coord = nullptr;               // (nall, 3) [Å]
+  const std::int32_t* type = nullptr;          // (nall); negative: no atom for the model
   std::vector<const std::int32_t*> neighbors;  // of each local atom: indices into all atoms
   std::vector<const Image*> shifts;            // cells by which they are displaced; or empty
   std::vector<std::int32_t> counts;            // numbers of neighbors
@@ -35,13 +35,13 @@ struct Block {
 
 /// The edges of a block's atoms for one descriptor, one atom after the other.
 struct BlockEdges {
-  std::vector<std::int64_t> first;         // (size + 1)
-  std::vector<double> xyz[3];              // displacements [Å], with room for whole vectors
-  std::vector<std::int32_t> index;         // of the neighbor among all atoms
+  std::vector<std::int64_t> first;  // (size + 1)
+  std::vector<double> xyz[3];       // displacements [Å], with room for whole vectors
+  std::vector<std::int32_t> index;  // of the neighbor among all atoms
   std::vector<std::int32_t> slot, type, segment;
-  std::vector<std::int32_t> occupied;      // (size, sections) neighbors within the cut-off
-  std::vector<std::int32_t> left_out;      // (size, ntypes) those that are not looked at
-  std::int64_t largest = 0;                // most edges of an atom
+  std::vector<std::int32_t> occupied;  // (size, sections) neighbors within the cut-off
+  std::vector<std::int32_t> left_out;  // (size, ntypes) those that are not looked at
+  std::int64_t largest = 0;            // most edges of an atom
 
   /// Finds them; throws `Error` where two atoms lie at the same place.
   void gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,

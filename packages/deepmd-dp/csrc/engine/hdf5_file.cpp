@@ -49,7 +49,14 @@ class Bytes {
   const std::string& data_;
 };
 
-enum Message { dataspace = 1, datatype = 3, layout = 8, attribute = 12, continued = 16, symbols = 17 };
+enum Message {
+  dataspace = 1,
+  datatype = 3,
+  layout = 8,
+  attribute = 12,
+  continued = 16,
+  symbols = 17
+};
 
 /// Where the messages of an object's header lie, by their kind: (offset, size).
 using Header = std::multimap<int, std::pair<Offset, Offset>>;

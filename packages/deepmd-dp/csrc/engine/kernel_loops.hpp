@@ -139,7 +139,8 @@ DEEPMD_INLINE void rows_of(const EdgeSettings& settings, const double* statistic
     } else {
       const double shift = statistics[c], scale = statistics[columns + c];
       if (c == 0)
-        for (int e = 0; e < n; ++e) edges.s[e] = (factor[e] - shift) * scale, row[e] = T(edges.s[e]);
+        for (int e = 0; e < n; ++e)
+          edges.s[e] = (factor[e] - shift) * scale, row[e] = T(edges.s[e]);
       else
         for (int e = 0; e < n; ++e) row[e] = T((factor[e] * x[e] - shift) * scale);
     }

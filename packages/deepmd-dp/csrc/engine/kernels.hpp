@@ -25,17 +25,17 @@ struct PackedMatrix {
 template <class T>
 struct EdgeArrays {
   int count = 0;
-  const double* xyz[3];    // displacements [Å]
-  const int* slot;         // of the list; where statistics differ by slot
-  const int* segment;      // to which sum the edge belongs
-  RadialArrays radial;     // functions of the distance
-  double *s, *u, *slope;   // normalised inverse distance, where in its interval, du/ds
-  T *row[4], *weight;      // the environment matrix's normalised row; the switch
-  int* interval;           // of s
-  int* place[2];           // where in a row of A the terms go, and those weighted by the switch
-  T *t, *dt;               // functions of s and their derivatives by u, (count, degree)
+  const double* xyz[3];   // displacements [Å]
+  const int* slot;        // of the list; where statistics differ by slot
+  const int* segment;     // to which sum the edge belongs
+  RadialArrays radial;    // functions of the distance
+  double *s, *u, *slope;  // normalised inverse distance, where in its interval, du/ds
+  T *row[4], *weight;     // the environment matrix's normalised row; the switch
+  int* interval;          // of s
+  int* place[2];          // where in a row of A the terms go, and those weighted by the switch
+  T *t, *dt;              // functions of s and their derivatives by u, (count, degree)
   T *by_row[4], *by_u, *by_weight;  // derivatives of the model's output
-  double* gradient[3];     // by the displacements
+  double* gradient[3];              // by the displacements
 };
 
 /// How a list's edges become rows of A.

@@ -195,8 +195,7 @@ void read_parameters(const Node& node, FittingSpec& spec) {
     spec.fparam_avg = node.array("fparam_avg", {spec.dim_fparam}).data;
     spec.fparam_inv_std = node.array("fparam_inv_std", {spec.dim_fparam}).data;
     if (node.has("default_fparam")) spec.default_fparam = node["default_fparam"].numbers();
-    if (!spec.default_fparam.empty() &&
-        std::int64_t(spec.default_fparam.size()) != spec.dim_fparam)
+    if (!spec.default_fparam.empty() && std::int64_t(spec.default_fparam.size()) != spec.dim_fparam)
       node["default_fparam"].fail("has not numb_fparam numbers");
   }
   if (spec.dim_aparam > 0) {
@@ -223,8 +222,7 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
     node["nets"].fail("does not fit the types");
   read_parameters(node, spec);
   const Net& net = spec.nets.front();
-  if (net.nin() != dim_descriptor + spec.nextra())
-    node["nets"].fail("does not fit the descriptor");
+  if (net.nin() != dim_descriptor + spec.nextra()) node["nets"].fail("does not fit the descriptor");
   if (net.nout() != (spec.output == Output::energy ? 1 : dim_vectors))
     node["nets"].fail("gives a wrong number of values");
   spec.bias = node.array("bias_atom_e", {ntypes, net.nout()}).data;
@@ -306,9 +304,8 @@ double ModelSpec::rcut() const {
 }
 
 bool ModelSpec::is_single() const {
-  return fitting.is_single && std::all_of(parts.begin(), parts.end(), [](const auto& part) {
-           return part.is_single;
-         });
+  return fitting.is_single &&
+         std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.is_single; });
 }
 
 ModelSpec ModelSpec::read(const Document& document) {
@@ -349,9 +346,8 @@ std::string ModelSpec::record(const std::string& embedding_path) const {
                          {"pair_exclude_types", pairs_of(excluded, ntypes())},
                          {"dim_fparam", fitting.dim_fparam},
                          {"dim_aparam", fitting.dim_aparam},
-                         {"default_fparam", fitting.default_fparam.empty()
-                                                ? json()
-                                                : json(fitting.default_fparam)}}},
+                         {"default_fparam",
+                          fitting.default_fparam.empty() ? json() : json(fitting.default_fparam)}}},
                        {"lists", lists},
                        {"inputs", json::array()},
                        {"outputs", output_terms(fitting)},

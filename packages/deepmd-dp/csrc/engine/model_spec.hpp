@@ -29,17 +29,17 @@ struct DescriptorSpec {
   int columns = 4;  // of the environment matrix
   EnvironmentSettings environment;
   std::int64_t ntypes = 0;
-  bool is_by_type = true;         // a list for each type of neighbor
-  std::vector<std::int64_t> sel;  // slots of the lists
-  bool slots_differ = false;      // else the statistics have one row a type
+  bool is_by_type = true;          // a list for each type of neighbor
+  std::vector<std::int64_t> sel;   // slots of the lists
+  bool slots_differ = false;       // else the statistics have one row a type
   std::vector<double> davg, dstd;  // (ntypes, slots or 1, columns)
-  std::vector<char> excluded;     // (ntypes, ntypes) pairs that are not looked at
+  std::vector<char> excluded;      // (ntypes, ntypes) pairs that are not looked at
   Embedding embedding = Embedding::pairs;
   bool is_one_sided = false;  // the centre's type does not enter
   bool is_smooth = false;     // the strip's factor vanishes with the switch
   NetCollection nets;
-  std::vector<double> factors;          // strip: T, (centre's types or 1, ntypes, width)
-  std::vector<double> type_vectors;     // concat, or beside the result: (ntypes, type_width)
+  std::vector<double> factors;       // strip: T, (centre's types or 1, ntypes, width)
+  std::vector<double> type_vectors;  // concat, or beside the result: (ntypes, type_width)
   std::int64_t type_width = 0;
   bool gives_type_vector = false;  // the centre's vector is part of the result
   std::int64_t axis_neuron = 0;
@@ -63,8 +63,8 @@ struct FittingSpec {
   std::int64_t dim_fparam = 0, dim_aparam = 0;
   bool aparam_is_mask = false;  // it is no input of the nets
   std::vector<double> fparam_avg, fparam_inv_std, aparam_avg, aparam_inv_std, case_embd;
-  std::vector<double> default_fparam;      // or empty
-  std::vector<char> from_vacuum;           // types whose net's value at a zero descriptor is taken off
+  std::vector<double> default_fparam;  // or empty
+  std::vector<char> from_vacuum;       // types whose net's value at a zero descriptor is taken off
   std::vector<std::int64_t> exclude_types;
   bool is_single = false;
 
@@ -78,9 +78,9 @@ struct ModelSpec {
   std::vector<std::string> type_map;
   std::vector<DescriptorSpec> parts;  // of a hybrid; else one
   FittingSpec fitting;
-  std::vector<double> out_bias;     // (ntypes), or empty
-  std::vector<char> excluded;       // (ntypes, ntypes) pairs that are no neighbors
-  std::vector<char> has_output;     // (ntypes)
+  std::vector<double> out_bias;  // (ntypes), or empty
+  std::vector<char> excluded;    // (ntypes, ntypes) pairs that are no neighbors
+  std::vector<char> has_output;  // (ntypes)
 
   std::int64_t ntypes() const { return std::int64_t(type_map.size()); }
   double rcut() const;

@@ -18,8 +18,7 @@ bool is_single_precision(const Node& node) {
 
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).
 std::vector<double> read_row(const Node& node, const char* key, std::int64_t nout) {
-  if (node["@variables"][key].has("@array"))
-    try {
+  if (node["@variables"][key].has("@array")) try {
       return node.array(key, {1, nout}).data;
     } catch (const Error&) {
     }
@@ -129,7 +128,8 @@ NetCollection NetCollection::read(const Node& node, const char* name, double hig
   collection.ndim = int(node["ndim"].integer());
   collection.ntypes = node["ntypes"].integer();
   const Node nets = node["networks"];
-  if (collection.ndim < 0 || collection.ndim > 2) node.fail("has nets for more than pairs of types");
+  if (collection.ndim < 0 || collection.ndim > 2)
+    node.fail("has nets for more than pairs of types");
   std::int64_t expected = 1;
   for (int k = 0; k < collection.ndim; ++k) expected *= collection.ntypes;
   if (std::int64_t(nets.size()) != expected) nets.fail("has a wrong number of nets");

@@ -65,7 +65,7 @@ class NativeEngine:
         """
         nframes, nall = atype.shape
         frames = [
-            self._frame(*(None if x is None else x[f] for x in (coord, box, atype, fparam, aparam)), atomic, nloc)
+            self._frame(coord[f], _row(box, f), atype[f], _row(fparam, f), _row(aparam, f), atomic, nloc)
             for f in range(nframes)
         ]
         sizes = {"nframes": nframes, "nloc": nall if nloc is None else nloc, "nall": nall}
@@ -87,9 +87,9 @@ class NativeEngine:
     ) -> tuple[np.ndarray, ...]:
         """The terms of one frame as flat arrays, in the order of `TERM_KINDS`."""
         frame = check_frame(coord, box, atype, None, self._ntypes)
-        parameters = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in (fparam, aparam)]
+        size = len(atype) if nloc is None else nloc
         try:
-            return self._model.compute(*frame.arguments(), len(atype) if nloc is None else nloc, *parameters, atomic)
+            return self._model.compute(*frame.arguments(), size, fparam, aparam, atomic)
         except _engine.EngineError as error:
             raise InputError(str(error)) from error
 
@@ -100,6 +100,10 @@ def open_engine(document: Document, outputs: tuple[OutputDef, ...], ntypes: int)
         return NativeEngine(document, outputs[0], ntypes)
     except _engine.NotCoveredError:
         return None
+
+
+def _row(array: np.ndarray | None, frame: int) -> np.ndarray | None:
+    return None if array is None else np.ascontiguousarray(array[frame], dtype=np.float64)
 
 
 def _number_of_threads() -> int:
