@@ -28,15 +28,17 @@ NET, MATRIX = 1e-12, 1e-11
 """How far the engine may be from deepmd-kit: with the nets themselves, and with their polynomials."""
 
 
-def without_attention(case):
-    """The case as the engine covers it, or as it is."""
-    if "attn_layer" in {**case.descriptor} or case.descriptor["type"].startswith("se_atten"):
-        return replace(case, descriptor={**case.descriptor, "attn_layer": 0})
-    parts = [{**part, "attn_layer": 0} if "attn" in part else part for part in case.descriptor.get("list", [])]
-    return replace(case, descriptor={**case.descriptor, "list": parts}) if parts else case
+def without_attention(descriptor):
+    """A section of the input as the engine covers it."""
+    parts = {"list": list(map(without_attention, descriptor["list"]))} if "list" in descriptor else {}
+    return {**descriptor, **parts, **({"attn_layer": 0} if descriptor["type"].startswith("se_atten") else {})}
 
 
-ENGINE_CASES = [without_attention(case) for case in CASES if case.descriptor["type"] != "dpa2"]
+ENGINE_CASES = [
+    replace(case, descriptor=without_attention(case.descriptor))
+    for case in CASES
+    if case.descriptor["type"] != "dpa2" and not case.descriptor.get("use_econf_tebd")
+]
 
 
 def opened(document, folder):

@@ -44,8 +44,21 @@ Descriptor<T>::Descriptor(const DescriptorSpec& spec, const Kernels<T>& kernels,
 
 template <class T>
 void Descriptor<T>::prepare(const std::vector<std::int32_t>& present) {
-  if (present != matrices_.present || matrices_.nsegments == 0)
-    matrices_ = EmbeddingMatrices<T>::make(spec_, kernels_, present, plain_);
+  constexpr std::size_t most = 16;  // systems of different types, one after the other
+  auto found = made_.find(present);
+  if (found == made_.end()) {
+    if (made_.size() >= most) made_.clear();
+    found =
+        made_.emplace(present, EmbeddingMatrices<T>::make(spec_, kernels_, present, plain_)).first;
+  }
+  matrices_ = &found->second;
+}
+
+template <class T>
+std::string Descriptor<T>::path() const {
+  if (matrices_ == nullptr) return "matrices or nets, made when types occur";
+  if (matrices_->are_nets) return "nets";
+  return std::to_string(matrices_->settings.basis.nintervals()) + " intervals of 16 polynomials";
 }
 
 template <class T>
@@ -100,9 +113,9 @@ void Descriptor<T>::load(const BlockEdges& edges, std::int64_t atom, DescriptorW
   for (int c = 0; c < 3; ++c) one.xyz[c] = edges.xyz[c].data() + first;
   one.slot = edges.slot.data() + first;
   one.segment = edges.segment.data() + first;
-  kernels_.rows_of(matrices_.settings, statistics_of(center), one);
-  if (matrices_.are_nets) evaluate_nets(edges, atom, center, work, with_slopes);
-  kernels_.polynomials(matrices_.settings, one, with_slopes);
+  kernels_.rows_of(matrices_->settings, statistics_of(center), one);
+  if (matrices_->are_nets) evaluate_nets(edges, atom, center, work, with_slopes);
+  kernels_.polynomials(matrices_->settings, one, with_slopes);
 }
 
 template <class T>
@@ -113,18 +126,19 @@ void Descriptor<T>::forward(const Frame& frame, const Block& block,
   edges.gather(frame, block, spec_, excluded_of_model);
   edges.segment.resize(edges.type.size());
   for (std::size_t e = 0; e < edges.type.size(); ++e)
-    edges.segment[e] = matrices_.segment_of[std::size_t(edges.type[e])];
-  work.reserve(edges.largest, matrices_.settings);
+    edges.segment[e] = matrices_->segment_of[std::size_t(edges.type[e])];
+  work.reserve(edges.largest, matrices_->settings);
   timing.add(Phase::gather);
-  const std::int64_t columns = spec_.columns, row = matrices_.nsegments * matrices_.settings.size;
+  const std::int64_t columns = spec_.columns, row = matrices_->nsegments * matrices_->settings.size;
   work.a.assign(std::size_t(block.size * columns * row), T(0));
   for (std::int64_t i = 0; i < block.size; ++i) {
     load(edges, i, work, block.type, false);
-    kernels_.accumulate(matrices_.settings, work.one, &work.a[std::size_t(i * columns * row)], row);
+    kernels_.accumulate(matrices_->settings, work.one, &work.a[std::size_t(i * columns * row)],
+                        row);
   }
   timing.add(Phase::edges);
   work.m.resize(std::size_t(block.size * columns * ld_));
-  kernels_.product(block.size * columns, work.a.data(), row, matrices_.c.at(block.type),
+  kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type),
                    work.m.data(), ld_, false);
   const auto nsections = std::int64_t(spec_.sel.size());
   for (std::int64_t i = 0; i < block.size; ++i)
@@ -173,10 +187,10 @@ void Descriptor<T>::derive_moments(const Block& block, DescriptorWork<T>& work, 
 }
 
 template <class T>
-void Descriptor<T>::backward(const Frame& frame, const Block& block, DescriptorWork<T>& work,
-                             Columns<T> by, const T* by_vectors, std::int64_t ldv, int axis,
+void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Columns<T> by,
+                             const T* by_vectors, std::int64_t ldv, int axis,
                              const Derivatives& out, Timing& timing) const {
-  const PackedMatrix<T>& matrix = matrices_.transposed.at(block.type);
+  const PackedMatrix<T>& matrix = matrices_->transposed.at(block.type);
   const std::int64_t columns = spec_.columns;
   derive_moments(block, work, by, by_vectors, ldv, axis);
   timing.add(Phase::contraction);
@@ -186,12 +200,11 @@ void Descriptor<T>::backward(const Frame& frame, const Block& block, DescriptorW
   timing.add(Phase::moments);
   for (std::int64_t i = 0; i < block.size; ++i) {
     load(work.edges, i, work, block.type, true);
-    kernels_.gradients(matrices_.settings, statistics_of(block.type),
+    kernels_.gradients(matrices_->settings, statistics_of(block.type),
                        &work.a[std::size_t(i * columns * matrix.padded)], matrix.padded, work.one);
     scatter(block, work.edges, i, work.one, out);
   }
   timing.add(Phase::forces);
-  (void)frame;
 }
 
 /// Each edge pulls its centre one way and its neighbor the other; its virial is its neighbor's.

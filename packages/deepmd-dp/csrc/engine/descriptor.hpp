@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,6 @@ namespace engine {
 
 /// Derivatives of an output's components by positions and strain, of a thread's atoms.
 struct Derivatives {
-  std::int64_t nall = 0;
   double* force = nullptr;        // (nall, 3) of the component at hand
   double* virial = nullptr;       // (9)
   double* atom_virial = nullptr;  // (nall, 9) or null
@@ -58,8 +59,8 @@ class Descriptor {
   std::vector<std::pair<std::int64_t, std::int64_t>> columns() const;
 
   std::int64_t dim_vectors() const { return spec_.dim_vectors(); }
-  bool are_nets() const { return matrices_.are_nets; }
-  int nintervals() const { return matrices_.settings.basis.nintervals(); }
+  /// For people: what the embedding is computed by.
+  std::string path() const;
 
   /// The invariant part of a block's atoms; the moments stay in `work`.
   void forward(const Frame& frame, const Block& block, const std::vector<char>& excluded_of_model,
@@ -70,9 +71,8 @@ class Descriptor {
 
   /// Adds to the derivatives: from the gradient of the invariant part, and of component `axis` of
   /// the vectors, by_vectors (size, ldv), unless null.
-  void backward(const Frame& frame, const Block& block, DescriptorWork<T>& work, Columns<T> by,
-                const T* by_vectors, std::int64_t ldv, int axis, const Derivatives& out,
-                Timing& timing) const;
+  void backward(const Block& block, DescriptorWork<T>& work, Columns<T> by, const T* by_vectors,
+                std::int64_t ldv, int axis, const Derivatives& out, Timing& timing) const;
 
  private:
   void load(const BlockEdges& edges, std::int64_t atom, DescriptorWork<T>& work,
@@ -93,7 +93,8 @@ class Descriptor {
   bool plain_;
   EmbeddingFunctions functions_;
   ConstantMoments constant_;
-  EmbeddingMatrices<T> matrices_;
+  std::map<std::vector<std::int32_t>, EmbeddingMatrices<T>> made_;  // by the types present
+  const EmbeddingMatrices<T>* matrices_ = nullptr;
   std::vector<double> statistics_;  // (ntypes, slots, 2 * columns) shift and scale
   std::int64_t ld_;                 // row of moments, in whole vectors
 };

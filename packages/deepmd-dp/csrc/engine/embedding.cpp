@@ -110,15 +110,6 @@ std::optional<ChebyshevBasis> basis_of(const DescriptorSpec& spec,
       low, high);
 }
 
-std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
-                              const std::vector<double>& w) {
-  std::vector<double> result(w.size());
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t j = 0; j < columns; ++j)
-      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
-  return result;
-}
-
 }  // namespace
 
 template <class T>
@@ -131,7 +122,6 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   const bool is_strip = spec.embedding == Embedding::strip;
   const std::int64_t width = spec.width();
   EmbeddingMatrices found;
-  found.present = present;
   found.segment_of.assign(std::size_t(spec.ntypes), -1);
   for (std::size_t k = 0; k < present.size(); ++k)
     found.segment_of[std::size_t(present[k])] = std::int32_t(k);

@@ -42,7 +42,6 @@ class EmbeddingFunctions {
 /// C for centres of each type, of neighbors of the types that are present.
 template <class T>
 struct EmbeddingMatrices {
-  std::vector<std::int32_t> present;     // types of neighbors
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;

@@ -8,7 +8,7 @@
 
 #include "descriptor.hpp"
 #include "fitting.hpp"
-#include "thread_pool.hpp"
+#include "threads.hpp"
 
 namespace deepmd {
 namespace engine {
@@ -90,16 +90,12 @@ class ModelEngine final : public Engine {
   std::vector<std::int64_t> offsets_;  // of the parts' columns, and of the parameters'
   std::vector<std::unique_ptr<FittingNet<T>>> nets_;
   std::int64_t ldx_ = 0, nvectors_ = 0;
-  ThreadPool pool_;
   std::vector<Work> work_;
 };
 
 template <class T>
 ModelEngine<T>::ModelEngine(ModelSpec given, int nthreads)
-    : Engine(std::move(given)),
-      kernels_(kernels<T>()),
-      pool_(nthreads),
-      work_(std::size_t(nthreads)) {
+    : Engine(std::move(given)), kernels_(kernels<T>()), work_(std::size_t(nthreads)) {
   const bool plain = is_set("DEEPMD_PLAIN_NETS");
   InputColumns columns;
   std::int64_t offset = 0;
@@ -115,10 +111,7 @@ ModelEngine<T>::ModelEngine(ModelSpec given, int nthreads)
       columns.emplace_back(offset + first, second < 0 ? -1 : offset + second);
     offset += part.dim_out();
     nvectors_ += part.dim_vectors();
-    path += (path.empty() ? "" : ", ") + part.name + ": " +
-            (parts_.back()->are_nets()
-                 ? std::string("nets")
-                 : std::to_string(parts_.back()->nintervals()) + " intervals of 16 polynomials");
+    path += (path.empty() ? "" : ", ") + part.name + ": " + parts_.back()->path();
   }
   offsets_.push_back(std::int64_t(columns.size()));
   for (std::int64_t k = 0; k < spec_.fitting.nextra(); ++k) columns.emplace_back(offset + k, -1);
@@ -176,9 +169,9 @@ void ModelEngine<T>::compute(const Frame& frame, bool atomic_virials, Results& r
   const std::int64_t n = ncomponents();
   const bool derived = spec_.fitting.has_derivative;
   results.atom.assign(std::size_t(frame.nloc * n), 0.0);
-  const Blocks blocks(frame, spec_.has_output, pool_.size());
+  const Blocks blocks(frame, spec_.has_output, int(work_.size()));
   std::atomic<std::size_t> next{0};
-  pool_.run([&](int thread) {
+  run_on_threads(int(work_.size()), [&](int thread) {
     Work& work = work_[std::size_t(thread)];
     work.force.assign(std::size_t(derived ? n * frame.nall * 3 : 0), 0.0);
     work.virial.assign(std::size_t(derived ? n * 9 : 0), 0.0);
@@ -296,7 +289,6 @@ void ModelEngine<T>::derive(const Frame& frame, const Block& block, Work& work) 
     T* by_x = net.backward(block.size, work.by_numbers.data(), work.fitting);
     work.timing.add(Phase::fitting);
     Derivatives out;
-    out.nall = frame.nall;
     out.force = work.force.data() + axis * frame.nall * 3;
     out.virial = work.virial.data() + axis * 9;
     if (!work.atom_virial.empty())
@@ -304,8 +296,8 @@ void ModelEngine<T>::derive(const Frame& frame, const Block& block, Work& work) 
     std::int64_t first = 0;
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       const T* by_vectors = is_energy ? nullptr : work.numbers.data() + first;
-      parts_[p]->backward(frame, block, work.parts[p], {by_x + offsets_[p], net.ld_input()},
-                          by_vectors, net.ld(), int(axis), out, work.timing);
+      parts_[p]->backward(block, work.parts[p], {by_x + offsets_[p], net.ld_input()}, by_vectors,
+                          net.ld(), int(axis), out, work.timing);
       first += parts_[p]->dim_vectors();
     }
   }

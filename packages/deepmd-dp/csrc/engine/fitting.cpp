@@ -19,15 +19,6 @@ std::vector<double> rows_for(const InputColumns& columns, std::int64_t nout,
   return result;
 }
 
-std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
-                              const std::vector<double>& w) {
-  std::vector<double> result(w.size());
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t j = 0; j < columns; ++j)
-      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
-  return result;
-}
-
 /// x or (x, x) as a product of x.
 std::vector<double> skip_matrix(const Layer& layer) {
   std::vector<double> matrix(std::size_t(layer.nin * layer.nout), 0.0);
@@ -94,10 +85,11 @@ const T* FittingNet<T>::forward(std::int64_t n, const T* x, std::int64_t ldx,
     const PackedLayer& layer = layers_[k];
     const std::int64_t ld = layer.forward.padded;
     auto& y = work.values[k];
-    y.assign(std::size_t(n * ld), T(0)), work.slopes[k].resize(y.size());
-    for (std::int64_t i = 0; i < n && !layer.b.empty(); ++i)
+    const bool has_bias = !layer.b.empty();
+    y.resize(std::size_t(n * ld)), work.slopes[k].resize(y.size());
+    for (std::int64_t i = 0; i < n && has_bias; ++i)
       std::copy_n(layer.b.data(), ld, &y[std::size_t(i * ld)]);
-    kernels_.product(n, x, ldx, layer.forward, y.data(), ld, true);
+    kernels_.product(n, x, ldx, layer.forward, y.data(), ld, has_bias);
     activate(layer, n, y.data(), work.slopes[k].data());
     if (layer.skip.rows > 0) kernels_.product(n, x, ldx, layer.skip, y.data(), ld, true);
     for (int copy = 0; copy < layer.skips; ++copy)
@@ -114,7 +106,9 @@ template <class T>
 void FittingNet<T>::pass_back(const PackedLayer& layer, std::int64_t n, std::vector<T>& by,
                               const T* slope, std::vector<T>& result) const {
   const std::int64_t ld = layer.forward.padded, ldr = layer.backward.padded;
-  result.assign(std::size_t(n * ldr), T(0));
+  const bool has_skip = layer.skips > 0 || layer.skip.rows > 0;
+  result.resize(std::size_t(n * ldr));
+  if (has_skip) std::fill(result.begin(), result.end(), T(0));
   for (int copy = 0; copy < layer.skips; ++copy)
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < layer.nin; ++j)
@@ -122,7 +116,7 @@ void FittingNet<T>::pass_back(const PackedLayer& layer, std::int64_t n, std::vec
   if (layer.skip.rows > 0)
     kernels_.product(n, by.data(), ld, layer.skip_back, result.data(), ldr, true);
   for (std::int64_t k = 0; k < n * ld; ++k) by[std::size_t(k)] *= slope[k];
-  kernels_.product(n, by.data(), ld, layer.backward, result.data(), ldr, true);
+  kernels_.product(n, by.data(), ld, layer.backward, result.data(), ldr, has_skip);
 }
 
 template <class T>

@@ -100,6 +100,15 @@ PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t 
   return packed;
 }
 
+std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
+                              const std::vector<double>& w) {
+  std::vector<double> result(w.size());
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j)
+      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
+  return result;
+}
+
 template const Kernels<double>& kernels<double>();
 template const Kernels<float>& kernels<float>();
 template PackedMatrix<double> pack(const Kernels<double>&, std::int64_t, std::int64_t,

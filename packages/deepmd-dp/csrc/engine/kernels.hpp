@@ -94,6 +94,10 @@ template <class T>
 PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
                      const std::vector<double>& w);
 
+/// w (rows, columns) as (columns, rows).
+std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
+                              const std::vector<double>& w);
+
 /// Rows of K that a product takes at a time, so that a panel stays in the cache.
 constexpr std::int64_t kPanelDepth = 256;
 /// Vectors side by side in a panel.

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "electron_configuration.hpp"
-
 namespace deepmd {
 namespace engine {
 namespace {
@@ -96,25 +94,14 @@ DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radi
   return spec;
 }
 
-/// What the types are embedded by: unit vectors or electron configurations, one row a type.
-std::vector<double> type_codes(const Node& node, std::int64_t ntypes) {
-  if (!node.flag_or("use_econf_tebd", false)) {
-    std::vector<double> unit(std::size_t(ntypes * ntypes), 0.0);
-    for (std::int64_t t = 0; t < ntypes; ++t) unit[std::size_t(t * ntypes + t)] = 1.0;
-    return unit;
-  }
-  std::vector<std::string> elements;
-  for (std::size_t t = 0; t < std::size_t(ntypes); ++t)
-    elements.push_back(node["type_map"][t].text());
-  return electron_configuration(elements);
-}
-
 /// One row a type, (ntypes, dim).
 std::vector<double> read_type_vectors(const Node& node, std::int64_t ntypes, std::int64_t& dim) {
   node.check_class("TypeEmbedNet", 2);
+  if (node.flag_or("use_econf_tebd", false)) refuse("use_econf_tebd");
   const Net net = Net::read(node["embedding"], "EmbeddingNetwork", 2);
-  const std::vector<double> codes = type_codes(node, ntypes);
-  if (net.nin() * ntypes != std::int64_t(codes.size())) node.fail("does not fit the types");
+  if (net.nin() != ntypes) node.fail("does not fit the types");
+  std::vector<double> codes(std::size_t(ntypes * ntypes), 0.0);  // unit vectors
+  for (std::int64_t t = 0; t < ntypes; ++t) codes[std::size_t(t * ntypes + t)] = 1.0;
   dim = net.nout();
   std::vector<double> vectors(std::size_t(ntypes * dim));
   net.evaluate<double>(ntypes, codes.data(), nullptr, vectors.data(), nullptr);
