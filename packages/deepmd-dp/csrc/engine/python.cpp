@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "deepmd/neighbor_list.hpp"
 #include "engine.hpp"
+#include "kernels.hpp"
 
 namespace py = pybind11;
 
@@ -37,6 +39,15 @@ class Model {
         engine_(Engine::open(deepmd::engine::parse_safetensors(bytes, "the model"), nthreads)) {}
 
   const std::string& record() const { return engine_->record(); }
+
+  /// Processor seconds of each phase so far.
+  std::map<std::string, double> seconds() const {
+    std::map<std::string, double> found;
+    const auto seconds = engine_->seconds();
+    for (std::size_t k = 0; k < seconds.size(); ++k)
+      found[deepmd::engine::kPhaseNames[k]] = seconds[k];
+    return found;
+  }
 
   /// The terms of one frame as flat arrays: sum, atom, force, virial, atom_virial.
   py::tuple compute(const Array<double>& coord, const Array<std::int32_t>& atype,
@@ -78,6 +89,18 @@ class Model {
   std::unique_ptr<Engine> engine_;
 };
 
+/// Multiplies matrices of the fitting net's sizes (float64) so often; gives the number of
+/// operations.
+double multiply(int times) {
+  const auto& kernels = deepmd::engine::kernels<double>();
+  constexpr std::int64_t m = 240, n = 240, k = 240;
+  const auto b = deepmd::engine::pack(kernels, k, n, std::vector<double>(k * n, 0.5));
+  std::vector<double> a(m * k, 1.0), c(std::size_t(m * b.padded));
+  for (int each = 0; each < times; ++each)
+    kernels.product(m, a.data(), k, b, c.data(), b.padded, false);
+  return 2.0 * double(m * n * k) * times;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
@@ -87,7 +110,9 @@ PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
   py::class_<Model>(m, "Model")
       .def(py::init<const std::string&, int>(), py::arg("document"), py::arg("nthreads"))
       .def_property_readonly("record", &Model::record)
+      .def_property_readonly("seconds", &Model::seconds)
       .def("compute", &Model::compute, py::arg("coord").noconvert(), py::arg("atype").noconvert(),
            py::arg("box").noconvert(), py::arg("pbc"), py::arg("nloc"), py::arg("fparam"),
            py::arg("aparam"), py::arg("atomic"), "(sum, atom, force, virial, atom_virial)");
+  m.def("multiply", &multiply, py::arg("times"), "Matrix products to time; the operations done");
 }

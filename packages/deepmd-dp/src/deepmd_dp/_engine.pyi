@@ -8,6 +8,7 @@ class NotCoveredError(EngineError): ...
 
 class Model:
     record: str
+    seconds: dict[str, float]
     def __init__(self, document: bytes, nthreads: int) -> None: ...
     def compute(
         self,
@@ -20,3 +21,5 @@ class Model:
         aparam: np.ndarray | None,
         atomic: bool,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]: ...
+
+def multiply(times: int) -> float: ...
