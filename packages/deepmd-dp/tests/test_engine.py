@@ -13,9 +13,10 @@ import pytest
 
 from deepmd.contract import read_document, write_document
 from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.elements import ELEMENTS
 from deepmd.errors import InputError
 from deepmd_dp import _engine
-from deepmd_dp.conformance.cases import CASES
+from deepmd_dp.conformance.cases import CASES, Case, part
 from deepmd_dp.conformance.comparison import assert_close
 from deepmd_dp.conformance.documents import in_double, random_document
 from deepmd_dp.conformance.frames import FRAMES
@@ -101,9 +102,9 @@ def test_numbers_of_numpy(case, plain, tmp_path, monkeypatch):
             assert_close(results[term], expected[term], MATRIX if case.is_double else 1e-5, term)
 
 
-@pytest.mark.parametrize("name", ["sea_real_like", "sea_one_side", "atten_v2", "hybrid", "dipole"])
+@pytest.mark.parametrize("name", ["sea_one_side_real", "sea_one_side", "atten_v2", "hybrid", "dipole"])
 def test_atoms_with_ghosts_give_the_same_as_numpy(name):
-    path = str(REFERENCE / (name if (REFERENCE / name).is_dir() else "sea_one_side_real") / "model.dp")
+    path = str(REFERENCE / name / "model.dp")
     rng = np.random.default_rng(3)
     mapping = np.concatenate([np.arange(6), rng.integers(0, 6, 20)])
     coord = rng.uniform(0, 6, (1, 26, 3))
@@ -117,13 +118,13 @@ def test_atoms_with_ghosts_give_the_same_as_numpy(name):
         assert_close(terms[0][term], terms[1][term], MATRIX, term)
 
 
-def water_like(model, natoms, nframes=1):
-    """Atoms on a jittered grid, more than a block has."""
+def jittered_grid(natoms):
+    """Coordinates and a cell of one frame."""
     rng = np.random.default_rng(4)
     side = int(np.ceil(natoms ** (1 / 3)))
     grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), -1).reshape(-1, 3)[:natoms]
     coord = (grid + rng.uniform(-0.2, 0.2, grid.shape)) * 2.0
-    return np.tile(coord, (nframes, 1, 1)), np.tile(np.eye(3) * 2.0 * side, (nframes, 1, 1)), None
+    return coord[None], np.eye(3)[None] * 2.0 * side
 
 
 @pytest.mark.parametrize("nthreads", ["1", "2", "3"])
@@ -132,7 +133,7 @@ def test_many_blocks_and_threads(name, nthreads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", nthreads)
     path = str(REFERENCE / name / "model.dp")
     model = NumpyDeepEval(path)
-    coord, box, _ = water_like(model, 200)
+    coord, box = jittered_grid(200)
     types = np.arange(200)[None] % len(model.get_type_map())
     types[0, ::17] = -1
     expected = NumpyDeepEval(path, native=False).eval(coord, box, types, atomic=True)
@@ -145,13 +146,42 @@ def test_many_blocks_and_threads(name, nthreads, monkeypatch):
 def test_types_that_are_not_there():
     """Matrices of the types that are present, with the empty slots of all."""
     path = str(REFERENCE / "sea_three_types" / "model.dp")
-    coord, box, _ = water_like(None, 30)
+    coord, box = jittered_grid(30)
     for types in (np.full((1, 30), 2), np.arange(30)[None] % 2, np.full((1, 30), -1)):
         results, expected = (
             NumpyDeepEval(path, native=native).eval(coord, box, types, atomic=True) for native in (True, False)
         )
         for term in expected:
             assert_close(results[term], expected[term], MATRIX, term)
+
+
+@pytest.mark.parametrize("descriptor", ["se_e2_a", "se_atten", "se_atten_v2"])
+def test_many_types(descriptor, tmp_path):
+    """Matrices are made when types occur, those of types that occurred before are kept."""
+    section = {"type_map": list(ELEMENTS[:12]), "fitting_net": {"type": "ener", "neuron": [5, 5]}}
+    section["descriptor"] = part(
+        type=descriptor, **({"sel": [4] * 12} if descriptor == "se_e2_a" else {"attn_layer": 0})
+    )
+    case = Case(descriptor, section["descriptor"], model=section)
+    engine, numpy = opened(random_document(case), tmp_path)
+    coord, box = jittered_grid(40)
+    for types in (np.arange(40)[None] % 12, np.arange(40)[None] % 2 + 5, np.arange(40)[None] % 12):
+        results, expected = (model.eval(coord, box, types, atomic=True) for model in (engine, numpy))
+        for term in expected:
+            assert_close(results[term], expected[term], MATRIX, term)
+
+
+@pytest.mark.parametrize("distance", [0.5, 0.39, 0.1])
+@pytest.mark.parametrize("name", ["sea_one_side_real", "ser_real", "atten_v2"])
+def test_atoms_nearer_than_expected(name, distance):
+    """Beyond the polynomials' range both go on linearly."""
+    path = str(REFERENCE / name / "model.dp")
+    coord, types = np.array([[[0, 0, 0], [distance, 0, 0], [1.5, 1.2, 0]]]), np.array([[0, 1, 1]])
+    results, expected = (
+        NumpyDeepEval(path, native=native).eval(coord, None, types, atomic=True) for native in (True, False)
+    )
+    for term in expected:
+        assert_close(results[term], expected[term], MATRIX, term)
 
 
 def test_models_that_are_not_covered_run_in_numpy():
