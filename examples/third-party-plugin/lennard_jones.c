@@ -55,10 +55,11 @@ static void write_record(model* self, const char* type_map) {
 
 /* Reads a line of the file; `type_map` becomes the names with quotes and commas. */
 static void read_line(model* self, char* line, char* type_map, size_t size) {
-  const char* key = strtok(line, " \t\n");
+  char* rest; /* strtok would share it between threads */
+  const char* key = strtok_r(line, " \t\n", &rest);
   const char* word;
   if (key == NULL) return;
-  while ((word = strtok(NULL, " \t\n")) != NULL) {
+  while ((word = strtok_r(NULL, " \t\n", &rest)) != NULL) {
     if (strcmp(key, "rcut") == 0) self->rcut = atof(word);
     if (strcmp(key, "epsilon") == 0) self->epsilon = atof(word);
     if (strcmp(key, "sigma") == 0) self->sigma = atof(word);
