@@ -24,7 +24,7 @@ const std::string prefix = "libdeepmd_backend_";
 const std::vector<std::pair<std::string, std::string>> known = {
     {".safetensors", "dp"}, {".dp", "dp"},   {".yaml", "dp"},
     {".yml", "dp"},         {".pth", "pt"},  {".pb", "tf"},
-    {".savedmodel", "jax"}, {".json", "pd"}, {".pdiparams", "pd"},
+    {".savedmodel", "tf"},  {".json", "pd"}, {".pdiparams", "pd"},
 };
 
 std::string name_of(const fs::path& file) {
@@ -57,7 +57,10 @@ std::string one_line(std::string text) {
 
 // A shared library that is a plug-in of this version.
 const deepmd_plugin* load(const fs::path& file) {
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // Python's `import tensorflow` makes its symbols everybody's, which other frameworks would take
+  // for their own
+  const int own_symbols = dlsym(RTLD_DEFAULT, "TF_Version") != nullptr ? RTLD_DEEPBIND : 0;
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | own_symbols);
   if (library == nullptr) throw std::runtime_error(one_line(dlerror()));
   using Entry = const deepmd_plugin* (*)();
   const auto entry = reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"));

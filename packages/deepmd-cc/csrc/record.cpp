@@ -67,8 +67,9 @@ Record read_record(const std::string& text, const std::string& where) {
                                ": update deepmd-cc.");
     return read_checked(json);
   } catch (const Json::exception& error) {
-    throw std::runtime_error(where + ": its record cannot be read (" + error.what() +
-                             "); the file is damaged.");
+    // the text of the error may hold bytes of the file, which need not be UTF-8
+    throw std::runtime_error(where + ": its record cannot be read (error " +
+                             std::to_string(error.id) + " of JSON); the file is damaged.");
   }
 }
 

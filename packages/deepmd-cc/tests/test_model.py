@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_bad_files_are_named(tmp_path):
         "none.lj": "there is no such file",
         "bad.lj": "expected lines with type_map",
         "model.xyz": r"no plug-in reads files \.xyz",
-        "model.pth": "pip install deepmd-pt",
+        **({} if find_spec("deepmd_pt") else {"model.pth": "pip install deepmd-pt"}),
     }.items():
         with pytest.raises(ModelError, match=message):
             Model(tmp_path / name)
