@@ -107,10 +107,10 @@ PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
   m.doc() = "The native engine in C++; use deepmd_dp.numpy_backend.engine.";
   const auto error = py::register_exception<deepmd::engine::Error>(m, "EngineError");
   py::register_exception<deepmd::engine::NotCovered>(m, "NotCoveredError", error);
-  py::class_<Model>(m, "Model")
+  py::class_<Model>(m, "Model", "A model of a document in the safetensors format.")
       .def(py::init<const std::string&, int>(), py::arg("document"), py::arg("nthreads"))
-      .def_property_readonly("record", &Model::record)
-      .def_property_readonly("seconds", &Model::seconds)
+      .def_property_readonly("record", &Model::record, "What a caller must know, JSON.")
+      .def_property_readonly("seconds", &Model::seconds, "Processor time of each phase so far.")
       .def("compute", &Model::compute, py::arg("coord").noconvert(), py::arg("atype").noconvert(),
            py::arg("box").noconvert(), py::arg("pbc"), py::arg("nloc"), py::arg("fparam"),
            py::arg("aparam"), py::arg("atomic"), "(sum, atom, force, virial, atom_virial)");
