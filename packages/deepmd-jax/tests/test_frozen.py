@@ -20,7 +20,7 @@ from deepmd.contract import walk_arrays, write_document
 from deepmd.errors import BackendError, InputError, ModelFileError
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -88,7 +88,8 @@ def test_ghosts_take_the_forces_of_their_edges(path):
     model = deserialize_model(random_document(CASE)["model"])
     graph, signature = frozen.load(str(path)), Signature.of(model)
     energy, force = 0.0, np.zeros_like(expected["force"])
-    for part in frame_parts(model, coord, cell, atype, 4):
+    lists = all_neighbors(model, coord, cell, atype)
+    for part in frame_parts(model, coord, cell, atype, lists, 4):
         with double_precision():
             inputs = signature.pack(part.env, parameters["fparam"], part.rows_of(parameters["aparam"]))
             found = graph(inputs, ("energy", "force"))

@@ -12,7 +12,7 @@ from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.training import LEARNING_RATE, config_of, make_batch
 from deepmd_dp.dialect.module import leaves
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.loss import new_loss
@@ -94,7 +94,8 @@ def test_ghosts(name):
     """The local atoms stay as many as they are, the ghosts get more."""
     model, chosen = model_of(name), FRAMES["virtual atoms"]
     inputs = chosen.parameters(model.dim_fparam, model.dim_aparam)
-    for part in frame_parts(model, chosen.coords, chosen.cells, chosen.atom_types, 3):
+    frames = chosen.coords, chosen.cells, chosen.atom_types
+    for part in frame_parts(model, *frames, all_neighbors(model, *frames), 3):
         padded = Padding(model, with_frames=True).pad(part.env)
         assert padded.atype.shape == (2, 3)
         assert padded.mapping.shape == (2, 16)
@@ -182,7 +183,7 @@ def test_parts_of_a_frame_have_one_size():
     model, rng = model_of(PLAIN), np.random.default_rng(0)
     coord, atype = rng.uniform(0.0, 24.0, (1, 1500, 3)), (rng.uniform(size=(1, 1500)) > 0.3).astype(np.int64)
     padding, sizes = Padding(model, with_frames=True), set()
-    for part in frame_parts(model, coord, None, atype, 128):
+    for part in frame_parts(model, coord, None, atype, all_neighbors(model, coord, None, atype), 128):
         padded = padding.pad(part.env)
         sizes.add(tuple(leaf.array.shape for leaf in leaves(padded)))
     assert len(sizes) == 1
