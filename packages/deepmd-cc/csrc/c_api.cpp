@@ -248,12 +248,10 @@ void compute_tensor(Models& models, const Inputs<double>& in, const TensorOutput
   guarded(models, [&] {
     if (models.models.empty()) throw std::runtime_error(models.why_none);
     ModelBackend& model = *models.models.front();
-    const auto& outputs = model.record().outputs;
     const std::int32_t wanted = DEEPMD_ATOMIC_VALUES | DEEPMD_ATOMIC_VIRIALS;
     compute_frame(model, in, 0, wanted, [&](const deepmd_array& result) {
-      const auto output = std::find_if(outputs.begin(), outputs.end(),
-                                       [&](const auto& each) { return each.name == result.name; });
-      if (output == outputs.end()) return;
+      const deepmd::OutputSpec* output = model.record().output(result.name);
+      if (output == nullptr) return;
       if (output->kind == "sum") copy_to(out.global, 0, result, 0);
       if (output->kind == "force") copy_to(out.force, 0, result, 0);
       if (output->kind == "virial") copy_to(out.virial, 0, result, 0);

@@ -70,11 +70,9 @@ void GhostFrame::add_ghosts(const deepmd_frame& frame, const Cell& cell, Neighbo
 
 void GhostFrame::take_folded(const deepmd_array& result, const Record& record,
                              const Take& take) const {
-  const auto output =
-      std::find_if(record.outputs.begin(), record.outputs.end(),
-                   [&](const OutputSpec& each) { return each.name == result.name; });
+  const OutputSpec* output = record.output(result.name);
   const bool of_all =
-      output != record.outputs.end() && (output->kind == "force" || output->kind == "atom_virial");
+      output != nullptr && (output->kind == "force" || output->kind == "atom_virial");
   if (!of_all) return take(result);
   std::vector<std::int64_t> shape(result.shape, result.shape + result.ndim);
   const std::size_t axis = shape.size() - 2;

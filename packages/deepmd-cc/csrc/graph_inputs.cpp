@@ -187,10 +187,8 @@ void GraphInputs::add(const std::string& name, std::int32_t dtype, std::vector<s
 
 void GraphInputs::take_unpadded(const deepmd_array& result, std::int32_t wanted,
                                 const Take& take) const {
-  const auto output =
-      std::find_if(record_.outputs.begin(), record_.outputs.end(),
-                   [&](const OutputSpec& each) { return each.name == result.name; });
-  if (output == record_.outputs.end()) return;
+  const OutputSpec* output = record_.output(result.name);
+  if (output == nullptr) return;
   const bool of_atoms = output->kind == "atom",
              of_all = output->kind == "force" || output->kind == "atom_virial";
   if (of_atoms && !(wanted & DEEPMD_ATOMIC_VALUES)) return;

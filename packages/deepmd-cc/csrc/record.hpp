@@ -48,6 +48,13 @@ struct Record {
   std::vector<std::string> inputs;
   std::vector<OutputSpec> outputs;
 
+  // The output of this name; nullptr where there is none.
+  const OutputSpec* output(const std::string& name) const {
+    for (const OutputSpec& each : outputs)
+      if (each.name == name) return &each;
+    return nullptr;
+  }
+
   std::int32_t ntypes() const { return static_cast<std::int32_t>(type_map.size()); }
 };
 
