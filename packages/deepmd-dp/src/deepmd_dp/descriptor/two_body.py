@@ -19,6 +19,7 @@ from deepmd_dp.environment.environment import assemble
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matrix, matrix
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+from deepmd_dp.nn.table import net_of, read_tables, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,14 +89,16 @@ class TwoBody(OnBasis):
 
     def serialize(self) -> dict[str, Any]:
         """The entries of the contract's tree that come from here."""
-        first = self.embeddings.networks[0]
+        first, tables = net_of(self.embeddings.networks[0]), write_tables(self.embeddings)
         return {
+            "@version": 3 if tables else 2,
             "neuron": first.neuron,
             "resnet_dt": first.resnet_dt,
             "activation_function": first.layers[0].activation_function,
             "embeddings": self.embeddings.serialize(),
             **write_settings(self),
             **self.matrix.serialize(),
+            **({"compress": {"@variables": tables}} if tables else {}),
         }
 
     @classmethod
@@ -103,6 +106,8 @@ class TwoBody(OnBasis):
         """From a descriptor's tree in the contract."""
         matrix = EnvironmentMatrix.deserialize(data, len(data["sel"]), where, by_type=True, columns=columns)
         embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        if "compress" in data:
+            embeddings = read_tables(embeddings, data["compress"]["@variables"], where)
         return cls(embeddings=embeddings, matrix=matrix, **read_settings(cls, data))
 
     @classmethod

@@ -13,6 +13,7 @@ from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+from deepmd_dp.nn.table import read_tables, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,6 +178,34 @@ class TypedEmbedding(Module):
         c = self.coefficients(basis, table)
         net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
         return replace(self, embeddings=replace(self.embeddings, networks=(net,)))
+
+    def serialize(self, table: Float[Array, "ntypes dim"]) -> dict[str, Any]:
+        """The entries of a tree in the contract that come from here; table: the types' embedding vectors."""
+        nets = {"embeddings": self.embeddings.serialize()}
+        if self.embeddings_strip is not None:
+            nets["embeddings_strip"] = self.embeddings_strip.serialize()
+        tables = write_tables(self.embeddings)
+        if not tables:
+            return nets
+        # deepmd-kit counts a type of vector 0 beside the others, for empty slots
+        padded = np.concatenate([np.asarray(table), np.zeros((1, table.shape[1]), np.asarray(table).dtype)])
+        variables = {"type_embd_data": np.asarray(self.type_factors(padded)), **tables}
+        return {**nets, "compress": {"@variables": variables, "geo_compress": True}}
+
+    @classmethod
+    def deserialize(cls, data: Mapping[str, Any], where: str, *, type_one_side: bool, smooth: bool) -> TypedEmbedding:
+        """The inverse of `serialize`."""
+        strip = data.get("embeddings_strip")
+        embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        compress = data.get("compress", {})
+        if compress.get("geo_compress", False):
+            embeddings = read_tables(embeddings, compress["@variables"], where)
+        return cls(
+            embeddings=embeddings,
+            embeddings_strip=None if strip is None else NetworkCollection.deserialize(strip, f"{where} strip net"),
+            type_one_side=type_one_side,
+            smooth=smooth,
+        )
 
     @classmethod
     def initial(

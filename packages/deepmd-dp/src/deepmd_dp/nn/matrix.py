@@ -29,11 +29,10 @@ from deepmd_dp.dialect.module import (
     with_modules,
 )
 from deepmd_dp.dialect.moments import Basis
+from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from deepmd_dp.nn.network import EmbeddingNetwork
 
     Function = Callable[[Float[np.ndarray, "n"]], Float[np.ndarray, "n m"]]
     """Of numbers s; gives values of all nets that share a basis."""
@@ -48,9 +47,11 @@ MAX_INTERVALS = 128
 _ANALYTIC = frozenset(("none", "linear", "tanh", "sigmoid", "softplus", "gelu", "gelu_tf", "silu"))
 
 
-def is_matrix(net: EmbeddingNetwork) -> bool:
+def is_matrix(net: Module) -> bool:
     """Whether polynomials represent the net: its activation functions have no kinks, nor joints with other ones."""
-    return all(each.activation_function.lower() in _ANALYTIC for each in net.layers)
+    return isinstance(net, EmbeddingNetwork) and all(
+        each.activation_function.lower() in _ANALYTIC for each in net.layers
+    )
 
 
 def nodes(basis: Basis) -> Float[np.ndarray, "functions"]:

@@ -103,6 +103,10 @@ defvjp(tanh, lambda y, x: lambda upstream: upstream * (1.0 - y * y))
 
 
 def astype(x: Array, dtype: Any) -> Array:
+    """Integers are constants, with no trace: they may be indices."""
+    if np.issubdtype(dtype, np.integer):
+        while isinstance(x, ArrayBox):
+            x = x._value
     return x.astype(dtype)
 
 
