@@ -16,7 +16,7 @@ from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 from deepmd_dp.nn.table import read_tables, write_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from deepmd_dp.dialect.moments import Basis
@@ -177,7 +177,11 @@ class TypedEmbedding(Module):
         """The same with a matrix for the net of one number."""
         c = self.coefficients(basis, table)
         net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
-        return replace(self, embeddings=replace(self.embeddings, networks=(net,)))
+        return self.with_nets(lambda _: net)
+
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TypedEmbedding:
+        """The same with another function in the place of the net of the distance."""
+        return replace(self, embeddings=self.embeddings.map(change))
 
     def serialize(self, table: Float[Array, "ntypes dim"]) -> dict[str, Any]:
         """The entries of a tree in the contract that come from here; table: the types' embedding vectors."""

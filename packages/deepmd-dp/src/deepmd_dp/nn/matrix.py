@@ -263,12 +263,21 @@ class OnBasis(Module):
         """Values of all these nets as they are now, in double precision."""
         raise NotImplementedError
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """Between which numbers they are wanted if no atoms are nearer than this [Å]; None: they are no matrices."""
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether they can be matrices, and are cheaper so."""
+        raise NotImplementedError
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """Between which numbers they are wanted if no atoms are nearer than this [Å]."""
         raise NotImplementedError
 
     def as_matrices(self: AnyModule) -> AnyModule:
         """The same with `Matrix` in the place of the nets, whose parameters are constants from now on."""
+        raise NotImplementedError
+
+    def with_nets(self: AnyModule, change: Callable[[EmbeddingNetwork], Module]) -> AnyModule | None:
+        """The same with other functions in the place of the nets of one number; None where they take more numbers."""
         raise NotImplementedError
 
 
@@ -279,8 +288,7 @@ def with_bases(tree: Tree, smallest_distance: float = SMALLEST_DISTANCE) -> Tree
     """
 
     def fit(each: OnBasis) -> Basis | None:
-        limits = each.range(smallest_distance)
-        return None if limits is None else find_basis(each.values, *limits)
+        return find_basis(each.values, *each.limits(smallest_distance)) if each.wants_matrices else None
 
     return with_modules(tree, {path: replace(each, basis=fit(each)) for path, each in modules(tree, OnBasis)})
 

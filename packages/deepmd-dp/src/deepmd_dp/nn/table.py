@@ -12,6 +12,7 @@ Lu et al., J. Chem. Theory Comput. 18, 5559 (2022), DP Compress.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _ORDER = 6
 """Coefficients of a polynomial."""
+_COARSE = 10.0
+"""How much wider the coarse pieces are."""
 
 
 class Pieces(NamedTuple):
@@ -58,6 +61,40 @@ class Pieces(NamedTuple):
         return int((self.upper - self.lower) / self.fine)
 
 
+    @property
+    def knots(self) -> Float[np.ndarray, "n"]:
+        """The ends of all pieces, ascending."""
+        ncoarse = int((self.end - self.upper) / self.coarse)
+        return np.concatenate(
+            [
+                self.lower + self.fine * np.arange(self.nfine),
+                self.upper + self.coarse * np.arange(ncoarse + 1),
+            ]
+        )
+
+    @classmethod
+    def covering(
+        cls, limits: tuple[float, float], step: float, extrapolate: float, check_frequency: int, dtype: np.dtype[Any]
+    ) -> Pieces:
+        """Pieces no wider than `step` between the limits, widened to whole numbers; coarse ones on to a multiple.
+
+        Readers find a piece by a division in the type of the table: it must give whole numbers of pieces.
+        """
+        lower, upper = math.floor(limits[0]), math.ceil(limits[1])
+        end = max(extrapolate * upper, upper + _COARSE * step)
+        widths = (_width(upper - lower, step, dtype), _width(end - upper, _COARSE * step, dtype))
+        return cls(lower, upper, end, *widths, check_frequency)
+
+
+def _width(length: float, most: float, dtype: np.dtype[Any]) -> float:
+    """The largest width not above `most` of which a length has a whole number, rounding included."""
+    number = math.ceil(length / most - 1e-6)
+    width, whole = dtype.type(length / number), dtype.type(length)
+    while int(whole / width) < number:
+        width = np.nextafter(width, dtype.type(0))
+    return float(width)
+
+
 @module
 class Table(Module):
     """A net of one number by its polynomials.
@@ -71,7 +108,7 @@ class Table(Module):
     """
 
     net: EmbeddingNetwork
-    coefficients: Float[Array, "6 npieces+2 width"] = buffer()
+    coefficients: Float[Array, "6 _ width"] = buffer()
     pieces: Pieces = static()
     trainable: bool = static(default=False)
 
@@ -116,13 +153,13 @@ class Table(Module):
         """The contract's tree of the net; the table stands elsewhere, see `write_tables`."""
         return self.net.serialize()
 
-    def rows(self) -> Float[np.ndarray, "npieces 6*width"]:
-        """The coefficients as the contract has them."""
+    def rows(self) -> Float[np.ndarray, "n _"]:
+        """The coefficients as the contract has them: for each piece those of the first number of the net, …."""
         inner = np.asarray(self.coefficients)[:, 1:-1, :]
         return np.ascontiguousarray(np.transpose(inner, (1, 2, 0)).reshape(len(inner[0]), -1))
 
     @classmethod
-    def of_rows(cls, net: EmbeddingNetwork, rows: Float[np.ndarray, "npieces 6*width"], pieces: Pieces) -> Table:
+    def of_rows(cls, net: EmbeddingNetwork, rows: Float[np.ndarray, "n _"], pieces: Pieces) -> Table:
         """The inverse of `rows`."""
         npieces = len(rows)
         inner = np.transpose(rows.reshape(npieces, net.width, _ORDER), (2, 0, 1))
@@ -185,6 +222,6 @@ def _read_table(net: EmbeddingNetwork, rows: Any, info: Any, where: str) -> Tabl
     if not (pieces.lower < pieces.upper <= pieces.end and min(pieces.fine, pieces.coarse) > 0.0):
         raise ModelFileError(f"{where}: its pieces are {tuple(pieces)}, which is no range: damaged.")
     rows = take_array({"compress_data": rows}, "compress_data", (-1, _ORDER * net.width), where=where)
-    if len(rows) <= pieces.nfine:
+    if len(rows) <= pieces.nfine:  # at least one of them is coarse
         raise ModelFileError(f"{where}: {len(rows)} pieces; expected more than {pieces.nfine}: damaged.")
     return Table.of_rows(net, rows, pieces)
