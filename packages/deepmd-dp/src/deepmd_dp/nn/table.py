@@ -60,7 +60,6 @@ class Pieces(NamedTuple):
         """Number of fine pieces."""
         return int((self.upper - self.lower) / self.fine)
 
-
     @property
     def knots(self) -> Float[np.ndarray, "n"]:
         """The ends of all pieces, ascending."""

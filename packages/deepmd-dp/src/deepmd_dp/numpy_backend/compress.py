@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from autograd.differential_operators import make_jvp_reversemode
 
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array import Float
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.module import Module, modules, with_modules
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import OnBasis, in_double
 from deepmd_dp.nn.table import Pieces, Table
-from deepmd_dp.numpy_backend import namespace  # noqa: F401  makes traced arrays known
+from deepmd_dp.numpy_backend import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,28 +23,16 @@ if TYPE_CHECKING:
     from deepmd.aliases import Document
     from deepmd_dp.nn.network import EmbeddingNetwork
 
-    Function = Callable[[Float[np.ndarray, "n 1"]], Float[np.ndarray, "n width"]]
+    Function = Callable[[Array], Array]
 
 
-class TableOptions(NamedTuple):
-    """What `dp compress` takes.
-
-    Attributes
-    ----------
-    step : float
-        Width of a fine piece, in the nets' normalised input.
-    extrapolate : float
-        How many times the range of the data the coarse pieces reach.
-    check_frequency : int
-        Handed on to deepmd-kit: after how many evaluations it looks for numbers outside; -1: never.
-    """
-
-    step: float = 0.01
-    extrapolate: float = 5.0
-    check_frequency: int = -1
-
-
-def compress(document: Document, smallest_distance: float, options: TableOptions) -> Document:
+def compress(
+    document: Document,
+    smallest_distance: float,
+    step: float = 0.01,
+    extrapolate: float = 5.0,
+    check_frequency: int = -1,
+) -> Document:
     """The document with a table for each embedding net of one number, made for the range of the data.
 
     Parameters
@@ -51,7 +40,12 @@ def compress(document: Document, smallest_distance: float, options: TableOptions
     document : Document
     smallest_distance : float
         Of two atoms in the data [Å].
-    options : TableOptions
+    step : float
+        Largest width of a fine piece, in the nets' normalised input.
+    extrapolate : float
+        How many times the range of the data the coarse pieces reach.
+    check_frequency : int
+        Handed on to deepmd-kit: after how many evaluations it looks for numbers outside; -1: never.
 
     Raises
     ------
@@ -63,8 +57,8 @@ def compress(document: Document, smallest_distance: float, options: TableOptions
         raise InputError("the model is compressed already; compress the model that it was made of.")
     changes: dict[str, Module] = {}
     for path, each in modules(model, OnBasis):
-        limits = each.limits(smallest_distance)
-        changed = each.with_nets(lambda net, limits=limits: _table(net, limits, options))
+        covering = partial(Pieces.covering, each.limits(smallest_distance), step, extrapolate, check_frequency)
+        changed = each.with_nets(partial(_table, covering=covering))
         if changed is not None:
             changes[path] = changed
     if not changes:
@@ -75,10 +69,10 @@ def compress(document: Document, smallest_distance: float, options: TableOptions
     return {**document, "model": with_modules(model, changes).serialize()}
 
 
-def _table(net: EmbeddingNetwork, limits: tuple[float, float], options: TableOptions) -> Table:
+def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -> Table:
     """The polynomials that have the net's value, slope and curvature at the ends of each piece."""
     dtype = np.asarray(net.layers[0].w).dtype
-    pieces = Pieces.covering(limits, options.step, options.extrapolate, options.check_frequency, dtype)
+    pieces = covering(dtype)
     knots = pieces.knots
     width = np.where(np.arange(len(knots) - 1) < pieces.nfine, pieces.fine, pieces.coarse)[:, None]
     jet = value_slope_curvature(net, knots)
