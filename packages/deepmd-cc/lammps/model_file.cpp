@@ -35,13 +35,7 @@ ModelFile::ModelFile(const std::string& path, const deepmd_open_options& options
   deepmd_error error{};
   handle_.reset(deepmd_open(path.c_str(), &options, &error));
   if (handle_ == nullptr) throw std::runtime_error(naming(path, error.text));
-  record_ = deepmd::read_record(deepmd_record(handle_.get()), path);
-}
-
-const deepmd::OutputSpec* ModelFile::output(const std::string& kind) const {
-  const auto found = std::find_if(record_.outputs.begin(), record_.outputs.end(),
-                                  [&](const auto& each) { return each.kind == kind; });
-  return found == record_.outputs.end() ? nullptr : &*found;
+  record_ = deepmd::Record(deepmd_record(handle_.get()));
 }
 
 bool ModelFile::uses_empty_type() const {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "deepmd/model.h"
-#include "record.hpp"
+#include "deepmd/record.hpp"
 
 namespace deepmd_lammps {
 
@@ -38,7 +38,9 @@ class ModelFile {
   const char* backend() const { return deepmd_backend_name(handle_.get()); }
 
   // The output of a kind; the model's first. nullptr: it has none.
-  const deepmd::OutputSpec* output(const std::string& kind) const;
+  const deepmd::OutputSpec* output(const std::string& kind) const {
+    return record_.output_of_kind(kind);
+  }
 
   // Whether the type that fills empty slots of neighbor lists enters the outputs.
   bool uses_empty_type() const;

@@ -80,7 +80,7 @@ void PairDeepMD::settings(int narg, char** arg) {
   const deepmd::Record& record = models_[0]->record();
   try {
     parameters_.configure(options_, static_cast<int>(record.dim_fparam),
-                          static_cast<int>(record.dim_aparam), record.has_default_fparam);
+                          static_cast<int>(record.dim_aparam), record.has_default_fparam());
   } catch (const std::invalid_argument& failure) {
     error->all(FLERR, failure.what());
   }

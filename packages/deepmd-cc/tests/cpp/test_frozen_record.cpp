@@ -8,7 +8,7 @@
 #include "deepmd/wire_format.hpp"
 #include "deepmd/zip_archive.hpp"
 
-using deepmd::FrozenRecord;
+using deepmd::Record;
 
 namespace {
 
@@ -97,27 +97,49 @@ void test_wire_format() {
 }
 
 std::string record_with(const std::string& version, const std::string& digest) {
-  return R"({"version": )" + version + R"(, "digest": ")" + digest +
+  return R"({"version": )" + version + R"(, "model": {"type_map": ["O", "H"], "rcut": 6.0,
+          "is_message_passing": false, "pair_exclude_types": [[0, 1]], "sel_types": [1],
+          "dim_fparam": 1, "dim_aparam": 0, "default_fparam": [0.5]},
+          "lists": [{"rcut": 6.0, "by_type": true, "widths": [2, 4]}],
+          "digest": ")" +
+         digest +
          R"(", "inputs": [{"name": "x", "axes": ["n", 3], "dtype": "float64"},
-          {"name": "y", "axes": ["n"], "dtype": "int64"}], "outputs": []})";
+          {"name": "y", "axes": ["n"], "dtype": "int64"}], "outputs": [
+          {"name": "dipole", "kind": "sum", "axes": ["nframes", 3]},
+          {"name": "dipole_force", "kind": "force", "axes": ["nframes", 3, "nall", 3]}]})";
 }
 
 void test_record() {
+  const Record record(record_with("1", ""));
+  CHECK(record.ntypes() == 2 && record.rcut == 6.0 && record.receptive_field == 6.0);
+  CHECK(record.sel_types == std::vector<std::int32_t>{1} && record.has_default_fparam());
+  CHECK(record.lists[0].by_type && record.lists[0].widths[1] == 4);
+  CHECK(record.inputs[0].axes[1] == "3" && record.inputs[1].dtype == "int64");
+  CHECK((record.output("dipole_force")->shape(2, 5) == std::vector<std::int64_t>{3, 5, 3}));
+  CHECK(record.output_of_kind("sum")->ncomponents == 3 && record.output("energy") == nullptr);
+  CHECK_REFUSED(Record(record_with("2", "")), "of version 2");
+  CHECK_REFUSED(Record("{}"), "cannot be read");
+  CHECK_REFUSED(Record(std::string(100000, '[')), "cannot be read");
+}
+
+void test_frozen_record() {
   const std::vector<deepmd::Part> parts{{"b", "two"}, {"a", "one"}};
-  const std::string digest = deepmd::digest_of(parts);
-  CHECK(digest == deepmd::digest_of({{"a", "one"}, {"b", "two"}}));
-  const std::string text = record_with("1", digest);
-  CHECK(FrozenRecord(text, parts).inputs[0].axes[1] == "3");
-  CHECK_REFUSED(FrozenRecord(text, {{"a", "one"}}), "damaged");
-  CHECK_REFUSED(FrozenRecord(record_with("2", digest), parts), "of version 2");
-  CHECK_REFUSED(FrozenRecord("", parts), "no record");
-  CHECK_REFUSED(FrozenRecord("{}", parts), "cannot be read");
-  CHECK_REFUSED(FrozenRecord(std::string(100000, '['), parts), "cannot be read");
-  spoil(text, [&](const std::string& changed) { return FrozenRecord(changed, parts); });
+  CHECK(deepmd::digest_of(parts) == deepmd::digest_of({{"a", "one"}, {"b", "two"}}));
+  const std::string blank = record_with("1", "");
+  const std::string text =
+      record_with("1", deepmd::digest_of({{"a", "one"}, {"b", "two"}, {"record", blank}}));
+  CHECK(deepmd::read_frozen(text, parts).rcut == 6.0);
+  CHECK_REFUSED(deepmd::read_frozen(text, {{"a", "one"}}), "damaged");
+  std::string other = text;
+  other.replace(other.find("6.0"), 3, "6.5");
+  CHECK_REFUSED(deepmd::read_frozen(other, parts), "damaged");
+  CHECK_REFUSED(deepmd::read_frozen(blank, parts), "damaged");
+  CHECK_REFUSED(deepmd::read_frozen("", parts), "no record");
+  spoil(text, [&](const std::string& changed) { return deepmd::read_frozen(changed, parts); });
 }
 
 void test_match_inputs() {
-  const FrozenRecord record(record_with("1", deepmd::digest_of({})), {});
+  const Record record(record_with("1", ""));
   const std::int64_t five[] = {5, 3}, four[] = {4};
   const deepmd_array x{"x", DEEPMD_FLOAT64, 2, five, nullptr};
   const deepmd_array y{"y", DEEPMD_INT64, 1, five, nullptr};
@@ -148,6 +170,7 @@ int main() {
   test_zip_members();
   test_wire_format();
   test_record();
+  test_frozen_record();
   test_match_inputs();
   test_set_error();
   return close_checks();
