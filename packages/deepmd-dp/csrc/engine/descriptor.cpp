@@ -33,7 +33,7 @@ void DescriptorWork<T>::reserve(std::int64_t nedges, const EdgeSettings& setting
 
 template <class T>
 Descriptor<T>::Descriptor(const DescriptorSpec& spec, const Kernels<T>& kernels, bool plain)
-    : spec_(spec), kernels_(kernels), plain_(plain), functions_(spec), constant_(spec) {
+    : spec_(spec), kernels_(kernels), plain_(plain), constant_(spec) {
   ld_ = (spec.width() + 15) / 16 * 16;
   const std::size_t columns = std::size_t(spec.columns);
   for (std::size_t row = 0; row < spec.davg.size(); row += columns) {
@@ -86,15 +86,15 @@ void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, st
   std::vector<char> done(std::size_t(one.count), 0);
   for (int start = 0; start < one.count; ++start) {
     if (done[std::size_t(start)]) continue;
-    const auto number = functions_.function_of(center, types[start]);
+    const auto number = spec_.function_of(center, types[start]);
     std::vector<int> own;
     std::vector<double> s;
     for (int e = start; e < one.count; ++e)
-      if (functions_.function_of(center, types[e]) == number)
+      if (spec_.function_of(center, types[e]) == number)
         own.push_back(e), s.push_back(one.s[e]), done[std::size_t(e)] = 1;
     std::vector<double> values(s.size() * width), slopes(with_slopes ? values.size() : 0);
-    functions_.evaluate<double>(center, types[start], s, values.data(),
-                                with_slopes ? slopes.data() : nullptr);
+    spec_.evaluate<double>(center, types[start], s, values.data(),
+                           with_slopes ? slopes.data() : nullptr);
     for (std::size_t k = 0; k < own.size(); ++k)
       for (std::size_t m = 0; m < width; ++m) {
         one.t[std::size_t(own[k]) * width + m] = T(values[k * width + m]);

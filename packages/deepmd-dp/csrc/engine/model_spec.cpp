@@ -16,13 +16,6 @@ using nlohmann::json;
                    "; freeze the model for a framework, or evaluate it by NumPy in Python");
 }
 
-bool reads_single(const Node& node) {
-  const std::string name = node.has("precision") ? node["precision"].text() : "float64";
-  if (name == "float32" || name == "float") return true;
-  if (name != "float64" && name != "double" && name != "default") refuse("the precision " + name);
-  return false;
-}
-
 std::vector<char> read_pairs(const Node& node, const char* key, std::int64_t ntypes) {
   std::vector<char> excluded(std::size_t(ntypes * ntypes), 0);
   if (!node.has(key)) return excluded;
@@ -73,7 +66,7 @@ void read_environment(const Node& node, DescriptorSpec& spec) {
   for (const auto sel : spec.sel)
     if (sel < 0) node["sel"].fail("has a negative number");
   spec.excluded = read_pairs(node, "exclude_types", spec.ntypes);
-  spec.is_single = reads_single(node);
+  spec.is_single = is_single_precision(node);
   read_statistics(node, spec);
 }
 
@@ -224,7 +217,7 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
     if (spec.is_mixed) spec.from_vacuum.assign(std::size_t(ntypes), any);  // one net, all types
   }
   if (node.has("exclude_types")) spec.exclude_types = node["exclude_types"].integers();
-  spec.is_single = reads_single(node);
+  spec.is_single = is_single_precision(node);
   return spec;
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
 // libdeepmd_backend_dp.so: the native engine behind the plain C interface of plug-ins.
-#include <algorithm>
-#include <cstring>
-#include <exception>
 #include <string>
 
 #include "deepmd/backend_plugin.h"
+#include "deepmd/guarded.hpp"
 #include "engine.hpp"
 
 namespace {
@@ -22,38 +20,12 @@ struct Model {
   Results results;
 };
 
-void put(deepmd_error* error, const std::string& text) {
-  if (error == nullptr) return;
-  std::size_t size = std::min(text.size(), sizeof(error->text) - 1);
-  // no half of a letter at the end
-  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
-  std::memcpy(error->text, text.data(), size);
-  error->text[size] = '\0';
-}
-
-/// Runs `task`; what it throws becomes text.
-template <class Task>
-bool succeeds(deepmd_error* error, const Task& task) {
-  try {
-    task();
-    return true;
-  } catch (const std::exception& exception) {
-    put(error, exception.what());
-  } catch (...) {
-    put(error, "an unknown error");
-  }
-  return false;
-}
-
 void* open_model(const char* path, const deepmd_open_options* options, deepmd_error* error) {
-  auto model = std::make_unique<Model>();
-  const bool is_open = succeeds(error, [&] {
-    if (options != nullptr && options->device >= 0)
+  return deepmd::guarded(error, static_cast<Model*>(nullptr), [&] {
+    if (options->device >= 0)
       throw deepmd::engine::Error("the native engine runs on the CPU; ask for no GPU");
-    model->engine = Engine::open(deepmd::engine::read_document(path),
-                                 options == nullptr ? 0 : options->nthreads);
+    return new Model{Engine::open(deepmd::engine::read_document(path), options->nthreads), {}, {}};
   });
-  return is_open ? model.release() : nullptr;
 }
 
 void set_frame(const deepmd_atoms& atoms, Frame& frame) {
@@ -100,16 +72,13 @@ void give_all(const Model& model, std::int32_t wanted, deepmd_take take, void* r
 
 int compute(void* opened, const deepmd_atoms* atoms, std::int32_t wanted, deepmd_take take,
             void* receiver, deepmd_error* error) {
-  auto& model = *static_cast<Model*>(opened);
-  return succeeds(error,
-                  [&] {
-                    set_frame(*atoms, model.frame);
-                    model.engine->compute(model.frame, wanted & DEEPMD_ATOMIC_VIRIALS,
-                                          model.results);
-                    give_all(model, wanted, take, receiver);
-                  })
-             ? 0
-             : 1;
+  return deepmd::guarded(error, 1, [&] {
+    auto& model = *static_cast<Model*>(opened);
+    set_frame(*atoms, model.frame);
+    model.engine->compute(model.frame, wanted & DEEPMD_ATOMIC_VIRIALS, model.results);
+    give_all(model, wanted, take, receiver);
+    return 0;
+  });
 }
 
 const char* record(void* opened) { return static_cast<Model*>(opened)->engine->record().c_str(); }
@@ -119,14 +88,9 @@ void close_model(void* opened) { delete static_cast<Model*>(opened); }
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_backend_plugin(void) {
-  static const deepmd_plugin plugin = [] {
-    deepmd_plugin native{};
-    native.abi = DEEPMD_PLUGIN_ABI;
-    native.name = "native";
-    native.suffixes = ".safetensors .dp";
-    native.open = open_model, native.close = close_model;
-    native.record = record, native.compute = compute;
-    return native;
-  }();
+  static const deepmd_plugin plugin{
+      DEEPMD_PLUGIN_ABI,           "native", ".safetensors .dp", open_model, record,
+      /*run_graph=*/nullptr,
+      /*compiles_shapes=*/nullptr, compute,  close_model};
   return &plugin;
 }
