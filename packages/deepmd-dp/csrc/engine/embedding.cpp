@@ -124,8 +124,9 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   const auto basis = plain ? std::nullopt : basis_of(spec, pairs);
   found.are_nets = !basis;
   if (basis) settings.basis = *basis;
-  settings.degree = basis ? basis->degree : int(width);
-  settings.size = basis ? basis->size() : width;
+  // so many functions of an edge that they are whole vectors
+  settings.degree = basis ? basis->degree : int((width + 15) / 16 * 16);
+  settings.size = basis ? basis->size() : settings.degree;
   found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);
   const auto coefficients = coefficients_of(spec, pairs, settings);
   const double share = 1.0 / double(std::max<std::int64_t>(1, spec.nslots()));
