@@ -8,18 +8,6 @@
 #include "result_rows.hpp"
 
 namespace deepmd {
-namespace {
-
-// Pairs of types that are no neighbors, as a table.
-std::vector<std::uint8_t> exclusion_table(const Record& record) {
-  const std::int32_t n = record.ntypes();
-  std::vector<std::uint8_t> table(static_cast<std::size_t>(n) * n, 0);
-  for (const auto& [a, b] : record.pair_exclude_types)
-    if (a >= 0 && b >= 0 && a < n && b < n) table[a * n + b] = table[b * n + a] = 1;
-  return table;
-}
-
-}  // namespace
 
 GraphInputs::GraphInputs(const Record& record, const deepmd_atoms& atoms, bool padded)
     : record_(record),
@@ -27,7 +15,7 @@ GraphInputs::GraphInputs(const Record& record, const deepmd_atoms& atoms, bool p
       padded_(padded),
       nloc_(rounded(atoms.nloc)),
       nall_(nloc_ + rounded(atoms.nall - atoms.nloc)),
-      excluded_(exclusion_table(record)) {
+      excluded_(record.pair_exclude_types) {
   add_types();
   add_mapping();
   add_centers();
@@ -120,7 +108,7 @@ void GraphInputs::collect_hits(const ListSpec& list, std::int64_t i, const std::
   for (std::int32_t k = 0; k < count; ++k) {
     const std::int64_t j = neighbors[k] & atoms_.index_mask;
     const std::int32_t other = atoms_.type[j];
-    if (other < 0 || excluded_[type * record_.ntypes() + other]) continue;
+    if (other < 0 || excluded_.is_excluded(type, other)) continue;
     const double* to = atoms_.coord + 3 * j;
     const double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2];
     const double squared = x * x + y * y + z * z;

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "deepmd/neighbor_list.hpp"
 #include "model.hpp"
 
 namespace deepmd {
@@ -59,7 +60,7 @@ class GraphInputs {
   const deepmd_atoms& atoms_;
   bool padded_;
   std::int64_t nloc_, nall_;  // with padding
-  std::vector<std::uint8_t> excluded_;
+  detail::TypeExclusion excluded_;
   // deques, so that what `arrays_` points to stays where it is
   std::deque<std::string> names_;
   std::deque<std::vector<std::int64_t>> shapes_;

@@ -27,16 +27,13 @@ using Part = std::pair<std::string, std::string_view>;
 /// SHA-256 of named parts, whatever their order: of name, a zero byte, length in 8 bytes, content.
 inline std::string digest_of(std::vector<Part> parts) {
   std::sort(parts.begin(), parts.end());
-  Sha256 digest;
+  std::string all;
   for (const auto& [name, content] : parts) {
-    char size[8];
-    for (int i = 0; i < 8; ++i) size[i] = char(std::uint64_t(content.size()) >> (8 * i));
-    digest.update(name);
-    digest.update(std::string_view("\0", 1));
-    digest.update(std::string_view(size, 8));
-    digest.update(content);
+    (all += name) += '\0';
+    for (int i = 0; i < 8; ++i) all += char(std::uint64_t(content.size()) >> (8 * i));
+    all += content;
   }
-  return digest.hex();
+  return sha256(all);
 }
 
 /// The record of a frozen file with these parts; std::invalid_argument where it is none of ours,
