@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
-#include "ghosts.hpp"
+#include "deepmd/guarded.hpp"
 #include "model.hpp"
+#include "result_rows.hpp"
 
 struct DP_Nlist {
   int inum;
@@ -25,11 +26,11 @@ struct DP_Nlist {
 
 namespace {
 
-using deepmd::ModelBackend;
+using deepmd::Model;
 
 // Models with the reason of the last failure; none where they could not be opened.
 struct Models {
-  std::vector<std::unique_ptr<ModelBackend>> models;
+  std::vector<std::unique_ptr<Model>> models;
   std::string error, why_none = "no model is open.";
 
   const deepmd::Record& record() const {
@@ -48,14 +49,9 @@ namespace {
 
 template <class Function>
 void guarded(Models& models, const Function& function) {
-  models.error.clear();
-  try {
-    function();
-  } catch (const std::exception& error) {
-    models.error = error.what();
-  } catch (...) {
-    models.error = "failed for a reason that is not known.";
-  }
+  deepmd_error error{};
+  deepmd::guarded(&error, 0, [&] { return function(), 0; });
+  models.error = error.text;
 }
 
 template <class Handle>
@@ -66,10 +62,13 @@ Handle* open_all(const char* const* paths, int count, bool has_content = false) 
       throw std::invalid_argument(
           "models are read from their files; leave the file's content out.");
     for (int k = 0; k < count; ++k)
-      handle->models.push_back(deepmd::open_model(paths[k], deepmd_open_options{0, -1}));
-    for (const auto& each : handle->models)
+      handle->models.push_back(std::make_unique<Model>(paths[k], deepmd_open_options{0, -1}));
+    for (const auto& each : handle->models) {
       if (each->record().type_map != handle->record().type_map)
         throw std::invalid_argument("the models' type maps differ; they must be the same.");
+      if (!std::is_same_v<Handle, DP_DeepTensor> && each->record().output("energy") == nullptr)
+        throw std::invalid_argument("the model has no energy: it is no potential.");
+    }
   });
   if (!handle->error.empty()) {
     handle->models.clear();
@@ -104,18 +103,31 @@ struct Inputs {
   const DP_Nlist* nlist = nullptr;
 };
 
-// Where results go; null where they are not wanted.
+// Where results of each kind go; null where they are not wanted.
 template <class Real>
 struct Outputs {
-  double* energy;
-  Real* force;
-  Real* virial;
-  Real* atomic_energy;
-  Real* atomic_virial;
+  double* sum;
+  Real *force, *virial, *atom, *atom_virial;
 
   std::int32_t wanted() const {
-    return (atomic_energy != nullptr ? DEEPMD_ATOMIC_VALUES : 0) |
-           (atomic_virial != nullptr ? DEEPMD_ATOMIC_VIRIALS : 0);
+    return (atom != nullptr ? DEEPMD_ATOMIC_VALUES : 0) |
+           (atom_virial != nullptr ? DEEPMD_ATOMIC_VIRIALS : 0);
+  }
+
+  // Keeps a result of one of several models or frames, the first of a kind that a model gives.
+  void keep(const deepmd_array& result, const deepmd::Record& record, std::int64_t place) const {
+    const deepmd::OutputSpec* output = record.output(result.name);
+    if (output == nullptr || output != record.output_of_kind(output->kind)) return;
+    const auto copy_to = [&](auto* target) {
+      const std::int64_t size = deepmd::size_of(result.shape, result.ndim);
+      if (target != nullptr)
+        std::copy_n(static_cast<const double*>(result.data), size, target + place * size);
+    };
+    if (output->kind == "sum") copy_to(sum);
+    if (output->kind == "force") copy_to(force);
+    if (output->kind == "virial") copy_to(virial);
+    if (output->kind == "atom") copy_to(atom);
+    if (output->kind == "atom_virial") copy_to(atom_virial);
   }
 };
 
@@ -182,88 +194,46 @@ class ListedAtoms {
 };
 
 template <class Real>
-void compute_frame(ModelBackend& model, const Inputs<Real>& in, std::int64_t f, std::int32_t wanted,
+void compute_frame(const Model& model, const Inputs<Real>& in, std::int64_t f, std::int32_t wanted,
                    const deepmd::Take& take) {
   const Frame frame(in, f, model.record());
-  if (in.nlist != nullptr) {
-    model.compute(ListedAtoms(frame, in.natoms, in.nghost, *in.nlist).atoms(), wanted, take);
-    return;
-  }
+  if (in.nlist != nullptr)
+    return model.compute(ListedAtoms(frame, in.natoms, in.nghost, *in.nlist).atoms(), wanted, take);
   const deepmd_frame plain{in.natoms,
                            frame.coord.data(),
                            frame.type,
                            data_or_null(frame.cell),
                            data_or_null(frame.fparam),
                            data_or_null(frame.aparam)};
-  const deepmd::GhostFrame ghosts(plain, model.record(), 1);
-  model.compute(ghosts.atoms(), wanted, [&](const deepmd_array& result) {
-    ghosts.take_folded(result, model.record(), take);
-  });
-}
-
-std::int64_t size_of(const deepmd_array& array) {
-  std::int64_t size = 1;
-  for (int axis = 0; axis < array.ndim; ++axis) size *= array.shape[axis];
-  return size;
-}
-
-template <class Real>
-void copy_to(Real* target, std::int64_t place, const deepmd_array& result, std::int64_t stride) {
-  if (target == nullptr) return;
-  const auto* numbers = static_cast<const double*>(result.data);
-  std::copy(numbers, numbers + size_of(result), target + place * stride);
+  model.compute(plain, wanted, take);
 }
 
 template <class Real>
 void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
   guarded(models, [&] {
     if (models.models.empty()) throw std::runtime_error(models.why_none);
-    const std::int64_t nloc = in.natoms - in.nghost;
-    for (std::size_t m = 0; m < models.models.size(); ++m)
-      for (std::int64_t f = 0; f < in.nframes; ++f) {
-        const std::int64_t place = static_cast<std::int64_t>(m) * in.nframes + f;
-        bool is_potential = false;
-        compute_frame(*models.models[m], in, f, out.wanted(), [&](const deepmd_array& result) {
-          const std::string name = result.name;
-          is_potential = is_potential || name == "energy";
-          if (name == "energy") copy_to(out.energy, place, result, 1);
-          if (name == "force") copy_to(out.force, place, result, 3 * in.natoms);
-          if (name == "virial") copy_to(out.virial, place, result, 9);
-          if (name == "atom_energy") copy_to(out.atomic_energy, place, result, nloc);
-          if (name == "atom_virial") copy_to(out.atomic_virial, place, result, 9 * in.natoms);
+    std::int64_t place = 0;
+    for (const auto& model : models.models)
+      for (std::int64_t f = 0; f < in.nframes; ++f, ++place)
+        compute_frame(*model, in, f, out.wanted(), [&](const deepmd_array& result) {
+          out.keep(result, model->record(), place);
         });
-        if (!is_potential)
-          throw std::invalid_argument("the model has no energy: it is no potential.");
-      }
   });
 }
 
-// Results of a model whose output is a vector, by kind and not by name.
-struct TensorOutputs {
-  double *global, *force, *virial, **atomic, *atomic_virial;
-  int* size;
-};
+int output_dim(const Models& models) {
+  const deepmd::OutputSpec* output = models.record().output_of_kind("atom");
+  return output == nullptr ? 0 : static_cast<int>(output->ncomponents);
+}
 
-void compute_tensor(Models& models, const Inputs<double>& in, const TensorOutputs& out) {
-  guarded(models, [&] {
-    if (models.models.empty()) throw std::runtime_error(models.why_none);
-    ModelBackend& model = *models.models.front();
-    const std::int32_t wanted = DEEPMD_ATOMIC_VALUES | DEEPMD_ATOMIC_VIRIALS;
-    compute_frame(model, in, 0, wanted, [&](const deepmd_array& result) {
-      const deepmd::OutputSpec* output = model.record().output(result.name);
-      if (output == nullptr) return;
-      if (output->kind == "sum") copy_to(out.global, 0, result, 0);
-      if (output->kind == "force") copy_to(out.force, 0, result, 0);
-      if (output->kind == "virial") copy_to(out.virial, 0, result, 0);
-      if (output->kind == "atom_virial") copy_to(out.atomic_virial, 0, result, 0);
-      if (output->kind == "atom" && out.atomic != nullptr) {
-        *out.atomic = static_cast<double*>(std::malloc(size_of(result) * sizeof(double) + 1));
-        if (*out.atomic == nullptr) throw std::bad_alloc();
-        copy_to(*out.atomic, 0, result, 0);
-        if (out.size != nullptr) *out.size = static_cast<int>(size_of(result));
-      }
-    });
-  });
+// Values of the atoms go to memory that the caller frees.
+void compute_tensor(DP_DeepTensor& dt, const Inputs<double>& in, Outputs<double> out,
+                    double** atomic, int* size) {
+  const std::int64_t count = (in.natoms - in.nghost) * output_dim(dt);
+  if (atomic != nullptr)
+    out.atom = *atomic = static_cast<double*>(std::calloc(count + 1, sizeof(double)));
+  if (size != nullptr) *size = static_cast<int>(count);
+  compute(dt, in, out);
 }
 
 }  // namespace
@@ -301,14 +271,16 @@ DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) 
   return open_all<DP_DeepTensor>(&c_model, 1);
 }
 
-#define DEEPMD_HANDLE_FUNCTIONS(CLASS)                                           \
+#define DEEPMD_HANDLE_BODIES(CLASS)                                              \
   void DP_Delete##CLASS(DP_##CLASS* dp) { delete dp; }                           \
   const char* DP_##CLASS##CheckOK(DP_##CLASS* dp) { return copy_of(dp->error); } \
   double DP_##CLASS##GetCutoff(DP_##CLASS* dp) { return dp->record().rcut; }     \
-  int DP_##CLASS##GetNumbTypes(DP_##CLASS* dp) { return dp->record().ntypes(); }
+  int DP_##CLASS##GetNumbTypes(DP_##CLASS* dp) { return dp->record().ntypes(); } \
+  const char* DP_##CLASS##GetTypeMap(DP_##CLASS* dp) {                           \
+    return copy_of(joined(dp->record().type_map));                               \
+  }
 
-#define DEEPMD_POTENTIAL_FUNCTIONS(CLASS)                      \
-  DEEPMD_HANDLE_FUNCTIONS(CLASS)                               \
+#define DEEPMD_PARAMETER_BODIES(CLASS)                         \
   int DP_##CLASS##GetDimFParam(DP_##CLASS* dp) {               \
     return static_cast<int>(dp->record().dim_fparam);          \
   }                                                            \
@@ -316,7 +288,7 @@ DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) 
     return static_cast<int>(dp->record().dim_aparam);          \
   }                                                            \
   bool DP_##CLASS##IsAParamNAll(DP_##CLASS*) { return false; } \
-  bool DP_##CLASS##HasDefaultFParam(DP_##CLASS* dp) { return dp->record().has_default_fparam; }
+  bool DP_##CLASS##HasDefaultFParam(DP_##CLASS* dp) { return dp->record().has_default_fparam(); }
 
 #define DEEPMD_COMPUTE_BODIES(CLASS, F, REAL)                                                      \
   void DP_##CLASS##Compute##F(DP_##CLASS* dp, int natom, const REAL* coord, const int* atype,      \
@@ -355,29 +327,27 @@ DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) 
                   {energy, force, virial, atomic_energy, atomic_virial});                          \
   }
 
-DEEPMD_POTENTIAL_FUNCTIONS(DeepPot)
-DEEPMD_POTENTIAL_FUNCTIONS(DeepPotModelDevi)
-DEEPMD_HANDLE_FUNCTIONS(DeepTensor)
+DEEPMD_HANDLE_BODIES(DeepPot)
+DEEPMD_HANDLE_BODIES(DeepPotModelDevi)
+DEEPMD_HANDLE_BODIES(DeepTensor)
+DEEPMD_PARAMETER_BODIES(DeepPot)
+DEEPMD_PARAMETER_BODIES(DeepPotModelDevi)
 DEEPMD_COMPUTE_BODIES(DeepPot, , double)
 DEEPMD_COMPUTE_BODIES(DeepPot, f, float)
 DEEPMD_COMPUTE_BODIES(DeepPotModelDevi, , double)
 DEEPMD_COMPUTE_BODIES(DeepPotModelDevi, f, float)
 
-const char* DP_DeepPotGetTypeMap(DP_DeepPot* dp) { return copy_of(joined(dp->record().type_map)); }
-const char* DP_DeepTensorGetTypeMap(DP_DeepTensor* dt) {
-  return copy_of(joined(dt->record().type_map));
+int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt) { return output_dim(*dt); }
+int DP_DeepTensorGetNumbSelTypes(DP_DeepTensor* dt) {
+  return static_cast<int>(dt->record().sel_types.size());
 }
-
-int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt) {
-  const auto& outputs = dt->record().outputs;
-  return outputs.empty() ? 0 : static_cast<int>(outputs.front().ncomponents);
-}
+const int* DP_DeepTensorGetSelTypes(DP_DeepTensor* dt) { return dt->record().sel_types.data(); }
 
 void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
                           const double* cell, double* global_tensor, double* force, double* virial,
                           double** atomic_tensor, double* atomic_virial, int* size_at) {
   compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr},
-                 {global_tensor, force, virial, atomic_tensor, atomic_virial, size_at});
+                 {global_tensor, force, virial, nullptr, atomic_virial}, atomic_tensor, size_at);
 }
 
 void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
@@ -385,7 +355,7 @@ void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord
                                double* global_tensor, double* force, double* virial,
                                double** atomic_tensor, double* atomic_virial, int* size_at) {
   compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr, nghost, nlist},
-                 {global_tensor, force, virial, atomic_tensor, atomic_virial, size_at});
+                 {global_tensor, force, virial, nullptr, atomic_virial}, atomic_tensor, size_at);
 }
 
 void DP_DeleteChar(const char* text) { std::free(const_cast<char*>(text)); }

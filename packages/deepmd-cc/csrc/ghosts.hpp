@@ -5,26 +5,24 @@
 #include <cstdint>
 #include <vector>
 
-#include "deepmd/backend_plugin.h"
 #include "deepmd/model.h"
 #include "deepmd/neighbor_list.hpp"
 #include "model.hpp"
-#include "record.hpp"
 
 namespace deepmd {
 
 class GhostFrame {
  public:
   // Throws std::invalid_argument for coordinates that are not finite or a flat cell.
-  GhostFrame(const deepmd_frame& frame, const Record& record, int nthreads);
+  GhostFrame(const deepmd_frame& frame, double rcut, int nthreads);
   GhostFrame(const GhostFrame&) = delete;
   GhostFrame& operator=(const GhostFrame&) = delete;
 
   // Valid while this object and the frame are.
   const deepmd_atoms& atoms() const { return atoms_; }
 
-  // Hands on a result after adding what belongs to images to the atoms.
-  void take_folded(const deepmd_array& result, const Record& record, const Take& take) const;
+  // Hands on a result of all atoms after adding what belongs to images to the atoms.
+  void take_folded(const deepmd_array& result, const Take& take) const;
 
  private:
   void add_ghosts(const deepmd_frame& frame, const Cell& cell, NeighborPairs& pairs);

@@ -5,23 +5,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "result_rows.hpp"
+
 namespace deepmd {
-namespace {
-
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Pairs of types that are no neighbors, as a table.
-std::vector<std::uint8_t> exclusion_table(const Record& record) {
-  const std::int32_t n = record.ntypes();
-  std::vector<std::uint8_t> table(static_cast<std::size_t>(n) * n, 0);
-  for (const auto& [a, b] : record.pair_exclude_types)
-    if (a >= 0 && b >= 0 && a < n && b < n) table[a * n + b] = table[b * n + a] = 1;
-  return table;
-}
-
-}  // namespace
 
 GraphInputs::GraphInputs(const Record& record, const deepmd_atoms& atoms, bool padded)
     : record_(record),
@@ -29,7 +15,7 @@ GraphInputs::GraphInputs(const Record& record, const deepmd_atoms& atoms, bool p
       padded_(padded),
       nloc_(rounded(atoms.nloc)),
       nall_(nloc_ + rounded(atoms.nall - atoms.nloc)),
-      excluded_(exclusion_table(record)) {
+      excluded_(record.pair_exclude_types) {
   add_types();
   add_mapping();
   add_centers();
@@ -41,6 +27,23 @@ GraphInputs::GraphInputs(const Record& record, const deepmd_atoms& atoms, bool p
                              std::to_string(arrays_.size()) + ": update deepmd-cc.");
 }
 
+bool GraphInputs::takes(const std::string& name) const {
+  return std::any_of(record_.inputs.begin(), record_.inputs.end(),
+                     [&](const InputSpec& each) { return each.name == name; });
+}
+
+template <class T>
+T* GraphInputs::add(const std::string& name, std::vector<std::int64_t> shape) {
+  T* data =
+      std::get<std::deque<std::vector<T>>>(numbers_).emplace_back(size_of(shape), T(0)).data();
+  names_.push_back(name);
+  shapes_.push_back(std::move(shape));
+  arrays_.push_back({names_.back().c_str(), std::is_integral_v<T> ? DEEPMD_INT64 : DEEPMD_FLOAT64,
+                     static_cast<std::int32_t>(shapes_.back().size()), shapes_.back().data(),
+                     data});
+  return data;
+}
+
 // The next of the numbers 0, 16, 20, 25, ... that grow by a quarter.
 std::int64_t GraphInputs::rounded(std::int64_t size) const {
   if (!padded_ || size == 0) return size;
@@ -50,21 +53,21 @@ std::int64_t GraphInputs::rounded(std::int64_t size) const {
 }
 
 void GraphInputs::add_types() {
-  if (has(record_.inputs, "atype")) {
-    std::int64_t* types = add_integers("atype", {1, nloc_});
+  if (takes("atype")) {
+    std::int64_t* types = add<std::int64_t>("atype", {1, nloc_});
     std::fill(types, types + nloc_, -1);
     for (std::int64_t i = 0; i < atoms_.nloc; ++i) types[i] = std::max(atoms_.type[i], -1);
   }
-  if (has(record_.inputs, "empty_type")) *add_integers("empty_type", {1}) = atoms_.empty_type;
-  if (has(record_.inputs, "owned")) {
-    double* owned = add_reals("owned", {1, nloc_});
+  if (takes("empty_type")) *add<std::int64_t>("empty_type", {1}) = atoms_.empty_type;
+  if (takes("owned")) {
+    double* owned = add<double>("owned", {1, nloc_});
     std::fill(owned, owned + atoms_.nowned, 1.0);
   }
 }
 
 void GraphInputs::add_mapping() {
-  if (!has(record_.inputs, "mapping")) return;
-  std::int64_t* mapping = add_integers("mapping", {1, nall_});
+  if (!takes("mapping")) return;
+  std::int64_t* mapping = add<std::int64_t>("mapping", {1, nall_});
   std::iota(mapping, mapping + nloc_, 0);
   if (atoms_.mapping == nullptr) return;
   for (std::int64_t i = atoms_.nloc; i < atoms_.nall; ++i) mapping[place_of(i)] = atoms_.mapping[i];
@@ -73,8 +76,8 @@ void GraphInputs::add_mapping() {
 // Where the atoms of each type stand, and where each atom stands among them; virtual ones go with
 // type 0. Padding of a type repeats the first atom, which nothing refers to.
 void GraphInputs::add_centers() {
-  if (!has(record_.inputs, "restore")) return;
-  std::int64_t* restore = add_integers("restore", {nloc_});
+  if (!takes("restore")) return;
+  std::int64_t* restore = add<std::int64_t>("restore", {nloc_});
   std::int64_t offset = 0;
   for (std::int32_t type = 0; type < record_.ntypes(); ++type) {
     std::vector<std::int64_t> own;
@@ -84,17 +87,17 @@ void GraphInputs::add_centers() {
       restore[own[k]] = offset + static_cast<std::int64_t>(k);
     own.resize(rounded(static_cast<std::int64_t>(own.size())), 0);
     const auto size = static_cast<std::int64_t>(own.size());
-    std::copy(own.begin(), own.end(), add_integers("centers_" + std::to_string(type), {size}));
+    std::copy(own.begin(), own.end(), add<std::int64_t>("centers_" + std::to_string(type), {size}));
     offset += size;
   }
 }
 
 void GraphInputs::add_parameters() {
   if (record_.dim_fparam > 0)
-    std::copy_n(atoms_.fparam, record_.dim_fparam, add_reals("fparam", {1, record_.dim_fparam}));
+    std::copy_n(atoms_.fparam, record_.dim_fparam, add<double>("fparam", {1, record_.dim_fparam}));
   if (record_.dim_aparam > 0)
     std::copy_n(atoms_.aparam, atoms_.nloc * record_.dim_aparam,
-                add_reals("aparam", {1, nloc_, record_.dim_aparam}));
+                add<double>("aparam", {1, nloc_, record_.dim_aparam}));
 }
 
 void GraphInputs::collect_hits(const ListSpec& list, std::int64_t i, const std::int32_t* neighbors,
@@ -105,7 +108,7 @@ void GraphInputs::collect_hits(const ListSpec& list, std::int64_t i, const std::
   for (std::int32_t k = 0; k < count; ++k) {
     const std::int64_t j = neighbors[k] & atoms_.index_mask;
     const std::int32_t other = atoms_.type[j];
-    if (other < 0 || excluded_[type * record_.ntypes() + other]) continue;
+    if (other < 0 || excluded_.is_excluded(type, other)) continue;
     const double* to = atoms_.coord + 3 * j;
     const double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2];
     const double squared = x * x + y * y + z * z;
@@ -140,10 +143,10 @@ void GraphInputs::add_block(const std::string& stem, const ListSpec& list, std::
         width,
         std::count_if(row.begin(), row.end(), [&](const Hit& hit) { return hit.block == block; }));
   width = list.widths.empty() ? rounded(width) : list.widths[block];
-  double* vectors = add_reals(stem + "edge_vec", {1, nloc_, width, 3});
-  std::int64_t* nlist = add_integers(stem + "nlist", {1, nloc_, width});
-  std::int64_t* types = has(record_.inputs, stem + "neighbor_type")
-                            ? add_integers(stem + "neighbor_type", {1, nloc_, width})
+  double* vectors = add<double>(stem + "edge_vec", {1, nloc_, width, 3});
+  std::int64_t* nlist = add<std::int64_t>(stem + "nlist", {1, nloc_, width});
+  std::int64_t* types = takes(stem + "neighbor_type")
+                            ? add<std::int64_t>(stem + "neighbor_type", {1, nloc_, width})
                             : nullptr;
   std::fill(nlist, nlist + nloc_ * width, -1);
   if (types != nullptr) std::fill(types, types + nloc_ * width, atoms_.empty_type);
@@ -161,58 +164,19 @@ void GraphInputs::add_block(const std::string& stem, const ListSpec& list, std::
   }
 }
 
-double* GraphInputs::add_reals(const std::string& name, std::vector<std::int64_t> shape) {
-  const auto size =
-      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-  reals_.emplace_back(size, 0.0);
-  add(name, DEEPMD_FLOAT64, std::move(shape), reals_.back().data());
-  return reals_.back().data();
-}
-
-std::int64_t* GraphInputs::add_integers(const std::string& name, std::vector<std::int64_t> shape) {
-  const auto size =
-      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-  integers_.emplace_back(size, 0);
-  add(name, DEEPMD_INT64, std::move(shape), integers_.back().data());
-  return integers_.back().data();
-}
-
-void GraphInputs::add(const std::string& name, std::int32_t dtype, std::vector<std::int64_t> shape,
-                      const void* data) {
-  names_.push_back(name);
-  shapes_.push_back(std::move(shape));
-  arrays_.push_back({names_.back().c_str(), dtype, static_cast<std::int32_t>(shapes_.back().size()),
-                     shapes_.back().data(), data});
-}
-
 void GraphInputs::take_unpadded(const deepmd_array& result, std::int32_t wanted,
                                 const Take& take) const {
   const OutputSpec* output = record_.output(result.name);
-  if (output == nullptr) return;
-  const bool of_atoms = output->kind == "atom",
-             of_all = output->kind == "force" || output->kind == "atom_virial";
-  if (of_atoms && !(wanted & DEEPMD_ATOMIC_VALUES)) return;
-  if (output->kind == "atom_virial" && !(wanted & DEEPMD_ATOMIC_VIRIALS)) return;
-  std::vector<std::int64_t> shape(result.shape + 1, result.shape + result.ndim);
-  deepmd_array plain = result;
-  std::vector<double> rows;
-  if ((of_atoms || of_all) && padded_) {
-    const std::size_t axis = shape.size() - 2;
-    const std::int64_t width = shape.back(), padded = shape[axis];
-    const std::int64_t natoms = of_atoms ? atoms_.nloc : atoms_.nall;
-    const std::int64_t ncomponents = axis == 1 ? shape[0] : 1;
-    const auto* data = static_cast<const double*>(result.data);
-    for (std::int64_t c = 0; c < ncomponents; ++c)
-      for (std::int64_t i = 0; i < natoms; ++i) {
-        const double* row = data + (c * padded + place_of(i)) * width;
-        rows.insert(rows.end(), row, row + width);
-      }
-    shape[axis] = natoms;
-    plain.data = rows.data();
-  }
-  plain.shape = shape.data();
-  plain.ndim = static_cast<std::int32_t>(shape.size());
-  take(plain);
+  if (output == nullptr || !output->is_wanted(wanted)) return;
+  const deepmd_array frame{result.name, result.dtype, result.ndim - 1, result.shape + 1,
+                           result.data};
+  if (!padded_ || !(output->is_of_local() || output->is_of_all())) return take(frame);
+  const std::int64_t nloc = atoms_.nloc, natoms = output->is_of_local() ? nloc : atoms_.nall;
+  const auto atom_of = [=](std::int64_t row) {
+    if (row >= nloc) row = row < nloc_ ? natoms : row - nloc_ + nloc;
+    return row < natoms ? row : -1;
+  };
+  take_rows(frame, natoms, atom_of, take);
 }
 
 }  // namespace deepmd

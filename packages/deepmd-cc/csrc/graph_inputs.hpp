@@ -6,11 +6,12 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
-#include "deepmd/backend_plugin.h"
+#include "deepmd/neighbor_list.hpp"
 #include "model.hpp"
-#include "record.hpp"
 
 namespace deepmd {
 
@@ -49,20 +50,21 @@ class GraphInputs {
   }
   std::int64_t rounded(std::int64_t size) const;
 
-  double* add_reals(const std::string& name, std::vector<std::int64_t> shape);
-  std::int64_t* add_integers(const std::string& name, std::vector<std::int64_t> shape);
-  void add(const std::string& name, std::int32_t dtype, std::vector<std::int64_t> shape,
-           const void* data);
+  bool takes(const std::string& name) const;
+
+  // A new array of zeros.
+  template <class T>
+  T* add(const std::string& name, std::vector<std::int64_t> shape);
 
   const Record& record_;
   const deepmd_atoms& atoms_;
   bool padded_;
   std::int64_t nloc_, nall_;  // with padding
-  std::vector<std::uint8_t> excluded_;
+  detail::TypeExclusion excluded_;
   // deques, so that what `arrays_` points to stays where it is
   std::deque<std::string> names_;
-  std::deque<std::vector<std::int64_t>> shapes_, integers_;
-  std::deque<std::vector<double>> reals_;
+  std::deque<std::vector<std::int64_t>> shapes_;
+  std::tuple<std::deque<std::vector<double>>, std::deque<std::vector<std::int64_t>>> numbers_;
   std::vector<deepmd_array> arrays_;
 };
 

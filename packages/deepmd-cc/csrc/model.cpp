@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 #include "model.hpp"
 
+#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 
-#include "atoms_check.hpp"
+#include "ghosts.hpp"
 #include "graph_inputs.hpp"
 #include "plugins.hpp"
+#include "result_rows.hpp"
 
 namespace deepmd {
 namespace {
@@ -19,79 +21,99 @@ void forward(void* receiver, const deepmd_array* result) {
 void take_zeros(const Record& record, const deepmd_atoms& atoms, std::int32_t wanted,
                 const Take& take) {
   for (const OutputSpec& output : record.outputs) {
-    if (output.kind == "atom" && !(wanted & DEEPMD_ATOMIC_VALUES)) continue;
-    if (output.kind == "atom_virial" && !(wanted & DEEPMD_ATOMIC_VIRIALS)) continue;
+    if (!output.is_wanted(wanted)) continue;
     const std::vector<std::int64_t> shape = output.shape(atoms.nloc, atoms.nall);
-    std::int64_t size = 1;
-    for (const auto axis : shape) size *= axis;
-    const std::vector<double> zeros(size, 0.0);
+    const std::vector<double> zeros(size_of(shape), 0.0);
     take({output.name.c_str(), DEEPMD_FLOAT64, static_cast<std::int32_t>(shape.size()),
           shape.data(), zeros.data()});
   }
 }
 
-// A model that a plug-in holds.
-class PluginModel : public ModelBackend {
- public:
-  PluginModel(const deepmd_plugin& plugin, const std::string& path,
-              const deepmd_open_options& options)
-      : plugin_(plugin) {
-    deepmd_error error{};
-    handle_ = plugin.open(path.c_str(), &options, &error);
-    if (handle_ == nullptr) throw std::runtime_error(error.text);
-    try {
-      text_ = plugin.record(handle_);
-      record_ = read_record(text_, path);
-    } catch (...) {
-      plugin.close(handle_);
-      throw;
-    }
+void check_parameters(const deepmd_atoms& atoms, const Record& record) {
+  if (record.dim_fparam > 0 && atoms.fparam == nullptr)
+    throw std::invalid_argument("the model needs fparam of " + std::to_string(record.dim_fparam) +
+                                " numbers; give it.");
+  if (record.dim_aparam > 0 && atoms.aparam == nullptr)
+    throw std::invalid_argument("the model needs aparam of " + std::to_string(record.dim_aparam) +
+                                " numbers an atom; give it.");
+}
+
+// Whether atoms are what a model takes.
+void check_atoms(const deepmd_atoms& atoms, const Record& record) {
+  if (atoms.nloc < 0 || atoms.nall < atoms.nloc || atoms.nowned > atoms.nloc)
+    throw std::invalid_argument("numbers of atoms are " + std::to_string(atoms.nowned) +
+                                " owned, " + std::to_string(atoms.nloc) + " local and " +
+                                std::to_string(atoms.nall) + " in all; expected them to grow.");
+  for (std::int64_t i = 0; i < atoms.nall; ++i) {
+    if (atoms.type[i] >= record.ntypes())
+      throw std::invalid_argument("atom " + std::to_string(i) + " has type " +
+                                  std::to_string(atoms.type[i]) + ", but the model has " +
+                                  std::to_string(record.ntypes()) + " types, from 0.");
+    const double* r = atoms.coord + 3 * i;
+    if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2]))
+      throw std::invalid_argument("the coordinates of atom " + std::to_string(i) +
+                                  " are not finite; the simulation has blown up before.");
   }
-  ~PluginModel() override { plugin_.close(handle_); }
-  PluginModel(const PluginModel&) = delete;
-  PluginModel& operator=(const PluginModel&) = delete;
+  check_parameters(atoms, record);
+  if (record.is_message_passing && atoms.mapping == nullptr && atoms.nall > atoms.nloc)
+    throw std::invalid_argument(
+        "the model passes messages between atoms: it needs to know of which local atom each ghost "
+        "is an image (mapping).");
+}
 
-  const Record& record() const override { return record_; }
-  const std::string& record_text() const override { return text_; }
-  const char* name() const override { return plugin_.name; }
-
-  void compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) override {
-    check_atoms(atoms, record_);
-    if (atoms.nloc == 0) return take_zeros(record_, atoms, wanted, take);
-    deepmd_atoms complete = atoms;
-    if (complete.fparam == nullptr && record_.has_default_fparam)
-      complete.fparam = record_.default_fparam.data();
-    deepmd_error error{};
-    if (run(complete, wanted, take, error) != 0) throw std::runtime_error(error.text);
-  }
-
- private:
-  int run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take, deepmd_error& error) {
-    void* receiver = const_cast<Take*>(&take);
-    if (plugin_.compute != nullptr)
-      return plugin_.compute(handle_, &atoms, wanted, &forward, receiver, &error);
-    const bool padded = plugin_.compiles_shapes != nullptr && plugin_.compiles_shapes(handle_) != 0;
-    const GraphInputs inputs(record_, atoms, padded);
-    const Take without_padding = [&](const deepmd_array& result) {
-      inputs.take_unpadded(result, wanted, take);
-    };
-    return plugin_.run_graph(handle_, inputs.arrays().data(),
-                             static_cast<std::int32_t>(inputs.arrays().size()), &forward,
-                             const_cast<Take*>(&without_padding), &error);
-  }
-
-  const deepmd_plugin& plugin_;
-  void* handle_ = nullptr;
-  std::string text_;
-  Record record_;
-};
+const deepmd_plugin& plugin_of_file(const std::string& path) {
+  if (!std::filesystem::exists(path)) throw std::runtime_error(path + ": there is no such file.");
+  return plugin_for(path);
+}
 
 }  // namespace
 
-std::unique_ptr<ModelBackend> open_model(const std::string& path,
-                                         const deepmd_open_options& options) {
-  if (!std::filesystem::exists(path)) throw std::runtime_error(path + ": there is no such file.");
-  return std::make_unique<PluginModel>(plugin_for(path), path, options);
+Model::Model(const std::string& path, const deepmd_open_options& options)
+    : plugin_(plugin_of_file(path)), nthreads_(options.nthreads) {
+  deepmd_error error{};
+  handle_ = plugin_.open(path.c_str(), &options, &error);
+  if (handle_ == nullptr) throw std::runtime_error(error.text);
+  try {
+    record_ = Record(plugin_.record(handle_));
+  } catch (const std::invalid_argument& refused) {
+    plugin_.close(handle_);
+    throw std::runtime_error(path + ": " + refused.what());
+  }
+}
+
+void Model::compute(const deepmd_frame& frame, std::int32_t wanted, const Take& take) const {
+  const GhostFrame ghosts(frame, record_.rcut, nthreads_);
+  compute(ghosts.atoms(), wanted, [&](const deepmd_array& result) {
+    const OutputSpec* output = record_.output(result.name);
+    if (output != nullptr && output->is_of_all())
+      ghosts.take_folded(result, take);
+    else
+      take(result);
+  });
+}
+
+void Model::compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const {
+  deepmd_atoms complete = atoms;
+  if (complete.fparam == nullptr && record_.has_default_fparam())
+    complete.fparam = record_.default_fparam.data();
+  check_atoms(complete, record_);
+  if (atoms.nloc == 0) return take_zeros(record_, atoms, wanted, take);
+  deepmd_error error{};
+  if (run(complete, wanted, take, error) != 0) throw std::runtime_error(error.text);
+}
+
+int Model::run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take,
+               deepmd_error& error) const {
+  if (plugin_.compute != nullptr)
+    return plugin_.compute(handle_, &atoms, wanted, &forward, const_cast<Take*>(&take), &error);
+  const bool padded = plugin_.compiles_shapes != nullptr && plugin_.compiles_shapes(handle_) != 0;
+  const GraphInputs inputs(record_, atoms, padded);
+  const Take without_padding = [&](const deepmd_array& result) {
+    inputs.take_unpadded(result, wanted, take);
+  };
+  return plugin_.run_graph(handle_, inputs.arrays().data(),
+                           static_cast<std::int32_t>(inputs.arrays().size()), &forward,
+                           const_cast<Take*>(&without_padding), &error);
 }
 
 }  // namespace deepmd

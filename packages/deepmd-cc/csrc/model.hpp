@@ -3,33 +3,41 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 
-#include "deepmd/backend_plugin.h"
-#include "record.hpp"
+#include "deepmd/model.h"
+#include "deepmd/record.hpp"
 
 namespace deepmd {
 
 // Gets results; the array is valid until it returns.
 using Take = std::function<void(const deepmd_array&)>;
 
-// A model of a backend. What it gives and takes is in its record; subclasses say how it is
-// computed.
-class ModelBackend {
+// A model that a plug-in holds. Functions throw std::runtime_error or std::invalid_argument, in one
+// line.
+class Model {
  public:
-  virtual ~ModelBackend() = default;
+  // Opens a file by the plug-in that its ending asks for.
+  Model(const std::string& path, const deepmd_open_options& options);
+  ~Model() { plugin_.close(handle_); }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
 
-  virtual const Record& record() const = 0;
-  virtual const std::string& record_text() const = 0;
-  virtual const char* name() const = 0;
+  const Record& record() const { return record_; }
+  const char* backend() const { return plugin_.name; }
 
-  // Computes all outputs for the atoms. Throws std::runtime_error or std::invalid_argument.
-  virtual void compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) = 0;
+  // Computes all outputs for atoms with their neighbors, or for a frame with a cell.
+  void compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
+  void compute(const deepmd_frame& frame, std::int32_t wanted, const Take& take) const;
+
+ private:
+  int run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take,
+          deepmd_error& error) const;
+
+  const deepmd_plugin& plugin_;
+  int nthreads_;
+  void* handle_;
+  Record record_;
 };
-
-// Opens a file by the plug-in that its ending asks for. Throws std::runtime_error.
-std::unique_ptr<ModelBackend> open_model(const std::string& path,
-                                         const deepmd_open_options& options);
 
 }  // namespace deepmd

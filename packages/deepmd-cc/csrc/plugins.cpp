@@ -19,9 +19,10 @@ namespace fs = std::filesystem;
 
 const std::string prefix = "libdeepmd_backend_";
 
-// The plug-ins that our own wheels bring, by the endings of their files, in the order in which they
-// are tried.
-const std::vector<std::pair<std::string, std::string>> known = {
+// The package that brings the plug-in for an ending, and its name: what to say where it is missing.
+// Those that our own wheels bring are not loaded for other endings, since each brings its
+// framework; a plug-in that is not here says itself what it reads.
+const std::map<std::string, std::string> ours = {
     {".safetensors", "dp"}, {".dp", "dp"},   {".yaml", "dp"},
     {".yml", "dp"},         {".pth", "pt"},  {".pb", "tf"},
     {".savedmodel", "tf"},  {".json", "pd"}, {".pdiparams", "pd"},
@@ -50,18 +51,13 @@ void add_candidates(const fs::path& folder, std::vector<PluginFile>& found) {
   }
 }
 
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 // A shared library that is a plug-in of this version.
 const deepmd_plugin* load(const fs::path& file) {
   // Python's `import tensorflow` makes its symbols everybody's, which other frameworks would take
   // for their own
   const int own_symbols = dlsym(RTLD_DEFAULT, "TF_Version") != nullptr ? RTLD_DEEPBIND : 0;
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | own_symbols);
-  if (library == nullptr) throw std::runtime_error(one_line(dlerror()));
+  if (library == nullptr) throw std::runtime_error(dlerror());
   using Entry = const deepmd_plugin* (*)();
   const auto entry = reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"));
   if (entry == nullptr) throw std::runtime_error(file.string() + " is no plug-in of deepmd-cc");
@@ -80,26 +76,9 @@ bool reads(const deepmd_plugin& plugin, const std::string& suffix) {
   return false;
 }
 
-std::string known_name(const std::string& suffix) {
-  for (const auto& [each, name] : known)
-    if (each == suffix) return name;
-  return "";
-}
-
-bool is_known(const std::string& name) {
-  return std::any_of(known.begin(), known.end(),
+bool is_ours(const std::string& name) {
+  return std::any_of(ours.begin(), ours.end(),
                      [&](const auto& each) { return each.second == name; });
-}
-
-const deepmd_plugin& load_known(const PluginFile& candidate, const std::string& path) {
-  try {
-    return load_plugin(candidate.file);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(path + ": the plug-in deepmd-" + candidate.name +
-                             " does not load: " + error.what() +
-                             ". Install the framework that deepmd-" + candidate.name +
-                             " asks for: `pip install deepmd-" + candidate.name + "`.");
-  }
 }
 
 }  // namespace
@@ -135,23 +114,29 @@ const deepmd_plugin& load_plugin(const fs::path& file) {
 
 const deepmd_plugin& plugin_for(const std::string& path) {
   const std::string suffix = fs::path(path).extension().string();
-  const std::string name = known_name(suffix);
-  const std::vector<PluginFile> candidates = find_plugins();
-  for (const PluginFile& candidate : candidates)
-    if (!name.empty() && candidate.name == name) return load_known(candidate, path);
+  const auto found = ours.find(suffix);
+  const std::string name = found == ours.end() ? "" : found->second;
+  const std::string install = "`pip install deepmd-" + name + "`.";
+  std::vector<PluginFile> candidates = find_plugins();
+  std::stable_partition(candidates.begin(), candidates.end(),
+                        [&](const PluginFile& each) { return each.name == name; });
   std::string broken;
   for (const PluginFile& candidate : candidates) {
-    if (is_known(candidate.name)) continue;
+    if (is_ours(candidate.name) && candidate.name != name) continue;
     try {
       const deepmd_plugin& plugin = load_plugin(candidate.file);
-      if (reads(plugin, suffix)) return plugin;
+      if (candidate.name == name || reads(plugin, suffix)) return plugin;
     } catch (const std::runtime_error& error) {
+      if (candidate.name == name)
+        throw std::runtime_error(
+            path + ": the plug-in deepmd-" + name + " does not load: " + error.what() +
+            ". Install the framework that deepmd-" + name + " asks for: " + install);
       broken += std::string(" (") + error.what() + ")";
     }
   }
   if (!name.empty())
     throw std::runtime_error(path + ": files " + suffix + " need the package deepmd-" + name +
-                             ", which is not installed: `pip install deepmd-" + name + "`.");
+                             ", which is not installed: " + install);
   throw std::runtime_error(path + ": no plug-in reads files " +
                            (suffix.empty() ? "without an ending" : suffix) + broken +
                            "; convert the model with `dp convert-backend`.");

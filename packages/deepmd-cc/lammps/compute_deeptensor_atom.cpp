@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 #include "compute_deeptensor_atom.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -8,7 +9,6 @@
 #include "comm.h"
 #include "elements.hpp"
 #include "error.h"
-#include "fmt/format.h"
 #include "force.h"
 #include "memory.h"
 #include "neigh_list.h"
@@ -22,26 +22,30 @@ namespace deepmd_lammps {
 
 using namespace LAMMPS_NS;
 
-void ComputeDeepTensorAtom::fail(const std::string& text) const {
-  error->all(FLERR, "compute deeptensor/atom: " + text);
-}
+namespace {
+
+constexpr const char style[] = "compute deeptensor/atom";
+
+}  // namespace
 
 // compute ID group deeptensor/atom MODEL [elements of the types]
 ComputeDeepTensorAtom::ComputeDeepTensorAtom(LAMMPS* lmp, int narg, char** arg)
     : Compute(lmp, narg, arg), frame_(lmp) {
-  if (narg < 4) fail("it needs a model's file behind it.");
-  std::string failure;
-  try {
-    energy_unit(lmp, "compute deeptensor/atom");
+  on_all_ranks(lmp, style, [&] {
+    if (narg < 4) throw std::invalid_argument("it needs a model's file behind it.");
+    energy_unit(lmp);
     model_ = open_model(arg[3], {comm->nthreads, gpu_of_rank(lmp)}, lmp);
-    types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg),
-                               model_->record().type_map, atom->ntypes);
+    const deepmd::Record& record = model_->record();
+    types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg), record.type_map,
+                               atom->ntypes);
     if (model_->output("atom") == nullptr)
-      failure = model_->path() + ": the model gives nothing of single atoms.";
-  } catch (const std::exception& failed) {
-    failure = failed.what();
-  }
-  end_if_any_failed(lmp, failure);
+      throw std::invalid_argument(model_->path() + ": the model gives nothing of single atoms.");
+    for (const std::int32_t type : types_)
+      is_selected_.push_back(std::count(record.sel_types.begin(), record.sel_types.end(), type));
+    if (std::count(is_selected_.begin(), is_selected_.end(), true) == 0)
+      throw std::invalid_argument(model_->path() +
+                                  ": none of the types here is selected by the model.");
+  });
   frame_.serve({model_.get()});
   peratom_flag = 1;
   size_peratom_cols = static_cast<int>(model_->output("atom")->ncomponents);
@@ -51,23 +55,22 @@ ComputeDeepTensorAtom::~ComputeDeepTensorAtom() { memory->destroy(array_atom); }
 
 void ComputeDeepTensorAtom::init() {
   const double rcut = model_->record().rcut;
-  if (force->pair == nullptr || force->pair->cutforce < rcut)
-    fail(
-        fmt::format("the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
-                    "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
-                    rcut, force->pair == nullptr ? 0.0 : force->pair->cutforce, rcut));
+  const double listed = force->pair == nullptr ? 0.0 : force->pair->cutforce;
+  if (listed < rcut)
+    error->all(FLERR,
+               "{}: the model's cut-off is {:.6g}, but neighbors are listed up to {:.6g}; give a "
+               "pair_style that reaches as far, for example `pair_style zero {:.6g} full`.",
+               style, rcut, listed, rcut);
   // LAMMPS makes lists of the ghosts' neighbors only together with all others
   const int kind = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : NeighConst::REQ_OCCASIONAL;
   neighbor->add_request(this, NeighConst::REQ_FULL | kind);
 }
 
 void ComputeDeepTensorAtom::setup() {
-  try {
+  on_all_ranks(lmp, style, [&] {
     frame_.check();
     check_neighbor_list(lmp, types_);
-  } catch (const std::runtime_error& failure) {
-    fail(failure.what());
-  }
+  });
 }
 
 void ComputeDeepTensorAtom::compute_peratom() {
@@ -82,12 +85,12 @@ void ComputeDeepTensorAtom::compute_peratom() {
   try {
     model_->compute(atoms, DEEPMD_ATOMIC_VALUES, results_);
   } catch (const std::runtime_error& failure) {
-    error->one(FLERR, std::string("compute deeptensor/atom: ") + failure.what());
+    error->one(FLERR, "{}: {}", style, failure.what());
   }
-  const std::vector<double>& values = results_.at(model_->output("atom")->name);
+  const std::vector<double>& values = results_.at("atom");
   for (int i = 0; i < atom->nlocal; ++i)
     for (int k = 0; k < size_peratom_cols; ++k)
-      array_atom[i][k] = (atom->mask[i] & groupbit)
+      array_atom[i][k] = (atom->mask[i] & groupbit) && is_selected_[atom->type[i]]
                              ? values[i * static_cast<std::size_t>(size_peratom_cols) + k]
                              : 0.0;
 }

@@ -24,10 +24,9 @@ class ComputeDeepTensorAtom : public LAMMPS_NS::Compute {
   double memory_usage() override;
 
  private:
-  [[noreturn]] void fail(const std::string& text) const;
-
   std::unique_ptr<ModelFile> model_;
   std::vector<std::int32_t> types_;
+  std::vector<bool> is_selected_;  // by LAMMPS's type
   Frame frame_;
   Results results_;
   LAMMPS_NS::NeighList* list_ = nullptr;

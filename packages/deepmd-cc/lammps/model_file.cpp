@@ -7,10 +7,6 @@
 namespace deepmd_lammps {
 namespace {
 
-void store(void* receiver, const deepmd_array* result) {
-  static_cast<Results*>(receiver)->store(*result);
-}
-
 // The text with the file's name before it, once.
 std::string naming(const std::string& path, const std::string& text) {
   return text.rfind(path, 0) == 0 ? text : path + ": " + text;
@@ -18,30 +14,24 @@ std::string naming(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-void Results::store(const deepmd_array& result) {
+void Results::store(const std::string& kind, const deepmd_array& result) {
   std::size_t size = 1;
   for (std::int32_t axis = 0; axis < result.ndim; ++axis) size *= result.shape[axis];
   const auto* data = static_cast<const double*>(result.data);
-  arrays_[result.name].assign(data, data + size);
-  sizes_[result.name] = size;
+  arrays_[kind].assign(data, data + size);
+  given_.insert(kind);
 }
 
-std::vector<double>& Results::at(const std::string& name) {
-  if (!has(name)) throw std::runtime_error("the model gave no " + name + ".");
-  return arrays_[name];
+std::vector<double>& Results::at(const std::string& kind) {
+  if (!has(kind)) throw std::runtime_error("the model gave no results of the kind " + kind + ".");
+  return arrays_[kind];
 }
 
 ModelFile::ModelFile(const std::string& path, const deepmd_open_options& options) : path_(path) {
   deepmd_error error{};
   handle_.reset(deepmd_open(path.c_str(), &options, &error));
   if (handle_ == nullptr) throw std::runtime_error(naming(path, error.text));
-  record_ = deepmd::read_record(deepmd_record(handle_.get()), path);
-}
-
-const deepmd::OutputSpec* ModelFile::output(const std::string& kind) const {
-  const auto found = std::find_if(record_.outputs.begin(), record_.outputs.end(),
-                                  [&](const auto& each) { return each.kind == kind; });
-  return found == record_.outputs.end() ? nullptr : &*found;
+  record_ = deepmd::Record(deepmd_record(handle_.get()));
 }
 
 bool ModelFile::uses_empty_type() const {
@@ -50,9 +40,18 @@ bool ModelFile::uses_empty_type() const {
 }
 
 void ModelFile::compute(const deepmd_atoms& atoms, std::int32_t wanted, Results& results) {
+  auto store = [&](const deepmd_array& result) {
+    const deepmd::OutputSpec* output = record_.output(result.name);
+    if (output != nullptr && output == record_.output_of_kind(output->kind))
+      results.store(output->kind, result);
+  };
+  using Store = decltype(store);
+  const deepmd_take take = [](void* receiver, const deepmd_array* result) {
+    (*static_cast<Store*>(receiver))(*result);
+  };
   results.clear();
   deepmd_error error{};
-  if (deepmd_compute(handle_.get(), &atoms, wanted, &store, &results, &error) != 0)
+  if (deepmd_compute(handle_.get(), &atoms, wanted, take, &store, &error) != 0)
     throw std::runtime_error(naming(path_, error.text));
 }
 

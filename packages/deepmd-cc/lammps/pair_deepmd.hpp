@@ -43,14 +43,11 @@ class PairDeepMD : public LAMMPS_NS::Pair {
   double scale_of_all() const;
 
   void run_model(std::size_t index, const deepmd_atoms& atoms, std::int32_t wanted);
-  void convert_units(Results& results);
-  void restore_order(Results& results);
   void add_to_lammps(Results& results);
   void add_atomic(Results& results, double factor);
   void write_deviation();
   // Adds what belongs to ghosts to the atoms they are images of; rows (nlocal + nghost, width).
   void fold_ghosts(std::vector<double>& rows, int width);
-  [[noreturn]] void fail(const std::string& text) const;
 
   PairOptions options_;
   std::vector<std::unique_ptr<ModelFile>> models_;

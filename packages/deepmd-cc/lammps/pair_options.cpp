@@ -18,10 +18,6 @@ const std::map<std::string, std::string> refused = {
     {"spin_norm", "models with spins are not there"},
 };
 
-[[noreturn]] void fail(const std::string& keyword, const std::string& text) {
-  throw std::invalid_argument("pair_style deepmd: " + keyword + " " + text);
-}
-
 std::optional<double> number_of(const std::string& word) {
   try {
     std::size_t used = 0;
@@ -33,31 +29,44 @@ std::optional<double> number_of(const std::string& word) {
   return std::nullopt;
 }
 
-// The words behind a keyword, taken one by one.
+// The words of the command, taken one by one.
 class Words {
  public:
   explicit Words(const std::vector<std::string>& words) : words_(words) {}
 
+  std::string keyword = "it";  // that is being read, for messages
+  [[noreturn]] void fail(const std::string& text) const {
+    throw std::invalid_argument(keyword + " " + text);
+  }
+
   bool is_at_end() const { return next_ == words_.size(); }
+  bool is_at_number() const { return !is_at_end() && number_of(peek()); }
   const std::string& peek() const { return words_[next_]; }
   const std::string& take() { return words_[next_++]; }
 
-  const std::string& take_for(const std::string& keyword, const std::string& what) {
-    if (is_at_end()) fail(keyword, "needs " + what + " behind it.");
+  const std::string& take(const std::string& what) {
+    if (is_at_end()) fail("needs " + what + " behind it.");
     return take();
   }
 
-  double take_number(const std::string& keyword) {
-    const std::string word = take_for(keyword, "a number");
+  double number() {
+    const std::string word = take("a number");
     if (const auto value = number_of(word)) return *value;
-    fail(keyword, "is `" + word + "`; expected a number.");
+    fail("is `" + word + "`; expected a number.");
   }
 
-  // All numbers that follow.
-  std::vector<double> take_numbers(const std::string& keyword) {
-    std::vector<double> values{take_number(keyword)};
-    while (!is_at_end() && number_of(peek())) values.push_back(*number_of(take()));
-    return values;
+  double positive() {
+    const double value = number();
+    if (!(value > 0)) fail("is " + std::to_string(value) + "; expected more than 0.");
+    return value;
+  }
+
+  long whole_number(long lowest) {
+    const double value = number();
+    if (value != std::floor(value) || value < lowest || value > 1e15)
+      fail("is " + std::to_string(value) + "; expected a whole number from " +
+           std::to_string(lowest) + ".");
+    return static_cast<long>(value);
   }
 
  private:
@@ -65,67 +74,55 @@ class Words {
   std::size_t next_ = 0;
 };
 
-long whole_number(Words& words, const std::string& keyword, long lowest) {
-  const double value = words.take_number(keyword);
-  if (value != std::floor(value) || value < lowest || value > 1e15)
-    fail(keyword, "is " + std::to_string(value) + "; expected a whole number from " +
-                      std::to_string(lowest) + ".");
-  return static_cast<long>(value);
+using Reader = std::function<void(PairOptions&, Words&)>;
+using Source = ParameterSource PairOptions::*;
+
+// A reader of where parameters come from, which is said once.
+template <class Read>
+Reader reads_source(Source source, const Read& read) {
+  return [=](PairOptions& options, Words& words) {
+    if ((options.*source).is_given())
+      words.fail("is a second source of the same parameters; give one.");
+    read(options.*source, words);
+  };
 }
 
-double positive(Words& words, const std::string& keyword) {
-  const double value = words.take_number(keyword);
-  if (!(value > 0)) fail(keyword, "is " + std::to_string(value) + "; expected more than 0.");
-  return value;
+Reader reads_values(Source source) {
+  return reads_source(source, [](ParameterSource& from, Words& words) {
+    do from.values.push_back(words.number());
+    while (words.is_at_number());
+  });
 }
 
-void take_new(ParameterSource& source, const std::string& keyword) {
-  if (source.is_given()) fail(keyword, "is a second source of the same parameters; give one.");
+Reader reads_compute(Source source) {
+  return reads_source(source, [](ParameterSource& from, Words& words) {
+    from.compute = words.take("a compute's ID");
+  });
 }
 
-using Reader = std::function<void(PairOptions&, Words&, const std::string&)>;
+Reader reads_fix(Source source) {
+  return reads_source(source, [](ParameterSource& from, Words& words) {
+    from.fix = words.take("a fix's ID");
+    if (words.is_at_number()) from.first = static_cast<int>(words.whole_number(1));
+  });
+}
 
 const std::map<std::string, Reader>& readers() {
   static const std::map<std::string, Reader> table = {
       {"out_file",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         options.out_file = words.take_for(key, "a file's name");
+       [](PairOptions& options, Words& words) {
+         options.out_file = words.take("a file's name");
          options.has_out_file = true;
        }},
-      {"out_freq", [](PairOptions& options, Words& words,
-                      const std::string& key) { options.out_freq = whole_number(words, key, 0); }},
-      {"atomic", [](PairOptions& options, Words&, const std::string&) { options.atomic = true; }},
-      {"relative", [](PairOptions& options, Words& words,
-                      const std::string& key) { options.relative = positive(words, key); }},
-      {"relative_v", [](PairOptions& options, Words& words,
-                        const std::string& key) { options.relative_v = positive(words, key); }},
-      {"fparam",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         take_new(options.fparam, key);
-         options.fparam.values = words.take_numbers(key);
-       }},
-      {"aparam",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         take_new(options.aparam, key);
-         options.aparam.values = words.take_numbers(key);
-       }},
-      {"fparam_from_compute",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         take_new(options.fparam, key);
-         options.fparam.compute = words.take_for(key, "a compute's ID");
-       }},
-      {"aparam_from_compute",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         take_new(options.aparam, key);
-         options.aparam.compute = words.take_for(key, "a compute's ID");
-       }},
-      {"fparam_from_fix",
-       [](PairOptions& options, Words& words, const std::string& key) {
-         take_new(options.fparam, key);
-         options.fparam.fix = words.take_for(key, "a fix's ID");
-         if (!words.is_at_end() && number_of(words.peek()))
-           options.fparam.first = static_cast<int>(whole_number(words, key, 1));
-       }},
+      {"out_freq", [](auto& options, Words& words) { options.out_freq = words.whole_number(0); }},
+      {"atomic", [](auto& options, Words&) { options.atomic = true; }},
+      {"relative", [](auto& options, Words& words) { options.relative = words.positive(); }},
+      {"relative_v", [](auto& options, Words& words) { options.relative_v = words.positive(); }},
+      {"fparam", reads_values(&PairOptions::fparam)},
+      {"aparam", reads_values(&PairOptions::aparam)},
+      {"fparam_from_compute", reads_compute(&PairOptions::fparam)},
+      {"aparam_from_compute", reads_compute(&PairOptions::aparam)},
+      {"fparam_from_fix", reads_fix(&PairOptions::fparam)},
   };
   return table;
 }
@@ -140,15 +137,16 @@ PairOptions read_pair_options(const std::vector<std::string>& arguments) {
   PairOptions options;
   Words words(arguments);
   while (!words.is_at_end() && !is_keyword(words.peek())) options.models.push_back(words.take());
-  if (options.models.empty()) fail("it", "needs a model's file behind it.");
+  if (options.models.empty()) words.fail("needs a model's file behind it.");
   while (!words.is_at_end()) {
-    const std::string keyword = words.take();
-    if (const auto found = refused.find(keyword); found != refused.end())
-      fail(keyword, "is not supported: " + found->second + ".");
-    const auto reader = readers().find(keyword);
+    words.keyword = words.take();
+    if (const auto found = refused.find(words.keyword); found != refused.end())
+      words.fail("is not supported: " + found->second + ".");
+    const auto reader = readers().find(words.keyword);
     if (reader == readers().end())
-      fail("`" + keyword + "`", "is no keyword; models stand before the keywords.");
-    reader->second(options, words, keyword);
+      throw std::invalid_argument("`" + words.keyword +
+                                  "` is no keyword; models stand before the keywords.");
+    reader->second(options, words);
   }
   return options;
 }

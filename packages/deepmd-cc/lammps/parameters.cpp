@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 #include "parameters.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "atom.h"
@@ -18,8 +19,7 @@ namespace {
 
 template <class... Arguments>
 [[noreturn]] void fail(const char* format, Arguments&&... arguments) {
-  throw std::invalid_argument("pair_style deepmd: " +
-                              fmt::vformat(format, fmt::make_format_args(arguments...)));
+  throw std::invalid_argument(fmt::vformat(format, fmt::make_format_args(arguments...)));
 }
 
 void check_source(const ParameterSource& source, const char* name, int dim, bool has_default) {
@@ -32,10 +32,28 @@ void check_source(const ParameterSource& source, const char* name, int dim, bool
     fail("{} has {} numbers, but the model takes {}.", name, given, dim);
 }
 
-// Numbers that a compute or a fix gives of the whole system.
-int global_size(int scalar_flag, int vector_flag, int size_vector, int dim) {
-  if (dim == 1 && scalar_flag) return 1;
-  return vector_flag ? size_vector : scalar_flag;
+// Numbers that a compute or a fix gives of the whole system, from one of its vector (from 1) where
+// that is said.
+template <class Source>
+int global_size(const Source& source, int first, int dim) {
+  if (dim == 1 && first == 0 && source.scalar_flag) return 1;
+  if (source.vector_flag) return source.size_vector - std::max(first - 1, 0);
+  return first == 0 ? source.scalar_flag : 0;
+}
+
+int size_of_atom(const Compute& compute) {
+  return !compute.peratom_flag ? 0 : std::max(compute.size_peratom_cols, 1);
+}
+
+// The compute or fix of an ID, which must give as many numbers as the model takes.
+template <class Source, class Size>
+Source* checked(Source* source, const char* keyword, const char* kind, const std::string& id,
+                const char* of, int needed, const Size& size) {
+  if (source == nullptr) fail("{}: there is no {} {}.", keyword, kind, id);
+  const int n = std::max(size(*source), 0);
+  if (n < needed)
+    fail("{}: {} {} gives {} numbers {}, the model takes {}.", keyword, kind, id, n, of, needed);
+  return source;
 }
 
 void read_global(Compute& compute, std::vector<double>& values) {
@@ -79,37 +97,19 @@ void Parameters::configure(const PairOptions& options, int dim_fparam, int dim_a
 void Parameters::find_sources() {
   fparam_compute_ = aparam_compute_ = nullptr;
   fparam_fix_ = nullptr;
-  if (const std::string& id = fparam_source_.compute; !id.empty()) {
-    fparam_compute_ = modify->get_compute_by_id(id);
-    if (fparam_compute_ == nullptr) fail("fparam_from_compute: there is no compute {}.", id);
-    const Compute& c = *fparam_compute_;
-    if (const int n = global_size(c.scalar_flag, c.vector_flag, c.size_vector, dim_fparam_);
-        n < dim_fparam_)
-      fail(
-          "fparam_from_compute: compute {} gives {} numbers of the whole system, the model takes "
-          "{}.",
-          id, n, dim_fparam_);
-  }
-  if (const std::string& id = fparam_source_.fix; !id.empty()) {
-    fparam_fix_ = modify->get_fix_by_id(id);
-    if (fparam_fix_ == nullptr) fail("fparam_from_fix: there is no fix {}.", id);
-    const Fix& f = *fparam_fix_;
-    const int first = fparam_source_.first;
-    const int n = first > 0 ? (f.vector_flag ? f.size_vector : 0) - first + 1
-                            : global_size(f.scalar_flag, f.vector_flag, f.size_vector, dim_fparam_);
-    if (n < dim_fparam_)
-      fail("fparam_from_fix: fix {} gives {} numbers from there, the model takes {}.", id,
-           n > 0 ? n : 0, dim_fparam_);
-  }
-  if (const std::string& id = aparam_source_.compute; !id.empty()) {
-    aparam_compute_ = modify->get_compute_by_id(id);
-    if (aparam_compute_ == nullptr) fail("aparam_from_compute: there is no compute {}.", id);
-    const Compute& c = *aparam_compute_;
-    const int n = !c.peratom_flag ? 0 : c.size_peratom_cols == 0 ? 1 : c.size_peratom_cols;
-    if (n < dim_aparam_)
-      fail("aparam_from_compute: compute {} gives {} numbers of an atom, the model takes {}.", id,
-           n, dim_aparam_);
-  }
+  const int first = fparam_source_.first;
+  const auto of_system = [&](const auto& source) {
+    return global_size(source, first, dim_fparam_);
+  };
+  if (const std::string& id = fparam_source_.compute; !id.empty())
+    fparam_compute_ = checked(modify->get_compute_by_id(id), "fparam_from_compute", "compute", id,
+                              "of the whole system", dim_fparam_, of_system);
+  if (const std::string& id = fparam_source_.fix; !id.empty())
+    fparam_fix_ = checked(modify->get_fix_by_id(id), "fparam_from_fix", "fix", id, "from there",
+                          dim_fparam_, of_system);
+  if (const std::string& id = aparam_source_.compute; !id.empty())
+    aparam_compute_ = checked(modify->get_compute_by_id(id), "aparam_from_compute", "compute", id,
+                              "of an atom", dim_aparam_, size_of_atom);
 }
 
 const double* Parameters::fparam() {

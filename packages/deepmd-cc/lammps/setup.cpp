@@ -18,11 +18,11 @@ namespace deepmd_lammps {
 
 namespace utils = LAMMPS_NS::utils;
 
-double energy_unit(LAMMPS_NS::LAMMPS* lmp, const std::string& who) {
+double energy_unit(LAMMPS_NS::LAMMPS* lmp) {
   const std::string units = lmp->update->unit_style;
   if (units == "metal") return 1;
   if (units == "real") return utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
-  throw std::invalid_argument(who + ": units are " + units +
+  throw std::invalid_argument("units are " + units +
                               "; write `units metal` (eV) or `units real` (kcal/mol).");
 }
 

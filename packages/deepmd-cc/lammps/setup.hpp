@@ -18,7 +18,7 @@ namespace deepmd_lammps {
 
 // An eV in LAMMPS's unit of energy; lengths are Å. Throws std::invalid_argument, in one line, for
 // units other than metal and real.
-double energy_unit(LAMMPS_NS::LAMMPS* lmp, const std::string& who);
+double energy_unit(LAMMPS_NS::LAMMPS* lmp);
 
 // A model opened on the GPU of this rank, or on the CPU where its backend cannot use it. Throws
 // std::runtime_error, in one line.

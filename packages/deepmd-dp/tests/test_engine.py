@@ -37,7 +37,7 @@ def without_attention(descriptor):
 ENGINE_CASES = [
     replace(case, descriptor=without_attention(case.descriptor))
     for case in CASES
-    if case.descriptor["type"] != "dpa2" and not case.descriptor.get("use_econf_tebd")
+    if case.descriptor["type"] != "dpa2"
 ]
 
 

@@ -51,7 +51,7 @@ void initialize_paddle() {
 
 /// The record of a program and the constants beside it: the program's own text, which ends before
 /// the key `deepmd`, that key's value and the constants are the parts (deepmd_pd/frozen.py).
-deepmd::FrozenRecord read_record(const fs::path& path) {
+deepmd::Record read_record(const fs::path& path) {
   const std::string key = ",\"deepmd\":";
   std::string program = deepmd::read_file(path);
   const std::string constants = deepmd::read_file(fs::path(path).replace_extension(".pdiparams"));
@@ -67,7 +67,8 @@ deepmd::FrozenRecord read_record(const fs::path& path) {
     }
     program.replace(place, std::string::npos, "}");
   }
-  return {record, {{"program", program}, {"constants", constants}, {"document", document}}};
+  return deepmd::read_frozen(
+      record, {{"program", program}, {"constants", constants}, {"document", document}});
 }
 
 class Model {
@@ -77,7 +78,7 @@ class Model {
         nthreads_(options.nthreads),
         layer_(load(path, options)) {}
 
-  const deepmd::FrozenRecord& record() const { return record_; }
+  const deepmd::Record& record() const { return record_; }
   bool compiles_shapes() const { return false; }
 
   void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver) {
@@ -93,7 +94,7 @@ class Model {
   }
 
  private:
-  deepmd::FrozenRecord record_;
+  deepmd::Record record_;
   int nthreads_;
   paddle::jit::Layer layer_;
 

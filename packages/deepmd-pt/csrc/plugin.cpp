@@ -36,7 +36,7 @@ void check_torch() {
 
 /// The record of an archive, whose members are its parts by their names without the top folder;
 /// the record's own text in the script is not hashed (deepmd_pt/archive.py).
-deepmd::FrozenRecord read_record(const std::string& content) {
+deepmd::Record read_record(const std::string& content) {
   std::vector<deepmd::Part> parts;
   std::string_view record;
   std::string strings;
@@ -52,7 +52,7 @@ deepmd::FrozenRecord read_record(const std::string& content) {
   for (std::size_t at; !record.empty() && (at = strings.find(record)) != std::string::npos;)
     strings.erase(at, record.size());
   parts.emplace_back("data.pkl", strings);
-  return {record, std::move(parts)};
+  return deepmd::read_frozen(record, std::move(parts));
 }
 
 /// Bytes as torch reads a file.
@@ -85,7 +85,7 @@ class Model {
     });
   }
 
-  const deepmd::FrozenRecord& record() const { return record_; }
+  const deepmd::Record& record() const { return record_; }
   bool compiles_shapes() const { return false; }
 
   void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver) {
@@ -105,7 +105,7 @@ class Model {
  private:
   int nthreads_;
   at::Device device_;
-  deepmd::FrozenRecord record_;
+  deepmd::Record record_;
   torch::jit::Module script_;
 
   /// torch's errors in few words.

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 /// A model ready to run: tensors in the record's order.
 struct Graph {
-  deepmd::FrozenRecord record;
+  deepmd::Record record;
   std::unique_ptr<Session> session;
   std::vector<TF_Output> inputs, outputs;
 };
@@ -45,7 +45,7 @@ Graph read_graph(const std::string& path, const deepmd_open_options& options) {
     if (name != "metadata") hashed += each.whole;
     if (name != "metadata" && name != "deepmd_document") computes += each.whole;
   }
-  Graph graph{{record, {{"graph", hashed}}}, nullptr, {}, {}};
+  Graph graph{deepmd::read_frozen(record, {{"graph", hashed}}), nullptr, {}, {}};
   graph.session = std::make_unique<Session>(computes, options);
   for (const auto& each : graph.record.inputs)
     graph.inputs.push_back(graph.session->find(each.name));
@@ -55,7 +55,7 @@ Graph read_graph(const std::string& path, const deepmd_open_options& options) {
 }
 
 /// A `.savedmodel`: a folder, whose files are the parts (deepmd_jax/saved_model.py).
-deepmd::FrozenRecord read_folder(const fs::path& path) {
+deepmd::Record read_folder(const fs::path& path) {
   std::vector<std::pair<std::string, std::string>> files;
   const auto read = [&](const std::string& name) {
     files.emplace_back(name, deepmd::read_file(path / name));
@@ -65,7 +65,8 @@ deepmd::FrozenRecord read_folder(const fs::path& path) {
   if (fs::is_directory(path / "variables"))
     for (const auto& each : fs::directory_iterator(path / "variables"))
       read("variables/" + each.path().filename().string());
-  return {deepmd::read_file(path / "metadata.json"), {files.begin(), files.end()}};
+  return deepmd::read_frozen(deepmd::read_file(path / "metadata.json"),
+                             {files.begin(), files.end()});
 }
 
 Graph read_saved_model(const std::string& path, const deepmd_open_options& options) {
@@ -73,7 +74,7 @@ Graph read_saved_model(const std::string& path, const deepmd_open_options& optio
   std::string definition;
   graph.session = std::make_unique<Session>(path, options, definition);
   const auto signatures = deepmd::entries(definition, 5);
-  const auto find = [&](const deepmd::ArrayDef& each, std::uint64_t which) {
+  const auto find = [&](const auto& each, std::uint64_t which) {
     const auto tensors = deepmd::entries(signatures.at("serving_default"), which);
     return graph.session->find(std::string(deepmd::field(tensors.at(each.name), 1)));
   };
@@ -88,7 +89,7 @@ class Model {
       : is_saved_model_(fs::path(path).extension() == ".savedmodel"),
         graph_(is_saved_model_ ? read_saved_model(path, options) : read_graph(path, options)) {}
 
-  const deepmd::FrozenRecord& record() const { return graph_.record; }
+  const deepmd::Record& record() const { return graph_.record; }
 
   /// XLA, which runs a SavedModel of JAX, makes a program for each shape.
   bool compiles_shapes() const { return is_saved_model_; }

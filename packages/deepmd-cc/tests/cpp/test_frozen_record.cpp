@@ -8,23 +8,23 @@
 #include "deepmd/wire_format.hpp"
 #include "deepmd/zip_archive.hpp"
 
-using deepmd::FrozenRecord;
+using deepmd::Record;
 
 namespace {
 
-std::string sha256(const std::string& text, std::size_t piece) {
-  deepmd::Sha256 digest;
-  for (std::size_t i = 0; i < text.size(); i += piece) digest.update(text.substr(i, piece));
-  return digest.hex();
-}
-
 void test_sha256() {
-  CHECK(sha256("", 1) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  CHECK(sha256("abc", 2) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  CHECK(sha256(std::string(1000000, 'a'), 777) ==
+  using deepmd::sha256;
+  CHECK(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256(std::string(1000000, 'a')) ==
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-  for (std::size_t n = 50; n < 70; ++n)
-    CHECK(sha256(std::string(n, 'x'), 1) == sha256(std::string(n, 'x'), n));
+  // the ends of a block: where the number of bits just fits into it, and where it does not
+  CHECK(sha256(std::string(55, 'x')) ==
+        "d5e285683cd4efc02d021a5c62014694958901005d6f71e89e0989fac77e4072");
+  CHECK(sha256(std::string(56, 'x')) ==
+        "04c26261370ee7541549d16dee320c723e3fd14671e66a099afe0a377c16888e");
+  CHECK(sha256(std::string(64, 'x')) ==
+        "7ce100971f64e7001e8fe5a51973ecdfe1ced42befe7ee8d5fd6219506b5393c");
 }
 
 std::string number(std::size_t value, int size) {
@@ -97,27 +97,49 @@ void test_wire_format() {
 }
 
 std::string record_with(const std::string& version, const std::string& digest) {
-  return R"({"version": )" + version + R"(, "digest": ")" + digest +
+  return R"({"version": )" + version + R"(, "model": {"type_map": ["O", "H"], "rcut": 6.0,
+          "is_message_passing": false, "pair_exclude_types": [[0, 1]], "sel_types": [1],
+          "dim_fparam": 1, "dim_aparam": 0, "default_fparam": [0.5]},
+          "lists": [{"rcut": 6.0, "by_type": true, "widths": [2, 4]}],
+          "digest": ")" +
+         digest +
          R"(", "inputs": [{"name": "x", "axes": ["n", 3], "dtype": "float64"},
-          {"name": "y", "axes": ["n"], "dtype": "int64"}], "outputs": []})";
+          {"name": "y", "axes": ["n"], "dtype": "int64"}], "outputs": [
+          {"name": "dipole", "kind": "sum", "axes": ["nframes", 3]},
+          {"name": "dipole_force", "kind": "force", "axes": ["nframes", 3, "nall", 3]}]})";
 }
 
 void test_record() {
+  const Record record(record_with("1", ""));
+  CHECK(record.ntypes() == 2 && record.rcut == 6.0 && record.receptive_field == 6.0);
+  CHECK(record.sel_types == std::vector<std::int32_t>{1} && record.has_default_fparam());
+  CHECK(record.lists[0].by_type && record.lists[0].widths[1] == 4);
+  CHECK(record.inputs[0].axes[1] == "3" && record.inputs[1].dtype == "int64");
+  CHECK((record.output("dipole_force")->shape(2, 5) == std::vector<std::int64_t>{3, 5, 3}));
+  CHECK(record.output_of_kind("sum")->ncomponents == 3 && record.output("energy") == nullptr);
+  CHECK_REFUSED(Record(record_with("2", "")), "of version 2");
+  CHECK_REFUSED(Record("{}"), "cannot be read");
+  CHECK_REFUSED(Record(std::string(100000, '[')), "cannot be read");
+}
+
+void test_frozen_record() {
   const std::vector<deepmd::Part> parts{{"b", "two"}, {"a", "one"}};
-  const std::string digest = deepmd::digest_of(parts);
-  CHECK(digest == deepmd::digest_of({{"a", "one"}, {"b", "two"}}));
-  const std::string text = record_with("1", digest);
-  CHECK(FrozenRecord(text, parts).inputs[0].axes[1] == "3");
-  CHECK_REFUSED(FrozenRecord(text, {{"a", "one"}}), "damaged");
-  CHECK_REFUSED(FrozenRecord(record_with("2", digest), parts), "of version 2");
-  CHECK_REFUSED(FrozenRecord("", parts), "no record");
-  CHECK_REFUSED(FrozenRecord("{}", parts), "cannot be read");
-  CHECK_REFUSED(FrozenRecord(std::string(100000, '['), parts), "cannot be read");
-  spoil(text, [&](const std::string& changed) { return FrozenRecord(changed, parts); });
+  CHECK(deepmd::digest_of(parts) == deepmd::digest_of({{"a", "one"}, {"b", "two"}}));
+  const std::string blank = record_with("1", "");
+  const std::string text =
+      record_with("1", deepmd::digest_of({{"a", "one"}, {"b", "two"}, {"record", blank}}));
+  CHECK(deepmd::read_frozen(text, parts).rcut == 6.0);
+  CHECK_REFUSED(deepmd::read_frozen(text, {{"a", "one"}}), "damaged");
+  std::string other = text;
+  other.replace(other.find("6.0"), 3, "6.5");
+  CHECK_REFUSED(deepmd::read_frozen(other, parts), "damaged");
+  CHECK_REFUSED(deepmd::read_frozen(blank, parts), "damaged");
+  CHECK_REFUSED(deepmd::read_frozen("", parts), "no record");
+  spoil(text, [&](const std::string& changed) { return deepmd::read_frozen(changed, parts); });
 }
 
 void test_match_inputs() {
-  const FrozenRecord record(record_with("1", deepmd::digest_of({})), {});
+  const Record record(record_with("1", ""));
   const std::int64_t five[] = {5, 3}, four[] = {4};
   const deepmd_array x{"x", DEEPMD_FLOAT64, 2, five, nullptr};
   const deepmd_array y{"y", DEEPMD_INT64, 1, five, nullptr};
@@ -148,6 +170,7 @@ int main() {
   test_zip_members();
   test_wire_format();
   test_record();
+  test_frozen_record();
   test_match_inputs();
   test_set_error();
   return close_checks();

@@ -13,31 +13,16 @@ namespace engine {
 namespace {
 
 template <class Real>
-Real sigmoid(Real x) {
-  return Real(0.5) + Real(0.5) * std::tanh(Real(0.5) * x);
-}
-
-template <class Real>
-void silu(Real x, Real& value, Real& slope) {
-  const Real s = sigmoid(x);
-  value = x * s;
-  slope = s + value * (1 - s);
-}
-
-template <class Real>
-void gelu(Real x, Real& value, Real& slope) {
-  const Real factor = std::sqrt(2.0 / M_PI), half = 0.5, cubic = 0.044715;
-  const Real t = std::tanh(factor * (x + cubic * x * x * x));
-  value = half * x * (1 + t);
-  slope = half * (1 + t) + half * x * (1 - t * t) * factor * (1 + 3 * cubic * x * x);
+void by_tanh(Function function, Real x, Real& value, Real& slope) {
+  activate_by_tanh<Real>(function, x, value, slope, [](Real y) { return std::tanh(y); });
 }
 
 /// SiLU up to the threshold, above it a tanh that goes on with the same value and slope.
 template <class Real>
 void silut(Real x, Real threshold, Real& value, Real& slope) {
-  if (x < threshold) return silu(x, value, slope);
+  if (x < threshold) return by_tanh(Function::silu, x, value, slope);
   Real base = 0, steepness = 0;
-  silu(threshold, base, steepness);
+  by_tanh(Function::silu, threshold, base, steepness);
   const Real t = std::tanh(steepness * (x - threshold));
   value = t + base;
   slope = steepness * (1 - t * t);
@@ -73,12 +58,6 @@ void activate(const Activation& activation, Real x, Real& value, Real& slope) {
     case Function::linear:
       value = x, slope = one;
       return;
-    case Function::tanh:
-      value = std::tanh(x), slope = one - value * value;
-      return;
-    case Function::sigmoid:
-      value = sigmoid(x), slope = value * (one - value);
-      return;
     case Function::relu:
       value = std::max(x, zero), slope = x > zero ? one : zero;
       return;
@@ -86,14 +65,13 @@ void activate(const Activation& activation, Real x, Real& value, Real& slope) {
       value = std::min(std::max(x, zero), six), slope = x > zero && x <= six ? one : zero;
       return;
     case Function::softplus:
-      value = std::max(x, zero) + std::log1p(std::exp(-std::abs(x))), slope = sigmoid(x);
+      by_tanh(Function::sigmoid, x, value, slope);
+      slope = value, value = std::max(x, zero) + std::log1p(std::exp(-std::abs(x)));
       return;
-    case Function::gelu:
-      return gelu(x, value, slope);
-    case Function::silu:
-      return silu(x, value, slope);
     case Function::silut:
       return silut(x, Real(activation.threshold), value, slope);
+    default:
+      return by_tanh(activation.function, x, value, slope);
   }
 }
 

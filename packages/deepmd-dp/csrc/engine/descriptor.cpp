@@ -33,7 +33,7 @@ void DescriptorWork<T>::reserve(std::int64_t nedges, const EdgeSettings& setting
 
 template <class T>
 Descriptor<T>::Descriptor(const DescriptorSpec& spec, const Kernels<T>& kernels, bool plain)
-    : spec_(spec), kernels_(kernels), plain_(plain), functions_(spec), constant_(spec) {
+    : spec_(spec), kernels_(kernels), plain_(plain), constant_(spec) {
   ld_ = (spec.width() + 15) / 16 * 16;
   const std::size_t columns = std::size_t(spec.columns);
   for (std::size_t row = 0; row < spec.davg.size(); row += columns) {
@@ -81,25 +81,23 @@ template <class T>
 void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, std::int32_t center,
                                   DescriptorWork<T>& work, bool with_slopes) const {
   EdgeArrays<T>& one = work.one;
-  const auto width = std::size_t(spec_.width());
+  const auto width = std::size_t(spec_.width()), degree = std::size_t(matrices_->settings.degree);
   const std::int32_t* types = &edges.type[std::size_t(edges.first[std::size_t(atom)])];
-  std::vector<char> done(std::size_t(one.count), 0);
-  for (int start = 0; start < one.count; ++start) {
-    if (done[std::size_t(start)]) continue;
-    const auto number = functions_.function_of(center, types[start]);
-    std::vector<int> own;
+  std::fill_n(one.t, std::size_t(one.count) * degree, T(0));
+  std::fill_n(one.dt, std::size_t(one.count) * degree, T(0));
+  std::map<std::int64_t, std::vector<int>> edges_of;  // by their function
+  for (int e = 0; e < one.count; ++e) edges_of[spec_.function_of(center, types[e])].push_back(e);
+  for (const auto& [function, own] : edges_of) {
     std::vector<double> s;
-    for (int e = start; e < one.count; ++e)
-      if (functions_.function_of(center, types[e]) == number)
-        own.push_back(e), s.push_back(one.s[e]), done[std::size_t(e)] = 1;
+    for (const int e : own) s.push_back(one.s[e]);
     std::vector<double> values(s.size() * width), slopes(with_slopes ? values.size() : 0);
-    functions_.evaluate<double>(center, types[start], s, values.data(),
-                                with_slopes ? slopes.data() : nullptr);
-    for (std::size_t k = 0; k < own.size(); ++k)
-      for (std::size_t m = 0; m < width; ++m) {
-        one.t[std::size_t(own[k]) * width + m] = T(values[k * width + m]);
-        if (with_slopes) one.dt[std::size_t(own[k]) * width + m] = T(slopes[k * width + m]);
-      }
+    spec_.evaluate<double>(center, types[own.front()], s, values.data(),
+                           with_slopes ? slopes.data() : nullptr);
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      const std::size_t place = std::size_t(own[k]) * degree;
+      std::copy_n(&values[k * width], width, one.t + place);
+      if (with_slopes) std::copy_n(&slopes[k * width], width, one.dt + place);
+    }
   }
 }
 

@@ -91,7 +91,6 @@ class Descriptor {
   const DescriptorSpec& spec_;
   const Kernels<T>& kernels_;
   bool plain_;
-  EmbeddingFunctions functions_;
   ConstantMoments constant_;
   std::map<std::vector<std::int32_t>, EmbeddingMatrices<T>> made_;  // by the types present
   const EmbeddingMatrices<T>* matrices_ = nullptr;

@@ -61,21 +61,13 @@ const NumberType& number_type(const std::string& name) {
 
 /// One tensor of the header; `data` are the `size` bytes behind the header.
 Array read_tensor(const json& entry, const char* data, std::size_t size) {
-  const NumberType& type = number_type(entry.at("dtype").get<std::string>());
   const auto ends = entry.at("data_offsets").get<std::vector<std::uint64_t>>();
-  Array array;
-  std::uint64_t count = 1;
-  for (const auto axis : entry.at("shape").get<std::vector<std::uint64_t>>()) {
-    if (axis != 0 && count > size / axis) throw Error("an array is larger than the file");
-    array.shape.push_back(static_cast<std::int64_t>(axis));
-    count *= axis;
-  }
   if (ends.size() != 2 || ends[0] > ends[1] || ends[1] > size)
     throw Error("an array reaches beyond its end");
-  if (ends[1] - ends[0] != count * type.size) throw Error("an array has not the size of its shape");
-  array.data.resize(count);
-  type.convert(data + ends[0], array.data);
-  return array;
+  return read_array(entry.at("dtype"), entry.at("shape"), size, [&](std::size_t needed) {
+    if (ends[1] - ends[0] != needed) throw Error("an array has not the size of its shape");
+    return data + ends[0];
+  });
 }
 
 }  // namespace
@@ -84,6 +76,20 @@ std::string one_line(std::string text) {
   for (auto& character : text)
     if (static_cast<unsigned char>(character) < ' ') character = ' ';
   return text;
+}
+
+Array read_array(const std::string& type, const std::vector<std::uint64_t>& shape,
+                 std::size_t limit, const std::function<const char*(std::size_t)>& place) {
+  const NumberType& numbers = number_type(type);
+  Array array{{shape.begin(), shape.end()}, {}};
+  std::size_t count = 1;
+  for (const auto axis : shape) {
+    if (axis != 0 && count > limit / axis) throw Error("an array is larger than the file");
+    count *= axis;
+  }
+  array.data.assign(count, 0.0);
+  if (const char* bytes = place(count * numbers.size)) numbers.convert(bytes, array.data);
+  return array;
 }
 
 Document parse_safetensors(const std::string& bytes, const std::string& source) {
@@ -183,10 +189,6 @@ std::int64_t Node::integer_or(const std::string& key, std::int64_t otherwise) co
 
 bool Node::flag_or(const std::string& key, bool otherwise) const {
   return has(key) ? (*this)[key].flag() : otherwise;
-}
-
-bool Node::has_array(const std::string& key) const {
-  return has(kVariables) && (*this)[kVariables].has(key);
 }
 
 const Array& Node::array(const std::string& key, const std::vector<std::int64_t>& shape) const {

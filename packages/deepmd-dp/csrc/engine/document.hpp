@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -32,6 +32,11 @@ struct Array {
   std::vector<std::int64_t> shape;
   std::vector<double> data;
 };
+
+/// An array of a file of at most `limit` bytes. `type` as safetensors has it, such as F64; `place`
+/// gives where so many bytes of it lie, or null for zeros.
+Array read_array(const std::string& type, const std::vector<std::uint64_t>& shape,
+                 std::size_t limit, const std::function<const char*(std::size_t)>& place);
 
 /// A tree in which `{"@array": NAME}` stands for an array.
 struct Document {
@@ -70,8 +75,6 @@ class Node {
 
   /// The array below `@variables`, of this shape; -1 stands for any size.
   const Array& array(const std::string& key, const std::vector<std::int64_t>& shape) const;
-  /// Whether there is such an array.
-  bool has_array(const std::string& key) const;
 
   /// Refuses another `@class` or a version that is too new.
   void check_class(const std::string& name, double highest) const;

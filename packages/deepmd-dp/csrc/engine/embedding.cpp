@@ -9,68 +9,62 @@
 namespace deepmd {
 namespace engine {
 
-std::int64_t EmbeddingFunctions::function_of(std::int64_t center, std::int64_t neighbor) const {
-  if (spec_.embedding == Embedding::strip) return 0;
-  if (spec_.is_one_sided) return neighbor;
-  return spec_.embedding == Embedding::pairs ? center + spec_.ntypes * neighbor
-                                             : center * spec_.ntypes + neighbor;
+std::int64_t DescriptorSpec::function_of(std::int64_t center, std::int64_t neighbor) const {
+  if (embedding == Embedding::strip) return 0;
+  if (is_one_sided) return neighbor;
+  return embedding == Embedding::pairs ? center + ntypes * neighbor : center * ntypes + neighbor;
 }
 
 template <class Real>
-void EmbeddingFunctions::evaluate(std::int64_t center, std::int64_t neighbor,
-                                  const std::vector<Real>& s, Real* values, Real* slopes) const {
-  const bool is_concat = spec_.embedding == Embedding::concat;
-  const Net& net = spec_.nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
-  const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = spec_.type_width;
+void DescriptorSpec::evaluate(std::int64_t center, std::int64_t neighbor,
+                              const std::vector<Real>& s, Real* values, Real* slopes) const {
+  const bool is_concat = embedding == Embedding::concat;
+  const Net& net = nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
+  const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = type_width;
   std::vector<Real> x(std::size_t(n * nin)), dx(x.size(), Real(0));
   for (std::int64_t i = 0; i < n; ++i) {
     Real* row = &x[std::size_t(i * nin)];
     row[0] = s[std::size_t(i)], dx[std::size_t(i * nin)] = 1;
     if (!is_concat) continue;
-    std::copy_n(&spec_.type_vectors[std::size_t(neighbor * dim)], dim, row + 1);
-    if (!spec_.is_one_sided)
-      std::copy_n(&spec_.type_vectors[std::size_t(center * dim)], dim, row + 1 + dim);
+    std::copy_n(&type_vectors[std::size_t(neighbor * dim)], dim, row + 1);
+    if (!is_one_sided) std::copy_n(&type_vectors[std::size_t(center * dim)], dim, row + 1 + dim);
   }
   net.evaluate<Real>(n, x.data(), slopes ? dx.data() : nullptr, values, slopes);
 }
 
-const double* EmbeddingFunctions::factor(std::int64_t center, std::int64_t neighbor) const {
-  const std::int64_t pair = spec_.is_one_sided ? neighbor : center * spec_.ntypes + neighbor;
-  return &spec_.factors[std::size_t(pair * spec_.width())];
-}
+namespace {
 
-std::pair<double, double> EmbeddingFunctions::range() const {
+/// Between which numbers s lies.
+std::pair<double, double> range_of(const DescriptorSpec& spec) {
   double x = kSmallestDistance, zero = 0.0, out[7];
   const double* xyz[3] = {&x, &zero, &zero};
-  environment::radial_functions(spec_.environment, 1, xyz,
+  environment::radial_functions(spec.environment, 1, xyz,
                                 {out, out + 1, out + 2, out + 3, out + 4, out + 5, out + 6});
   double low = INFINITY, high = -INFINITY;
-  for (std::size_t k = 0; k < spec_.davg.size(); k += std::size_t(spec_.columns))
+  for (std::size_t k = 0; k < spec.davg.size(); k += std::size_t(spec.columns))
     for (const double raw : {0.0, out[3]}) {
-      const double s = (raw - spec_.davg[k]) / spec_.dstd[k];
+      const double s = (raw - spec.davg[k]) / spec.dstd[k];
       low = std::min(low, s), high = std::max(high, s);
     }
   return {low, high};
 }
 
-namespace {
-
 using Pair = std::pair<std::int32_t, std::int32_t>;
 
 /// A pair of types, of those present, for each function.
-std::map<std::int64_t, Pair> functions_among(const EmbeddingFunctions& functions,
+std::map<std::int64_t, Pair> functions_among(const DescriptorSpec& spec,
                                              const std::vector<std::int32_t>& present) {
   std::map<std::int64_t, Pair> found;
   for (const auto center : present)
     for (const auto neighbor : present)
-      found.emplace(functions.function_of(center, neighbor), Pair{center, neighbor});
+      found.emplace(spec.function_of(center, neighbor), Pair{center, neighbor});
   return found;
 }
 
 /// (size, width) coefficients of each function, or the unit matrix for a net that stays one.
 std::map<std::int64_t, std::vector<double>> coefficients_of(
-    const DescriptorSpec& spec, const EmbeddingFunctions& functions,
-    const std::map<std::int64_t, Pair>& pairs, const EdgeSettings& settings) {
+    const DescriptorSpec& spec, const std::map<std::int64_t, Pair>& pairs,
+    const EdgeSettings& settings) {
   std::map<std::int64_t, std::vector<double>> found;
   const std::int64_t width = spec.width();
   for (const auto& [number, pair] : pairs) {
@@ -79,8 +73,8 @@ std::map<std::int64_t, std::vector<double>> coefficients_of(
       for (std::int64_t m = 0; m < width; ++m) c[std::size_t(m * width + m)] = 1.0;
     } else {
       std::vector<long double> values(c.size());
-      functions.evaluate<long double>(pair.first, pair.second, nodes_of(settings.basis),
-                                      values.data(), nullptr);
+      spec.evaluate<long double>(pair.first, pair.second, nodes_of(settings.basis), values.data(),
+                                 nullptr);
       c = coefficients(settings.basis, values);
     }
     found[number] = std::move(c);
@@ -89,18 +83,17 @@ std::map<std::int64_t, std::vector<double>> coefficients_of(
 }
 
 std::optional<ChebyshevBasis> basis_of(const DescriptorSpec& spec,
-                                       const EmbeddingFunctions& functions,
                                        const std::map<std::int64_t, Pair>& pairs) {
   for (const Net& net : spec.nets.nets)
     if (!net.is_analytic()) return std::nullopt;
   const auto width = std::size_t(spec.width()), nfunctions = pairs.size();
-  const auto [low, high] = functions.range();
+  const auto [low, high] = range_of(spec);
   return find_basis(
       [&](const std::vector<double>& s) {
         std::vector<double> all(s.size() * width * nfunctions), own(s.size() * width);
         std::size_t place = 0;
         for (const auto& each : pairs) {
-          functions.evaluate<double>(each.second.first, each.second.second, s, own.data(), nullptr);
+          spec.evaluate<double>(each.second.first, each.second.second, s, own.data(), nullptr);
           for (std::size_t i = 0; i < s.size(); ++i)
             std::copy_n(&own[i * width], width, &all[(i * nfunctions + place) * width]);
           ++place;
@@ -117,8 +110,7 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
                                                 const Kernels<T>& kernels,
                                                 const std::vector<std::int32_t>& present,
                                                 bool plain) {
-  const EmbeddingFunctions functions(spec);
-  const auto pairs = functions_among(functions, present);
+  const auto pairs = functions_among(spec, present);
   const bool is_strip = spec.embedding == Embedding::strip;
   const std::int64_t width = spec.width();
   EmbeddingMatrices found;
@@ -129,13 +121,14 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   settings.environment = spec.environment;
   settings.columns = spec.columns, settings.slots_differ = spec.slots_differ;
   settings.is_switched = is_strip && spec.is_smooth;
-  const auto basis = plain ? std::nullopt : basis_of(spec, functions, pairs);
+  const auto basis = plain ? std::nullopt : basis_of(spec, pairs);
   found.are_nets = !basis;
   if (basis) settings.basis = *basis;
-  settings.degree = basis ? basis->degree : int(width);
-  settings.size = basis ? basis->size() : width;
+  // so many functions of an edge that they are whole vectors
+  settings.degree = basis ? basis->degree : int((width + 15) / 16 * 16);
+  settings.size = basis ? basis->size() : settings.degree;
   found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);
-  const auto coefficients = coefficients_of(spec, functions, pairs, settings);
+  const auto coefficients = coefficients_of(spec, pairs, settings);
   const double share = 1.0 / double(std::max<std::int64_t>(1, spec.nslots()));
   for (const auto center : present) {
     std::vector<double> c;  // (nsegments * size, width)
@@ -147,9 +140,8 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
     // of strips that are smooth the switched terms alone have the factor
     if (settings.is_switched) add(coefficients.at(0), nullptr, 1.0);
     for (const auto neighbor : present)
-      add(coefficients.at(functions.function_of(center, neighbor)),
-          is_strip ? functions.factor(center, neighbor) : nullptr,
-          settings.is_switched ? 0.0 : 1.0);
+      add(coefficients.at(spec.function_of(center, neighbor)),
+          is_strip ? spec.factor(center, neighbor) : nullptr, settings.is_switched ? 0.0 : 1.0);
     const std::int64_t rows = found.nsegments * settings.size;
     found.c[center] = pack(kernels, rows, width, c);
     found.transposed[center] = pack(kernels, width, rows, transpose(rows, width, c));
@@ -165,11 +157,10 @@ ConstantMoments::Moments ConstantMoments::of_slot(const DescriptorSpec& spec, st
   Moments row(static_cast<std::size_t>(columns)), values(static_cast<std::size_t>(width)), moments;
   for (std::size_t c = 0; c < row.size(); ++c)
     row[c] = -spec.davg[first + c] / spec.dstd[first + c];
-  const EmbeddingFunctions functions(spec);
-  functions.evaluate<double>(center, neighbor, {row[0]}, values.data(), nullptr);
+  spec.evaluate<double>(center, neighbor, {row[0]}, values.data(), nullptr);
   if (spec.embedding == Embedding::strip && !spec.is_smooth)
     for (std::size_t m = 0; m < values.size(); ++m)
-      values[m] *= 1.0 + functions.factor(center, neighbor)[m];
+      values[m] *= 1.0 + spec.factor(center, neighbor)[m];
   for (const double factor : row)
     for (const double value : values)
       moments.push_back((columns == 1 ? 1.0 : factor) * value / double(spec.nslots()));
@@ -203,7 +194,7 @@ ConstantMoments::ConstantMoments(const DescriptorSpec& spec) {
       if (!has_left_out) continue;
       // deepmd-kit embeds a zero for a neighbor that is left out
       Moments zero(std::size_t(spec.width()));
-      EmbeddingFunctions(spec).evaluate<double>(center, neighbor, {0.0}, zero.data(), nullptr);
+      spec.evaluate<double>(center, neighbor, {0.0}, zero.data(), nullptr);
       for (auto& value : zero) value /= double(spec.nslots());
       left_out_.push_back(std::move(zero));
     }
@@ -234,8 +225,8 @@ void ConstantMoments::add(const DescriptorSpec& spec, std::int32_t center, std::
       add_times(double(left_out[t]), left_out_[std::size_t(center * spec.ntypes + t)]);
 }
 
-template void EmbeddingFunctions::evaluate(std::int64_t, std::int64_t, const std::vector<double>&,
-                                           double*, double*) const;
+template void DescriptorSpec::evaluate(std::int64_t, std::int64_t, const std::vector<double>&,
+                                       double*, double*) const;
 template struct EmbeddingMatrices<double>;
 template struct EmbeddingMatrices<float>;
 template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,

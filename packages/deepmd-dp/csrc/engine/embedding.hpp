@@ -16,29 +16,6 @@
 namespace deepmd {
 namespace engine {
 
-/// The functions of s that embed a neighbor: the same for some pairs of types.
-class EmbeddingFunctions {
- public:
-  explicit EmbeddingFunctions(const DescriptorSpec& spec) : spec_(spec) {}
-
-  /// Number of the function of a centre's and a neighbor's type.
-  std::int64_t function_of(std::int64_t center, std::int64_t neighbor) const;
-
-  /// Values (n, width), and slopes unless null, of the function of a pair of types.
-  template <class Real>
-  void evaluate(std::int64_t center, std::int64_t neighbor, const std::vector<Real>& s,
-                Real* values, Real* slopes) const;
-
-  /// The strip's factor T(t_j, t_i), (width).
-  const double* factor(std::int64_t center, std::int64_t neighbor) const;
-
-  /// Between which numbers s lies.
-  std::pair<double, double> range() const;
-
- private:
-  const DescriptorSpec& spec_;
-};
-
 /// C for centres of each type, of neighbors of the types that are present.
 template <class T>
 struct EmbeddingMatrices {

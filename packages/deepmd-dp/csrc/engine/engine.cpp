@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <thread>
 
 #include "descriptor.hpp"
 #include "fitting.hpp"

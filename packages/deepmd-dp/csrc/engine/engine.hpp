@@ -23,6 +23,14 @@ struct Results {
   std::vector<double> force;        // (components, nall, 3)
   std::vector<double> virial;       // (components, 9)
   std::vector<double> atom_virial;  // (components, nall, 9) where wanted
+
+  /// That of a kind of the record's outputs.
+  const std::vector<double>& of(const std::string& kind) const {
+    if (kind == "sum") return sum;
+    if (kind == "atom") return atom;
+    if (kind == "force") return force;
+    return kind == "virial" ? virial : atom_virial;
+  }
 };
 
 class Engine {

@@ -6,24 +6,20 @@
 #include <cstdint>
 #include <vector>
 
+#include "deepmd/backend_plugin.h"
 #include "deepmd/cell.hpp"
 #include "model_spec.hpp"
 
 namespace deepmd {
 namespace engine {
 
-/// Atoms with lists of neighbors, as an MD program or `build_neighbor_pairs` have them.
-struct Frame {
-  std::int64_t nloc = 0, nall = 0;
-  const double* coord = nullptr;               // (nall, 3) [Å]
-  const std::int32_t* type = nullptr;          // (nall); negative: no atom for the model
+/// Atoms as a plug-in gets them, with their neighbors for all local atoms. Those of a MD program
+/// are images, those of `build_neighbor_pairs` may be shifted.
+struct Frame : deepmd_atoms {
   std::vector<const std::int32_t*> neighbors;  // of each local atom: indices into all atoms
-  std::vector<const Image*> shifts;            // cells by which they are displaced; or empty
   std::vector<std::int32_t> counts;            // numbers of neighbors
+  std::vector<const Image*> shifts;            // cells by which they are displaced; or empty
   const Cell* cell = nullptr;                  // where there are shifts
-  std::int32_t index_mask = -1;
-  std::int32_t empty_type = 0;
-  const double *fparam = nullptr, *aparam = nullptr;
 };
 
 /// Local atoms of one type.

@@ -90,53 +90,33 @@ Offset only(const Header& header, int kind, const char* name) {
   return found->second.first;
 }
 
-std::vector<std::int64_t> read_shape(const Bytes& bytes, Offset at) {
+std::vector<std::uint64_t> read_shape(const Bytes& bytes, Offset at) {
   const int version = bytes.byte(at), ndim = bytes.byte(at + 1);
   if (version != 1 && version != 2) refuse("an array of a newer kind");
-  std::vector<std::int64_t> shape;
+  std::vector<std::uint64_t> shape;
   for (int k = 0; k < ndim; ++k)
-    shape.push_back(std::int64_t(bytes.offset(at + (version == 1 ? 8 : 4) + 8 * Offset(k))));
+    shape.push_back(bytes.offset(at + (version == 1 ? 8 : 4) + 8 * Offset(k)));
   return shape;
 }
 
-template <class Number>
-void convert(const char* from, std::vector<double>& to) {
-  for (std::size_t k = 0; k < to.size(); ++k) {
-    Number value;
-    std::memcpy(&value, from + k * sizeof(Number), sizeof(Number));
-    to[k] = double(value);
-  }
+/// The name that safetensors has for a type of numbers.
+std::string read_type(const Bytes& bytes, Offset at) {
+  const int kind = bytes.byte(at) & 15;
+  if (bytes.byte(at + 1) & 1) refuse("numbers with the highest byte first");
+  if (kind > 1) refuse("numbers of a kind that is not read here");
+  return (kind == 1 ? "F" : "I") + std::to_string(8 * bytes.get<std::uint32_t>(at + 4));
 }
 
-/// Little-endian numbers of a datatype to doubles.
-void convert_all(const Bytes& bytes, Offset type, const char* from, std::vector<double>& to) {
-  const int kind = bytes.byte(type) & 15, size = bytes.get<std::int32_t>(type + 4);
-  if (bytes.byte(type + 1) & 1) refuse("numbers with the highest byte first");
-  if (kind == 1 && size == 8) return convert<double>(from, to);
-  if (kind == 1 && size == 4) return convert<float>(from, to);
-  if (kind == 0 && size == 8) return convert<std::int64_t>(from, to);
-  if (kind == 0 && size == 4) return convert<std::int32_t>(from, to);
-  refuse("numbers of a kind that is not read here");
-}
-
-Array read_array(const Bytes& bytes, Offset at) {
+Array read_dataset(const Bytes& bytes, Offset at) {
   const Header header = read_header(bytes, at);
-  const Offset type = only(header, datatype, "a type"), place = only(header, layout, "data");
-  Array array;
-  array.shape = read_shape(bytes, only(header, dataspace, "a shape"));
-  Offset count = 1;
-  for (const auto axis : array.shape) {
-    if (axis < 0 || (axis != 0 && count > bytes.size() / Offset(axis)))
-      refuse("an array larger than the file");
-    count *= Offset(axis);
-  }
+  const Offset place = only(header, layout, "data");
   if (bytes.byte(place) < 3 || bytes.byte(place + 1) != 1) refuse("arrays in chunks");
-  array.data.assign(count, 0.0);
   const Offset first = bytes.offset(place + 2);
-  if (first == kUndefined || count == 0) return array;
-  const Offset size = count * Offset(bytes.get<std::uint32_t>(type + 4));
-  convert_all(bytes, type, bytes.at(first, size), array.data);
-  return array;
+  return read_array(read_type(bytes, only(header, datatype, "a type")),
+                    read_shape(bytes, only(header, dataspace, "a shape")), bytes.size(),
+                    [&](std::size_t size) {
+                      return first == kUndefined || size == 0 ? nullptr : bytes.at(first, size);
+                    });
 }
 
 /// The objects of a group: header addresses by name.
@@ -239,7 +219,7 @@ Document read_all(const Bytes& bytes) {
   if (text.empty()) refuse("no attribute json");
   Document document;
   document.tree = nlohmann::json::parse(text);
-  for (const auto& [name, at] : group.objects) document.arrays[name] = read_array(bytes, at);
+  for (const auto& [name, at] : group.objects) document.arrays[name] = read_dataset(bytes, at);
   set_references(document.tree, group.objects, false);
   return document;
 }

@@ -80,37 +80,15 @@ DEEPMD_INLINE void product(std::int64_t m, const T* a, std::int64_t lda, const P
 }
 
 template <class T, int Bytes>
-DEEPMD_INLINE void activate_vector(Function function, Vector<T, Bytes> x, Vector<T, Bytes>& y,
-                                   Vector<T, Bytes>& slope) {
-  using V = Vector<T, Bytes>;
-  const T half(0.5), one(1);
-  if (function == Function::tanh) {
-    y = hyperbolic_tangent<T, Bytes>(x);
-    slope = one - y * y;
-  } else if (function == Function::gelu) {
-    const T factor(0.7978845608028654), cubic(0.044715);
-    const V t = hyperbolic_tangent<T, Bytes>(factor * (x + cubic * x * x * x));
-    y = half * x * (one + t);
-    slope = half * (one + t) + half * x * (one - t * t) * factor * (one + 3 * cubic * x * x);
-  } else {  // sigmoid, silu
-    const V s = half + half * hyperbolic_tangent<T, Bytes>(half * x);
-    y = function == Function::silu ? x * s : s;
-    slope = function == Function::silu ? s + y * (one - s) : s * (one - s);
-  }
-}
-
-template <class T, int Bytes>
 DEEPMD_INLINE void activate(const Activation& activation, std::int64_t n, const T* x, T* y,
                             T* slope) {
   using V = Vector<T, Bytes>;
   constexpr std::int64_t W = Bytes / sizeof(T);
-  const Function function = activation.function;
-  const bool is_vector = function == Function::tanh || function == Function::gelu ||
-                         function == Function::sigmoid || function == Function::silu;
   std::int64_t k = 0;
-  if (is_vector)
+  if (activation.is_of_tanh())
     for (; k + W <= n; k += W)
-      activate_vector<T, Bytes>(function, at<V>(x + k), at<V>(y + k), at<V>(slope + k));
+      activate_by_tanh<T>(activation.function, at<V>(x + k), at<V>(y + k), at<V>(slope + k),
+                          HyperbolicTangent<T, Bytes>());
   for (; k < n; ++k) {
     double value = 0.0, derivative = 0.0;
     engine::activate(activation, double(x[k]), value, derivative);
@@ -163,7 +141,7 @@ DEEPMD_INLINE void set_places(const EdgeSettings& settings, EdgeArrays<T>& edges
 }
 
 template <class T, int Bytes, bool WithSlopes>
-DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges) {
+DEEPMD_INLINE void recurrence(const EdgeSettings& settings, EdgeArrays<T>& edges) {
   constexpr int lanes = Bytes / sizeof(T);
   using V = Vector<T, Bytes>;
   const int degree = settings.degree;
@@ -193,36 +171,33 @@ DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edge
     for (int e = edges.count; e < n; ++e) edges.s[e] = 0.0;
     chebyshev::locate(settings.basis, n, edges.s, edges.interval, edges.u, edges.slope);
     if (with_slopes)
-      polynomials<T, Bytes, true>(settings, edges);
+      recurrence<T, Bytes, true>(settings, edges);
     else
-      polynomials<T, Bytes, false>(settings, edges);
+      recurrence<T, Bytes, false>(settings, edges);
   }
   set_places(settings, edges);
 }
 
 /// to[q] += factor x[q]
-template <class T, int Bytes, int Degree>
-DEEPMD_INLINE void add(int degree, T factor, const T* x, T* to) {
+template <class T, int Bytes>
+DEEPMD_INLINE void add(int n, T factor, const T* x, T* to) {
   using V = Vector<T, Bytes>;
-  constexpr int W = Bytes / sizeof(T);
-  if constexpr (Degree > 0)
-    for (int q = 0; q < Degree; q += W) at<V>(to + q) += factor * at<V>(x + q);
-  else
-    for (int q = 0; q < degree; ++q) to[q] += factor * x[q];
+  for (int q = 0; q < n; q += Bytes / sizeof(T)) at<V>(to + q) += factor * at<V>(x + q);
 }
 
+/// `Degree` 0: known at run time only, a multiple of a vector.
 template <class T, int Bytes, int Degree>
 DEEPMD_INLINE void accumulate_as(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
                                  std::int64_t ld) {
-  const int degree = settings.degree;
+  const int degree = Degree ? Degree : settings.degree;
   for (int e = 0; e < edges.count; ++e) {
     const T* t = edges.t + std::int64_t(e) * degree;
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Bytes, Degree>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
+      add<T, Bytes>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
     if (!settings.is_switched) continue;
     const T weight = edges.weight[e];
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Bytes, Degree>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
+      add<T, Bytes>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
   }
 }
 
@@ -235,59 +210,24 @@ DEEPMD_INLINE void accumulate(const EdgeSettings& settings, const EdgeArrays<T>&
     accumulate_as<T, Bytes, 0>(settings, edges, a, ld);
 }
 
-template <class T, int Bytes>
-DEEPMD_INLINE T dot(int n, const T* x, const T* y) {
+/// By rows, u and the switch.
+template <class T, int Bytes, int Degree, bool IsSwitched, int Columns>
+DEEPMD_INLINE void gradients_as(const EdgeSettings& settings, const T* a, std::int64_t ld,
+                                EdgeArrays<T>& edges) {
   using V = Vector<T, Bytes>;
   constexpr int W = Bytes / sizeof(T);
-  V sums{};
-  int q = 0;
-  for (; q + W <= n; q += W) sums += at<V>(x + q) * at<V>(y + q);
-  T sum = lane_sum<T, Bytes>(sums);
-  for (; q < n; ++q) sum += x[q] * y[q];
-  return sum;
-}
-
-/// By rows, u and the switch, for any number of functions.
-template <class T, int Bytes>
-DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, std::int64_t ld,
-                                      EdgeArrays<T>& edges) {
-  const int degree = settings.degree;
-  for (int e = 0; e < edges.count; ++e) {
-    const T *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
-    const T weight = edges.weight[e];
-    T by_u{}, by_weight{};
-    for (int c = 0; c < settings.columns; ++c) {
-      const T *from = a + c * ld + edges.place[0][e], *other = a + c * ld + edges.place[1][e];
-      const T row = edges.row[c][e];
-      T by_row = dot<T, Bytes>(degree, from, t);
-      by_u += row * dot<T, Bytes>(degree, from, dt);
-      if (settings.is_switched) {
-        const T switched = dot<T, Bytes>(degree, other, t);
-        by_row += weight * switched, by_weight += row * switched;
-        by_u += row * weight * dot<T, Bytes>(degree, other, dt);
-      }
-      edges.by_row[c][e] = by_row;
-    }
-    edges.by_u[e] = by_u, edges.by_weight[e] = by_weight;
-  }
-}
-
-/// The same for 16 polynomials.
-template <class T, int Bytes, bool IsSwitched, int Columns>
-DEEPMD_INLINE void gradients_of_polynomials(const T* a, std::int64_t ld, EdgeArrays<T>& edges) {
-  using V = Vector<T, Bytes>;
-  constexpr int W = Bytes / sizeof(T), N = 16 / W;
+  const int degree = Degree ? Degree : settings.degree;
   for (int e = 0; e < edges.count; ++e) {
     V by_row[Columns]{}, by_u{}, by_weight{};
     const T weight = edges.weight[e];
-    for (int v = 0; v < N; ++v) {
-      const V t = at<V>(edges.t + 16 * std::int64_t(e) + v * W);
-      const V dt = at<V>(edges.dt + 16 * std::int64_t(e) + v * W);
+    for (int q = 0; q < degree; q += W) {
+      const V t = at<V>(edges.t + degree * std::int64_t(e) + q);
+      const V dt = at<V>(edges.dt + degree * std::int64_t(e) + q);
       V sum{}, switched{};
       for (int c = 0; c < Columns; ++c) {
-        V from = at<V>(a + c * ld + edges.place[0][e] + v * W);
+        V from = at<V>(a + c * ld + edges.place[0][e] + q);
         if (IsSwitched) {
-          const V other = at<V>(a + c * ld + edges.place[1][e] + v * W);
+          const V other = at<V>(a + c * ld + edges.place[1][e] + q);
           switched += edges.row[c][e] * other;
           from += weight * other;
         }
@@ -301,6 +241,17 @@ DEEPMD_INLINE void gradients_of_polynomials(const T* a, std::int64_t ld, EdgeArr
     edges.by_u[e] = lane_sum<T, Bytes>(by_u);
     edges.by_weight[e] = IsSwitched ? lane_sum<T, Bytes>(by_weight) : T(0);
   }
+}
+
+template <class T, int Bytes, int Degree>
+DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, std::int64_t ld,
+                                      EdgeArrays<T>& edges) {
+  if (settings.columns == 1)
+    gradients_as<T, Bytes, Degree, false, 1>(settings, a, ld, edges);
+  else if (settings.is_switched)
+    gradients_as<T, Bytes, Degree, true, 4>(settings, a, ld, edges);
+  else
+    gradients_as<T, Bytes, Degree, false, 4>(settings, a, ld, edges);
 }
 
 /// From the gradients of rows, u and the switch to that of the displacements.
@@ -330,14 +281,10 @@ DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
 template <class T, int Bytes>
 DEEPMD_INLINE void gradients(const EdgeSettings& settings, const double* statistics, const T* a,
                              std::int64_t ld, EdgeArrays<T>& edges) {
-  if (settings.degree != 16)
-    gradients_of_terms<T, Bytes>(settings, a, ld, edges);
-  else if (settings.columns == 1)
-    gradients_of_polynomials<T, Bytes, false, 1>(a, ld, edges);
-  else if (settings.is_switched)
-    gradients_of_polynomials<T, Bytes, true, 4>(a, ld, edges);
+  if (settings.degree == 16)
+    gradients_of_terms<T, Bytes, 16>(settings, a, ld, edges);
   else
-    gradients_of_polynomials<T, Bytes, false, 4>(a, ld, edges);
+    gradients_of_terms<T, Bytes, 0>(settings, a, ld, edges);
   gradients_of_displacements(settings, statistics, edges);
 }
 

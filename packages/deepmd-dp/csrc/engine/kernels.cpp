@@ -12,51 +12,24 @@ namespace engine {
 namespace {
 
 // The loops as functions of one instruction set, and the table of them.
-#define DEEPMD_KERNELS(NAME, TARGET, BYTES, ROWS)                                                  \
-  namespace NAME {                                                                                 \
-  template <class T>                                                                               \
-  TARGET void product(std::int64_t m, const T* a, std::int64_t lda, const PackedMatrix<T>& b,      \
-                      T* c, std::int64_t ldc, bool adds) {                                         \
-    loops::product<T, BYTES, ROWS>(m, a, lda, b, c, ldc, adds);                                    \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void activate(const Activation& activation, std::int64_t n, const T* x, T* y, T* slope) { \
-    loops::activate<T, BYTES>(activation, n, x, y, slope);                                         \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void rows_of(const EdgeSettings& settings, const double* statistics,                      \
-                      EdgeArrays<T>& edges) {                                                      \
-    loops::rows_of<T>(settings, statistics, edges);                                                \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges, bool with_slopes) {  \
-    loops::polynomials<T, BYTES>(settings, edges, with_slopes);                                    \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void accumulate(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,           \
-                         std::int64_t ld) {                                                        \
-    loops::accumulate<T, BYTES>(settings, edges, a, ld);                                           \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void gradients(const EdgeSettings& settings, const double* statistics, const T* a,        \
-                        std::int64_t ld, EdgeArrays<T>& edges) {                                   \
-    loops::gradients<T, BYTES>(settings, statistics, a, ld, edges);                                \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void contract(std::int64_t width, std::int64_t naxis, const T* m, std::int64_t ldm,       \
-                       T* x) {                                                                     \
-    loops::contract<T, BYTES>(width, naxis, m, ldm, x);                                            \
-  }                                                                                                \
-  template <class T>                                                                               \
-  TARGET void contract_back(std::int64_t width, std::int64_t naxis, const T* m, std::int64_t ldm,  \
-                            const T* x, T* g) {                                                    \
-    loops::contract_back<T, BYTES>(width, naxis, m, ldm, x, g);                                    \
-  }                                                                                                \
-  template <class T>                                                                               \
-  const Kernels<T> table{                                                                          \
-      #NAME,           BYTES / int(sizeof(T)), ROWS,          product<T>,   activate<T>,           \
-      rows_of<T>,      polynomials<T>,         accumulate<T>, gradients<T>, contract<T>,           \
-      contract_back<T>};                                                                           \
+#define DEEPMD_KERNELS(NAME, TARGET, BYTES, ROWS)               \
+  namespace NAME {                                              \
+  template <auto Loop, class... Arguments>                      \
+  TARGET void made(Arguments... arguments) {                    \
+    Loop(arguments...);                                         \
+  }                                                             \
+  template <class T>                                            \
+  const Kernels<T> table{#NAME,                                 \
+                         BYTES / int(sizeof(T)),                \
+                         ROWS,                                  \
+                         made<loops::product<T, BYTES, ROWS>>,  \
+                         made<loops::activate<T, BYTES>>,       \
+                         made<loops::rows_of<T>>,               \
+                         made<loops::polynomials<T, BYTES>>,    \
+                         made<loops::accumulate<T, BYTES>>,     \
+                         made<loops::gradients<T, BYTES>>,      \
+                         made<loops::contract<T, BYTES>>,       \
+                         made<loops::contract_back<T, BYTES>>}; \
   }
 
 DEEPMD_KERNELS(generic, , 16, 4)

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "electron_configuration.hpp"
+
 namespace deepmd {
 namespace engine {
 namespace {
@@ -14,13 +16,6 @@ using nlohmann::json;
 [[noreturn]] void refuse(const std::string& what) {
   throw NotCovered("the native engine does not cover " + what +
                    "; freeze the model for a framework, or evaluate it by NumPy in Python");
-}
-
-bool reads_single(const Node& node) {
-  const std::string name = node.has("precision") ? node["precision"].text() : "float64";
-  if (name == "float32" || name == "float") return true;
-  if (name != "float64" && name != "double" && name != "default") refuse("the precision " + name);
-  return false;
 }
 
 std::vector<char> read_pairs(const Node& node, const char* key, std::int64_t ntypes) {
@@ -73,7 +68,7 @@ void read_environment(const Node& node, DescriptorSpec& spec) {
   for (const auto sel : spec.sel)
     if (sel < 0) node["sel"].fail("has a negative number");
   spec.excluded = read_pairs(node, "exclude_types", spec.ntypes);
-  spec.is_single = reads_single(node);
+  spec.is_single = is_single_precision(node);
   read_statistics(node, spec);
 }
 
@@ -94,16 +89,28 @@ DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radi
   return spec;
 }
 
+/// What stands for each type at the type embedding's input, (ntypes, nin).
+std::vector<double> type_codes(const Node& node, const std::vector<std::string>& type_map) {
+  std::vector<double> codes;
+  for (std::size_t t = 0; t < type_map.size(); ++t) {
+    std::vector<double> row(type_map.size(), 0.0);
+    row[t] = 1.0;
+    if (node.flag_or("use_econf_tebd", false)) row = electron_configuration(type_map[t]);
+    codes.insert(codes.end(), row.begin(), row.end());
+  }
+  return codes;
+}
+
 /// One row a type, (ntypes, dim).
-std::vector<double> read_type_vectors(const Node& node, std::int64_t ntypes, std::int64_t& dim) {
+std::vector<double> read_type_vectors(const Node& node, const std::vector<std::string>& type_map,
+                                      std::int64_t& dim) {
   node.check_class("TypeEmbedNet", 2);
-  if (node.flag_or("use_econf_tebd", false)) refuse("use_econf_tebd");
   const Net net = Net::read(node["embedding"], "EmbeddingNetwork", 2);
-  if (net.nin() != ntypes) node.fail("does not fit the types");
-  std::vector<double> codes(std::size_t(ntypes * ntypes), 0.0);  // unit vectors
-  for (std::int64_t t = 0; t < ntypes; ++t) codes[std::size_t(t * ntypes + t)] = 1.0;
+  const std::vector<double> codes = type_codes(node, type_map);
+  const auto ntypes = std::int64_t(type_map.size());
+  if (std::int64_t(codes.size()) != ntypes * net.nin()) node.fail("does not fit the types");
   dim = net.nout();
-  std::vector<double> vectors(std::size_t(ntypes * dim));
+  std::vector<double> vectors(ntypes * dim);
   net.evaluate<double>(ntypes, codes.data(), nullptr, vectors.data(), nullptr);
   return vectors;
 }
@@ -124,7 +131,9 @@ std::vector<double> strip_factors(const Net& net, const DescriptorSpec& spec) {
   return factors;
 }
 
-DescriptorSpec read_se_atten(const Node& node, std::int64_t ntypes, bool is_v2) {
+DescriptorSpec read_se_atten(const Node& node, const std::vector<std::string>& type_map,
+                             bool is_v2) {
+  const auto ntypes = std::int64_t(type_map.size());
   node.check_class("Descriptor", 4);
   DescriptorSpec spec;
   spec.name = is_v2 ? "se_atten_v2" : "se_atten";
@@ -138,7 +147,7 @@ DescriptorSpec read_se_atten(const Node& node, std::int64_t ntypes, bool is_v2) 
   spec.is_smooth = is_v2 || node["smooth_type_embedding"].flag();
   spec.axis_neuron = node["axis_neuron"].integer();
   spec.gives_type_vector = node.flag_or("concat_output_tebd", true);
-  spec.type_vectors = read_type_vectors(node["type_embedding"], ntypes, spec.type_width);
+  spec.type_vectors = read_type_vectors(node["type_embedding"], type_map, spec.type_width);
   spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
   const std::int64_t of_types = spec.type_width * (spec.is_one_sided ? 1 : 2);
   const bool is_strip = node.has("embeddings_strip");
@@ -153,18 +162,20 @@ DescriptorSpec read_se_atten(const Node& node, std::int64_t ntypes, bool is_v2) 
   return spec;
 }
 
-void read_descriptor(const Node& node, std::int64_t ntypes, std::vector<DescriptorSpec>& parts) {
+void read_descriptor(const Node& node, const std::vector<std::string>& type_map,
+                     std::vector<DescriptorSpec>& parts) {
+  const auto ntypes = std::int64_t(type_map.size());
   const std::string type = node["type"].text();
   if (type == "hybrid") {
     node.check_class("Descriptor", 1);
     for (std::size_t k = 0; k < node["list"].size(); ++k)
-      read_descriptor(node["list"][k], ntypes, parts);
+      read_descriptor(node["list"][k], type_map, parts);
   } else if (type == "se_e2_a" || type == "se_a") {
     parts.push_back(read_two_body(node, ntypes, false));
   } else if (type == "se_e2_r" || type == "se_r") {
     parts.push_back(read_two_body(node, ntypes, true));
   } else if (type == "dpa1" || type == "se_atten" || type == "se_atten_v2") {
-    parts.push_back(read_se_atten(node, ntypes, type == "se_atten_v2"));
+    parts.push_back(read_se_atten(node, type_map, type == "se_atten_v2"));
   } else {
     refuse("the descriptor " + type);
   }
@@ -224,7 +235,7 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
     if (spec.is_mixed) spec.from_vacuum.assign(std::size_t(ntypes), any);  // one net, all types
   }
   if (node.has("exclude_types")) spec.exclude_types = node["exclude_types"].integers();
-  spec.is_single = reads_single(node);
+  spec.is_single = is_single_precision(node);
   return spec;
 }
 
@@ -305,7 +316,7 @@ ModelSpec ModelSpec::read(const Document& document) {
     spec.type_map.push_back(model["type_map"][k].text());
   const std::int64_t ntypes = spec.ntypes();
   if (ntypes == 0) model["type_map"].fail("is empty");
-  read_descriptor(model["descriptor"], ntypes, spec.parts);
+  read_descriptor(model["descriptor"], spec.type_map, spec.parts);
   std::int64_t dim_out = 0, dim_vectors = 0;
   for (const auto& part : spec.parts) dim_out += part.dim_out(), dim_vectors += part.dim_vectors();
   spec.fitting = read_fitting(model["fitting"], ntypes, dim_out, dim_vectors);
@@ -317,6 +328,9 @@ ModelSpec ModelSpec::read(const Document& document) {
 }
 
 std::string ModelSpec::record(const std::string& embedding_path) const {
+  json selected = json::array();
+  for (std::int64_t t = 0; t < ntypes(); ++t)
+    if (has_output[t]) selected.push_back(t);
   json lists = json::array();
   for (const auto& part : parts) {
     json list = {{"rcut", part.environment.rcut}, {"by_type", part.is_by_type}};
@@ -331,6 +345,7 @@ std::string ModelSpec::record(const std::string& embedding_path) const {
                          {"rcut", rcut()},
                          {"is_message_passing", false},
                          {"pair_exclude_types", pairs_of(excluded, ntypes())},
+                         {"sel_types", selected},
                          {"dim_fparam", fitting.dim_fparam},
                          {"dim_aparam", fitting.dim_aparam},
                          {"default_fparam",

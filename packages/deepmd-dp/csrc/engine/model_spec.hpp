@@ -50,6 +50,19 @@ struct DescriptorSpec {
   /// Numbers of the invariant part, and vectors of the equivariant part.
   std::int64_t dim_out() const;
   std::int64_t dim_vectors() const { return columns == 4 ? width() : 0; }
+
+  /// Number of the function of s that embeds a neighbor: the same for some pairs of types.
+  std::int64_t function_of(std::int64_t center, std::int64_t neighbor) const;
+
+  /// Values (n, width), and slopes unless null, of the function of a pair of types.
+  template <class Real>
+  void evaluate(std::int64_t center, std::int64_t neighbor, const std::vector<Real>& s,
+                Real* values, Real* slopes) const;
+
+  /// The strip's factor T(t_j, t_i), (width).
+  const double* factor(std::int64_t center, std::int64_t neighbor) const {
+    return &factors[std::size_t((is_one_sided ? neighbor : center * ntypes + neighbor) * width())];
+  }
 };
 
 enum class Output { energy, dipole };

@@ -9,13 +9,6 @@ namespace deepmd {
 namespace engine {
 namespace {
 
-bool is_single_precision(const Node& node) {
-  const std::string name = node.text();
-  if (name == "float32" || name == "float") return true;
-  if (name == "float64" || name == "double" || name == "default") return false;
-  throw NotCovered("the native engine computes in float64 and float32, not in " + name);
-}
-
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).
 std::vector<double> read_row(const Node& node, const char* key, std::int64_t nout) {
   if (node["@variables"][key].has("@array")) try {
@@ -36,7 +29,7 @@ Layer read_layer(const Node& node) {
   layer.activation = Activation::named(
       node.has("activation_function") ? node["activation_function"].text() : "none");
   layer.is_residual = node["resnet"].flag();
-  layer.is_single = is_single_precision(node["precision"]);
+  is_single_precision(node);  // refuses others
   return layer;
 }
 
@@ -83,6 +76,13 @@ void evaluate_layer(const Layer& layer, std::int64_t n, const Real* x, const Rea
 }
 
 }  // namespace
+
+bool is_single_precision(const Node& node) {
+  const std::string name = node.has("precision") ? node["precision"].text() : "float64";
+  if (name == "float32" || name == "float") return true;
+  if (name == "float64" || name == "double" || name == "default") return false;
+  throw NotCovered("the native engine computes in float64 and float32, not in " + name);
+}
 
 bool Net::is_analytic() const {
   return std::all_of(layers.begin(), layers.end(),

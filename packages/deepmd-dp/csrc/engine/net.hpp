@@ -19,11 +19,13 @@ struct Layer {
   std::vector<double> b, idt;  // (nout) or empty
   Activation activation;
   bool is_residual = false;
-  bool is_single = false;
 
   /// How often x is added side by side: 1, 2, or 0.
   int skips() const { return !is_residual ? 0 : nout == nin ? 1 : nout == 2 * nin ? 2 : 0; }
 };
+
+/// Whether the key `precision` says float32; throws `NotCovered` for other than that and float64.
+bool is_single_precision(const Node& node);
 
 struct Net {
   std::vector<Layer> layers;

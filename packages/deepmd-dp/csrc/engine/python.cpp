@@ -55,9 +55,10 @@ class Model {
                     std::int64_t nloc, const std::optional<Array<double>>& fparam,
                     const std::optional<Array<double>>& aparam, bool atomic) {
     const deepmd::Cell cell(box ? box->data() : nullptr, pbc);
-    Frame frame;
+    Frame frame{};
     frame.nloc = nloc, frame.nall = coord.shape(0);
     frame.coord = coord.data(), frame.type = atype.data(), frame.cell = &cell;
+    frame.index_mask = -1;
     frame.empty_type = frame.nall > 0 ? std::max(frame.type[0], 0) : 0;
     frame.fparam = fparam ? fparam->data() : nullptr;
     frame.aparam = aparam ? aparam->data() : nullptr;

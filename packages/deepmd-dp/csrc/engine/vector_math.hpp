@@ -104,19 +104,21 @@ DEEPMD_INLINE Vector<T, Bytes> exponential(Vector<T, Bytes> x) {
 
 /// tanh(x), of a relative error below 2e-16 (float: 1.5e-7).
 template <class T, int Bytes>
-DEEPMD_INLINE Vector<T, Bytes> hyperbolic_tangent(Vector<T, Bytes> x) {
+struct HyperbolicTangent {
   using P = Precision<T>;
   using V = Vector<T, Bytes>;
-  const V zero{}, one = zero + T(1), square = x * x;
-  V size = x < zero ? -x : x;
-  const V near = x * square * polynomial(P::tanh, square) + x;
-  const auto is_near = size < P::small;
-  const V limit = zero + P::large;
-  size = size < limit ? size : limit;
-  const V far = one - T(2) / (exponential<T, Bytes>(size + size) + one);
-  V result = is_near ? near : (x < zero ? -far : far);
-  return x == x ? result : x;  // NaN stays NaN
-}
+  DEEPMD_INLINE V operator()(V x) const {
+    const V zero{}, one = zero + T(1), square = x * x;
+    V size = x < zero ? -x : x;
+    const V near = x * square * polynomial(P::tanh, square) + x;
+    const auto is_near = size < P::small;
+    const V limit = zero + P::large;
+    size = size < limit ? size : limit;
+    const V far = one - T(2) / (exponential<T, Bytes>(size + size) + one);
+    V result = is_near ? near : (x < zero ? -far : far);
+    return x == x ? result : x;  // NaN stays NaN
+  }
+};
 
 }  // namespace engine
 }  // namespace deepmd

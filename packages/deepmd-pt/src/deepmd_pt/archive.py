@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
-from deepmd_dp.kit.metadata import digest_of, read_metadata
+from deepmd_dp.kit.metadata import read_metadata, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,6 @@ DOCUMENT = "deepmd_document.safetensors"
 METADATA = "deepmd_metadata.json"
 _FOLDER = "model"
 _RECORD, _STRINGS = f"extra/{METADATA}", "data.pkl"
-_NO_DIGEST = digest_of([])
-"""Stands where the digest will be."""
 
 
 class FrozenFile(NamedTuple):
@@ -35,14 +33,15 @@ class FrozenFile(NamedTuple):
 
 
 def finish(content: bytes) -> bytes:
-    """An archive as torch writes it, whose metadata have the digest of nothing, with the right one.
+    """An archive as torch writes it, whose metadata have some digest, with the right one.
 
     Without where the lines of the script came from, which are paths on the machine of the one who froze it.
     """
     members = {name: member for name, member in members_of(content).items() if not name.endswith(".debug_pkl")}
-    digest, buffer = digest_of(_parts(members)), io.BytesIO()
+    record, buffer = members[_RECORD], io.BytesIO()
+    right = sealed(record.decode(), _parts(members)).encode()
     for name in (_RECORD, _STRINGS):
-        members[name] = members[name].replace(_NO_DIGEST.encode(), digest.encode())
+        members[name] = members[name].replace(record, right)
     with zipfile.ZipFile(buffer, "w") as target:
         for name, member in members.items():
             target.writestr(zipfile.ZipInfo(f"{_FOLDER}/{name}"), member)

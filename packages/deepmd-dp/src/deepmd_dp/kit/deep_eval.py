@@ -18,6 +18,7 @@ from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
+from deepmd_dp.kit.metadata import selected_types
 from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -251,8 +252,7 @@ class BaseDeepEval(DeepEvalBackend):
         return self._numpy_model.default_fparam is not None
 
     def get_sel_type(self) -> list[int]:
-        excluded = self._numpy_model.atom_exclude_types
-        return [t for t in super().get_sel_type() if t not in excluded]
+        return selected_types(self._numpy_model)
 
     def get_model_def_script(self) -> Section:
         section: Section = self._document.get("model_def_script", {})

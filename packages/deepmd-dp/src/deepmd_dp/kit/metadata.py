@@ -6,18 +6,20 @@ A reader in any language needs this record and the graph, nothing else::
     format      "deepmd frozen model"
     version     1
     model       type_map, rcut [Å], is_message_passing, receptive_field (how far an atom's outputs depend on others
-                [Å]), pair_exclude_types, dim_fparam, dim_aparam, default_fparam (null: none)
+                [Å]), pair_exclude_types, sel_types (those that have the first output), dim_fparam, dim_aparam,
+                default_fparam (null: none)
     lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
                 widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
     outputs     name, kind (sum, atom, force, virial, atom_virial), axes, dtype, unit
-    digest      SHA-256, hex, of all the file computes with
+    digest      SHA-256, hex, of all the file computes with, and of this record with an empty digest
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMAT = "deepmd frozen model"
 VERSION = 1
+_DIGEST = re.compile('"digest": "[0-9a-f]*"')
 Part = tuple[str, bytes]
 """Name and content of a piece of a file."""
 
@@ -50,6 +53,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
             "is_message_passing": model.is_message_passing,
             "receptive_field": model.rcut + sum(spec.rcut for spec in model.messages),
             "pair_exclude_types": model.pair_exclude_types,
+            "sel_types": selected_types(model),
             "dim_fparam": model.dim_fparam,
             "dim_aparam": model.dim_aparam,
             "default_fparam": model.default_fparam,
@@ -62,9 +66,23 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
             {"name": each.name, "kind": each.kind, "axes": each.axes, "dtype": "float64", "unit": each.unit}
             for each in signature.outputs
         ],
-        "digest": digest_of(parts),
+        "digest": "",
     }
-    return json.dumps(record, indent=1, ensure_ascii=False)
+    return sealed(json.dumps(record, indent=1, ensure_ascii=False), parts)
+
+
+def selected_types(model: Model) -> list[int]:
+    """Types whose atoms have the first output."""
+    selected = model.outputs[0].selected_types
+    chosen = range(model.ntypes) if selected is None else selected
+    return [t for t in chosen if t not in model.atom_exclude_types]
+
+
+def sealed(text: str, parts: Iterable[Part]) -> str:
+    """The text of a record with the digest of these parts and of itself, whatever digest it has."""
+    blank = _DIGEST.sub('"digest": ""', text, count=1)
+    digest = digest_of([*parts, ("record", blank.encode())])
+    return _DIGEST.sub(f'"digest": "{digest}"', blank, count=1)
 
 
 def digest_of(parts: Iterable[Part]) -> str:
@@ -77,7 +95,7 @@ def digest_of(parts: Iterable[Part]) -> str:
 
 
 def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[str, Any]:
-    """The record of a file, once it has been checked that its parts are those that were written.
+    """The record of a file, once it has been checked that it and the parts are those that were written.
 
     Raises
     ------
@@ -85,12 +103,13 @@ def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[
         It is damaged, or of a newer version.
     """
     try:
+        text = text if isinstance(text, str) else text.decode()
         record: dict[str, Any] = json.loads(text)
-        version, digest = record["version"], record["digest"]
+        version = record["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{where}: its metadata cannot be read ({error}); the file is damaged.") from error
     if version > VERSION:
         raise ModelFileError(f"{where} is of version {version}, this program reads up to {VERSION}: update it.")
-    if digest != digest_of(parts):
+    if sealed(text, parts) != text:
         raise ModelFileError(f"{where} is damaged: its contents are not what was written; get the file again.")
     return record

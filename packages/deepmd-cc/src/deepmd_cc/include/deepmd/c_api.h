@@ -37,6 +37,27 @@ DEEPMD_EXPORT void DP_NlistSetMapping(DP_Nlist* nlist, int* mapping);
 DEEPMD_EXPORT const char* DP_NlistCheckOK(DP_Nlist* nlist);
 DEEPMD_EXPORT void DP_DeleteNlist(DP_Nlist* nlist);
 
+/* What models of each class have; names of types with blanks between them, free with DP_DeleteChar.
+ */
+#define DEEPMD_HANDLE_FUNCTIONS(CLASS)                           \
+  DEEPMD_EXPORT void DP_Delete##CLASS(DP_##CLASS* dp);           \
+  DEEPMD_EXPORT const char* DP_##CLASS##CheckOK(DP_##CLASS* dp); \
+  DEEPMD_EXPORT double DP_##CLASS##GetCutoff(DP_##CLASS* dp);    \
+  DEEPMD_EXPORT int DP_##CLASS##GetNumbTypes(DP_##CLASS* dp);    \
+  DEEPMD_EXPORT const char* DP_##CLASS##GetTypeMap(DP_##CLASS* dp);
+/* And potentials. */
+#define DEEPMD_PARAMETER_FUNCTIONS(CLASS)                      \
+  DEEPMD_EXPORT int DP_##CLASS##GetDimFParam(DP_##CLASS* dp);  \
+  DEEPMD_EXPORT int DP_##CLASS##GetDimAParam(DP_##CLASS* dp);  \
+  DEEPMD_EXPORT bool DP_##CLASS##IsAParamNAll(DP_##CLASS* dp); \
+  DEEPMD_EXPORT bool DP_##CLASS##HasDefaultFParam(DP_##CLASS* dp);
+
+DEEPMD_HANDLE_FUNCTIONS(DeepPot)
+DEEPMD_HANDLE_FUNCTIONS(DeepPotModelDevi)
+DEEPMD_HANDLE_FUNCTIONS(DeepTensor)
+DEEPMD_PARAMETER_FUNCTIONS(DeepPot)
+DEEPMD_PARAMETER_FUNCTIONS(DeepPotModelDevi)
+
 /* Potentials. `c_file_content` must be NULL or empty: models are read from their files. */
 DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPot(const char* c_model);
 DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPotWithParam(const char* c_model, int gpu_rank,
@@ -44,16 +65,6 @@ DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPotWithParam(const char* c_model, int gpu_ra
 DEEPMD_EXPORT DP_DeepPot* DP_NewDeepPotWithParam2(const char* c_model, int gpu_rank,
                                                   const char* c_file_content,
                                                   int size_file_content);
-DEEPMD_EXPORT void DP_DeleteDeepPot(DP_DeepPot* dp);
-DEEPMD_EXPORT const char* DP_DeepPotCheckOK(DP_DeepPot* dp);
-DEEPMD_EXPORT double DP_DeepPotGetCutoff(DP_DeepPot* dp);
-DEEPMD_EXPORT int DP_DeepPotGetNumbTypes(DP_DeepPot* dp);
-DEEPMD_EXPORT int DP_DeepPotGetDimFParam(DP_DeepPot* dp);
-DEEPMD_EXPORT int DP_DeepPotGetDimAParam(DP_DeepPot* dp);
-DEEPMD_EXPORT bool DP_DeepPotIsAParamNAll(DP_DeepPot* dp);
-DEEPMD_EXPORT bool DP_DeepPotHasDefaultFParam(DP_DeepPot* dp);
-/* Names with blanks between them; free with DP_DeleteChar. */
-DEEPMD_EXPORT const char* DP_DeepPotGetTypeMap(DP_DeepPot* dp);
 
 /* Potentials of several models at once: results are (nmodels, nframes, ...). */
 DEEPMD_EXPORT DP_DeepPotModelDevi* DP_NewDeepPotModelDevi(const char** c_models, int n_models);
@@ -62,14 +73,6 @@ DEEPMD_EXPORT DP_DeepPotModelDevi* DP_NewDeepPotModelDeviWithParam(const char** 
                                                                    const char** c_file_contents,
                                                                    int n_file_contents,
                                                                    const int* size_file_contents);
-DEEPMD_EXPORT void DP_DeleteDeepPotModelDevi(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT const char* DP_DeepPotModelDeviCheckOK(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT double DP_DeepPotModelDeviGetCutoff(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT int DP_DeepPotModelDeviGetNumbTypes(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT int DP_DeepPotModelDeviGetDimFParam(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT int DP_DeepPotModelDeviGetDimAParam(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT bool DP_DeepPotModelDeviIsAParamNAll(DP_DeepPotModelDevi* dp);
-DEEPMD_EXPORT bool DP_DeepPotModelDeviHasDefaultFParam(DP_DeepPotModelDevi* dp);
 
 /* The functions that compute, for numbers of double precision and, with f in their names, of single
  * precision; energies are double in both. 2: several frames, with fparam (nframes, dim_fparam) and
@@ -108,12 +111,10 @@ DEEPMD_COMPUTE_FUNCTIONS(DeepPotModelDevi, f, float)
 DEEPMD_EXPORT DP_DeepTensor* DP_NewDeepTensor(const char* c_model);
 DEEPMD_EXPORT DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int gpu_rank,
                                                        const char* c_name_scope);
-DEEPMD_EXPORT void DP_DeleteDeepTensor(DP_DeepTensor* dt);
-DEEPMD_EXPORT const char* DP_DeepTensorCheckOK(DP_DeepTensor* dt);
-DEEPMD_EXPORT double DP_DeepTensorGetCutoff(DP_DeepTensor* dt);
-DEEPMD_EXPORT int DP_DeepTensorGetNumbTypes(DP_DeepTensor* dt);
 DEEPMD_EXPORT int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt);
-DEEPMD_EXPORT const char* DP_DeepTensorGetTypeMap(DP_DeepTensor* dt);
+/* The types whose atoms have values; the model's, until it is deleted. */
+DEEPMD_EXPORT int DP_DeepTensorGetNumbSelTypes(DP_DeepTensor* dt);
+DEEPMD_EXPORT const int* DP_DeepTensorGetSelTypes(DP_DeepTensor* dt);
 DEEPMD_EXPORT void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord,
                                         const int* atype, const double* cell, double* global_tensor,
                                         double* force, double* virial, double** atomic_tensor,

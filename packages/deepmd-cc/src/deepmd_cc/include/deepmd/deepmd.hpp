@@ -18,178 +18,136 @@
 namespace deepmd {
 namespace hpp {
 
-// A potential. ENERGY is double, of one frame, or std::vector<double>; REAL is double or float.
-class DeepPot {
+namespace detail {
+
+// Potentials, one or several of the same types. REAL is double or float. Results of one model:
+// ENERGY is double, of one frame, or std::vector<double>, ROWS std::vector<REAL>; of several:
+// std::vector<double>, and ROWS a vector of those.
+template <class Handle>
+class Potential : public Open<Handle> {
+ public:
+  template <class REAL, class ENERGY, class ROWS>
+  void compute(ENERGY& ener, ROWS& force, ROWS& virial, const std::vector<REAL>& coord,
+               const std::vector<int>& atype, const std::vector<REAL>& box,
+               const std::vector<REAL>& fparam = {}, const std::vector<REAL>& aparam = {}) {
+    run<REAL>({coord, atype, box, fparam, aparam}, ener, force, virial);
+  }
+
+  template <class REAL, class ENERGY, class ROWS>
+  void compute(ENERGY& ener, ROWS& force, ROWS& virial, ROWS& atom_energy, ROWS& atom_virial,
+               const std::vector<REAL>& coord, const std::vector<int>& atype,
+               const std::vector<REAL>& box, const std::vector<REAL>& fparam = {},
+               const std::vector<REAL>& aparam = {}) {
+    run<REAL>({coord, atype, box, fparam, aparam}, ener, force, virial, &atom_energy, &atom_virial);
+  }
+
+  template <class REAL, class ENERGY, class ROWS>
+  void compute(ENERGY& ener, ROWS& force, ROWS& virial, const std::vector<REAL>& coord,
+               const std::vector<int>& atype, const std::vector<REAL>& box, int nghost,
+               const InputNlist& lmp_list, int /*ago*/, const std::vector<REAL>& fparam = {},
+               const std::vector<REAL>& aparam = {}) {
+    run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, ener, force, virial);
+  }
+
+  template <class REAL, class ENERGY, class ROWS>
+  void compute(ENERGY& ener, ROWS& force, ROWS& virial, ROWS& atom_energy, ROWS& atom_virial,
+               const std::vector<REAL>& coord, const std::vector<int>& atype,
+               const std::vector<REAL>& box, int nghost, const InputNlist& lmp_list, int /*ago*/,
+               const std::vector<REAL>& fparam = {}, const std::vector<REAL>& aparam = {}) {
+    run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, ener, force, virial,
+              &atom_energy, &atom_virial);
+  }
+
+  // Frames with types of their own, atype (nframes, natoms).
+  template <class REAL, class ENERGY, class ROWS>
+  void compute_mixed_type(ENERGY& ener, ROWS& force, ROWS& virial, int nframes,
+                          const std::vector<REAL>& coord, const std::vector<int>& atype,
+                          const std::vector<REAL>& box, const std::vector<REAL>& fparam = {},
+                          const std::vector<REAL>& aparam = {}) {
+    run<REAL>({coord, atype, box, fparam, aparam, 0, nullptr, nframes}, ener, force, virial);
+  }
+
+  int dim_fparam() const { return Compute<Handle, double>::dim_fparam(this->handle()); }
+  int dim_aparam() const { return Compute<Handle, double>::dim_aparam(this->handle()); }
+  bool is_aparam_nall() const { return Compute<Handle, double>::is_aparam_nall(this->handle()); }
+  bool has_default_fparam() const {
+    return Compute<Handle, double>::has_default_fparam(this->handle());
+  }
+
+ protected:
+  std::size_t nmodels_ = 1;
+
+ private:
+  template <class REAL, class ENERGY, class ROWS>
+  void run(const Arguments<REAL>& in, ENERGY& ener, ROWS& force, ROWS& virial,
+           ROWS* atom_energy = nullptr, ROWS* atom_virial = nullptr) {
+    using Call = Compute<Handle, REAL>;
+    in.check();
+    const int nframes = in.nframes(), natoms = in.natoms();
+    const std::size_t n = nmodels_ * nframes, per_atom = atom_energy == nullptr ? 0 : n;
+    Results<REAL> out{std::vector<double>(n), std::vector<REAL>(n * natoms * 3),
+                      std::vector<REAL>(n * 9), std::vector<REAL>(per_atom * (natoms - in.nghost)),
+                      std::vector<REAL>(per_atom * natoms * 9)};
+    // what stands before and behind the parameters in all functions
+    const auto call = [&](auto function, auto... list) {
+      function(this->handle(), nframes, natoms, in.coord.data(), in.atype.data(),
+               data_or_null(in.box), list..., data_or_null(in.fparam), data_or_null(in.aparam),
+               out.energy.data(), out.force.data(), out.virial.data(),
+               per_atom == 0 ? nullptr : out.atom_energy.data(),
+               per_atom == 0 ? nullptr : out.atom_virial.data());
+    };
+    if (in.nlist != nullptr)
+      call(Call::compute_nlist, in.nghost, in.nlist->nl, 0);
+    else
+      call(in.nframes_of_types > 0 ? Call::compute_mixed_type : Call::compute);
+    this->check();
+    assign(ener, out.energy, nmodels_);
+    assign(force, out.force, nmodels_);
+    assign(virial, out.virial, nmodels_);
+    if (atom_energy != nullptr) assign(*atom_energy, out.atom_energy, nmodels_);
+    if (atom_virial != nullptr) assign(*atom_virial, out.atom_virial, nmodels_);
+  }
+};
+
+}  // namespace detail
+
+class DeepPot : public detail::Potential<DP_DeepPot> {
  public:
   DeepPot() = default;
   explicit DeepPot(const std::string& model, int gpu_rank = 0,
                    const std::string& file_content = "") {
     init(model, gpu_rank, file_content);
   }
-  ~DeepPot() { reset(); }
-  DeepPot(const DeepPot&) = delete;
-  DeepPot& operator=(const DeepPot&) = delete;
 
   void init(const std::string& model, int gpu_rank = 0, const std::string& file_content = "") {
-    reset();
-    dp_ = DP_NewDeepPotWithParam2(model.c_str(), gpu_rank, file_content.data(),
-                                  static_cast<int>(file_content.size()));
-    detail::check(DP_DeepPotCheckOK(dp_));
+    reset(DP_NewDeepPotWithParam2(model.c_str(), gpu_rank, file_content.data(),
+                                  static_cast<int>(file_content.size())));
+    check();
   }
 
-  template <class REAL, class ENERGY>
-  void compute(ENERGY& ener, std::vector<REAL>& force, std::vector<REAL>& virial,
-               const std::vector<REAL>& coord, const std::vector<int>& atype,
-               const std::vector<REAL>& box, const std::vector<REAL>& fparam = {},
-               const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam}, false), ener, force, virial);
-  }
-
-  template <class REAL, class ENERGY>
-  void compute(ENERGY& ener, std::vector<REAL>& force, std::vector<REAL>& virial,
-               std::vector<REAL>& atom_energy, std::vector<REAL>& atom_virial,
-               const std::vector<REAL>& coord, const std::vector<int>& atype,
-               const std::vector<REAL>& box, const std::vector<REAL>& fparam = {},
-               const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam}, true), ener, force, virial, atom_energy,
-         atom_virial);
-  }
-
-  template <class REAL, class ENERGY>
-  void compute(ENERGY& ener, std::vector<REAL>& force, std::vector<REAL>& virial,
-               const std::vector<REAL>& coord, const std::vector<int>& atype,
-               const std::vector<REAL>& box, int nghost, const InputNlist& lmp_list, int /*ago*/,
-               const std::vector<REAL>& fparam = {}, const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, false), ener, force,
-         virial);
-  }
-
-  template <class REAL, class ENERGY>
-  void compute(ENERGY& ener, std::vector<REAL>& force, std::vector<REAL>& virial,
-               std::vector<REAL>& atom_energy, std::vector<REAL>& atom_virial,
-               const std::vector<REAL>& coord, const std::vector<int>& atype,
-               const std::vector<REAL>& box, int nghost, const InputNlist& lmp_list, int /*ago*/,
-               const std::vector<REAL>& fparam = {}, const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, true), ener, force,
-         virial, atom_energy, atom_virial);
-  }
-
-  // Frames with types of their own, atype (nframes, natoms).
-  template <class REAL, class ENERGY>
-  void compute_mixed_type(ENERGY& ener, std::vector<REAL>& force, std::vector<REAL>& virial,
-                          int nframes, const std::vector<REAL>& coord,
-                          const std::vector<int>& atype, const std::vector<REAL>& box,
-                          const std::vector<REAL>& fparam = {},
-                          const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam, 0, nullptr, true, nframes}, false), ener,
-         force, virial);
-  }
-
-  double cutoff() const { return DP_DeepPotGetCutoff(dp_); }
-  int numb_types() const { return DP_DeepPotGetNumbTypes(dp_); }
-  int dim_fparam() const { return DP_DeepPotGetDimFParam(dp_); }
-  int dim_aparam() const { return DP_DeepPotGetDimAParam(dp_); }
-  bool is_aparam_nall() const { return DP_DeepPotIsAParamNAll(dp_); }
-  bool has_default_fparam() const { return DP_DeepPotHasDefaultFParam(dp_); }
-  // Names of the types with blanks between them.
-  void get_type_map(std::string& type_map) const {
-    const char* text = DP_DeepPotGetTypeMap(dp_);
-    type_map = text;
-    DP_DeleteChar(text);
-  }
   void print_summary(const std::string& pre) const {
     std::string types;
     get_type_map(types);
     std::printf("%stypes: %s, cut-off: %g Å\n", pre.c_str(), types.c_str(), cutoff());
   }
-
- private:
-  void reset() {
-    if (dp_ != nullptr) DP_DeleteDeepPot(dp_);
-    dp_ = nullptr;
-  }
-
-  template <class REAL>
-  detail::Results<REAL> run(const detail::Arguments<REAL>& in, bool atomic) {
-    if (dp_ == nullptr) throw deepmd_exception("no model is open; call init first.");
-    auto results = detail::run<DP_DeepPot, REAL>(dp_, in, 1, atomic);
-    detail::check(DP_DeepPotCheckOK(dp_));
-    return results;
-  }
-
-  template <class REAL, class ENERGY>
-  static void take(detail::Results<REAL>&& from, ENERGY& ener, std::vector<REAL>& force,
-                   std::vector<REAL>& virial) {
-    detail::assign(ener, from.energy);
-    force = std::move(from.force);
-    virial = std::move(from.virial);
-  }
-
-  template <class REAL, class ENERGY>
-  static void take(detail::Results<REAL>&& from, ENERGY& ener, std::vector<REAL>& force,
-                   std::vector<REAL>& virial, std::vector<REAL>& atom_energy,
-                   std::vector<REAL>& atom_virial) {
-    atom_energy = std::move(from.atom_energy);
-    atom_virial = std::move(from.atom_virial);
-    take(std::move(from), ener, force, virial);
-  }
-
-  DP_DeepPot* dp_ = nullptr;
 };
 
 // Several potentials, and how far they differ.
-class DeepPotModelDevi {
+class DeepPotModelDevi : public detail::Potential<DP_DeepPotModelDevi> {
  public:
   DeepPotModelDevi() = default;
   explicit DeepPotModelDevi(const std::vector<std::string>& models, int gpu_rank = 0) {
     init(models, gpu_rank);
   }
-  ~DeepPotModelDevi() { reset(); }
-  DeepPotModelDevi(const DeepPotModelDevi&) = delete;
-  DeepPotModelDevi& operator=(const DeepPotModelDevi&) = delete;
 
   void init(const std::vector<std::string>& models, int gpu_rank = 0,
             const std::vector<std::string>& /*file_contents*/ = {}) {
-    reset();
     std::vector<const char*> names;
     for (const std::string& model : models) names.push_back(model.c_str());
     nmodels_ = models.size();
-    dp_ = DP_NewDeepPotModelDeviWithParam(names.data(), static_cast<int>(nmodels_), gpu_rank,
-                                          nullptr, 0, nullptr);
-    detail::check(DP_DeepPotModelDeviCheckOK(dp_));
-  }
-
-  // Results of each model.
-  template <class REAL>
-  void compute(std::vector<double>& all_ener, std::vector<std::vector<REAL>>& all_force,
-               std::vector<std::vector<REAL>>& all_virial, const std::vector<REAL>& coord,
-               const std::vector<int>& atype, const std::vector<REAL>& box,
-               const std::vector<REAL>& fparam = {}, const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam}, false), all_ener, all_force, all_virial);
-  }
-
-  template <class REAL>
-  void compute(std::vector<double>& all_ener, std::vector<std::vector<REAL>>& all_force,
-               std::vector<std::vector<REAL>>& all_virial, const std::vector<REAL>& coord,
-               const std::vector<int>& atype, const std::vector<REAL>& box, int nghost,
-               const InputNlist& lmp_list, int /*ago*/, const std::vector<REAL>& fparam = {},
-               const std::vector<REAL>& aparam = {}) {
-    take(run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, false), all_ener,
-         all_force, all_virial);
-  }
-
-  template <class REAL>
-  void compute(std::vector<double>& all_ener, std::vector<std::vector<REAL>>& all_force,
-               std::vector<std::vector<REAL>>& all_virial,
-               std::vector<std::vector<REAL>>& all_atom_energy,
-               std::vector<std::vector<REAL>>& all_atom_virial, const std::vector<REAL>& coord,
-               const std::vector<int>& atype, const std::vector<REAL>& box, int nghost,
-               const InputNlist& lmp_list, int /*ago*/, const std::vector<REAL>& fparam = {},
-               const std::vector<REAL>& aparam = {}) {
-    auto results = run<REAL>({coord, atype, box, fparam, aparam, nghost, &lmp_list}, true);
-    all_atom_energy = detail::split(results.atom_energy, nmodels_);
-    all_atom_virial = detail::split(results.atom_virial, nmodels_);
-    take(std::move(results), all_ener, all_force, all_virial);
+    reset(DP_NewDeepPotModelDeviWithParam(names.data(), static_cast<int>(nmodels_), gpu_rank,
+                                          nullptr, 0, nullptr));
+    check();
   }
 
   // Mean over the models of numbers or vectors.
@@ -233,53 +191,19 @@ class DeepPotModelDevi {
       std[k] /= std::sqrt(f[0] * f[0] + f[1] * f[1] + f[2] * f[2]) + eps;
     }
   }
-
-  double cutoff() const { return DP_DeepPotModelDeviGetCutoff(dp_); }
-  int numb_types() const { return DP_DeepPotModelDeviGetNumbTypes(dp_); }
-  int dim_fparam() const { return DP_DeepPotModelDeviGetDimFParam(dp_); }
-  int dim_aparam() const { return DP_DeepPotModelDeviGetDimAParam(dp_); }
-  bool is_aparam_nall() const { return DP_DeepPotModelDeviIsAParamNAll(dp_); }
-
- private:
-  void reset() {
-    if (dp_ != nullptr) DP_DeleteDeepPotModelDevi(dp_);
-    dp_ = nullptr;
-  }
-
-  template <class REAL>
-  detail::Results<REAL> run(const detail::Arguments<REAL>& in, bool atomic) {
-    if (dp_ == nullptr) throw deepmd_exception("no model is open; call init first.");
-    auto results = detail::run<DP_DeepPotModelDevi, REAL>(dp_, in, nmodels_, atomic);
-    detail::check(DP_DeepPotModelDeviCheckOK(dp_));
-    return results;
-  }
-
-  template <class REAL>
-  void take(detail::Results<REAL>&& from, std::vector<double>& all_ener,
-            std::vector<std::vector<REAL>>& all_force,
-            std::vector<std::vector<REAL>>& all_virial) const {
-    all_ener = std::move(from.energy);
-    all_force = detail::split(from.force, nmodels_);
-    all_virial = detail::split(from.virial, nmodels_);
-  }
-
-  DP_DeepPotModelDevi* dp_ = nullptr;
-  std::size_t nmodels_ = 0;
 };
 
 // A model whose output is a vector of k components: a dipole.
-class DeepTensor {
+class DeepTensor : public detail::Open<DP_DeepTensor> {
  public:
   DeepTensor() = default;
   explicit DeepTensor(const std::string& model, int gpu_rank = 0) { init(model, gpu_rank); }
-  ~DeepTensor() { reset(); }
-  DeepTensor(const DeepTensor&) = delete;
-  DeepTensor& operator=(const DeepTensor&) = delete;
 
   void init(const std::string& model, int gpu_rank = 0, const std::string& name_scope = "") {
-    reset();
-    dt_ = DP_NewDeepTensorWithParam(model.c_str(), gpu_rank, name_scope.c_str());
-    detail::check(DP_DeepTensorCheckOK(dt_));
+    reset(DP_NewDeepTensorWithParam(model.c_str(), gpu_rank, name_scope.c_str()));
+    check();
+    const int* types = DP_DeepTensorGetSelTypes(handle());
+    sel_types_.assign(types, types + DP_DeepTensorGetNumbSelTypes(handle()));
   }
 
   // global_tensor (k), force (k, natoms, 3), virial (k, 9), atom_tensor (natoms, k), atom_virial
@@ -296,25 +220,20 @@ class DeepTensor {
     atom_virial.assign(k * natoms * 9, 0);
     double* values = nullptr;
     int size = 0;
-    DP_DeepTensorCompute(dt_, natoms, coord.data(), atype.data(), detail::data_or_null(box),
+    DP_DeepTensorCompute(handle(), natoms, coord.data(), atype.data(), detail::data_or_null(box),
                          global_tensor.data(), force.data(), virial.data(), &values,
                          atom_virial.data(), &size);
     if (values != nullptr) atom_tensor.assign(values, values + size);
     DP_DeleteDouble(values);
-    detail::check(DP_DeepTensorCheckOK(dt_));
+    check();
   }
 
-  double cutoff() const { return DP_DeepTensorGetCutoff(dt_); }
-  int numb_types() const { return DP_DeepTensorGetNumbTypes(dt_); }
-  int output_dim() const { return DP_DeepTensorGetOutputDim(dt_); }
+  int output_dim() const { return DP_DeepTensorGetOutputDim(handle()); }
+  // The types whose atoms have values.
+  const std::vector<int>& sel_types() const { return sel_types_; }
 
  private:
-  void reset() {
-    if (dt_ != nullptr) DP_DeleteDeepTensor(dt_);
-    dt_ = nullptr;
-  }
-
-  DP_DeepTensor* dt_ = nullptr;
+  std::vector<int> sel_types_;
 };
 
 }  // namespace hpp

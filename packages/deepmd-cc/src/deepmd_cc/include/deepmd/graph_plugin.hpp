@@ -4,8 +4,8 @@
 // every framework.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
-#include <exception>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -13,6 +13,7 @@
 
 #include "deepmd/backend_plugin.h"
 #include "deepmd/frozen_record.hpp"
+#include "deepmd/guarded.hpp"
 
 namespace deepmd {
 
@@ -20,8 +21,8 @@ namespace deepmd {
 ///
 /// Throws std::invalid_argument where one is missing or has another type or shape than the record
 /// says: a framework may abort on these.
-inline std::vector<deepmd_array> match_inputs(const FrozenRecord& record,
-                                              const deepmd_array* inputs, int32_t ninputs) {
+inline std::vector<deepmd_array> match_inputs(const Record& record, const deepmd_array* inputs,
+                                              int32_t ninputs) {
   std::map<std::string, std::string> sizes;  // of the open ones, in digits
   std::vector<deepmd_array> matched;
   for (const auto& expected : record.inputs) {
@@ -48,36 +49,10 @@ inline std::vector<deepmd_array> match_inputs(const FrozenRecord& record,
   return matched;
 }
 
-/// Puts text into one line.
-inline void set_error(deepmd_error* error, const std::string& text) {
-  std::size_t end = 0;
-  for (const char c : text) {
-    const bool is_blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
-    if (is_blank && (end == 0 || error->text[end - 1] == ' ')) continue;
-    if (end + 1 == sizeof error->text) break;
-    error->text[end++] = is_blank ? ' ' : c;
-  }
-  if (end > 0 && error->text[end - 1] == ' ') --end;
-  error->text[end] = '\0';
-}
-
-/// The result of what may throw, or `failed`, with why in `error`.
-template <class Result, class Function>
-Result guarded(deepmd_error* error, Result failed, const Function& function) noexcept {
-  try {
-    return function();
-  } catch (const std::exception& reason) {
-    set_error(error, reason.what());
-  } catch (...) {
-    set_error(error, "an error of unknown kind");
-  }
-  return failed;
-}
-
 /// The plug-in of a class `Model` that has
 ///
 ///     Model(const std::string& path, const deepmd_open_options& options);
-///     const FrozenRecord& record() const;
+///     const Record& record() const;
 ///     bool compiles_shapes() const;
 ///     void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver);
 ///

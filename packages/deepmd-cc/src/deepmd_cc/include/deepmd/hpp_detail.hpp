@@ -2,6 +2,7 @@
 // What the classes of deepmd/deepmd.hpp are made of: vectors in, vectors out, over deepmd/c_api.h.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -37,51 +38,95 @@ struct InputNlist {
 
 namespace detail {
 
-inline void check(const char* text) {
-  const std::string error = text;
-  DP_DeleteChar(text);
-  if (!error.empty()) throw deepmd_exception(error);
-}
-
 // nullptr for what was left out.
 template <class T>
 const T* data_or_null(const std::vector<T>& numbers) {
   return numbers.empty() ? nullptr : numbers.data();
 }
 
-inline std::size_t frames_of(std::size_t ncoord, std::size_t natoms) {
-  return natoms == 0 ? 1 : ncoord / natoms / 3;
+// Text that the C interface has allocated.
+inline std::string taken(const char* text) {
+  const std::string copy = text == nullptr ? "" : text;
+  DP_DeleteChar(text);
+  return copy;
 }
 
 // The functions of the C interface, by handle and by precision.
-template <class Handle, class Real>
+template <class Handle>
 struct Functions;
+template <class Handle, class Real>
+struct Compute;
 
-#define DEEPMD_FUNCTIONS(CLASS, F, REAL)                                         \
+#define DEEPMD_FUNCTIONS(CLASS)                                   \
+  template <>                                                     \
+  struct Functions<DP_##CLASS> {                                  \
+    static constexpr auto remove = &DP_Delete##CLASS;             \
+    static constexpr auto check_ok = &DP_##CLASS##CheckOK;        \
+    static constexpr auto cutoff = &DP_##CLASS##GetCutoff;        \
+    static constexpr auto numb_types = &DP_##CLASS##GetNumbTypes; \
+    static constexpr auto get_type_map = &DP_##CLASS##GetTypeMap; \
+  };
+#define DEEPMD_POTENTIAL_FUNCTIONS(CLASS, F, REAL)                               \
   template <>                                                                    \
-  struct Functions<DP_##CLASS, REAL> {                                           \
+  struct Compute<DP_##CLASS, REAL> {                                             \
     static constexpr auto compute = &DP_##CLASS##Compute##F##2;                  \
     static constexpr auto compute_nlist = &DP_##CLASS##ComputeNList##F##2;       \
     static constexpr auto compute_mixed_type = &DP_##CLASS##ComputeMixedType##F; \
+    static constexpr auto dim_fparam = &DP_##CLASS##GetDimFParam;                \
+    static constexpr auto dim_aparam = &DP_##CLASS##GetDimAParam;                \
+    static constexpr auto is_aparam_nall = &DP_##CLASS##IsAParamNAll;            \
+    static constexpr auto has_default_fparam = &DP_##CLASS##HasDefaultFParam;    \
   };
-DEEPMD_FUNCTIONS(DeepPot, , double)
-DEEPMD_FUNCTIONS(DeepPot, f, float)
-DEEPMD_FUNCTIONS(DeepPotModelDevi, , double)
-DEEPMD_FUNCTIONS(DeepPotModelDevi, f, float)
+DEEPMD_FUNCTIONS(DeepPot)
+DEEPMD_FUNCTIONS(DeepPotModelDevi)
+DEEPMD_FUNCTIONS(DeepTensor)
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPot, , double)
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPot, f, float)
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPotModelDevi, , double)
+DEEPMD_POTENTIAL_FUNCTIONS(DeepPotModelDevi, f, float)
 #undef DEEPMD_FUNCTIONS
+#undef DEEPMD_POTENTIAL_FUNCTIONS
+
+// Models that are open, of any class.
+template <class Handle>
+class Open {
+ public:
+  Open() = default;
+  ~Open() { reset(nullptr); }
+  Open(const Open&) = delete;
+  Open& operator=(const Open&) = delete;
+
+  double cutoff() const { return Functions<Handle>::cutoff(handle()); }
+  int numb_types() const { return Functions<Handle>::numb_types(handle()); }
+  // Names of the types with blanks between them.
+  void get_type_map(std::string& type_map) const {
+    type_map = taken(Functions<Handle>::get_type_map(handle()));
+  }
+
+ protected:
+  Handle* handle() const {
+    if (handle_ == nullptr) throw deepmd_exception("no model is open; call init first.");
+    return handle_;
+  }
+  void reset(Handle* handle) {
+    if (handle_ != nullptr) Functions<Handle>::remove(handle_);
+    handle_ = handle;
+  }
+  // Throws the reason of the last failure.
+  void check() const {
+    const std::string error = taken(Functions<Handle>::check_ok(handle_));
+    if (!error.empty()) throw deepmd_exception(error);
+  }
+
+ private:
+  Handle* handle_ = nullptr;
+};
 
 // Results of all models and frames, one after the other.
 template <class Real>
 struct Results {
   std::vector<double> energy;
   std::vector<Real> force, virial, atom_energy, atom_virial;
-
-  Results(std::size_t count, std::size_t natoms, std::size_t nloc, bool atomic)
-      : energy(count), force(count * natoms * 3), virial(count * 9) {
-    if (!atomic) return;
-    atom_energy.resize(count * nloc);
-    atom_virial.resize(count * natoms * 9);
-  }
 };
 
 // What the caller gives.
@@ -94,56 +139,40 @@ struct Arguments {
   const std::vector<Real>& aparam;
   int nghost = 0;
   const InputNlist* nlist = nullptr;
-  bool mixed_type = false;
-  int nframes = 0;  // of mixed types; else found from the coordinates
+  int nframes_of_types = 0;  // where each frame has its types; 0: all have the same
 
-  std::size_t frames() const {
-    return mixed_type ? static_cast<std::size_t>(nframes) : frames_of(coord.size(), atype.size());
+  int natoms() const { return static_cast<int>(atype.size()) / std::max(nframes_of_types, 1); }
+  int nframes() const {
+    if (nframes_of_types > 0) return nframes_of_types;
+    return natoms() == 0 ? 1 : static_cast<int>(coord.size()) / natoms() / 3;
   }
-  std::size_t natoms() const { return mixed_type ? atype.size() / frames() : atype.size(); }
+
+  void check() const {
+    const std::size_t n = nframes(), size = n * natoms() * 3;
+    if (coord.size() != size)
+      throw deepmd_exception("coord has " + std::to_string(coord.size()) +
+                             " numbers; expected 3 for each of " + std::to_string(natoms()) +
+                             " atoms.");
+    if (!box.empty() && box.size() != n * 9)
+      throw deepmd_exception("box has " + std::to_string(box.size()) +
+                             " numbers; expected 9 a frame, or none.");
+  }
 };
 
-template <class Handle, class Real>
-Results<Real> run(Handle* handle, const Arguments<Real>& in, std::size_t nmodels, bool atomic) {
-  using Call = Functions<Handle, Real>;
-  const std::size_t natoms = in.natoms(), nframes = in.frames();
-  if (in.coord.size() != nframes * natoms * 3)
-    throw deepmd_exception("coord has " + std::to_string(in.coord.size()) +
-                           " numbers; expected 3 for each of " + std::to_string(natoms) +
-                           " atoms.");
-  if (!in.box.empty() && in.box.size() != nframes * 9)
-    throw deepmd_exception("box has " + std::to_string(in.box.size()) +
-                           " numbers; expected 9 a frame, or none.");
-  Results<Real> out(nmodels * nframes, natoms, natoms - in.nghost, atomic);
-  Real* atom_energy = atomic ? out.atom_energy.data() : nullptr;
-  Real* atom_virial = atomic ? out.atom_virial.data() : nullptr;
-  const Real *box = data_or_null(in.box), *fparam = data_or_null(in.fparam),
-             *aparam = data_or_null(in.aparam);
-  const int frames = static_cast<int>(nframes), atoms = static_cast<int>(natoms);
-  if (in.nlist != nullptr)
-    Call::compute_nlist(handle, frames, atoms, in.coord.data(), in.atype.data(), box, in.nghost,
-                        in.nlist->nl, 0, fparam, aparam, out.energy.data(), out.force.data(),
-                        out.virial.data(), atom_energy, atom_virial);
-  else
-    (in.mixed_type ? Call::compute_mixed_type : Call::compute)(
-        handle, frames, atoms, in.coord.data(), in.atype.data(), box, fparam, aparam,
-        out.energy.data(), out.force.data(), out.virial.data(), atom_energy, atom_virial);
-  return out;
+// Results as the caller wants them: of the only frame, of all, or a vector for each model.
+inline void assign(double& target, const std::vector<double>& from, std::size_t) {
+  target = from.at(0);
 }
-
-inline void assign(double& target, const std::vector<double>& values) { target = values.at(0); }
-inline void assign(std::vector<double>& target, const std::vector<double>& values) {
-  target = values;
-}
-
-// The part of each model.
 template <class T>
-std::vector<std::vector<T>> split(const std::vector<T>& all, std::size_t nmodels) {
-  std::vector<std::vector<T>> parts;
-  const std::size_t size = nmodels == 0 ? 0 : all.size() / nmodels;
-  for (std::size_t m = 0; m < nmodels; ++m)
-    parts.emplace_back(all.begin() + m * size, all.begin() + (m + 1) * size);
-  return parts;
+void assign(std::vector<T>& target, const std::vector<T>& from, std::size_t) {
+  target = from;
+}
+template <class T>
+void assign(std::vector<std::vector<T>>& target, const std::vector<T>& from, std::size_t nmodels) {
+  target.clear();
+  const std::size_t size = from.size() / nmodels;
+  for (auto part = from.begin(); target.size() < nmodels; part += size)
+    target.emplace_back(part, part + size);
 }
 
 }  // namespace detail
