@@ -6,7 +6,12 @@ from __future__ import annotations
 import pytest
 from backends import TRAINING, suite_of
 
+from deepmd.contract import write_document
+from deepmd.entrypoints.convert_backend import convert
+from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.conversion import check_conversion
+from deepmd_dp.conformance.documents import random_document
+from deepmd_dp.numpy_backend.compress import compress
 
 FILE_KINDS = [file_kind for flag in TRAINING for file_kind in suite_of(flag)().file_kinds()]
 PAIRS = [
@@ -20,3 +25,13 @@ PAIRS = [
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids=str)
 def test_convert(models, source, target, tmp_path):
     check_conversion(models, source, target, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in ("hybrid: three lists", "dpa2: other updates")], ids=str
+)
+@pytest.mark.parametrize("target", [kind for kind in FILE_KINDS if not kind.is_checkpoint], ids=str)
+def test_convert_compressed(case, target, tmp_path):
+    """What a table of NumPy gives, every backend's file gives: `convert` verifies it."""
+    write_document(tmp_path / "compressed.dp", compress(random_document(case), 0.9))
+    assert convert(str(tmp_path / "compressed.dp"), str(tmp_path / f"compressed{target.suffix}"))

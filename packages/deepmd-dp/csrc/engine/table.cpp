@@ -17,14 +17,23 @@ Table Table::read(const Node& data, const Node& info, std::int64_t width) {
   table.rows = data.array({-1, 6 * width}).data;
   table.width = width;
   if (!(table.lower < table.upper && table.upper <= table.end && table.fine > 0.0 &&
-        table.coarse > 0.0 && (table.upper - table.lower) / table.fine < double(table.npieces())))
+        table.coarse > 0.0 && (table.upper - table.lower) / table.fine < 1e9 &&
+        table.nfine() < table.npieces()))
     info.fail("is no range of a table");
   return table;
 }
 
+/// Number of fine pieces, by a division in the type of the table: single precision if the width is
+/// of that.
+std::int64_t Table::nfine() const {
+  const float width = float(fine);
+  return std::int64_t(double(width) == fine ? double(float(upper - lower) / width)
+                                            : (upper - lower) / fine);
+}
+
 template <class Real>
 void Table::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
-  const std::int64_t nfine = std::int64_t((upper - lower) / fine), last = npieces() - 1;
+  const std::int64_t first_coarse = nfine(), last = npieces() - 1;
   for (std::int64_t i = 0; i < n; ++i) {
     // beyond both ends the table goes on linearly
     const Real inside = std::min(std::max(x[i], Real(lower)), Real(end)), beyond = x[i] - inside;
@@ -34,8 +43,8 @@ void Table::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Rea
       piece = std::int64_t((inside - lower) / fine);
       u = inside - (Real(piece) * fine + lower);
     } else {
-      piece = std::min(nfine + std::int64_t((inside - upper) / coarse), last);
-      u = inside - (Real(piece - nfine) * coarse + upper);
+      piece = std::min(first_coarse + std::int64_t((inside - upper) / coarse), last);
+      u = inside - (Real(piece - first_coarse) * coarse + upper);
     }
     const double* c = &rows[std::size_t(piece * width * 6)];
     for (std::int64_t m = 0; m < width; ++m, c += 6) {

@@ -26,6 +26,7 @@ struct Table {
   void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const;
 
  private:
+  std::int64_t nfine() const;
   std::int64_t npieces() const { return std::int64_t(rows.size()) / (6 * width); }
 };
 

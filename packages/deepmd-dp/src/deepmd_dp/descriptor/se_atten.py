@@ -160,8 +160,11 @@ class SeAtten(OnBasis):
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
     def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeAtten | None:
-        """The same with another function in the place of the net of one number; None: it takes the types too."""
-        return replace(self, embedding=self.embedding.with_nets(change)) if self.embedding.is_strip else None
+        """The same with another function in the place of the net of one number; None: it takes the types too, or
+        attention follows, before which deepmd-kit has no tables."""
+        if self.attention_layers.layers or not self.embedding.is_strip:
+            return None
+        return replace(self, embedding=self.embedding.with_nets(change))
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

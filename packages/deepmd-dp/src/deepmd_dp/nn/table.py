@@ -57,8 +57,9 @@ class Pieces(NamedTuple):
 
     @property
     def nfine(self) -> int:
-        """Number of fine pieces."""
-        return int((self.upper - self.lower) / self.fine)
+        """Number of fine pieces, by a division in the type of the table: single precision if the width is of that."""
+        kind = np.float32 if float(np.float32(self.fine)) == self.fine else np.float64
+        return int(kind(self.upper - self.lower) / kind(self.fine))
 
     @property
     def knots(self) -> Float[np.ndarray, "n"]:
@@ -89,7 +90,7 @@ def _width(length: float, most: float, dtype: np.dtype[Any]) -> float:
     """The largest width not above `most` of which a length has a whole number, rounding included."""
     number = math.ceil(length / most - 1e-6)
     width, whole = dtype.type(length / number), dtype.type(length)
-    while int(whole / width) < number:
+    while min(int(whole / width), int(length / float(width))) < number:
         width = np.nextafter(width, dtype.type(0))
     return float(width)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +71,15 @@ def compress(
 
 
 def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -> Table:
+    return make_table(net, covering(_dtype(net)))
+
+
+def _dtype(net: EmbeddingNetwork) -> np.dtype[Any]:
+    return np.asarray(net.layers[0].w).dtype
+
+
+def make_table(net: EmbeddingNetwork, pieces: Pieces) -> Table:
     """The polynomials that have the net's value, slope and curvature at the ends of each piece."""
-    dtype = np.asarray(net.layers[0].w).dtype
-    pieces = covering(dtype)
     knots = pieces.knots
     width = np.where(np.arange(len(knots) - 1) < pieces.nfine, pieces.fine, pieces.coarse)[:, None]
     jet = value_slope_curvature(net, knots)
@@ -90,14 +97,17 @@ def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -
         6.0 * rise - 3.0 * (d1 + d0) + 0.5 * (c1 - c0),
     ]
     rows = np.stack([each / width**k for k, each in enumerate(coefficients)], axis=-1)
-    return Table.of_rows(net, rows.reshape(len(rows), -1).astype(dtype), pieces)
+    return Table.of_rows(net, rows.reshape(len(rows), -1).astype(_dtype(net)), pieces)
 
 
 def value_slope_curvature(net: EmbeddingNetwork, s: Float[np.ndarray, "n"]) -> list[Float[np.ndarray, "n width"]]:
     """Of a net of one number at numbers s, in double precision."""
     column = s[:, None]
     net = in_double(net, column)
-    return [np.asarray(function(column)) for function in (net, _slope(net), _slope(_slope(net)))]
+    with warnings.catch_warnings():
+        # autograd warns where a slope is constant, between the kinks of relu
+        warnings.simplefilter("ignore", UserWarning)
+        return [np.asarray(function(column)) for function in (net, _slope(net), _slope(_slope(net)))]
 
 
 def _slope(function: Function) -> Function:

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Models in deepmd-kit's compressed form: its files and ours. The data are made by deepmd-kit 3.2.0, `numbers.json` of
+its `.dp` backend: the energies of compressed models and of the models they were made of."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepmd.contract import read_document, write_document
+from deepmd.errors import InputError, ModelFileError
+from deepmd.main import main
+from deepmd_dp.conformance.cases import CASES_DOUBLE
+from deepmd_dp.conformance.documents import random_document
+from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.network import EmbeddingNetwork
+from deepmd_dp.nn.table import Pieces
+from deepmd_dp.numpy_backend.compress import compress, make_table, value_slope_curvature
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+
+DATA = Path(__file__).parent / "data" / "compressed"
+NUMBERS = json.loads((DATA / "numbers.json").read_text())
+COORD, BOX, TYPES = (np.array(NUMBERS[key]) for key in ("coord", "box", "atype"))
+DISTANCE = 0.9
+
+
+def evaluate(path, native, coord=COORD):
+    model = NumpyDeepEval(str(path), native=native)
+    return model.eval(coord, np.stack([BOX] * len(coord)), np.stack([TYPES] * len(coord)), atomic=True)
+
+
+def net(activation_function="tanh", precision="float64"):
+    rng = np.random.default_rng(2)
+    return EmbeddingNetwork.initial(rng, 1, [4, 8], activation_function=activation_function, precision=precision)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_files_of_deepmd_kit_give_its_numbers(kind, native):
+    """The second frame has a bond shorter than any in the data, where the coarse pieces differ from the nets."""
+    found = evaluate(DATA / f"{kind}.dp", native)["energy"][:, 0]
+    np.testing.assert_allclose(found, NUMBERS[kind]["energy"], rtol=1e-14)
+    assert abs(NUMBERS[kind]["energy"][1] - NUMBERS[kind]["plain"][1]) > 1e-10
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_engine_and_numpy_agree(kind):
+    engine, plain = (evaluate(DATA / f"{kind}.dp", native) for native in (True, False))
+    for term in plain:
+        np.testing.assert_allclose(engine[term], plain[term], atol=1e-12 * max(1.0, np.abs(plain[term]).max()))
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_forces_are_derivatives(kind):
+    """Of the frame with the short bond too: the table goes on linearly, not constantly."""
+    step, path = 1e-5, DATA / f"{kind}.dp"
+    force = evaluate(path, True)["force"]
+    for atom, axis in ((0, 0), (8, 1), (8, 2)):
+        moved = np.concatenate([COORD, COORD])
+        moved[:2, atom, axis] += step
+        moved[2:, atom, axis] -= step
+        energy = evaluate(path, True, moved)["energy"][:, 0]
+        slope = (energy[:2] - energy[2:]) / (2 * step)
+        np.testing.assert_allclose(-slope, force[:, atom, axis], atol=2e-7)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_tables_are_written_as_they_were_read(kind, tmp_path):
+    document = read_document(DATA / f"{kind}.dp")
+    again = {**document, "model": deserialize_model(document["model"]).serialize()}
+    write_document(tmp_path / "again.dp", again)
+    for before, after in zip(parts(document), parts(read_document(tmp_path / "again.dp")), strict=True):
+        assert (after["@version"], after["type"]) == (before["@version"], before["type"])
+        given, found = before["compress"]["@variables"], after["compress"]["@variables"]
+        assert found.keys() == given.keys()
+        for key in given:
+            for one, other in zip(np.atleast_2d(given[key]), np.atleast_2d(found[key]), strict=True):
+                np.testing.assert_allclose(other, one, rtol=1e-14, atol=1e-15)
+
+
+def parts(document):
+    descriptor = document["model"]["descriptor"]
+    return descriptor.get("list", [descriptor])
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_our_tables_are_those_of_deepmd_kit(kind):
+    """Where both cover a number: deepmd-kit's range takes the statistics of directions for those of distances too."""
+    document = read_document(DATA / f"{kind}.dp")
+    made = compress(without_tables(document), document["min_nbor_dist"], 0.1, 2.0)
+    for theirs, ours in zip(parts(document), parts(made), strict=True):
+        theirs, ours = theirs["compress"]["@variables"], ours["compress"]["@variables"]
+        np.testing.assert_allclose(ours.get("type_embd_data", 0.0), theirs.get("type_embd_data", 0.0), atol=1e-15)
+        for given, found, info in zip(
+            theirs["compress_data"], ours["compress_data"], ours["compress_info"], strict=True
+        ):
+            nfine = int((info[1] - info[0]) / info[3])
+            assert info[3] == pytest.approx(0.1)
+            np.testing.assert_allclose(found[:nfine], given[:nfine], atol=1e-9 * np.abs(given).max())
+
+
+def without_tables(document):
+    descriptors = [{key: value for key, value in each.items() if key != "compress"} for each in parts(document)]
+    whole = document["model"]["descriptor"]
+    descriptor = {**whole, "list": descriptors} if "list" in whole else descriptors[0]
+    return {**document, "model": {**document["model"], "descriptor": descriptor}}
+
+
+@pytest.mark.parametrize("activation_function", ["tanh", "gelu", "softplus", "relu"])
+def test_table_has_the_nets_numbers(activation_function):
+    pieces = Pieces.covering((-0.7, 6.2), 0.01, 3.0, -1, np.dtype("float64"))
+    assert (pieces.lower, pieces.upper, pieces.end) == (-1, 7, 21)
+    one = net(activation_function)
+    table = make_table(one, pieces)
+    s = np.linspace(-1.0, 6.999, 1777)[:, None]
+    error = 1e-3 if activation_function == "relu" else 1e-11  # its kinks are cut
+    np.testing.assert_allclose(table(s), one(s), atol=error)
+    coarse = np.linspace(7.0, 20.999, 500)[:, None]
+    np.testing.assert_allclose(table(coarse), one(coarse), atol=1e-2 if activation_function == "relu" else 1e-6)
+
+
+def test_beyond_the_table_are_lines():
+    table = make_table(net(), Pieces.covering((-0.7, 3.2), 0.05, 2.0, -1, np.dtype("float64")))
+    for end, out in ((-1.0, -1.0), (8.0, 1.0)):
+        at, near, far = table(np.array([[end], [end + out * 1e-3], [end + out * 50.0]]))
+        np.testing.assert_allclose(far - at, (near - at) * 5e4, atol=1e-7)
+    # whatever comes, a number comes out
+    assert np.isfinite(table(np.array([[1e12], [-1e12]]))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("step", [0.01, 0.007, 0.03, 0.1])
+def test_a_division_finds_each_piece(step, dtype):
+    """As in deepmd-kit, in the type of the table."""
+    number = np.dtype(dtype).type
+    for upper in range(1, 60):
+        pieces = Pieces.covering((-0.5, upper - 0.5), step, 5.0, -1, np.dtype(dtype))
+        assert pieces.fine <= step * (1 + 1e-6)
+        nfine = int(number(upper + 1) / number(pieces.fine))
+        ncoarse = int(number(pieces.end - pieces.upper) / number(pieces.coarse))
+        assert len(pieces.knots) == nfine + ncoarse + 1
+        np.testing.assert_allclose(pieces.knots[[0, nfine, -1]], [-1, upper, 5 * upper], rtol=1e-6)
+
+
+def test_value_slope_curvature():
+    s, h = np.linspace(-1, 5, 7), 1e-4
+    value, slope, curvature = value_slope_curvature(net(), s)
+    left, right = (net()((s + shift)[:, None]) for shift in (-h, h))
+    np.testing.assert_allclose(value, net()(s[:, None]), atol=1e-15)
+    np.testing.assert_allclose(slope, (right - left) / (2 * h), atol=1e-7)
+    np.testing.assert_allclose(curvature, (right - 2 * value + left) / h**2, atol=1e-6)
+
+
+COMPRESSIBLE = [
+    case
+    for case in CASES_DOUBLE
+    if case.name.startswith(
+        ("se_e2_a: plain", "se_e2_a: one side", "se_e2_a: excluded", "se_e2_r", "se_atten: strip, one")
+    )
+    or case.name
+    in ("se_atten_v2: no attention, one side", "hybrid: three lists", "dpa2: three-body, strip", "dpa2: other updates")
+]
+
+
+@pytest.mark.parametrize("case", COMPRESSIBLE, ids=str)
+def test_compressed_models_give_nearly_the_same(case, tmp_path):
+    document = random_document(case)
+    write_document(tmp_path / "plain.dp", document)
+    write_document(tmp_path / "compressed.dp", compress(document, DISTANCE, 0.02))
+    plain, compressed = (evaluate(tmp_path / f"{name}.dp", False) for name in ("plain", "compressed"))
+    for term in plain:
+        error = 1e-3 if "relu" in case.name else 1e-6  # its kinks are cut
+        np.testing.assert_allclose(compressed[term], plain[term], atol=error * max(1.0, np.abs(plain[term]).max()))
+    assert (compressed["force"] != plain["force"]).any()
+
+
+def test_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = without_tables(read_document(DATA / "hybrid.dp"))
+    write_document("frozen_model.dp", document)
+    main(["compress"])
+    assert "frozen_model_compressed.dp written" in capsys.readouterr().out
+    main(["convert-backend", "frozen_model_compressed.dp", "again.yaml"])
+    plain, tables = evaluate("frozen_model.dp", True), evaluate("frozen_model_compressed.dp", True)
+    assert 0.0 < np.abs(tables["force"] - plain["force"]).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "x.pth"], "end in .dp, .yaml, .yml"),
+        (["-s", "0"], "--step is 0.0, expected 0.0001 to 1"),
+        (["-e", "0.5"], "--extrapolate is 0.5, expected 1 to 1000"),
+        (["-s", "1"], "use --step 0."),
+    ],
+)
+def test_command_refuses(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_document("model.dp", without_tables(read_document(DATA / "hybrid.dp")))
+    with pytest.raises(SystemExit, match=message):
+        main(["compress", "-i", "model.dp", *arguments])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.dp"]
+
+
+def test_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = read_document(DATA / "hybrid.dp")
+    with pytest.raises(InputError, match="compressed already"):
+        compress(document, DISTANCE)
+    plain = without_tables(document)
+    del plain["min_nbor_dist"], plain["@variables"]
+    write_document("model.dp", plain)
+    with pytest.raises(SystemExit, match=r"does not say how close two atoms .* give the input file with -t"):
+        main(["compress", "-i", "model.dp"])
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("damage", ["short", "range", "number"])
+def test_damaged_tables(damage, native, tmp_path):
+    document = read_document(DATA / "se_atten_v2.dp")
+    variables = document["model"]["descriptor"]["compress"]["@variables"]
+    if damage == "short":
+        variables["compress_data"][0] = variables["compress_data"][0][:5]
+    elif damage == "range":
+        variables["compress_info"][0][1] = -100.0
+    else:
+        variables["compress_data"].append(variables["compress_data"][0])
+    write_document(tmp_path / "bad.dp", document)
+    with pytest.raises(ModelFileError, match="damaged"):
+        NumpyDeepEval(str(tmp_path / "bad.dp"), native=native)
