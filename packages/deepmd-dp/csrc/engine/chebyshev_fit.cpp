@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 constexpr double kTolerance = 1e-13;  // of values; derivatives have a hundred times that
@@ -176,5 +175,4 @@ std::vector<double> coefficients(const ChebyshevBasis& basis,
   return result;
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 template <class T>
 void DescriptorWork<T>::reserve(std::int64_t nedges, const EdgeSettings& settings) {
@@ -235,5 +234,4 @@ template struct DescriptorWork<float>;
 template class Descriptor<double>;
 template class Descriptor<float>;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -6,8 +6,7 @@
 
 #include "deepmd/environment_rows.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 std::int64_t DescriptorSpec::function_of(std::int64_t center, std::int64_t neighbor) const {
   if (embedding == Embedding::strip) return 0;
@@ -236,5 +235,4 @@ template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int
                                    const std::int32_t*, const std::int32_t*, float*,
                                    std::int64_t) const;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -13,8 +13,7 @@
 #include "kernels.hpp"
 #include "model_spec.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// C for centres of each type, of neighbors of the types that are present.
 template <class T>
@@ -53,5 +52,4 @@ class ConstantMoments {
   std::vector<Moments> left_out_;  // by centre and neighbor; empty where there are none
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

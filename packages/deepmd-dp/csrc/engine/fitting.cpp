@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 /// Rows of w (nin, nout) for our columns; a column that stands for two has their sum.
@@ -133,5 +132,4 @@ T* FittingNet<T>::backward(std::int64_t n, const T* by, FittingWork<T>& work) co
 template class FittingNet<double>;
 template class FittingNet<float>;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

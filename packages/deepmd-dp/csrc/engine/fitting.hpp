@@ -10,8 +10,7 @@
 #include "kernels.hpp"
 #include "model_spec.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// Which columns of a net's input each of ours stands for; see `Descriptor::columns`.
 using InputColumns = std::vector<std::pair<std::int64_t, std::int64_t>>;
@@ -58,5 +57,4 @@ class FittingNet {
   std::vector<PackedLayer> layers_;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

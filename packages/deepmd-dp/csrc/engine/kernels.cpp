@@ -7,8 +7,7 @@
 #include "document.hpp"
 #include "kernel_loops.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 // The loops as functions of one instruction set, and the table of them.
@@ -89,5 +88,4 @@ template PackedMatrix<double> pack(const Kernels<double>&, std::int64_t, std::in
 template PackedMatrix<float> pack(const Kernels<float>&, std::int64_t, std::int64_t,
                                   const std::vector<double>&);
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

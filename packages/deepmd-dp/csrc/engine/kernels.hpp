@@ -11,8 +11,7 @@
 #include "deepmd/chebyshev.hpp"
 #include "deepmd/environment_rows.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// A constant matrix (rows, columns) as `Kernels::product` reads it: panels of a few vectors.
 template <class T>
@@ -103,5 +102,4 @@ constexpr std::int64_t kPanelDepth = 256;
 /// Vectors side by side in a panel.
 constexpr int kPanelVectors = 3;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

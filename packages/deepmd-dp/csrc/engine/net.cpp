@@ -5,8 +5,7 @@
 
 #include "deepmd/instruction_sets.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).
@@ -152,5 +151,4 @@ NetCollection NetCollection::read(const Node& node, const char* name, double hig
   return collection;
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

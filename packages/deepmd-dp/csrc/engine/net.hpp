@@ -9,8 +9,7 @@
 #include "activation.hpp"
 #include "document.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// act(x w + b) idt, and x or (x, x) added where `is_residual` and the widths allow it.
 struct Layer {
@@ -43,6 +42,12 @@ struct Net {
   void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const;
 };
 
+constexpr std::int64_t kSpinOrbitals = 118;
+
+/// The ground state of an element as a vector of unit length: a number for each spin orbital, the
+/// same as deepmd_dp/nn/electron_configuration.py has. Throws `Error` where it is no element.
+std::vector<double> electron_configuration(const std::string& symbol);
+
 /// Nets by type: one for all (ndim 0), one a type (1), one a pair (2) at i + ntypes * j.
 struct NetCollection {
   int ndim = 0;
@@ -54,5 +59,4 @@ struct NetCollection {
                             bool allow_missing = false);
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -15,8 +15,7 @@
 
 #include "deepmd/hpp_detail.hpp"
 
-namespace deepmd {
-namespace hpp {
+namespace deepmd::hpp {
 
 namespace detail {
 
@@ -236,5 +235,4 @@ class DeepTensor : public detail::Open<DP_DeepTensor> {
   std::vector<int> sel_types_;
 };
 
-}  // namespace hpp
-}  // namespace deepmd
+}  // namespace deepmd::hpp

@@ -9,8 +9,7 @@
 
 #include "deepmd/c_api.h"
 
-namespace deepmd {
-namespace hpp {
+namespace deepmd::hpp {
 
 struct deepmd_exception : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -177,5 +176,4 @@ void assign(std::vector<std::vector<T>>& target, const std::vector<T>& from, std
 
 }  // namespace detail
 
-}  // namespace hpp
-}  // namespace deepmd
+}  // namespace deepmd::hpp
