@@ -135,7 +135,7 @@ void Descriptor<T>::forward(const Frame& frame, const Block& block,
   }
   timing.add(Phase::edges);
   work.m.resize(std::size_t(block.size * columns * ld_));
-  kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type),
+  kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type).forward,
                    work.m.data(), ld_, false);
   const auto nsections = std::int64_t(spec_.sel.size());
   for (std::int64_t i = 0; i < block.size; ++i)
@@ -187,7 +187,7 @@ template <class T>
 void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Columns<T> by,
                              const T* by_vectors, std::int64_t ldv, int axis,
                              const Derivatives& out, Timing& timing) const {
-  const PackedMatrix<T>& matrix = matrices_->transposed.at(block.type);
+  const PackedMatrix<T>& matrix = matrices_->c.at(block.type).backward;
   const std::int64_t columns = spec_.columns;
   derive_moments(block, work, by, by_vectors, ldv, axis);
   timing.add(Phase::contraction);

@@ -141,9 +141,7 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
     for (const auto neighbor : present)
       add(coefficients.at(spec.function_of(center, neighbor)),
           is_strip ? spec.factor(center, neighbor) : nullptr, settings.is_switched ? 0.0 : 1.0);
-    const std::int64_t rows = found.nsegments * settings.size;
-    found.c[center] = pack(kernels, rows, width, c);
-    found.transposed[center] = pack(kernels, width, rows, transpose(rows, width, c));
+    found.c[center] = pack(kernels, found.nsegments * settings.size, width, c);
   }
   return found;
 }

@@ -21,8 +21,8 @@ struct EmbeddingMatrices {
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;
-  std::map<std::int32_t, PackedMatrix<T>> c, transposed;  // by centre's type
-  bool are_nets = false;                                  // no few polynomials represent them
+  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type
+  bool are_nets = false;                    // no few polynomials represent them
 
   /// `plain`: keep the nets in any case.
   static EmbeddingMatrices make(const DescriptorSpec& spec, const Kernels<T>& kernels,

@@ -88,14 +88,15 @@ struct Kernels {
 template <class T>
 const Kernels<T>& kernels();
 
-/// w (rows, columns) as a packed matrix.
+/// A matrix (rows, columns) and its transpose, for the ways to and fro.
 template <class T>
-PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                     const std::vector<double>& w);
+struct MatrixPair {
+  PackedMatrix<T> forward, backward;
+};
 
-/// w (rows, columns) as (columns, rows).
-std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
-                              const std::vector<double>& w);
+template <class T>
+MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                   const std::vector<double>& w);
 
 /// Rows of K that a product takes at a time, so that a panel stays in the cache.
 constexpr std::int64_t kPanelDepth = 256;
