@@ -35,9 +35,7 @@ def without_attention(descriptor):
 
 
 ENGINE_CASES = [
-    replace(case, descriptor=without_attention(case.descriptor))
-    for case in CASES
-    if case.descriptor["type"] != "dpa2"
+    replace(case, descriptor=without_attention(case.descriptor)) for case in CASES if case.descriptor["type"] != "dpa2"
 ]
 
 
