@@ -41,20 +41,17 @@ DEEPMD_KERNELS(avx512, __attribute__((target("arch=x86-64-v4"))), 64, 8)
 
 template <class T>
 const Kernels<T>& kernels() {
-  const char* wanted = std::getenv("DEEPMD_INSTRUCTIONS");
-  const std::string name = wanted == nullptr ? "" : wanted;
-  if (name == "generic") return generic::table<T>;
-  bool has_avx2 = false, has_avx512 = false;
+  const char* variable = std::getenv("DEEPMD_INSTRUCTIONS");
+  const std::string wanted = variable == nullptr ? "" : variable;
+  std::vector<const Kernels<T>*> tables;  // that the machine has, the best first
 #if defined(__x86_64__) && defined(__GNUC__)
-  has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd");
-  if (has_avx512 && (name.empty() || name == "avx512")) return avx512::table<T>;
-  if (has_avx2 && (name.empty() || name == "avx2")) return avx2::table<T>;
+  if (__builtin_cpu_supports("x86-64-v4")) tables.push_back(&avx512::table<T>);
+  if (__builtin_cpu_supports("x86-64-v3")) tables.push_back(&avx2::table<T>);
 #endif
-  if (name.empty()) return generic::table<T>;
-  throw Error("DEEPMD_INSTRUCTIONS is " + name +
+  tables.push_back(&generic::table<T>);
+  for (const Kernels<T>* table : tables)
+    if (wanted.empty() || wanted == table->name) return *table;
+  throw Error("DEEPMD_INSTRUCTIONS is " + wanted +
               "; expected generic, avx2 or avx512, and a machine that has it");
 }
 
