@@ -138,6 +138,21 @@ COMMANDS: dict[str, Command] = {
         ),
         ("dp convert-backend model.pth model.dp",),
     ),
+    "compress": Command(
+        "write a model with tables in the place of its embedding nets, in deepmd-kit's form",
+        (
+            ignored("-m", "--mpi-log", choices=("master", "collect", "workers"), why="one process compresses"),
+            flag("-i", "--input", default="frozen_model", help="model file or checkpoint to compress"),
+            flag("-o", "--output", default="frozen_model_compressed", help="file to write, .dp or .yaml"),
+            flag("-s", "--step", type=float, default=0.01, help="width of a table's pieces where the data are"),
+            flag("-e", "--extrapolate", type=float, default=5.0, help="how many times that range the table reaches"),
+            flag("-f", "--frequency", type=int, default=-1, help="deepmd-kit's check of the range; -1: never"),
+            ignored("-c", "--checkpoint-folder", why="no training is run to compress a model"),
+            flag("-t", "--training-script", help="input file: the smallest distance is looked for in its data"),
+            HEAD,
+        ),
+        ("dp compress -i model.dp -o model_compressed.dp", "dp compress -i model.pth -o model_compressed.dp -s 0.005"),
+    ),
     "show": Command(
         "tell what is in a model file or checkpoint",
         (
@@ -228,7 +243,6 @@ COMMANDS: dict[str, Command] = {
 }
 
 NOT_YET = {
-    "compress": "tabulate the embedding nets of a model",
     "convert-from": "read a model of an old version of deepmd-kit",
     "change-bias": "shift a model's energy bias to data",
     "embed": "write embeddings of atoms and frames",

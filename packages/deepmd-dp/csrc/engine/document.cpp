@@ -153,17 +153,19 @@ std::vector<std::int64_t> Node::integers() const {
 }
 
 const Array& Node::array(const std::string& key, const std::vector<std::int64_t>& shape) const {
-  const json& reference = *(*this)[kVariables][key].value_;
-  if (!reference.is_object() || !reference.contains(kReference) ||
-      !reference[kReference].is_string())
-    fail("has no array " + key);
-  const auto found = document_->arrays.find(reference[kReference].get<std::string>());
-  if (found == document_->arrays.end()) fail("lacks the array " + key);
+  return (*this)[kVariables][key].array(shape);
+}
+
+const Array& Node::array(const std::vector<std::int64_t>& shape) const {
+  if (!value_->is_object() || !value_->contains(kReference) || !(*value_)[kReference].is_string())
+    fail("is no array");
+  const auto found = document_->arrays.find((*value_)[kReference].get<std::string>());
+  if (found == document_->arrays.end()) fail("names an array that is not there");
   const auto& given = found->second.shape;
   bool fits = given.size() == shape.size();
   for (std::size_t k = 0; fits && k < shape.size(); ++k)
     fits = shape[k] < 0 || shape[k] == given[k];
-  if (!fits) fail("has an array " + key + " of a wrong shape");
+  if (!fits) fail("is an array of a wrong shape");
   return found->second;
 }
 

@@ -84,6 +84,8 @@ class Node {
 
   /// The array below `@variables`, of this shape; -1 stands for any size.
   const Array& array(const std::string& key, const std::vector<std::int64_t>& shape) const;
+  /// The array that this place itself stands for.
+  const Array& array(const std::vector<std::int64_t>& shape) const;
 
   /// Refuses another `@class` or a version that is too new.
   void check_class(const std::string& name, double highest) const;

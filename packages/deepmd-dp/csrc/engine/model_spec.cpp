@@ -82,6 +82,7 @@ DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radi
   if (spec.nets.ndim != (spec.is_one_sided ? 1 : 2) || spec.nets.ntypes != ntypes ||
       spec.nets.nets.front().nin() != 1)
     node["embeddings"].fail("does not fit the types");
+  if (node.has("compress")) spec.nets.read_tables(node["compress"]);
   spec.axis_neuron = is_radial ? 0 : node["axis_neuron"].integer();
   return spec;
 }
@@ -152,6 +153,8 @@ DescriptorSpec read_se_atten(const Node& node, const std::vector<std::string>& t
   if (spec.nets.ndim != 0 || spec.nets.nets[0].nin() != (is_strip ? 1 : 1 + of_types))
     node["embeddings"].fail("does not fit the types' vectors");
   if (!is_strip) return spec;
+  if (node.has("compress") && node["compress"].flag_or("geo_compress", false))
+    spec.nets.read_tables(node["compress"]);
   const auto strip = NetCollection::read(node["embeddings_strip"], "EmbeddingNetwork", 2);
   if (strip.ndim != 0 || strip.nets[0].nin() != of_types || strip.nets[0].nout() != spec.width())
     node["embeddings_strip"].fail("does not fit the types' vectors");

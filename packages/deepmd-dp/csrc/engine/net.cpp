@@ -84,8 +84,8 @@ bool is_single_precision(const Node& node) {
 }
 
 bool Net::is_analytic() const {
-  return std::all_of(layers.begin(), layers.end(),
-                     [](const Layer& layer) { return layer.activation.is_analytic(); });
+  const auto is_smooth = [](const Layer& layer) { return layer.activation.is_analytic(); };
+  return table.rows.empty() && std::all_of(layers.begin(), layers.end(), is_smooth);
 }
 
 Net Net::read(const Node& node, const char* name, double highest_version) {
@@ -104,6 +104,7 @@ Net Net::read(const Node& node, const char* name, double highest_version) {
 
 template <class Real>
 void Net::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
+  if (!table.rows.empty()) return table.evaluate(n, x, dx, y, dy);
   std::vector<Real> in(x, x + n * nin()), din, out, dout;
   if (dx) din.assign(dx, dx + n * nin());
   for (const Layer& layer : layers) {
@@ -149,6 +150,15 @@ NetCollection NetCollection::read(const Node& node, const char* name, double hig
   for (auto& net : collection.nets)
     if (net.layers.empty()) net = zero;
   return collection;
+}
+
+void NetCollection::read_tables(const Node& compress) {
+  const Node data = compress["@variables"]["compress_data"];
+  const Node info = compress["@variables"]["compress_info"];
+  if (data.size() != nets.size() || info.size() != nets.size())
+    compress.fail("has not one table for each net");
+  for (std::size_t k = 0; k < nets.size(); ++k)
+    nets[k].table = Table::read(data[k], info[k], nets[k].nout());
 }
 
 }  // namespace deepmd::engine

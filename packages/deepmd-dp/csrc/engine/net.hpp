@@ -8,6 +8,7 @@
 
 #include "activation.hpp"
 #include "document.hpp"
+#include "table.hpp"
 
 namespace deepmd::engine {
 
@@ -28,6 +29,7 @@ bool is_single_precision(const Node& node);
 
 struct Net {
   std::vector<Layer> layers;
+  Table table;  // evaluated in their place, where there is one
 
   std::int64_t nin() const { return layers.front().nin; }
   std::int64_t nout() const { return layers.back().nout; }
@@ -57,6 +59,9 @@ struct NetCollection {
   /// `allow_missing`: nets that are null are those of types that are not looked at; they are zero.
   static NetCollection read(const Node& node, const char* name, double highest_version,
                             bool allow_missing = false);
+
+  /// Takes the tables of a compressed model; `compress` is the tree with their arrays.
+  void read_tables(const Node& compress);
 };
 
 }  // namespace deepmd::engine

@@ -125,6 +125,12 @@ class Backend(ABC):
         """
 
     @property
+    def compress_hook(self) -> Callable[..., Document]:
+        """``compress(document, smallest_distance, step, extrapolate, check_frequency)``: the document of a model whose
+        embedding nets are tables in deepmd-kit's form; see `deepmd.entrypoints.compress`."""
+        raise BackendError(f"{self.name} does not compress models: `pip install deepmd-dp`.")
+
+    @property
     @abstractmethod
     def serialize_hook(self) -> Callable[[str], Document]:
         """Reads one of its files: path to the contract's document (see deepmd.contract)."""

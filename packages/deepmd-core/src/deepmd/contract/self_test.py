@@ -69,7 +69,9 @@ def make_self_test(deep_eval: DeepEvalBackend) -> dict[str, Any]:
     return {"@class": "SelfTest", "@version": VERSION, "frames": frames}
 
 
-def verify(deep_eval: DeepEvalBackend, document: dict[str, Any]) -> dict[str, Difference]:
+def verify(
+    deep_eval: DeepEvalBackend, document: dict[str, Any], tolerance: float | None = None
+) -> dict[str, Difference]:
     """The largest differences between what a loaded model gives and what its document promises.
 
     A frame with ghosts is passed over by a backend that has no form for them.
@@ -80,6 +82,8 @@ def verify(deep_eval: DeepEvalBackend, document: dict[str, Any]) -> dict[str, Di
         The model as loaded.
     document : dict[str, Any]
         The document with the self-test; its model tells the precision.
+    tolerance : float, optional
+        Relative to the largest result of a term, or to `FLOOR`; None: that of the precision.
 
     Returns
     -------
@@ -90,9 +94,10 @@ def verify(deep_eval: DeepEvalBackend, document: dict[str, Any]) -> dict[str, Di
     ------
     ModelFileError
         Where the document has no self-test, it is of a model with other outputs, or a difference is over the
-        tolerance of the precision.
+        tolerance.
     """
-    tolerance = tolerance_of(document["model"])
+    if tolerance is None:
+        tolerance = tolerance_of(document["model"])
     terms, largest = _compared_terms(deep_eval), dict[str, Difference]()
     for frame in read_self_test(document):
         results = evaluate(deep_eval, frame.inputs)

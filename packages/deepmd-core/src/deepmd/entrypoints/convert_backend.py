@@ -43,7 +43,7 @@ def convert(source: str, target: str) -> dict[str, Difference]:
         Where the target's framework can't do such a model.
     """
     reader, writer = backend_of_file(source), backend_of_file(target)
-    document = _document_with_self_test(reader, source)
+    document = read_with_self_test(reader, source)
     check_tree(document["model"], writer)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
@@ -51,7 +51,8 @@ def convert(source: str, target: str) -> dict[str, Difference]:
             return verify(model, document)
 
 
-def _document_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
+def read_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
+    """The document of a model file; its self-test is made where it has none."""
     document = backend.serialize_hook(path)
     if document.get("self_test") is None:
         with closing(backend.deep_eval(path)) as model:

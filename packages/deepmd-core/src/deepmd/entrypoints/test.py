@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.data import System, find_systems
+from deepmd.data import System
 from deepmd.errors import InputError
 from deepmd.infer import DeepEval
 from deepmd.infer.comparison import Comparison, comparisons
 from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
-from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, needed_inputs
+from deepmd.infer.systems import (
+    choose_systems,
+    eval_arguments,
+    iterate_frames,
+    needed_inputs,
+    systems_of_input,
+)
 from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:
@@ -171,19 +176,7 @@ def _wanted(compared: list[Comparison]) -> str:
 def _choose_systems(args: argparse.Namespace) -> list[str]:
     """The systems that ``--train-data`` or ``--valid-data``, else ``-f`` or ``-s``, name."""
     if args.train_json:
-        return _systems_of_input(args.train_json, "training_data")
+        return systems_of_input(args.train_json, "training_data")
     if args.valid_json:
-        return _systems_of_input(args.valid_json, "validation_data")
+        return systems_of_input(args.valid_json, "validation_data")
     return choose_systems(args.system, args.datafile)
-
-
-def _systems_of_input(path: str, section: str) -> list[str]:
-    """The systems in a section of an input file; relative ones start at the file's folder, as in deepmd-kit."""
-    from deepmd.schema import load_input
-
-    data = load_input(path).get("training", {}).get(section) or {}
-    systems = data.get("systems")
-    if not systems:
-        raise InputError(f"{path} has no training/{section}/systems.")
-    names = [systems] if isinstance(systems, str) else systems
-    return find_systems([str(Path(path).parent / name) for name in names], data.get("rglob_patterns"))

@@ -48,6 +48,18 @@ def choose_systems(system: str, datafile: str | None = None) -> list[str]:
     return systems
 
 
+def systems_of_input(path: str, section: str) -> list[str]:
+    """The systems in a section of an input file; relative ones start at the file's folder, as in deepmd-kit."""
+    from deepmd.schema import load_input
+
+    data = load_input(path).get("training", {}).get(section) or {}
+    systems = data.get("systems")
+    if not systems:
+        raise InputError(f"{path} has no training/{section}/systems.")
+    names = [systems] if isinstance(systems, str) else systems
+    return find_systems([str(Path(path).parent / name) for name in names], data.get("rglob_patterns"))
+
+
 def needed_inputs(model: DeepEval) -> list[DataRequirement]:
     """What the data must hold besides coordinates and cells to be evaluated by a model."""
     needed = []

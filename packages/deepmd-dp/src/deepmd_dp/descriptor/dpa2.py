@@ -126,10 +126,11 @@ class DPA2(Module):
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         transform, types = self.g1_shape_transform, self.type_embedding
+        parts = serialize_parts((self.repinit, self.three_body))
         data = {
             "@class": "Descriptor",
             "type": "dpa2",
-            "@version": 3,
+            "@version": 4 if "compress" in parts["repinit_variable"] else 3,
             "ntypes": types.ntypes,
             "repinit_args": write_settings(self.repinit_settings),
             **write_settings(self),
@@ -138,14 +139,14 @@ class DPA2(Module):
             "use_tebd_bias": types.use_tebd_bias,
             "type_embedding": types.serialize(),
             "g1_shape_tranform": {"@class": "Identity", "@version": 1} if transform is None else transform.serialize(),
-            **serialize_parts((self.repinit, self.three_body)),
+            **parts,
             **self.repformer.serialize(types.ntypes, self.precision),
         }
         return data if self.tebd_transform is None else data | {"tebd_transform": self.tebd_transform.serialize()}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DPA2:
-        """The descriptor of the contract's tree; what deepmd-kit tabulated of it ("compressed") is not needed."""
+        """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 4)
         if data["@version"] < 3:
             older = {"use_sqrt_nnei": False, "g1_out_conv": False, "g1_out_mlp": False}

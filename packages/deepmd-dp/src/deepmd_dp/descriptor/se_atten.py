@@ -23,13 +23,15 @@ from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix, Rows
 from deepmd_dp.interface import Description
 from deepmd_dp.nn.matrix import OnBasis, input_range
-from deepmd_dp.nn.network import NetworkCollection
+from deepmd_dp.nn.table import net_of
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
+    from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 @module
@@ -143,10 +145,13 @@ class SeAtten(OnBasis):
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """From the number of an empty slot to that of the nearest neighbor; None where nets are evaluated."""
-        if self.attention_layers.layers or not self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes):
-            return None
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether the nets can be matrices, and are cheaper so."""
+        return not self.attention_layers.layers and self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes)
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """From the number of an empty slot to that of the nearest neighbor."""
         return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
 
     def as_matrices(self) -> SeAtten:
@@ -154,13 +159,18 @@ class SeAtten(OnBasis):
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeAtten | None:
+        """The same with another function in the place of the net of one number; None: it takes the types too."""
+        return replace(self, embedding=self.embedding.with_nets(change)) if self.embedding.is_strip else None
+
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        net, attention, types = self.embedding.embeddings.networks[0], self.attention_layers, self.type_embedding
+        attention, types = self.attention_layers, self.type_embedding
+        net, nets = net_of(self.embedding.embeddings.networks[0]), self.embedding.serialize(types())
         data = {
             "@class": "Descriptor",
             "type": "se_atten_v2" if self.is_v2 else "dpa1",
-            "@version": 2,
+            "@version": 3 if "compress" in nets else 2,
             "ntypes": types.ntypes,
             "neuron": net.neuron,
             "tebd_dim": types.dim,
@@ -171,7 +181,7 @@ class SeAtten(OnBasis):
             "activation_function": net.layers[0].activation_function,
             "resnet_dt": net.resnet_dt,
             "type_one_side": self.embedding.type_one_side,
-            "embeddings": self.embedding.embeddings.serialize(),
+            **nets,
             "attention_layers": attention.serialize(),
             "type_embedding": types.serialize(),
             "spin": None,
@@ -183,8 +193,6 @@ class SeAtten(OnBasis):
         if not self.is_v2:
             data["tebd_input_mode"] = "strip" if self.embedding.is_strip else "concat"
             data["smooth_type_embedding"] = self.embedding.smooth
-        if self.embedding.embeddings_strip is not None:
-            data["embeddings_strip"] = self.embedding.embeddings_strip.serialize()
         return data
 
     @classmethod
@@ -193,13 +201,7 @@ class SeAtten(OnBasis):
         check_class(data, "Descriptor", 1, 4)
         is_v2 = data["type"] == "se_atten_v2"
         smooth = True if is_v2 else data["smooth_type_embedding"]
-        strip = data.get("embeddings_strip")
-        embedding = TypedEmbedding(
-            embeddings=NetworkCollection.deserialize(data["embeddings"], "se_atten embedding net"),
-            embeddings_strip=None if strip is None else NetworkCollection.deserialize(strip, "se_atten strip net"),
-            type_one_side=data["type_one_side"],
-            smooth=smooth,
-        )
+        embedding = TypedEmbedding.deserialize(data, "se_atten", type_one_side=data["type_one_side"], smooth=smooth)
         return cls(
             embedding=embedding,
             attention_layers=NeighborGatedAttention.deserialize(data["attention_layers"], smooth),

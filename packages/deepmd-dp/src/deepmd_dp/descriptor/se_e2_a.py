@@ -77,7 +77,7 @@ class SeE2A(Module):
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        head = {"@class": "Descriptor", "type": "se_e2_a", "@version": 2, "spin": None}
+        head = {"@class": "Descriptor", "type": "se_e2_a", "spin": None}
         return {**head, **write_settings(self), **self.two_body.serialize()}
 
     @classmethod

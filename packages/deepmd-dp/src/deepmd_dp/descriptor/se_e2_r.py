@@ -74,7 +74,7 @@ class SeE2R(Module):
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        head = {"@class": "Descriptor", "type": "se_r", "@version": 2, "spin": None}
+        head = {"@class": "Descriptor", "type": "se_r", "spin": None}
         return {**head, **write_settings(self), **self.two_body.serialize()}
 
     @classmethod

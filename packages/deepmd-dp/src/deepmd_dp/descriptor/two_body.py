@@ -19,10 +19,12 @@ from deepmd_dp.environment.environment import assemble
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matrix, matrix
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+from deepmd_dp.nn.table import net_of, read_tables, write_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
@@ -73,29 +75,38 @@ class TwoBody(OnBasis):
         column = s[:, None]
         return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """From the number of an empty slot to that of the nearest neighbor; None where a net has kinks."""
-        if not all(map(is_matrix, self.embeddings.networks)):
-            return None
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether no net has kinks."""
+        return all(map(is_matrix, self.embeddings.networks))
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """From the number of an empty slot to that of the nearest neighbor."""
         return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
 
     def as_matrices(self) -> TwoBody:
         """The same with matrices for the nets."""
         assert self.basis is not None, "without one nets stay nets"
         like = self.matrix.davg
-        nets = tuple(Matrix(c=matrix(net, self.basis, like)) for net in self.embeddings.networks)
-        return replace(self, embeddings=replace(self.embeddings, networks=nets))
+        basis = self.basis
+        return self.with_nets(lambda net: Matrix(c=matrix(net, basis, like)))
+
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TwoBody:
+        """The same with other functions in the place of the nets."""
+        return replace(self, embeddings=self.embeddings.map(change))
 
     def serialize(self) -> dict[str, Any]:
         """The entries of the contract's tree that come from here."""
-        first = self.embeddings.networks[0]
+        first, tables = net_of(self.embeddings.networks[0]), write_tables(self.embeddings)
         return {
+            "@version": 3 if tables else 2,
             "neuron": first.neuron,
             "resnet_dt": first.resnet_dt,
             "activation_function": first.layers[0].activation_function,
             "embeddings": self.embeddings.serialize(),
             **write_settings(self),
             **self.matrix.serialize(),
+            **({"compress": {"@variables": tables}} if tables else {}),
         }
 
     @classmethod
@@ -103,6 +114,8 @@ class TwoBody(OnBasis):
         """From a descriptor's tree in the contract."""
         matrix = EnvironmentMatrix.deserialize(data, len(data["sel"]), where, by_type=True, columns=columns)
         embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        if "compress" in data:
+            embeddings = read_tables(embeddings, data["compress"]["@variables"], where)
         return cls(embeddings=embeddings, matrix=matrix, **read_settings(cls, data))
 
     @classmethod

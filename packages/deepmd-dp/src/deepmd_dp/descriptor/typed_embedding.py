@@ -13,9 +13,10 @@ from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
+from deepmd_dp.nn.table import read_tables, write_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from deepmd_dp.dialect.moments import Basis
@@ -141,8 +142,8 @@ class TypedEmbedding(Module):
 
     def embed(
         self,
-        a: Float[Array, "ncenters ntypes columns functions"],
-        switched: Float[Array, "ncenters ntypes columns functions"] | None,
+        a: Float[Array, "ncenters columns ntypes functions"],
+        switched: Float[Array, "ncenters columns ntypes functions"] | None,
         center_type: Int[Array, "ncenters"],
         table: Float[Array, "ntypes dim"],
         basis: Basis,
@@ -162,22 +163,53 @@ class TypedEmbedding(Module):
             factors = xp.reshape(self.type_factors(table), (-1, ntypes, self.width))
             if self.type_one_side:
                 factors = xp.broadcast_to(factors, (ntypes, ntypes, self.width))
-            factors = xp.take(factors, center_type, axis=0)[:, :, None, :]
+            factors = xp.take(factors, center_type, axis=0)[:, None, :, :]
             of_types = xp.matmul(a if switched is None else switched, c[0, :, :]) * factors
-            return xp.matmul(xp.sum(a, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
+            return xp.matmul(xp.sum(a, axis=2), c[0, :, :]) + xp.sum(of_types, axis=2)
+        a = xp.reshape(a, (-1, shape(a)[1], ntypes * basis.size))
+        c = xp.reshape(c, (-1, ntypes * basis.size, self.width))
         if self.type_one_side:
-            return total(xp.matmul(a[:, t, :, :], c[t, :, :]) for t in range(ntypes))
-        of_centers = (
-            total(xp.matmul(a[:, t, :, :], c[k * ntypes + t, :, :]) for t in range(ntypes)) for k in range(ntypes)
-        )
+            return xp.matmul(a, c[0, :, :])
         own = (xp.astype(xp.equal(center_type, k), a.dtype)[:, None, None] for k in range(ntypes))
-        return total(part * mask for part, mask in zip(of_centers, own, strict=True))
+        return total(xp.matmul(a, c[k, :, :]) * mask for k, mask in enumerate(own))
 
     def as_matrices(self, basis: Basis, table: Float[Array, "ntypes dim"]) -> TypedEmbedding:
         """The same with a matrix for the net of one number."""
         c = self.coefficients(basis, table)
         net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
-        return replace(self, embeddings=replace(self.embeddings, networks=(net,)))
+        return self.with_nets(lambda _: net)
+
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TypedEmbedding:
+        """The same with another function in the place of the net of the distance."""
+        return replace(self, embeddings=self.embeddings.map(change))
+
+    def serialize(self, table: Float[Array, "ntypes dim"]) -> dict[str, Any]:
+        """The entries of a tree in the contract that come from here; table: the types' embedding vectors."""
+        nets = {"embeddings": self.embeddings.serialize()}
+        if self.embeddings_strip is not None:
+            nets["embeddings_strip"] = self.embeddings_strip.serialize()
+        tables = write_tables(self.embeddings)
+        if not tables:
+            return nets
+        # deepmd-kit counts a type of vector 0 beside the others, for empty slots
+        padded = np.concatenate([np.asarray(table), np.zeros((1, table.shape[1]), np.asarray(table).dtype)])
+        variables = {"type_embd_data": np.asarray(self.type_factors(padded)), **tables}
+        return {**nets, "compress": {"@variables": variables, "geo_compress": True}}
+
+    @classmethod
+    def deserialize(cls, data: Mapping[str, Any], where: str, *, type_one_side: bool, smooth: bool) -> TypedEmbedding:
+        """The inverse of `serialize`."""
+        strip = data.get("embeddings_strip")
+        embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        compress = data.get("compress", {})
+        if compress.get("geo_compress", False):
+            embeddings = read_tables(embeddings, compress["@variables"], where)
+        return cls(
+            embeddings=embeddings,
+            embeddings_strip=None if strip is None else NetworkCollection.deserialize(strip, f"{where} strip net"),
+            type_one_side=type_one_side,
+            smooth=smooth,
+        )
 
     @classmethod
     def initial(

@@ -50,6 +50,11 @@ class BaseBackend(Backend):
         return search
 
     @property
+    def compress_hook(self) -> Callable[..., Document]:
+        make: Callable[..., Document] = _import("deepmd_dp.numpy_backend.compress:compress")
+        return make
+
+    @property
     def serialize_hook(self) -> Callable[[str], Document]:
         reader: Callable[[str], Document] = _import(self.reader)
         return reader

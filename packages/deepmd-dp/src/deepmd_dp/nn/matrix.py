@@ -29,11 +29,10 @@ from deepmd_dp.dialect.module import (
     with_modules,
 )
 from deepmd_dp.dialect.moments import Basis
+from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from deepmd_dp.nn.network import EmbeddingNetwork
 
     Function = Callable[[Float[np.ndarray, "n"]], Float[np.ndarray, "n m"]]
     """Of numbers s; gives values of all nets that share a basis."""
@@ -48,9 +47,11 @@ MAX_INTERVALS = 128
 _ANALYTIC = frozenset(("none", "linear", "tanh", "sigmoid", "softplus", "gelu", "gelu_tf", "silu"))
 
 
-def is_matrix(net: EmbeddingNetwork) -> bool:
+def is_matrix(net: Module) -> bool:
     """Whether polynomials represent the net: its activation functions have no kinks, nor joints with other ones."""
-    return all(each.activation_function.lower() in _ANALYTIC for each in net.layers)
+    return isinstance(net, EmbeddingNetwork) and all(
+        each.activation_function.lower() in _ANALYTIC for each in net.layers
+    )
 
 
 def nodes(basis: Basis) -> Float[np.ndarray, "functions"]:
@@ -262,12 +263,21 @@ class OnBasis(Module):
         """Values of all these nets as they are now, in double precision."""
         raise NotImplementedError
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """Between which numbers they are wanted if no atoms are nearer than this [Å]; None: they are no matrices."""
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether they can be matrices, and are cheaper so."""
+        raise NotImplementedError
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """Between which numbers they are wanted if no atoms are nearer than this [Å]."""
         raise NotImplementedError
 
     def as_matrices(self: AnyModule) -> AnyModule:
         """The same with `Matrix` in the place of the nets, whose parameters are constants from now on."""
+        raise NotImplementedError
+
+    def with_nets(self: AnyModule, change: Callable[[EmbeddingNetwork], Module]) -> AnyModule | None:
+        """The same with other functions in the place of the nets of one number; None where they take more numbers."""
         raise NotImplementedError
 
 
@@ -278,8 +288,7 @@ def with_bases(tree: Tree, smallest_distance: float = SMALLEST_DISTANCE) -> Tree
     """
 
     def fit(each: OnBasis) -> Basis | None:
-        limits = each.range(smallest_distance)
-        return None if limits is None else find_basis(each.values, *limits)
+        return find_basis(each.values, *each.limits(smallest_distance)) if each.wants_matrices else None
 
     return with_modules(tree, {path: replace(each, basis=fit(each)) for path, each in modules(tree, OnBasis)})
 

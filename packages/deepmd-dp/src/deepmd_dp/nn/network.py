@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -296,6 +297,10 @@ class NetworkCollection(Module):
 
     def __getitem__(self, key: tuple[int, ...]) -> Any:
         return self.networks[sum(t * self.ntypes**k for k, t in enumerate(key))]
+
+    def map(self, change: Callable[[Any], Module]) -> NetworkCollection:
+        """The collection with each net replaced by what `change` makes of it."""
+        return replace(self, networks=tuple(map(change, self.networks)))
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

@@ -43,6 +43,9 @@ from autograd.numpy import (
     where,
     zeros_like,
 )
+from autograd.numpy import (
+    transpose as permute_dims,
+)
 from autograd.numpy.numpy_boxes import ArrayBox
 
 from deepmd_dp.dialect import array_api
@@ -69,6 +72,7 @@ __all__ = [
     "mean",
     "minimum",
     "ones_like",
+    "permute_dims",
     "prod",
     "reshape",
     "sin",
@@ -99,6 +103,10 @@ defvjp(tanh, lambda y, x: lambda upstream: upstream * (1.0 - y * y))
 
 
 def astype(x: Array, dtype: Any) -> Array:
+    """Integers are constants, with no trace: they may be indices."""
+    if np.issubdtype(dtype, np.integer):
+        while isinstance(x, ArrayBox):
+            x = x._value
     return x.astype(dtype)
 
 

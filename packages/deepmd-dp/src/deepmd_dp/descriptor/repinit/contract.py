@@ -11,7 +11,6 @@ from deepmd_dp.descriptor.repinit.three_body import ThreeBody
 from deepmd_dp.descriptor.repinit.two_body import TwoBody
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
-from deepmd_dp.nn.network import NetworkCollection
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
@@ -26,10 +25,7 @@ def serialize_parts(parts: Parts) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, part in zip(_NAMES, parts, strict=True):
         if part is not None:
-            strip = part.embedding.embeddings_strip
-            of_net = {"embeddings": part.embedding.embeddings.serialize()}
-            of_strip = {} if strip is None else {"embeddings_strip": strip.serialize()}
-            data[name] = {**of_net, **of_strip, **write_matrix(part.matrix)}
+            data[name] = {**part.embedding.serialize(part.type_embedding()), **write_matrix(part.matrix)}
     return data
 
 
@@ -37,13 +33,7 @@ def deserialize_parts(settings: RepinitSettings, data: dict[str, Any], types: Ty
     """Of a descriptor's tree in the contract, with its type embedding."""
 
     def embedding(block: dict[str, Any], where: str, one_side: bool) -> TypedEmbedding:
-        strip = block.get("embeddings_strip")
-        return TypedEmbedding(
-            embeddings=NetworkCollection.deserialize(block["embeddings"], f"{where} embedding net"),
-            embeddings_strip=None if strip is None else NetworkCollection.deserialize(strip, f"{where} strip net"),
-            type_one_side=one_side,
-            smooth=data["smooth"],
-        )
+        return TypedEmbedding.deserialize(block, where, type_one_side=one_side, smooth=data["smooth"])
 
     block = data[_NAMES[0]]
     two_body = TwoBody(

@@ -19,7 +19,11 @@ from deepmd_dp.nn.matrix import OnBasis, is_matrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.nn.network import EmbeddingNetwork
 
 _MOST_TYPES = 4
 """More pairs of types have nets: the moments of each would be many numbers an atom."""
@@ -112,7 +116,7 @@ class ThreeBody(OnBasis):
             return xp.matmul(
                 xp.reshape(a, (-1, npairs * basis.size)), xp.reshape(c, (npairs * basis.size, self.dim_out))
             )
-        plain, switched = a[:, :, 0, :], a[:, :, len(columns) - 1, :]
+        plain, switched = a[:, 0, :, :], a[:, len(columns) - 1, :, :]
         of_types = xp.matmul(switched, c[0, :, :]) * self.embedding.type_factors(table)
         return xp.matmul(xp.sum(plain, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
 
@@ -128,10 +132,13 @@ class ThreeBody(OnBasis):
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """From two nearest neighbors on opposite sides to two at one place; None where nets are evaluated."""
-        if self.embedding.ntypes > _MOST_TYPES or not all(map(is_matrix, self.embedding.embeddings.networks)):
-            return None
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether the nets can be matrices, and are cheaper so."""
+        return self.embedding.ntypes <= _MOST_TYPES and all(map(is_matrix, self.embedding.embeddings.networks))
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """From two nearest neighbors on opposite sides to two at one place."""
         shift, deviation = (np.asarray(table[..., 1:], np.float64) for table in (self.matrix.davg, self.matrix.dstd))
         raw = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), self.matrix.settings)[0][0, 1]
         norms = raw / np.min(deviation, axis=-1) + np.sqrt(np.sum((shift / deviation) ** 2, axis=-1))
@@ -144,3 +151,7 @@ class ThreeBody(OnBasis):
             return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
+
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> None:
+        """None: deepmd-kit has no tables of three-body nets."""
+        del change

@@ -20,7 +20,11 @@ from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 @module
@@ -76,13 +80,20 @@ class TwoBody(OnBasis):
         """All nets of one number, for each pair of types where they depend on it."""
         return self.embedding.values(s, self.type_embedding())
 
-    def range(self, smallest_distance: float) -> tuple[float, float] | None:
-        """From the number of an empty slot to that of the nearest neighbor; None where nets are evaluated."""
-        if not self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes):
-            return None
+    @property
+    def wants_matrices(self) -> bool:
+        """Whether the nets can be matrices, and are cheaper so."""
+        return self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes)
+
+    def limits(self, smallest_distance: float) -> tuple[float, float]:
+        """From the number of an empty slot to that of the nearest neighbor."""
         return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
 
     def as_matrices(self) -> TwoBody:
         """The same with matrices for the nets."""
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
+
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TwoBody | None:
+        """The same with another function in the place of the net of one number; None: it takes the types too."""
+        return replace(self, embedding=self.embedding.with_nets(change)) if self.embedding.is_strip else None

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""`dp compress`: a model with tables in the place of its embedding nets, in deepmd-kit's form.
+
+Our model files hold these nets as small matrices from the start, without loss: they are as fast as they get. What is
+written here is for deepmd-kit, which evaluates tables faster than nets.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmd.backend.discovery import backend_of_file, complete_model_name
+from deepmd.contract.self_test import describe, make_self_test, verify
+from deepmd.data import System
+from deepmd.entrypoints.convert_backend import read_with_self_test
+from deepmd.errors import InputError
+from deepmd.files import atomic_path
+from deepmd.infer.systems import systems_of_input
+from deepmd.train.neighbor_statistics import neighbor_statistics
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from deepmd.aliases import Document
+    from deepmd.backend import Backend
+    from deepmd.contract.self_test import Difference
+    from deepmd.infer.deep_eval import DeepEvalBackend
+
+log = logging.getLogger(__name__)
+
+WRITTEN = (".dp", ".yaml", ".yml")
+"""Endings of the files that deepmd-kit reads too."""
+LARGEST = 1e-6
+"""The largest difference of a term [its unit] that a table may make; deepmd-kit's default step makes less."""
+
+
+def run(args: Namespace) -> None:
+    """Runs the sub-command."""
+    source = complete_model_name(args.input, args.backend)
+    target = Path(args.output)
+    if not target.suffix:
+        target = target.with_name(target.name + WRITTEN[0])
+    differences = compress(
+        source,
+        str(target),
+        step=args.step,
+        extrapolate=args.extrapolate,
+        check_frequency=args.frequency,
+        training_script=args.training_script,
+    )
+    print(f"{target} written; largest differences from {source} on its self-test: {describe(differences)}")
+
+
+def compress(
+    source: str,
+    target: str,
+    *,
+    step: float = 0.01,
+    extrapolate: float = 5.0,
+    check_frequency: int = -1,
+    training_script: str | None = None,
+) -> dict[str, Difference]:
+    """Writes a model with a table for each embedding net of one number, and compares it with the model itself.
+
+    Parameters
+    ----------
+    source : str
+        Model file or checkpoint of any backend.
+    target : str
+        File to write, `WRITTEN`; `dp convert-backend` makes any other of it.
+    step : float
+        Width of a table's pieces in the range of the data, in the nets' normalised input; ten times that beyond.
+    extrapolate : float
+        How many times that range the table reaches; further out it goes on linearly.
+    check_frequency : int
+        Handed on to deepmd-kit.
+    training_script : str, optional
+        Input file whose data the smallest distance is looked for in; None: it is in the file.
+
+    Returns
+    -------
+    dict[str, Difference]
+        The largest one of each term on the self-test: ``energy``, ``force``, ...
+
+    Raises
+    ------
+    InputError
+        An option makes no sense, the smallest distance is not known, the model has no net of one number, or the table
+        is so coarse that it changes the results by more than `LARGEST`.
+    """
+    _check(target, step, extrapolate)
+    reader, writer = backend_of_file(source), backend_of_file(target)
+    document = read_with_self_test(reader, source)
+    distance = _smallest_distance(document, reader, source, training_script)
+    found = writer.compress_hook(document, distance, step, extrapolate, check_frequency)
+    with atomic_path(target) as temporary:
+        writer.deserialize_hook(str(temporary), found)
+        with closing(writer.deep_eval(str(temporary))) as model:
+            differences = _compare(model, document, step)
+            # a compressed model proves itself by its own numbers
+            found = {**found, "min_nbor_dist": distance, "self_test": make_self_test(model)}
+        writer.deserialize_hook(str(temporary), found)
+    return differences
+
+
+def _check(target: str, step: float, extrapolate: float) -> None:
+    if Path(target).suffix not in WRITTEN:
+        raise InputError(
+            f"{target}: compressed models end in {', '.join(WRITTEN)}, which deepmd-kit reads too. Other files of ours "
+            "hold the embedding nets as matrices, without loss, and have nothing to gain: use `dp freeze`."
+        )
+    if not 1e-4 <= step <= 1.0:
+        raise InputError(f"--step is {step}, expected 0.0001 to 1; 0.01 is usual.")
+    if not 1.0 <= extrapolate <= 1000.0:
+        raise InputError(f"--extrapolate is {extrapolate}, expected 1 to 1000; 5 is usual.")
+
+
+def _smallest_distance(document: Document, reader: Backend, source: str, training_script: str | None) -> float:
+    """Of two atoms in the training data [Å]: from the input's data, or as noted in the model."""
+    if training_script is None:
+        noted = document.get("min_nbor_dist", document.get("@variables", {}).get("min_nbor_dist"))
+        if noted is None or not 0.0 < float(noted) < math.inf:
+            raise InputError(
+                f"{source} does not say how close two atoms of its training data come; give the input file with -t."
+            )
+        return float(noted)
+    type_map = document["model"]["type_map"]
+    systems = [System(name, type_map) for name in systems_of_input(training_script, "training_data")]
+    with closing(reader.deep_eval(source)) as model:
+        rcut = model.get_rcut()
+    found = neighbor_statistics(systems, rcut, len(type_map), reader.neighbor_stat)
+    if math.isinf(found.min_distance):
+        raise InputError(f"no two atoms in the data of {training_script} are within the cut-off of {rcut:g} Å.")
+    log.info("smallest distance in the data: %.4f Å.", found.min_distance)
+    return found.min_distance
+
+
+def _compare(model: DeepEvalBackend, document: Document, step: float) -> dict[str, Difference]:
+    """The compressed model's largest differences from the numbers that the document promises."""
+    differences = verify(model, document, tolerance=math.inf)
+    worst = max(difference.value for difference in differences.values())
+    if worst > LARGEST:
+        # the polynomials miss a derivative by a constant times the fifth power of the step
+        advice = step * (LARGEST / worst) ** 0.2
+        raise InputError(
+            f"with --step {step:g} the results change by {worst:.1e}, more than {LARGEST:g} (eV, eV/Å, ...); "
+            f"use --step {float(f'{0.8 * advice:.1g}'):g}."
+        )
+    return differences

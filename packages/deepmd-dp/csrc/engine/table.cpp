@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+#include "table.hpp"
+
+#include <algorithm>
+
+namespace deepmd::engine {
+
+Table Table::read(const Node& data, const Node& info, std::int64_t width) {
+  Table table;
+  const Array& numbers = info.array({-1});
+  if (numbers.data.empty()) return table;
+  if (numbers.data.size() != 6) info.fail("has not six numbers");
+  const double* number = numbers.data.data();
+  table.lower = number[0], table.upper = number[1], table.end = number[2];
+  table.fine = number[3], table.coarse = number[4];
+  table.rows = data.array({-1, 6 * width}).data;
+  table.width = width;
+  if (!(table.lower < table.upper && table.upper <= table.end && table.fine > 0.0 &&
+        table.coarse > 0.0 && (table.upper - table.lower) / table.fine < double(table.npieces())))
+    info.fail("is no range of a table");
+  return table;
+}
+
+template <class Real>
+void Table::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
+  const std::int64_t nfine = std::int64_t((upper - lower) / fine), last = npieces() - 1;
+  for (std::int64_t i = 0; i < n; ++i) {
+    // beyond both ends the table goes on linearly
+    const Real inside = std::min(std::max(x[i], Real(lower)), Real(end)), beyond = x[i] - inside;
+    std::int64_t piece;
+    Real u;
+    if (inside < upper) {
+      piece = std::int64_t((inside - lower) / fine);
+      u = inside - (Real(piece) * fine + lower);
+    } else {
+      piece = std::min(nfine + std::int64_t((inside - upper) / coarse), last);
+      u = inside - (Real(piece - nfine) * coarse + upper);
+    }
+    const double* c = &rows[std::size_t(piece * width * 6)];
+    for (std::int64_t m = 0; m < width; ++m, c += 6) {
+      const Real value = c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * (c[4] + u * c[5]))));
+      const Real slope = c[1] + u * (2 * c[2] + u * (3 * c[3] + u * (4 * c[4] + u * (5 * c[5]))));
+      // within the range `beyond` is zero and the slope is that of the polynomial
+      y[i * width + m] = value + slope * beyond;
+      if (dx) dy[i * width + m] = slope * dx[i];
+    }
+  }
+}
+
+template void Table::evaluate(std::int64_t, const double*, const double*, double*, double*) const;
+template void Table::evaluate(std::int64_t, const long double*, const long double*, long double*,
+                              long double*) const;
+
+}  // namespace deepmd::engine

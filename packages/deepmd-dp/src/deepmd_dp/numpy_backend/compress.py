@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Compression in deepmd-kit's form: from a document to one whose embedding nets have tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from autograd.differential_operators import make_jvp_reversemode
+
+from deepmd.errors import InputError
+from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.module import Module, modules, with_modules
+from deepmd_dp.model import deserialize_model
+from deepmd_dp.nn.matrix import OnBasis, in_double
+from deepmd_dp.nn.table import Pieces, Table
+from deepmd_dp.numpy_backend import namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deepmd.aliases import Document
+    from deepmd_dp.nn.network import EmbeddingNetwork
+
+    Function = Callable[[Array], Array]
+
+
+def compress(
+    document: Document,
+    smallest_distance: float,
+    step: float = 0.01,
+    extrapolate: float = 5.0,
+    check_frequency: int = -1,
+) -> Document:
+    """The document with a table for each embedding net of one number, made for the range of the data.
+
+    Parameters
+    ----------
+    document : Document
+    smallest_distance : float
+        Of two atoms in the data [Å].
+    step : float
+        Largest width of a fine piece, in the nets' normalised input.
+    extrapolate : float
+        How many times the range of the data the coarse pieces reach.
+    check_frequency : int
+        Handed on to deepmd-kit: after how many evaluations it looks for numbers outside; -1: never.
+
+    Raises
+    ------
+    InputError
+        No net of the model is a function of one number, or it has tables already.
+    """
+    model = deserialize_model(document["model"])
+    if any(modules(model, Table)):
+        raise InputError("the model is compressed already; compress the model that it was made of.")
+    changes: dict[str, Module] = {}
+    for path, each in modules(model, OnBasis):
+        covering = partial(Pieces.covering, each.limits(smallest_distance), step, extrapolate, check_frequency)
+        changed = each.with_nets(partial(_table, covering=covering))
+        if changed is not None:
+            changes[path] = changed
+    if not changes:
+        raise InputError(
+            "no embedding net of the model is a function of the distance alone, so that there is nothing to compress: "
+            "attention layers and `tebd_input_mode` concat have none; use `strip`."
+        )
+    return {**document, "model": with_modules(model, changes).serialize()}
+
+
+def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -> Table:
+    """The polynomials that have the net's value, slope and curvature at the ends of each piece."""
+    dtype = np.asarray(net.layers[0].w).dtype
+    pieces = covering(dtype)
+    knots = pieces.knots
+    width = np.where(np.arange(len(knots) - 1) < pieces.nfine, pieces.fine, pieces.coarse)[:, None]
+    jet = value_slope_curvature(net, knots)
+    # by the distance from the left end in units of the width
+    (v0, d0, c0), (v1, d1, c1) = (
+        [each[cut] * width**k for k, each in enumerate(jet)] for cut in (slice(None, -1), slice(1, None))
+    )
+    rise = v1 - v0
+    coefficients = [
+        v0,
+        d0,
+        c0 / 2.0,
+        10.0 * rise - 4.0 * d1 - 6.0 * d0 - 1.5 * c0 + 0.5 * c1,
+        -15.0 * rise + 7.0 * d1 + 8.0 * d0 + 1.5 * c0 - c1,
+        6.0 * rise - 3.0 * (d1 + d0) + 0.5 * (c1 - c0),
+    ]
+    rows = np.stack([each / width**k for k, each in enumerate(coefficients)], axis=-1)
+    return Table.of_rows(net, rows.reshape(len(rows), -1).astype(dtype), pieces)
+
+
+def value_slope_curvature(net: EmbeddingNetwork, s: Float[np.ndarray, "n"]) -> list[Float[np.ndarray, "n width"]]:
+    """Of a net of one number at numbers s, in double precision."""
+    column = s[:, None]
+    net = in_double(net, column)
+    return [np.asarray(function(column)) for function in (net, _slope(net), _slope(_slope(net)))]
+
+
+def _slope(function: Function) -> Function:
+    """The derivative of a function that maps each row's number to a row."""
+    return lambda x: make_jvp_reversemode(function)(x)(namespace.ones_like(x))
