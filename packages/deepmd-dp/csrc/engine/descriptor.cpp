@@ -81,7 +81,7 @@ void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, st
                                   DescriptorWork<T>& work, bool with_slopes) const {
   EdgeArrays<T>& one = work.one;
   const auto width = std::size_t(spec_.width()), degree = std::size_t(matrices_->settings.degree);
-  const std::int32_t* types = &edges.type[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* types = edges.type.data() + edges.first[std::size_t(atom)];
   std::fill_n(one.t, std::size_t(one.count) * degree, T(0));
   std::fill_n(one.dt, std::size_t(one.count) * degree, T(0));
   std::map<std::int64_t, std::vector<int>> edges_of;  // by their function
@@ -208,7 +208,7 @@ void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Column
 template <class T>
 void Descriptor<T>::scatter(const Block& block, const BlockEdges& edges, std::int64_t atom,
                             const EdgeArrays<T>& one, const Derivatives& out) const {
-  const std::int32_t* index = &edges.index[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* index = edges.index.data() + edges.first[std::size_t(atom)];
   double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
   for (int e = 0; e < one.count; ++e) {
     double* force = out.force + 3 * std::int64_t(index[e]);

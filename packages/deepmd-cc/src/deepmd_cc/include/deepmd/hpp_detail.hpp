@@ -121,13 +121,6 @@ class Open {
   Handle* handle_ = nullptr;
 };
 
-// Results of all models and frames, one after the other.
-template <class Real>
-struct Results {
-  std::vector<double> energy;
-  std::vector<Real> force, virial, atom_energy, atom_virial;
-};
-
 // What the caller gives.
 template <class Real>
 struct Arguments {
