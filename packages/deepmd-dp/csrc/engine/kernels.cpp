@@ -20,7 +20,6 @@ namespace {
   template <class T>                                            \
   const Kernels<T> table{#NAME,                                 \
                          BYTES / int(sizeof(T)),                \
-                         ROWS,                                  \
                          made<loops::product<T, BYTES, ROWS>>,  \
                          made<loops::activate<T, BYTES>>,       \
                          made<loops::rows_of<T>>,               \
@@ -60,7 +59,7 @@ template <class T, class W>
 PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
                        const W& w) {
   const std::int64_t width = kernels.width, panel = kPanelVectors * width;
-  PackedMatrix<T> packed{rows, columns, (columns + width - 1) / width * width, {}};
+  PackedMatrix<T> packed{rows, (columns + width - 1) / width * width, {}};
   packed.data.reserve(std::size_t(rows * packed.padded));
   for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
     for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)

@@ -16,7 +16,7 @@ namespace deepmd::engine {
 /// A constant matrix (rows, columns) as `Kernels::product` reads it: panels of a few vectors.
 template <class T>
 struct PackedMatrix {
-  std::int64_t rows = 0, columns = 0, padded = 0;  // padded: columns in whole vectors
+  std::int64_t rows = 0, padded = 0;  // padded: columns in whole vectors
   std::vector<T> data;
 };
 
@@ -51,7 +51,7 @@ struct EdgeSettings {
 template <class T>
 struct Kernels {
   const char* name;
-  int width, rows;  // numbers in a vector, rows of a tile
+  int width;  // numbers in a vector
 
   /// c (m, b.padded) = a (m, b.rows) b, or += where `adds`.
   void (*product)(std::int64_t m, const T* a, std::int64_t lda, const PackedMatrix<T>& b, T* c,
