@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later
  *
- * A third party's plug-in for C++ and LAMMPS in one file of C: the Lennard-Jones potential
+ * A third party's plug-in for C++ and LAMMPS in C: the Lennard-Jones potential
  *
  *     E = Σ_pairs 4 ε [(σ/r)¹² - (σ/r)⁶] - E(rcut),   r < rcut,
  *
@@ -11,7 +11,7 @@
  *     epsilon 0.0104
  *     sigma 3.40
  *
- * The one header that it needs is deepmd/backend_plugin.h.
+ * The one header of deepmd-cc that it needs is deepmd/backend_plugin.h.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "deepmd/backend_plugin.h"
+#include "pairs.h"
 
 typedef struct model {
   double rcut, epsilon, sigma; /* [Å], [eV], [Å] */
@@ -101,40 +102,19 @@ static double pair_energy(const model* self, double squared, double* force_by_r)
   return 4 * self->epsilon * (s6 * s6 - s6 - (c6 * c6 - c6));
 }
 
-/* Adds the half of each pair that is atom i's. The virial of an edge is its neighbor's. */
+/* Adds the half of each pair that is atom i's. */
 static void add_atom(model* self, const deepmd_atoms* atoms, int32_t i, double* energy,
                      double* virial) {
   int32_t k;
-  int a, b;
   for (k = 0; k < atoms->nneighbor[i]; ++k) {
     const int64_t j = atoms->neighbor[i][k] & atoms->index_mask;
-    double r[3], squared = 0, force_by_r, half;
-    if (atoms->type[i] < 0 || atoms->type[j] < 0) continue;
-    for (a = 0; a < 3; ++a) {
-      r[a] = atoms->coord[3 * j + a] - atoms->coord[3 * i + a];
-      squared += r[a] * r[a];
-    }
-    if (squared >= self->rcut * self->rcut) continue;
+    double r[3], squared, force_by_r, half;
+    if (!measure(atoms, i, j, self->rcut, r, &squared)) continue;
     half = 0.5 * pair_energy(self, squared, &force_by_r);
     *energy += half;
     self->atom_energy[i] += half;
-    for (a = 0; a < 3; ++a) {
-      self->force[3 * i + a] -= 0.5 * force_by_r * r[a];
-      self->force[3 * j + a] += 0.5 * force_by_r * r[a];
-      for (b = 0; b < 3; ++b) {
-        virial[3 * a + b] += 0.5 * force_by_r * r[a] * r[b];
-        self->atom_virial[9 * j + 3 * a + b] += 0.5 * force_by_r * r[a] * r[b];
-      }
-    }
+    push(i, j, r, 0.5 * force_by_r, self->force, virial, self->atom_virial);
   }
-}
-
-static void give(deepmd_take take, void* receiver, const char* name, int64_t rows, int64_t columns,
-                 const double* data) {
-  const int64_t shape[2] = {rows, columns};
-  const deepmd_array one = {name, DEEPMD_FLOAT64, 1, shape + 1, data};
-  const deepmd_array two = {name, DEEPMD_FLOAT64, 2, shape, data};
-  take(receiver, rows == 0 ? &one : &two);
 }
 
 static int compute(void* handle, const deepmd_atoms* atoms, int32_t wanted, deepmd_take take,

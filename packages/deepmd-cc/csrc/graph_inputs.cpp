@@ -100,49 +100,45 @@ void GraphInputs::add_parameters() {
                 add<double>("aparam", {1, nloc_, record_.dim_aparam}));
 }
 
-void GraphInputs::collect_hits(const ListSpec& list, std::int64_t i, const std::int32_t* neighbors,
-                               std::int32_t count, std::vector<Hit>& hits) const {
+void GraphInputs::collect_hits(const ListSpec& list, std::int64_t i,
+                               std::vector<Block>& blocks) const {
   const double* from = atoms_.coord + 3 * i;
   const std::int32_t type = atoms_.type[i];
   if (type < 0) return;
-  for (std::int32_t k = 0; k < count; ++k) {
-    const std::int64_t j = neighbors[k] & atoms_.index_mask;
+  for (std::int32_t k = 0; k < atoms_.nneighbor[i]; ++k) {
+    const std::int64_t j = atoms_.neighbor[i][k] & atoms_.index_mask;
     const std::int32_t other = atoms_.type[j];
     if (other < 0 || excluded_.is_excluded(type, other)) continue;
     const double* to = atoms_.coord + 3 * j;
     const double x = to[0] - from[0], y = to[1] - from[1], z = to[2] - from[2];
     const double squared = x * x + y * y + z * z;
     if (squared < list.rcut * list.rcut)
-      hits.push_back({j, list.by_type ? other : 0, {x, y, z}, squared});
+      blocks[list.by_type ? other : 0][i].push_back({j, {x, y, z}, squared});
   }
 }
 
 void GraphInputs::add_list(std::size_t index) {
   const ListSpec& list = record_.lists[index];
-  std::vector<std::vector<Hit>> hits(atoms_.nloc);
-  for (std::int64_t k = 0; k < atoms_.ncenter; ++k) {
-    const std::int32_t i = atoms_.center[k];
-    collect_hits(list, i, atoms_.neighbor[i], atoms_.nneighbor[i], hits[i]);
-    // lists of exact widths hold the nearest; the order of others does not matter
-    const auto nearer = [](const Hit& a, const Hit& b) {
-      return a.squared != b.squared ? a.squared < b.squared : a.index < b.index;
-    };
-    if (!list.widths.empty()) std::sort(hits[i].begin(), hits[i].end(), nearer);
+  std::vector<Block> blocks(list.by_type ? record_.ntypes() : 1, Block(atoms_.nloc));
+  for (std::int64_t k = 0; k < atoms_.ncenter; ++k) collect_hits(list, atoms_.center[k], blocks);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    std::size_t largest = 1;
+    for (auto& row : blocks[b]) {
+      largest = std::max(largest, row.size());
+      // lists of exact widths hold the nearest; the order of others does not matter
+      if (!list.widths.empty())
+        std::sort(row.begin(), row.end(), [](const Hit& one, const Hit& two) {
+          return std::tie(one.squared, one.index) < std::tie(two.squared, two.index);
+        });
+    }
+    const auto free = rounded(static_cast<std::int64_t>(largest));
+    add_block("lists_" + std::to_string(index) + "_" + std::to_string(b) + "_", list.rcut,
+              list.widths.empty() ? free : list.widths.at(b), blocks[b]);
   }
-  const std::int32_t nblocks = list.by_type ? record_.ntypes() : 1;
-  for (std::int32_t block = 0; block < nblocks; ++block)
-    add_block("lists_" + std::to_string(index) + "_" + std::to_string(block) + "_", list, block,
-              hits);
 }
 
-void GraphInputs::add_block(const std::string& stem, const ListSpec& list, std::int32_t block,
-                            const std::vector<std::vector<Hit>>& hits) {
-  std::int64_t width = 1;
-  for (const auto& row : hits)
-    width = std::max<std::int64_t>(
-        width,
-        std::count_if(row.begin(), row.end(), [&](const Hit& hit) { return hit.block == block; }));
-  width = list.widths.empty() ? rounded(width) : list.widths[block];
+void GraphInputs::add_block(const std::string& stem, double rcut, std::int64_t width,
+                            const Block& block) {
   double* vectors = add<double>(stem + "edge_vec", {1, nloc_, width, 3});
   std::int64_t* nlist = add<std::int64_t>(stem + "nlist", {1, nloc_, width});
   std::int64_t* types = takes(stem + "neighbor_type")
@@ -151,15 +147,14 @@ void GraphInputs::add_block(const std::string& stem, const ListSpec& list, std::
   std::fill(nlist, nlist + nloc_ * width, -1);
   if (types != nullptr) std::fill(types, types + nloc_ * width, atoms_.empty_type);
   // an empty slot is a neighbor beyond the cut-off
-  for (std::int64_t slot = 0; slot < nloc_ * width; ++slot) vectors[3 * slot] = 2.0 * list.rcut;
+  for (std::int64_t slot = 0; slot < nloc_ * width; ++slot) vectors[3 * slot] = 2.0 * rcut;
   for (std::int64_t i = 0; i < atoms_.nloc; ++i) {
-    std::int64_t slot = i * width;
-    for (const Hit& hit : hits[i]) {
-      if (hit.block != block || slot == (i + 1) * width) continue;
+    const auto count = std::min<std::int64_t>(width, block[i].size());
+    for (std::int64_t slot = i * width, k = 0; k < count; ++k, ++slot) {
+      const Hit& hit = block[i][k];
       std::copy_n(hit.vector, 3, vectors + 3 * slot);
       nlist[slot] = place_of(hit.index);
       if (types != nullptr) types[slot] = atoms_.type[hit.index];
-      ++slot;
     }
   }
 }

@@ -31,20 +31,18 @@ class GraphInputs {
  private:
   struct Hit {
     std::int64_t index;
-    std::int32_t block;
     double vector[3];
     double squared;
   };
+  using Block = std::vector<std::vector<Hit>>;  // of each local atom
 
   void add_types();
   void add_mapping();
   void add_list(std::size_t index);
   void add_centers();
   void add_parameters();
-  void collect_hits(const ListSpec& list, std::int64_t i, const std::int32_t* neighbors,
-                    std::int32_t count, std::vector<Hit>& hits) const;
-  void add_block(const std::string& stem, const ListSpec& list, std::int32_t block,
-                 const std::vector<std::vector<Hit>>& hits);
+  void collect_hits(const ListSpec& list, std::int64_t i, std::vector<Block>& blocks) const;
+  void add_block(const std::string& stem, double rcut, std::int64_t width, const Block& block);
   std::int64_t place_of(std::int64_t atom) const {
     return atom < atoms_.nloc ? atom : atom + nloc_ - atoms_.nloc;
   }

@@ -54,6 +54,10 @@ void check_atoms(const deepmd_atoms& atoms, const Record& record) {
       throw std::invalid_argument("the coordinates of atom " + std::to_string(i) +
                                   " are not finite; the simulation has blown up before.");
   }
+  for (std::int64_t k = 0; k < atoms.ncenter; ++k)
+    if (atoms.center[k] < 0 || atoms.center[k] >= atoms.nloc)
+      throw std::invalid_argument("atom " + std::to_string(atoms.center[k]) +
+                                  " has neighbors but is not local.");
   check_parameters(atoms, record);
   if (record.is_message_passing && atoms.mapping == nullptr && atoms.nall > atoms.nloc)
     throw std::invalid_argument(

@@ -34,7 +34,8 @@ ComputeDeepTensorAtom::ComputeDeepTensorAtom(LAMMPS* lmp, int narg, char** arg)
   on_all_ranks(lmp, style, [&] {
     if (narg < 4) throw std::invalid_argument("it needs a model's file behind it.");
     energy_unit(lmp);
-    model_ = open_model(arg[3], {comm->nthreads, gpu_of_rank(lmp)}, lmp);
+    const deepmd_open_options how{comm->nthreads, gpu_of_rank(lmp)};
+    model_ = std::make_unique<ModelFile>(arg[3], how, lmp);
     const deepmd::Record& record = model_->record();
     types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg), record.type_map,
                                atom->ntypes);
@@ -67,10 +68,7 @@ void ComputeDeepTensorAtom::init() {
 }
 
 void ComputeDeepTensorAtom::setup() {
-  on_all_ranks(lmp, style, [&] {
-    frame_.check();
-    check_neighbor_list(lmp, types_);
-  });
+  on_all_ranks(lmp, style, [&] { frame_.check(types_); });
 }
 
 void ComputeDeepTensorAtom::compute_peratom() {

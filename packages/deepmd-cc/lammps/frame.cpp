@@ -33,7 +33,8 @@ void Frame::serve(const std::vector<const ModelFile*>& models) {
   }
 }
 
-void Frame::check() const {
+void Frame::check(const std::vector<std::int32_t>& types) const {
+  check_neighbor_list(lmp, types);
   if ((passes_messages_ || uses_empty_type_) && !atom->tag_enable)
     throw std::runtime_error(
         "the model needs the atoms' IDs (tags), which `atom_modify id no` turns off; remove it.");

@@ -30,7 +30,7 @@ class Frame : protected LAMMPS_NS::Pointers {
   bool has_wide_ghosts() const { return passes_messages_ && is_parallel(); }
 
   // Throws std::runtime_error, in one line, where LAMMPS is not set up for the models.
-  void check() const;
+  void check(const std::vector<std::int32_t>& types) const;
 
   // The order in which the models have the atoms, where ghosts are wide.
   const WideGhosts& wide_ghosts() const { return wide_ghosts_; }

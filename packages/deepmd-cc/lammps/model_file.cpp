@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "error.h"
+#include "lammps.h"
+
 namespace deepmd_lammps {
 namespace {
 
@@ -27,10 +30,19 @@ std::vector<double>& Results::at(const std::string& kind) {
   return arrays_[kind];
 }
 
-ModelFile::ModelFile(const std::string& path, const deepmd_open_options& options) : path_(path) {
+ModelFile::ModelFile(const std::string& path, const deepmd_open_options& options,
+                     LAMMPS_NS::LAMMPS* lmp)
+    : path_(path) {
   deepmd_error error{};
   handle_.reset(deepmd_open(path.c_str(), &options, &error));
-  if (handle_ == nullptr) throw std::runtime_error(naming(path, error.text));
+  std::string reason = naming(path, error.text);
+  if (handle_ == nullptr && options.device >= 0) {
+    const deepmd_open_options on_cpu{options.nthreads, -1};
+    handle_.reset(deepmd_open(path.c_str(), &on_cpu, &error));
+    if (handle_ != nullptr) lmp->error->warning(FLERR, reason + " It is computed on the CPU.");
+    reason = naming(path, error.text);
+  }
+  if (handle_ == nullptr) throw std::runtime_error(reason);
   record_ = deepmd::Record(deepmd_record(handle_.get()));
 }
 

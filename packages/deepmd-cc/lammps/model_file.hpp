@@ -12,6 +12,10 @@
 #include "deepmd/model.h"
 #include "deepmd/record.hpp"
 
+namespace LAMMPS_NS {
+class LAMMPS;
+}
+
 namespace deepmd_lammps {
 
 // What a model gave of each kind: sum, atom, force, virial, atom_virial. The storage is reused from
@@ -32,8 +36,9 @@ class Results {
 
 class ModelFile {
  public:
-  // Throws std::runtime_error, in one line that names the file.
-  ModelFile(const std::string& path, const deepmd_open_options& options);
+  // Opens it on the CPU where its backend cannot use the GPU. Throws std::runtime_error, in one
+  // line that names the file.
+  ModelFile(const std::string& path, const deepmd_open_options& options, LAMMPS_NS::LAMMPS* lmp);
 
   const std::string& path() const { return path_; }
   const deepmd::Record& record() const { return record_; }

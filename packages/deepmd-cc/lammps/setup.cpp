@@ -4,10 +4,10 @@
 #include <mpi.h>
 
 #include <stdexcept>
+#include <string>
 
 #include "atom.h"
 #include "comm.h"
-#include "error.h"
 #include "group.h"
 #include "lammps.h"
 #include "neighbor.h"
@@ -24,31 +24,6 @@ double energy_unit(LAMMPS_NS::LAMMPS* lmp) {
   if (units == "real") return utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
   throw std::invalid_argument("units are " + units +
                               "; write `units metal` (eV) or `units real` (kcal/mol).");
-}
-
-std::unique_ptr<ModelFile> open_model(const std::string& path, const deepmd_open_options& options,
-                                      LAMMPS_NS::LAMMPS* lmp) {
-  if (options.device < 0) return std::make_unique<ModelFile>(path, options);
-  try {
-    return std::make_unique<ModelFile>(path, options);
-  } catch (const std::runtime_error& failure) {
-    auto model = std::make_unique<ModelFile>(path, deepmd_open_options{options.nthreads, -1});
-    lmp->error->warning(FLERR, std::string(failure.what()) + " It is computed on the CPU.");
-    return model;
-  }
-}
-
-std::unique_ptr<ModelFile> open_potential(const std::string& path,
-                                          const deepmd_open_options& options,
-                                          LAMMPS_NS::LAMMPS* lmp) {
-  auto model = open_model(path, options, lmp);
-  const deepmd::OutputSpec* sum = model->output("sum");
-  if (sum == nullptr || sum->ncomponents != 1 || model->output("force") == nullptr)
-    throw std::runtime_error(
-        path +
-        ": the model gives no energy with forces; for dipoles there is `compute "
-        "deeptensor/atom`.");
-  return model;
 }
 
 namespace {
@@ -93,8 +68,7 @@ void check_neighbor_list(LAMMPS_NS::LAMMPS* lmp, const std::vector<std::int32_t>
   if (excludes_pairs(lmp, types))
     throw std::runtime_error(
         "`neigh_modify exclude` leaves out neighbors that the model needs; remove it "
-        "(`neigh_modify "
-        "exclude none`), and write NULL in pair_coeff for types without the model.");
+        "(`neigh_modify exclude none`), and write NULL in pair_coeff for types without the model.");
   bool drops = false;
   for (int k = 1; k <= 3; ++k) drops = drops || lmp->neighbor->special_flag[k] == 0;
   if (drops && has_bonds(lmp, types))

@@ -3,12 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
-
-#include "deepmd/model.h"
-#include "model_file.hpp"
 
 namespace LAMMPS_NS {
 class LAMMPS;
@@ -19,16 +14,6 @@ namespace deepmd_lammps {
 // An eV in LAMMPS's unit of energy; lengths are Å. Throws std::invalid_argument, in one line, for
 // units other than metal and real.
 double energy_unit(LAMMPS_NS::LAMMPS* lmp);
-
-// A model opened on the GPU of this rank, or on the CPU where its backend cannot use it. Throws
-// std::runtime_error, in one line.
-std::unique_ptr<ModelFile> open_model(const std::string& path, const deepmd_open_options& options,
-                                      LAMMPS_NS::LAMMPS* lmp);
-
-// The same for a model that gives an energy.
-std::unique_ptr<ModelFile> open_potential(const std::string& path,
-                                          const deepmd_open_options& options,
-                                          LAMMPS_NS::LAMMPS* lmp);
 
 // Throws std::runtime_error, in one line with what to write, where neighbors that the model needs
 // are left out of the lists: forces would be wrong without a sign of it. types: of LAMMPS's type

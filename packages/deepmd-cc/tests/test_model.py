@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Models through libdeepmd_cc, with the plug-in of a third party: Lennard-Jones in one file of C."""
+"""Models through libdeepmd_cc, with the plug-in of a third party: Lennard-Jones in C."""
 
 from __future__ import annotations
 

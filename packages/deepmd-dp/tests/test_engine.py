@@ -170,6 +170,9 @@ def test_what_the_record_says(monkeypatch):
     assert "intervals of 16 polynomials" in record["embedding"]
     monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
     assert json.loads(_engine.Model(data, 1).record)["embedding"] == "se_e2_a: nets"
+    document = read_document(REFERENCE / "dipole_real" / "model.dp")
+    document["model"]["atom_exclude_types"] = [1]
+    assert json.loads(_engine.Model(document_to_bytes(document), 1).record)["model"]["sel_types"] == [0]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@
  *     E = f Σ_i (ρ_i² + Σ_j w_ij q_j ρ_j) + empty_type N,   d_i = Σ_j w_ij r_ij,
  *
  * where ρ_j is what a message brings, f is fparam and q_j is aparam, 1 where the file asks for
- * none. A file NAME.messages has words and numbers: `rcut 4 fparam 1 aparam 1 dipole 0`.
+ * none. A file NAME.messages has words and numbers: `rcut 4 fparam 1 aparam 1 dipole 0`, and
+ * `selected 1` for a record that says that type 1 alone has the first output.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "deepmd/backend_plugin.h"
+#include "pairs.h" /* of the example of a plug-in */
 
 typedef struct model {
   double rcut;
@@ -31,7 +33,7 @@ static const char dipole_outputs[] =
     "{\"name\": \"dipole\", \"kind\": \"atom\", \"axes\": [\"nframes\", \"nloc\", 3]}";
 
 static void* open_model(const char* path, const deepmd_open_options* options, deepmd_error* error) {
-  char word[64];
+  char word[64], selected[64] = "";
   double value;
   FILE* file = fopen(path, "r");
   model* self = calloc(1, sizeof(model));
@@ -41,15 +43,17 @@ static void* open_model(const char* path, const deepmd_open_options* options, de
     if (strcmp(word, "fparam") == 0) self->dim_fparam = (int)value;
     if (strcmp(word, "aparam") == 0) self->dim_aparam = (int)value;
     if (strcmp(word, "dipole") == 0) self->is_dipole = (int)value;
+    if (strcmp(word, "selected") == 0)
+      snprintf(selected, sizeof(selected), "\"sel_types\": [%d], ", (int)value);
   }
   fclose(file);
   snprintf(self->record, sizeof(self->record),
            "{\"format\": \"deepmd frozen model\", \"version\": 1, \"model\": {\"type_map\": "
            "[\"O\", \"H\"], \"rcut\": %g, \"is_message_passing\": true, \"receptive_field\": %g, "
-           "\"pair_exclude_types\": [], \"dim_fparam\": %d, \"dim_aparam\": %d, "
+           "\"pair_exclude_types\": [], %s\"dim_fparam\": %d, \"dim_aparam\": %d, "
            "\"default_fparam\": null}, \"lists\": [{\"rcut\": %g, \"by_type\": false, "
            "\"widths\": null}], \"inputs\": [], \"outputs\": [%s]}",
-           self->rcut, 2 * self->rcut, self->dim_fparam, self->dim_aparam, self->rcut,
+           self->rcut, 2 * self->rcut, selected, self->dim_fparam, self->dim_aparam, self->rcut,
            self->is_dipole ? dipole_outputs : energy_outputs);
   if (self->rcut > 0) return self;
   snprintf(error->text, sizeof(error->text), "no rcut in the file.");
@@ -57,36 +61,21 @@ static void* open_model(const char* path, const deepmd_open_options* options, de
   return NULL;
 }
 
-/* w of a pair, its derivative by r² and the vector; 0: beyond the cut-off. */
-static int weight(const model* self, const deepmd_atoms* a, int64_t i, int64_t j, double* w,
-                  double* dw, double r[3]) {
-  double squared = 0, t;
-  const double factor = 1 + 0.1 * a->type[j], rc2 = self->rcut * self->rcut;
-  int k;
-  if (a->type[i] < 0 || a->type[j] < 0) return 0;
-  for (k = 0; k < 3; ++k) {
-    r[k] = a->coord[3 * j + k] - a->coord[3 * i + k];
-    squared += r[k] * r[k];
-  }
-  if (squared >= rc2) return 0;
-  t = 1 - squared / rc2;
-  *w = factor * t * t * t;
-  *dw = -3 * factor * t * t / rc2;
-  return 1;
-}
-
-static void give(deepmd_take take, void* receiver, const char* name, int64_t rows, int64_t columns,
-                 const double* data) {
-  const int64_t shape[2] = {rows, columns};
-  const deepmd_array one = {name, DEEPMD_FLOAT64, 1, shape + 1, data};
-  const deepmd_array two = {name, DEEPMD_FLOAT64, 2, shape, data};
-  take(receiver, rows == 0 ? &one : &two);
-}
-
 typedef struct edge {
   int64_t i, j;
   double w, dw, r[3];
 } edge;
+
+/* w of an edge, its derivative by r² and the vector; 0: there is none. */
+static int weigh(const model* self, const deepmd_atoms* a, edge* e) {
+  double squared, t;
+  const double factor = 1 + 0.1 * a->type[e->j], rc2 = self->rcut * self->rcut;
+  if (!measure(a, e->i, e->j, self->rcut, e->r, &squared)) return 0;
+  t = 1 - squared / rc2;
+  e->w = factor * t * t * t;
+  e->dw = -3 * factor * t * t / rc2;
+  return 1;
+}
 
 static edge* edges_of(const model* self, const deepmd_atoms* a, int64_t* count) {
   int64_t capacity = 1, c;
@@ -101,7 +90,7 @@ static edge* edges_of(const model* self, const deepmd_atoms* a, int64_t* count) 
       edge* e = edges + *count;
       e->i = i;
       e->j = a->neighbor[i][k] & a->index_mask;
-      *count += weight(self, a, e->i, e->j, &e->w, &e->dw, e->r);
+      *count += weigh(self, a, e);
     }
   }
   return edges;
@@ -112,7 +101,7 @@ static int compute(void* handle, const deepmd_atoms* a, int32_t wanted, deepmd_t
   const model* self = handle;
   const double f = self->dim_fparam > 0 ? a->fparam[0] : 1;
   int64_t n, k;
-  int x, y;
+  int x;
   edge* edges = edges_of(self, a, &n);
   double* rho = calloc(a->nloc, sizeof(double));
   double* by_rho = calloc(a->nloc, sizeof(double)); /* dE/dρ */
@@ -144,14 +133,7 @@ static int compute(void* handle, const deepmd_atoms* a, int32_t wanted, deepmd_t
       const int64_t m = a->mapping[e->j];
       const double q = self->dim_aparam > 0 ? a->aparam[m] : 1;
       const double g = 2 * e->dw * (by_rho[e->i] + (e->i < a->nowned ? f * q * rho[m] : 0));
-      for (x = 0; x < 3; ++x) {
-        force[3 * e->i + x] += g * e->r[x];
-        force[3 * e->j + x] -= g * e->r[x];
-        for (y = 0; y < 3; ++y) {
-          virial[3 * x + y] -= g * e->r[x] * e->r[y];
-          virials[9 * e->j + 3 * x + y] -= g * e->r[x] * e->r[y];
-        }
-      }
+      push(e->i, e->j, e->r, -g, force, virial, virials);
     }
     give(take, receiver, "energy", 0, 1, &energy);
     give(take, receiver, "force", a->nall, 3, force);

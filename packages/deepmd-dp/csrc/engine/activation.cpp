@@ -8,8 +8,7 @@
 
 #include "document.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 template <class Real>
@@ -78,5 +77,4 @@ void activate(const Activation& activation, Real x, Real& value, Real& slope) {
 template void activate(const Activation&, double, double&, double&);
 template void activate(const Activation&, long double, long double&, long double&);
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -7,8 +7,7 @@
 
 #include "deepmd/instruction_sets.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 enum class Function { linear, tanh, sigmoid, relu, relu6, softplus, gelu, silu, silut };
 
@@ -56,5 +55,4 @@ DEEPMD_INLINE void activate_by_tanh(Function function, const V x, V& value, V& s
 template <class Real>
 void activate(const Activation& activation, Real x, Real& value, Real& slope);
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

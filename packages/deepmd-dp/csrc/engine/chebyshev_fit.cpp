@@ -2,10 +2,10 @@
 #include "chebyshev_fit.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 constexpr double kTolerance = 1e-13;  // of values; derivatives have a hundred times that
@@ -26,10 +26,10 @@ std::vector<Real> inverse(int degree) {
   return matrix;
 }
 
-/// Largest values and derivatives of functions, and of what polynomials miss of them.
-struct Deviation {
-  double value = 0.0, derivative = 0.0, missed_value = 0.0, missed_derivative = 0.0;
-};
+/// What is compared: functions, what polynomials miss of them, and the derivatives of both.
+enum { value, missed_value, derivative, missed_derivative, kQuantities };
+/// The largest of each.
+using Deviation = std::array<double, kQuantities>;
 
 /// Compares `degree` polynomials with those through three times as many nodes.
 class Comparison {
@@ -45,30 +45,23 @@ class Comparison {
       s[std::size_t(k)] =
           0.5 * (low + high) + 0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
     const std::vector<double> values = functions(s);
-    const std::size_t m = values.size() / s.size();
-    Deviation found;
+    Deviation largest{};
     for (std::size_t p = 0; p < rows_.size(); ++p) {
       // the derivative is looked at inside only: at the ends rounding is amplified most
       const bool is_inside = p > 0 && p + 1 < rows_.size();
-      const Row& row = rows_[p];
-      update(row.value, values, m, 1.0, found.value);
-      update(row.missed_value, values, m, 1.0, found.missed_value);
-      if (!is_inside) continue;
-      update(row.derivative, values, m, 2.0 / (high - low), found.derivative);
-      update(row.missed_derivative, values, m, 2.0 / (high - low), found.missed_derivative);
+      for (int each = 0; each < (is_inside ? kQuantities : derivative); ++each)
+        largest[each] = std::max(largest[each], size_of(rows_[p][each], values));
     }
-    return found;
+    for (const int each : {derivative, missed_derivative}) largest[each] *= 2.0 / (high - low);
+    return largest;
   }
 
  private:
-  struct Row {
-    std::vector<double> value, missed_value, derivative, missed_derivative;  // (refined)
-  };
+  using Row = std::array<std::vector<double>, kQuantities>;  // (refined) by the nodes' values
 
   void add_point(double u, const std::vector<double>& fine, const std::vector<double>& own) {
-    const auto n = std::size_t(refined_);
-    Row row{std::vector<double>(n), {}, std::vector<double>(n), {}};
-    row.missed_value.assign(n, 0.0), row.missed_derivative.assign(n, 0.0);
+    Row row;
+    for (auto& each : row) each.assign(std::size_t(refined_), 0.0);
     double t0 = 1.0, t1 = u, d0 = 0.0, d1 = 1.0;
     for (int q = 0; q < refined_; ++q) {
       for (int k = 0; k < refined_; ++k) {
@@ -76,9 +69,8 @@ class Comparison {
         double missed = full;
         if (q < degree_ && k % kRefined == kRefined / 2)
           missed -= own[std::size_t(q * degree_ + k / kRefined)];
-        row.value[std::size_t(k)] += t0 * full, row.derivative[std::size_t(k)] += d0 * full;
-        row.missed_value[std::size_t(k)] += t0 * missed;
-        row.missed_derivative[std::size_t(k)] += d0 * missed;
+        const Deviation terms{t0 * full, t0 * missed, d0 * full, d0 * missed};
+        for (int each = 0; each < kQuantities; ++each) row[each][k] += terms[each];
       }
       const double t2 = 2.0 * u * t1 - t0, d2 = 2.0 * (t1 + u * d1) - d0;
       t0 = t1, t1 = t2, d0 = d1, d1 = d2;
@@ -86,12 +78,15 @@ class Comparison {
     rows_.push_back(std::move(row));
   }
 
-  static void update(const std::vector<double>& row, const std::vector<double>& values,
-                     std::size_t m, double scale, double& largest) {
+  /// Of the functions' sums with a row the largest.
+  static double size_of(const std::vector<double>& row, const std::vector<double>& values) {
+    const std::size_t m = values.size() / row.size();
     std::vector<double> sums(m, 0.0);
     for (std::size_t k = 0; k < row.size(); ++k)
       for (std::size_t j = 0; j < m; ++j) sums[j] += row[k] * values[k * m + j];
-    for (const double sum : sums) largest = std::max(largest, std::abs(scale * sum));
+    double largest = 0.0;
+    for (const double sum : sums) largest = std::max(largest, std::abs(sum));
+    return largest;
   }
 
   int degree_, refined_;
@@ -130,20 +125,19 @@ std::optional<ChebyshevBasis> find_basis(const Functions& functions, double low,
   if (!(low < high)) return std::nullopt;
   // two polynomials fewer: what those that are used miss is far below the tolerance
   const Comparison comparison(kDegree - 2);
-  Deviation largest;
+  Deviation largest{};
   for (int k = 0; k < 8; ++k) {
     const double step = (high - low) / 8.0;
     const Deviation found = comparison.of(functions, low + k * step, low + (k + 1) * step);
-    largest.value = std::max(largest.value, found.value);
-    largest.derivative = std::max(largest.derivative, found.derivative);
+    for (const int each : {value, derivative}) largest[each] = std::max(largest[each], found[each]);
   }
   const double tiny = 1e-300;
   for (const double factor : {1.0, 10.0, 100.0}) {
     const auto fits = [&](double start, double end) {
       const Deviation found = comparison.of(functions, start, end);
       const double allowed = factor * kTolerance;
-      return found.missed_value <= allowed * std::max(largest.value, tiny) &&
-             found.missed_derivative <= 100.0 * allowed * std::max(largest.derivative, tiny);
+      return found[missed_value] <= allowed * std::max(largest[value], tiny) &&
+             found[missed_derivative] <= 100.0 * allowed * std::max(largest[derivative], tiny);
     };
     if (auto bounds = intervals(fits, low, high)) return ChebyshevBasis(*bounds, kDegree);
   }
@@ -176,5 +170,4 @@ std::vector<double> coefficients(const ChebyshevBasis& basis,
   return result;
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -11,8 +11,7 @@
 
 #include "deepmd/chebyshev.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// The distance that two atoms are not expected to come closer than [Å].
 constexpr double kSmallestDistance = 0.4;
@@ -33,5 +32,4 @@ std::vector<long double> nodes_of(const ChebyshevBasis& basis);
 std::vector<double> coefficients(const ChebyshevBasis& basis,
                                  const std::vector<long double>& values);
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 template <class T>
 void DescriptorWork<T>::reserve(std::int64_t nedges, const EdgeSettings& settings) {
@@ -82,7 +81,7 @@ void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, st
                                   DescriptorWork<T>& work, bool with_slopes) const {
   EdgeArrays<T>& one = work.one;
   const auto width = std::size_t(spec_.width()), degree = std::size_t(matrices_->settings.degree);
-  const std::int32_t* types = &edges.type[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* types = edges.type.data() + edges.first[std::size_t(atom)];
   std::fill_n(one.t, std::size_t(one.count) * degree, T(0));
   std::fill_n(one.dt, std::size_t(one.count) * degree, T(0));
   std::map<std::int64_t, std::vector<int>> edges_of;  // by their function
@@ -136,7 +135,7 @@ void Descriptor<T>::forward(const Frame& frame, const Block& block,
   }
   timing.add(Phase::edges);
   work.m.resize(std::size_t(block.size * columns * ld_));
-  kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type),
+  kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type).forward,
                    work.m.data(), ld_, false);
   const auto nsections = std::int64_t(spec_.sel.size());
   for (std::int64_t i = 0; i < block.size; ++i)
@@ -188,7 +187,7 @@ template <class T>
 void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Columns<T> by,
                              const T* by_vectors, std::int64_t ldv, int axis,
                              const Derivatives& out, Timing& timing) const {
-  const PackedMatrix<T>& matrix = matrices_->transposed.at(block.type);
+  const PackedMatrix<T>& matrix = matrices_->c.at(block.type).backward;
   const std::int64_t columns = spec_.columns;
   derive_moments(block, work, by, by_vectors, ldv, axis);
   timing.add(Phase::contraction);
@@ -209,7 +208,7 @@ void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Column
 template <class T>
 void Descriptor<T>::scatter(const Block& block, const BlockEdges& edges, std::int64_t atom,
                             const EdgeArrays<T>& one, const Derivatives& out) const {
-  const std::int32_t* index = &edges.index[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* index = edges.index.data() + edges.first[std::size_t(atom)];
   double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
   for (int e = 0; e < one.count; ++e) {
     double* force = out.force + 3 * std::int64_t(index[e]);
@@ -235,5 +234,4 @@ template struct DescriptorWork<float>;
 template class Descriptor<double>;
 template class Descriptor<float>;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

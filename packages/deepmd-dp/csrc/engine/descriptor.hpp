@@ -13,8 +13,7 @@
 #include "frame.hpp"
 #include "timing.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// Derivatives of an output's components by positions and strain, of a thread's atoms.
 struct Derivatives {
@@ -98,5 +97,4 @@ class Descriptor {
   std::int64_t ld_;                 // row of moments, in whole vectors
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -3,14 +3,11 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
-#include "hdf5_file.hpp"
+#include "deepmd/frozen_record.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 using nlohmann::json;
 
@@ -18,15 +15,6 @@ namespace {
 
 const char* const kReference = "@array";
 const char* const kVariables = "@variables";
-
-std::string read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(path + " cannot be opened; is the path right?");
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (file.bad()) throw Error(path + " cannot be read");
-  return content.str();
-}
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -120,8 +108,8 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
 }
 
 Document read_document(const std::string& path) {
-  if (ends_with(path, ".safetensors")) return parse_safetensors(read_bytes(path), path);
-  if (ends_with(path, ".dp")) return parse_hdf5(read_bytes(path), path);
+  if (ends_with(path, ".safetensors")) return parse_safetensors(read_file(path), path);
+  if (ends_with(path, ".dp")) return parse_hdf5(read_file(path), path);
   throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
               "dp convert-backend " + path + " model.safetensors");
 }
@@ -151,25 +139,10 @@ std::size_t Node::size() const {
   return value_->size();
 }
 
-double Node::number() const {
-  if (!value_->is_number()) fail("is not a number");
-  return value_->get<double>();
-}
-
 std::int64_t Node::integer() const {
   const double value = number();
   if (!(std::abs(value) < 1e9) || value != std::floor(value)) fail("is not an integer");
   return static_cast<std::int64_t>(value);
-}
-
-bool Node::flag() const {
-  if (!value_->is_boolean()) fail("is neither true nor false");
-  return value_->get<bool>();
-}
-
-std::string Node::text() const {
-  if (!value_->is_string()) fail("is not a text");
-  return value_->get<std::string>();
 }
 
 std::vector<std::int64_t> Node::integers() const {
@@ -177,18 +150,6 @@ std::vector<std::int64_t> Node::integers() const {
   std::vector<std::int64_t> values;
   for (std::size_t k = 0; k < size(); ++k) values.push_back((*this)[k].integer());
   return values;
-}
-
-double Node::number_or(const std::string& key, double otherwise) const {
-  return has(key) ? (*this)[key].number() : otherwise;
-}
-
-std::int64_t Node::integer_or(const std::string& key, std::int64_t otherwise) const {
-  return has(key) ? (*this)[key].integer() : otherwise;
-}
-
-bool Node::flag_or(const std::string& key, bool otherwise) const {
-  return has(key) ? (*this)[key].flag() : otherwise;
 }
 
 const Array& Node::array(const std::string& key, const std::vector<std::int64_t>& shape) const {
@@ -236,5 +197,4 @@ std::vector<double> Node::numbers() const {
   return values;
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -11,8 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// The text with blanks for what breaks a line.
 std::string one_line(std::string text);
@@ -50,6 +49,10 @@ Document read_document(const std::string& path);
 /// The document in a block of bytes as safetensors has them; `source` names it in messages.
 Document parse_safetensors(const std::string& bytes, const std::string& source);
 
+/// The document of a `.dp` file as h5py writes it by default: the tree in the attribute `json` of
+/// the root, arrays in contiguous datasets beside each other. Other layouts of HDF5 are refused.
+Document parse_hdf5(const std::string& bytes, const std::string& source);
+
 /// A place in a document's tree, for checked reading; all errors name the place.
 class Node {
  public:
@@ -63,15 +66,21 @@ class Node {
   bool has(const std::string& key) const;
   std::size_t size() const;
 
-  double number() const;
+  double number() const { return as<double>(value_->is_number(), "a number"); }
   std::int64_t integer() const;
-  bool flag() const;
-  std::string text() const;
+  bool flag() const { return as<bool>(value_->is_boolean(), "true or false"); }
+  std::string text() const { return as<std::string>(value_->is_string(), "a text"); }
   std::vector<std::int64_t> integers() const;
 
-  double number_or(const std::string& key, double otherwise) const;
-  std::int64_t integer_or(const std::string& key, std::int64_t otherwise) const;
-  bool flag_or(const std::string& key, bool otherwise) const;
+  double number_or(const std::string& key, double otherwise) const {
+    return has(key) ? (*this)[key].number() : otherwise;
+  }
+  std::int64_t integer_or(const std::string& key, std::int64_t otherwise) const {
+    return has(key) ? (*this)[key].integer() : otherwise;
+  }
+  bool flag_or(const std::string& key, bool otherwise) const {
+    return has(key) ? (*this)[key].flag() : otherwise;
+  }
 
   /// The array below `@variables`, of this shape; -1 stands for any size.
   const Array& array(const std::string& key, const std::vector<std::int64_t>& shape) const;
@@ -91,6 +100,11 @@ class Node {
  private:
   Node(const Document* document, const nlohmann::json* value, std::string path)
       : document_(document), value_(value), path_(std::move(path)) {}
+  template <class T>
+  T as(bool is_so, const char* what) const {
+    if (!is_so) fail(std::string("is not ") + what);
+    return value_->get<T>();
+  }
   double plain_number(const nlohmann::json& value) const;
 
   const Document* document_;
@@ -98,5 +112,4 @@ class Node {
   std::string path_;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

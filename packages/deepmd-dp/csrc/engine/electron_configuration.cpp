@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
-#include "electron_configuration.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <sstream>
 #include <utility>
 
-#include "document.hpp"
+#include "net.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 using Subshell = std::pair<int, int>;  // n and l
@@ -70,5 +67,4 @@ std::vector<double> electron_configuration(const std::string& symbol) {
   return spins;
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -6,8 +6,7 @@
 
 #include "deepmd/environment_rows.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 std::int64_t DescriptorSpec::function_of(std::int64_t center, std::int64_t neighbor) const {
   if (embedding == Embedding::strip) return 0;
@@ -142,9 +141,7 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
     for (const auto neighbor : present)
       add(coefficients.at(spec.function_of(center, neighbor)),
           is_strip ? spec.factor(center, neighbor) : nullptr, settings.is_switched ? 0.0 : 1.0);
-    const std::int64_t rows = found.nsegments * settings.size;
-    found.c[center] = pack(kernels, rows, width, c);
-    found.transposed[center] = pack(kernels, width, rows, transpose(rows, width, c));
+    found.c[center] = pack(kernels, found.nsegments * settings.size, width, c);
   }
   return found;
 }
@@ -236,5 +233,4 @@ template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int
                                    const std::int32_t*, const std::int32_t*, float*,
                                    std::int64_t) const;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -13,8 +13,7 @@
 #include "kernels.hpp"
 #include "model_spec.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// C for centres of each type, of neighbors of the types that are present.
 template <class T>
@@ -22,8 +21,8 @@ struct EmbeddingMatrices {
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;
-  std::map<std::int32_t, PackedMatrix<T>> c, transposed;  // by centre's type
-  bool are_nets = false;                                  // no few polynomials represent them
+  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type
+  bool are_nets = false;                    // no few polynomials represent them
 
   /// `plain`: keep the nets in any case.
   static EmbeddingMatrices make(const DescriptorSpec& spec, const Kernels<T>& kernels,
@@ -53,5 +52,4 @@ class ConstantMoments {
   std::vector<Moments> left_out_;  // by centre and neighbor; empty where there are none
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -13,8 +13,7 @@
 #include "frame.hpp"
 #include "timing.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// The terms of a model's output for one frame, see `deepmd.outputs` in Python.
 struct Results {
@@ -56,5 +55,4 @@ class Engine {
   std::string record_;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

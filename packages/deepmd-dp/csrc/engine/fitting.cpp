@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 /// Rows of w (nin, nout) for our columns; a column that stands for two has their sum.
@@ -45,18 +44,16 @@ FittingNet<T>::FittingNet(const Net& net, const InputColumns& columns, const Ker
     PackedLayer own;
     own.nin = is_first ? std::int64_t(columns.size()) : layer.nin;
     own.nout = layer.nout;
-    const auto set = [&](const std::vector<double>& w, PackedMatrix<T>& to, PackedMatrix<T>& back) {
-      const auto rows = is_first ? rows_for(columns, own.nout, w) : w;
-      to = pack(kernels, own.nin, own.nout, rows);
-      back = pack(kernels, own.nout, own.nin, transpose(own.nin, own.nout, rows));
+    const auto packed = [&](const std::vector<double>& w) {
+      return pack(kernels, own.nin, own.nout, is_first ? rows_for(columns, own.nout, w) : w);
     };
-    set(layer.w, own.forward, own.backward);
+    own.w = packed(layer.w);
     if (is_first && layer.skips() > 0)
-      set(skip_matrix(layer), own.skip, own.skip_back);
+      own.skip = packed(skip_matrix(layer));
     else
       own.skips = layer.skips();
-    own.b = padded_row<T>(layer.b, own.forward.padded);
-    own.idt = padded_row<T>(layer.idt, own.forward.padded);
+    own.b = padded_row<T>(layer.b, own.w.forward.padded);
+    own.idt = padded_row<T>(layer.idt, own.w.forward.padded);
     own.activation = layer.activation;
     layers_.push_back(std::move(own));
   }
@@ -64,7 +61,7 @@ FittingNet<T>::FittingNet(const Net& net, const InputColumns& columns, const Ker
 
 template <class T>
 void FittingNet<T>::activate(const PackedLayer& layer, std::int64_t n, T* y, T* slope) const {
-  const std::int64_t ld = layer.forward.padded;
+  const std::int64_t ld = layer.w.forward.padded;
   if (layer.activation.function == Function::linear)
     std::fill_n(slope, n * ld, T(1));
   else
@@ -83,15 +80,16 @@ const T* FittingNet<T>::forward(std::int64_t n, const T* x, std::int64_t ldx,
   work.values.resize(layers_.size()), work.slopes.resize(layers_.size());
   for (std::size_t k = 0; k < layers_.size(); ++k) {
     const PackedLayer& layer = layers_[k];
-    const std::int64_t ld = layer.forward.padded;
+    const std::int64_t ld = layer.w.forward.padded;
     auto& y = work.values[k];
     const bool has_bias = !layer.b.empty();
     y.resize(std::size_t(n * ld)), work.slopes[k].resize(y.size());
     for (std::int64_t i = 0; i < n && has_bias; ++i)
       std::copy_n(layer.b.data(), ld, &y[std::size_t(i * ld)]);
-    kernels_.product(n, x, ldx, layer.forward, y.data(), ld, has_bias);
+    kernels_.product(n, x, ldx, layer.w.forward, y.data(), ld, has_bias);
     activate(layer, n, y.data(), work.slopes[k].data());
-    if (layer.skip.rows > 0) kernels_.product(n, x, ldx, layer.skip, y.data(), ld, true);
+    if (layer.skip.forward.rows > 0)
+      kernels_.product(n, x, ldx, layer.skip.forward, y.data(), ld, true);
     for (int copy = 0; copy < layer.skips; ++copy)
       for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t j = 0; j < layer.nin; ++j)
@@ -105,18 +103,18 @@ const T* FittingNet<T>::forward(std::int64_t n, const T* x, std::int64_t ldx,
 template <class T>
 void FittingNet<T>::pass_back(const PackedLayer& layer, std::int64_t n, std::vector<T>& by,
                               const T* slope, std::vector<T>& result) const {
-  const std::int64_t ld = layer.forward.padded, ldr = layer.backward.padded;
-  const bool has_skip = layer.skips > 0 || layer.skip.rows > 0;
+  const std::int64_t ld = layer.w.forward.padded, ldr = layer.w.backward.padded;
+  const bool has_skip = layer.skips > 0 || layer.skip.forward.rows > 0;
   result.resize(std::size_t(n * ldr));
   if (has_skip) std::fill(result.begin(), result.end(), T(0));
   for (int copy = 0; copy < layer.skips; ++copy)
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t j = 0; j < layer.nin; ++j)
         result[std::size_t(i * ldr + j)] += by[std::size_t(i * ld + copy * layer.nin + j)];
-  if (layer.skip.rows > 0)
-    kernels_.product(n, by.data(), ld, layer.skip_back, result.data(), ldr, true);
+  if (layer.skip.forward.rows > 0)
+    kernels_.product(n, by.data(), ld, layer.skip.backward, result.data(), ldr, true);
   for (std::int64_t k = 0; k < n * ld; ++k) by[std::size_t(k)] *= slope[k];
-  kernels_.product(n, by.data(), ld, layer.backward, result.data(), ldr, has_skip);
+  kernels_.product(n, by.data(), ld, layer.w.backward, result.data(), ldr, has_skip);
 }
 
 template <class T>
@@ -133,5 +131,4 @@ T* FittingNet<T>::backward(std::int64_t n, const T* by, FittingWork<T>& work) co
 template class FittingNet<double>;
 template class FittingNet<float>;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

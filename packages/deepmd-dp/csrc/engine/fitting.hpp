@@ -10,8 +10,7 @@
 #include "kernels.hpp"
 #include "model_spec.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// Which columns of a net's input each of ours stands for; see `Descriptor::columns`.
 using InputColumns = std::vector<std::pair<std::int64_t, std::int64_t>>;
@@ -30,9 +29,9 @@ class FittingNet {
 
   std::int64_t nout() const { return layers_.back().nout; }
   /// Distance of two atoms' results.
-  std::int64_t ld() const { return layers_.back().forward.padded; }
+  std::int64_t ld() const { return layers_.back().w.forward.padded; }
   /// Distance of two atoms' gradients of the input.
-  std::int64_t ld_input() const { return layers_.front().backward.padded; }
+  std::int64_t ld_input() const { return layers_.front().w.backward.padded; }
 
   /// Results (n, ld()) of inputs (n, ldx); they stay in `work`.
   const T* forward(std::int64_t n, const T* x, std::int64_t ldx, FittingWork<T>& work) const;
@@ -43,9 +42,8 @@ class FittingNet {
  private:
   struct PackedLayer {
     std::int64_t nin, nout;
-    PackedMatrix<T> forward, backward;
-    PackedMatrix<T> skip, skip_back;  // of a first layer: what it passes on of its input
-    std::vector<T> b, idt;            // (padded) or empty
+    MatrixPair<T> w, skip;  // skip, of a first layer: what it passes on of its input
+    std::vector<T> b, idt;  // (padded) or empty
     Activation activation;
     int skips = 0;  // how often the input is added side by side, where it is that of another layer
   };
@@ -58,5 +56,4 @@ class FittingNet {
   std::vector<PackedLayer> layers_;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 void BlockEdges::collect(const Frame& frame, std::int32_t atom, const DescriptorSpec& spec,
                          const std::vector<char>& excluded_of_model) {
@@ -79,5 +78,4 @@ void BlockEdges::gather(const Frame& frame, const Block& block, const Descriptor
   for (auto& each : xyz) each.resize(index.size() + 16, 1.0);
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

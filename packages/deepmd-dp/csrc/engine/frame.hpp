@@ -10,8 +10,7 @@
 #include "deepmd/cell.hpp"
 #include "model_spec.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// Atoms as a plug-in gets them, with their neighbors for all local atoms. Those of a MD program
 /// are images, those of `build_neighbor_pairs` may be shifted.
@@ -56,5 +55,4 @@ struct BlockEdges {
   std::vector<Hit> hits_;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -2,13 +2,12 @@
 //
 // What is needed of the HDF5 File Format Specification, version 3.0, and no more: superblock 0,
 // groups of symbol tables, object headers of version 1, contiguous data, attributes in headers.
-#include "hdf5_file.hpp"
-
 #include <cstring>
 #include <map>
 
-namespace deepmd {
-namespace engine {
+#include "document.hpp"
+
+namespace deepmd::engine {
 namespace {
 
 using Offset = std::uint64_t;
@@ -237,5 +236,4 @@ Document parse_hdf5(const std::string& bytes, const std::string& source) {
   }
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -10,9 +10,7 @@
 #include "kernels.hpp"
 #include "vector_math.hpp"
 
-namespace deepmd {
-namespace engine {
-namespace loops {
+namespace deepmd::engine::loops {
 
 /// One tile of a product: Rows rows, Vectors vectors wide, k deep.
 template <class T, int Bytes, int Rows, int Vectors>
@@ -324,6 +322,4 @@ DEEPMD_INLINE void contract_back(std::int64_t width, std::int64_t naxis, const T
   }
 }
 
-}  // namespace loops
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine::loops

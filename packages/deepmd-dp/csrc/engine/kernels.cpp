@@ -7,8 +7,7 @@
 #include "document.hpp"
 #include "kernel_loops.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 // The loops as functions of one instruction set, and the table of them.
@@ -21,7 +20,6 @@ namespace {
   template <class T>                                            \
   const Kernels<T> table{#NAME,                                 \
                          BYTES / int(sizeof(T)),                \
-                         ROWS,                                  \
                          made<loops::product<T, BYTES, ROWS>>,  \
                          made<loops::activate<T, BYTES>>,       \
                          made<loops::rows_of<T>>,               \
@@ -42,52 +40,48 @@ DEEPMD_KERNELS(avx512, __attribute__((target("arch=x86-64-v4"))), 64, 8)
 
 template <class T>
 const Kernels<T>& kernels() {
-  const char* wanted = std::getenv("DEEPMD_INSTRUCTIONS");
-  const std::string name = wanted == nullptr ? "" : wanted;
-  if (name == "generic") return generic::table<T>;
-  bool has_avx2 = false, has_avx512 = false;
+  const char* variable = std::getenv("DEEPMD_INSTRUCTIONS");
+  const std::string wanted = variable == nullptr ? "" : variable;
+  std::vector<const Kernels<T>*> tables;  // that the machine has, the best first
 #if defined(__x86_64__) && defined(__GNUC__)
-  has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd");
-  if (has_avx512 && (name.empty() || name == "avx512")) return avx512::table<T>;
-  if (has_avx2 && (name.empty() || name == "avx2")) return avx2::table<T>;
+  if (__builtin_cpu_supports("x86-64-v4")) tables.push_back(&avx512::table<T>);
+  if (__builtin_cpu_supports("x86-64-v3")) tables.push_back(&avx2::table<T>);
 #endif
-  if (name.empty()) return generic::table<T>;
-  throw Error("DEEPMD_INSTRUCTIONS is " + name +
+  tables.push_back(&generic::table<T>);
+  for (const Kernels<T>* table : tables)
+    if (wanted.empty() || wanted == table->name) return *table;
+  throw Error("DEEPMD_INSTRUCTIONS is " + wanted +
               "; expected generic, avx2 or avx512, and a machine that has it");
 }
 
-template <class T>
-PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                     const std::vector<double>& w) {
+/// Of the matrix whose numbers are w(k, j).
+template <class T, class W>
+PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                       const W& w) {
   const std::int64_t width = kernels.width, panel = kPanelVectors * width;
-  PackedMatrix<T> packed{rows, columns, (columns + width - 1) / width * width, {}};
+  PackedMatrix<T> packed{rows, (columns + width - 1) / width * width, {}};
   packed.data.reserve(std::size_t(rows * packed.padded));
   for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
     for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)
       for (std::int64_t k = k0; k < std::min(rows, k0 + kPanelDepth); ++k)
         for (std::int64_t j = j0; j < std::min(packed.padded, j0 + panel); ++j)
-          packed.data.push_back(j < columns ? T(w[std::size_t(k * columns + j)]) : T(0));
+          packed.data.push_back(j < columns ? T(w(k, j)) : T(0));
   return packed;
 }
 
-std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
-                              const std::vector<double>& w) {
-  std::vector<double> result(w.size());
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t j = 0; j < columns; ++j)
-      result[std::size_t(j * rows + i)] = w[std::size_t(i * columns + j)];
-  return result;
+template <class T>
+MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                   const std::vector<double>& w) {
+  const auto at = [&](std::int64_t k, std::int64_t j) { return w[std::size_t(k * columns + j)]; };
+  return {packed(kernels, rows, columns, at),
+          packed(kernels, columns, rows, [&](std::int64_t k, std::int64_t j) { return at(j, k); })};
 }
 
 template const Kernels<double>& kernels<double>();
 template const Kernels<float>& kernels<float>();
-template PackedMatrix<double> pack(const Kernels<double>&, std::int64_t, std::int64_t,
-                                   const std::vector<double>&);
-template PackedMatrix<float> pack(const Kernels<float>&, std::int64_t, std::int64_t,
-                                  const std::vector<double>&);
+template MatrixPair<double> pack(const Kernels<double>&, std::int64_t, std::int64_t,
+                                 const std::vector<double>&);
+template MatrixPair<float> pack(const Kernels<float>&, std::int64_t, std::int64_t,
+                                const std::vector<double>&);
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

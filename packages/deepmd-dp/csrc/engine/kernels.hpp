@@ -11,13 +11,12 @@
 #include "deepmd/chebyshev.hpp"
 #include "deepmd/environment_rows.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// A constant matrix (rows, columns) as `Kernels::product` reads it: panels of a few vectors.
 template <class T>
 struct PackedMatrix {
-  std::int64_t rows = 0, columns = 0, padded = 0;  // padded: columns in whole vectors
+  std::int64_t rows = 0, padded = 0;  // padded: columns in whole vectors
   std::vector<T> data;
 };
 
@@ -52,7 +51,7 @@ struct EdgeSettings {
 template <class T>
 struct Kernels {
   const char* name;
-  int width, rows;  // numbers in a vector, rows of a tile
+  int width;  // numbers in a vector
 
   /// c (m, b.padded) = a (m, b.rows) b, or += where `adds`.
   void (*product)(std::int64_t m, const T* a, std::int64_t lda, const PackedMatrix<T>& b, T* c,
@@ -89,19 +88,19 @@ struct Kernels {
 template <class T>
 const Kernels<T>& kernels();
 
-/// w (rows, columns) as a packed matrix.
+/// A matrix (rows, columns) and its transpose, for the ways to and fro.
 template <class T>
-PackedMatrix<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                     const std::vector<double>& w);
+struct MatrixPair {
+  PackedMatrix<T> forward, backward;
+};
 
-/// w (rows, columns) as (columns, rows).
-std::vector<double> transpose(std::int64_t rows, std::int64_t columns,
-                              const std::vector<double>& w);
+template <class T>
+MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                   const std::vector<double>& w);
 
 /// Rows of K that a product takes at a time, so that a panel stays in the cache.
 constexpr std::int64_t kPanelDepth = 256;
 /// Vectors side by side in a panel.
 constexpr int kPanelVectors = 3;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -5,10 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "electron_configuration.hpp"
-
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 using nlohmann::json;
@@ -360,5 +357,4 @@ std::string ModelSpec::record(const std::string& embedding_path) const {
   return record.dump();
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -13,8 +13,7 @@
 #include "document.hpp"
 #include "net.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// How the neighbors' types enter the embedding G(s, t_j, t_i).
 enum class Embedding {
@@ -105,5 +104,4 @@ struct ModelSpec {
   std::string record(const std::string& embedding_path) const;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -5,8 +5,7 @@
 
 #include "deepmd/instruction_sets.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 namespace {
 
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).
@@ -162,5 +161,4 @@ void NetCollection::read_tables(const Node& compress) {
     nets[k].table = Table::read(data[k], info[k], nets[k].nout());
 }
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -10,8 +10,7 @@
 #include "document.hpp"
 #include "table.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// act(x w + b) idt, and x or (x, x) added where `is_residual` and the widths allow it.
 struct Layer {
@@ -45,6 +44,12 @@ struct Net {
   void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const;
 };
 
+constexpr std::int64_t kSpinOrbitals = 118;
+
+/// The ground state of an element as a vector of unit length: a number for each spin orbital, the
+/// same as deepmd_dp/nn/electron_configuration.py has. Throws `Error` where it is no element.
+std::vector<double> electron_configuration(const std::string& symbol);
+
 /// Nets by type: one for all (ndim 0), one a type (1), one a pair (2) at i + ntypes * j.
 struct NetCollection {
   int ndim = 0;
@@ -59,5 +64,4 @@ struct NetCollection {
   void read_tables(const Node& compress);
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

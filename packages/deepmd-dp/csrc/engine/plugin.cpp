@@ -37,8 +37,6 @@ void set_frame(const deepmd_atoms& atoms, Frame& frame) {
   frame.counts.assign(static_cast<std::size_t>(atoms.nloc), 0);
   for (std::int64_t k = 0; k < atoms.ncenter; ++k) {
     const std::int32_t i = atoms.center[k];
-    if (i < 0 || i >= atoms.nloc)
-      throw deepmd::engine::Error("atom " + std::to_string(i) + " has neighbors but is not local");
     frame.neighbors[std::size_t(i)] = atoms.neighbor[i];
     frame.counts[std::size_t(i)] = atoms.nneighbor[i];
   }

@@ -95,7 +95,7 @@ class Model {
 double multiply(int times) {
   const auto& kernels = deepmd::engine::kernels<double>();
   constexpr std::int64_t m = 240, n = 240, k = 240;
-  const auto b = deepmd::engine::pack(kernels, k, n, std::vector<double>(k * n, 0.5));
+  const auto b = deepmd::engine::pack(kernels, k, n, std::vector<double>(k * n, 0.5)).forward;
   std::vector<double> a(m * k, 1.0), c(std::size_t(m * b.padded));
   for (int each = 0; each < times; ++each)
     kernels.product(m, a.data(), k, b, c.data(), b.padded, false);

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 Table Table::read(const Node& data, const Node& info, std::int64_t width) {
   Table table;
@@ -61,5 +60,4 @@ template void Table::evaluate(std::int64_t, const double*, const double*, double
 template void Table::evaluate(std::int64_t, const long double*, const long double*, long double*,
                               long double*) const;
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

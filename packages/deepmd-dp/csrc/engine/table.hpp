@@ -9,8 +9,7 @@
 
 #include "document.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 struct Table {
   double lower = 0, upper = 0, end = 0;  // fine pieces to `upper`, coarse ones to `end`
@@ -30,5 +29,4 @@ struct Table {
   std::int64_t npieces() const { return std::int64_t(rows.size()) / (6 * width); }
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

@@ -8,8 +8,7 @@
 #include <array>
 #include <cstddef>
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 enum class Phase { gather, edges, moments, contraction, fitting, forces };
 
@@ -41,5 +40,4 @@ class Timing {
   double last_ = 0.0;
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

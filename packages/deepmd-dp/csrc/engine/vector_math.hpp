@@ -8,8 +8,7 @@
 
 #include "deepmd/instruction_sets.hpp"
 
-namespace deepmd {
-namespace engine {
+namespace deepmd::engine {
 
 /// Numbers anywhere in memory; one register where `Bytes` are what the instruction set has.
 template <class T, int Bytes>
@@ -120,5 +119,4 @@ struct HyperbolicTangent {
   }
 };
 
-}  // namespace engine
-}  // namespace deepmd
+}  // namespace deepmd::engine

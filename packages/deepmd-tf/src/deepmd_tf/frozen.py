@@ -2,10 +2,11 @@
 """Frozen models `.pb`: a GraphDef that computes all terms of a model from displacements, and runs by itself.
 
 Two constants of strings are in it beside what computes: ``deepmd_document``, the contract's document, and
-``metadata``, the record of `deepmd_dp.kit.metadata`. The record's digest is that of itself and of one part, ``graph``: the
-bytes of the file without the node ``metadata``. They are found without any library of protobuf or TensorFlow: a GraphDef is a
-row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's first field is its name; the
-whole field of the node of this name is left out, its key and length too. In files that are written here it stands last.
+``metadata``, the record of `deepmd_dp.kit.metadata`. The record's digest is that of itself and of one part, ``graph``:
+the bytes of the file without the node ``metadata``. They are found without any library of protobuf or TensorFlow: a
+GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's first field is its
+name; the whole field of the node of this name is left out, its key and length too. In files that are written here it
+stands last.
 """
 
 from __future__ import annotations

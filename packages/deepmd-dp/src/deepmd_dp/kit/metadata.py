@@ -110,6 +110,6 @@ def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[
         raise ModelFileError(f"{where}: its metadata cannot be read ({error}); the file is damaged.") from error
     if version > VERSION:
         raise ModelFileError(f"{where} is of version {version}, this program reads up to {VERSION}: update it.")
-    if sealed(text, parts) != text:
+    if not _DIGEST.search(text) or sealed(text, parts) != text:
         raise ModelFileError(f"{where} is damaged: its contents are not what was written; get the file again.")
     return record

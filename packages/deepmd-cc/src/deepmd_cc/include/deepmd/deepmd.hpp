@@ -15,8 +15,7 @@
 
 #include "deepmd/hpp_detail.hpp"
 
-namespace deepmd {
-namespace hpp {
+namespace deepmd::hpp {
 
 namespace detail {
 
@@ -85,27 +84,27 @@ class Potential : public Open<Handle> {
     in.check();
     const int nframes = in.nframes(), natoms = in.natoms();
     const std::size_t n = nmodels_ * nframes, per_atom = atom_energy == nullptr ? 0 : n;
-    Results<REAL> out{std::vector<double>(n), std::vector<REAL>(n * natoms * 3),
-                      std::vector<REAL>(n * 9), std::vector<REAL>(per_atom * (natoms - in.nghost)),
-                      std::vector<REAL>(per_atom * natoms * 9)};
+    // results of all models and frames, one after the other
+    std::vector<double> e(n);
+    std::vector<REAL> f(n * natoms * 3), v(n * 9);
+    std::vector<REAL> atom_e(per_atom * (natoms - in.nghost)), atom_v(per_atom * natoms * 9);
     // what stands before and behind the parameters in all functions
     const auto call = [&](auto function, auto... list) {
       function(this->handle(), nframes, natoms, in.coord.data(), in.atype.data(),
                data_or_null(in.box), list..., data_or_null(in.fparam), data_or_null(in.aparam),
-               out.energy.data(), out.force.data(), out.virial.data(),
-               per_atom == 0 ? nullptr : out.atom_energy.data(),
-               per_atom == 0 ? nullptr : out.atom_virial.data());
+               e.data(), f.data(), v.data(), per_atom == 0 ? nullptr : atom_e.data(),
+               per_atom == 0 ? nullptr : atom_v.data());
     };
     if (in.nlist != nullptr)
       call(Call::compute_nlist, in.nghost, in.nlist->nl, 0);
     else
       call(in.nframes_of_types > 0 ? Call::compute_mixed_type : Call::compute);
     this->check();
-    assign(ener, out.energy, nmodels_);
-    assign(force, out.force, nmodels_);
-    assign(virial, out.virial, nmodels_);
-    if (atom_energy != nullptr) assign(*atom_energy, out.atom_energy, nmodels_);
-    if (atom_virial != nullptr) assign(*atom_virial, out.atom_virial, nmodels_);
+    assign(ener, e, nmodels_);
+    assign(force, f, nmodels_);
+    assign(virial, v, nmodels_);
+    if (atom_energy != nullptr) assign(*atom_energy, atom_e, nmodels_);
+    if (atom_virial != nullptr) assign(*atom_virial, atom_v, nmodels_);
   }
 };
 
@@ -236,5 +235,4 @@ class DeepTensor : public detail::Open<DP_DeepTensor> {
   std::vector<int> sel_types_;
 };
 
-}  // namespace hpp
-}  // namespace deepmd
+}  // namespace deepmd::hpp

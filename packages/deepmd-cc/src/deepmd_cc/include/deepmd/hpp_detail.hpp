@@ -9,8 +9,7 @@
 
 #include "deepmd/c_api.h"
 
-namespace deepmd {
-namespace hpp {
+namespace deepmd::hpp {
 
 struct deepmd_exception : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -122,13 +121,6 @@ class Open {
   Handle* handle_ = nullptr;
 };
 
-// Results of all models and frames, one after the other.
-template <class Real>
-struct Results {
-  std::vector<double> energy;
-  std::vector<Real> force, virial, atom_energy, atom_virial;
-};
-
 // What the caller gives.
 template <class Real>
 struct Arguments {
@@ -177,5 +169,4 @@ void assign(std::vector<std::vector<T>>& target, const std::vector<T>& from, std
 
 }  // namespace detail
 
-}  // namespace hpp
-}  // namespace deepmd
+}  // namespace deepmd::hpp
