@@ -82,7 +82,7 @@ void Descriptor<T>::evaluate_nets(const BlockEdges& edges, std::int64_t atom, st
                                   DescriptorWork<T>& work, bool with_slopes) const {
   EdgeArrays<T>& one = work.one;
   const auto width = std::size_t(spec_.width());
-  const std::int32_t* types = &edges.type[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* types = edges.type.data() + edges.first[std::size_t(atom)];
   std::vector<char> done(std::size_t(one.count), 0);
   for (int start = 0; start < one.count; ++start) {
     if (done[std::size_t(start)]) continue;
@@ -211,7 +211,7 @@ void Descriptor<T>::backward(const Block& block, DescriptorWork<T>& work, Column
 template <class T>
 void Descriptor<T>::scatter(const Block& block, const BlockEdges& edges, std::int64_t atom,
                             const EdgeArrays<T>& one, const Derivatives& out) const {
-  const std::int32_t* index = &edges.index[std::size_t(edges.first[std::size_t(atom)])];
+  const std::int32_t* index = edges.index.data() + edges.first[std::size_t(atom)];
   double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
   for (int e = 0; e < one.count; ++e) {
     double* force = out.force + 3 * std::int64_t(index[e]);
