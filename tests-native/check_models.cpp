@@ -60,7 +60,8 @@ void check_odd_frames(Model& model) {
   std::fill(flat.cell.begin(), flat.cell.end(), 0.0);
   check_refusal(model, flat, "linearly dependent");
   Atoms overlapping = atoms;
-  std::copy_n(overlapping.coord.begin(), 3, overlapping.coord.begin() + 3);
+  // all, since atoms that have no output are not looked at
+  for (std::size_t k = 3; k < atoms.coord.size(); ++k) overlapping.coord[k] = atoms.coord[k % 3];
   check_refusal(model, overlapping, "lie at the same place");
   Atoms near = atoms;  // nets are continued there
   near.coord[3] = near.coord[0] + 1e-3;

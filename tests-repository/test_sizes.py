@@ -20,7 +20,7 @@ MOST_CPP_LIBRARY = 11_000
 SOURCES = [
     path
     for path in tracked_files("*.py", "*.cpp", "*.hpp", "*.h", "*.c")
-    if not {"tests", "tests-consistency", "tests-repository"} & set(path.parts) and not path.stem.startswith("make")
+    if not {"tests", "tests-consistency", "tests-native", "tests-repository"} & set(path.parts) and not path.stem.startswith("make")
 ]
 
 
