@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """How memory grows when a model is opened, run and closed again and again in C++, whatever its file.
 
-    python benchmarks/growth.py model.safetensors --cycles 10000
+python benchmarks/growth.py model.safetensors --cycles 10000
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def main() -> None:
         warm = sizes[min(WARM_UP, len(sizes) - 1)]
         growth = sizes[-1] - warm
         each = 1e3 * growth / max(1, len(sizes) - 1 - WARM_UP)
-        print(f"{path}: {len(sizes)} cycles, {warm:.1f} MB after {WARM_UP}, {growth:+.2f} MB since, {each:+.2f} kB each")
+        print(
+            f"{path}: {warm:.1f} MB after {WARM_UP} of {len(sizes)} cycles, {growth:+.2f} MB since, {each:+.2f} kB each"
+        )
 
 
 def resident_size(path: str, runs: bool) -> float:

@@ -49,7 +49,7 @@ Document parse_safetensors(const std::string& bytes, const std::string& source);
 class Node {
  public:
   explicit Node(const Document& document)
-      : document_(&document), value_(&document.tree), path_("") {}
+      : document_(&document), value_(&document.tree) {}
 
   /// The value of a key, which must be there.
   Node operator[](const std::string& key) const;
