@@ -22,9 +22,9 @@ from typing import Any
 
 from alternation import HEAD, measure
 from side import Side
+from water import SECTIONS
 
 SUBJECTS = ("start-up", "neighbor-list", "training", "inference")
-DESCRIPTORS = ("se_e2_a", "se_atten")
 NATOMS = (192, 1536)
 LIST_BACKENDS = """
 import json
@@ -53,7 +53,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="training: beside ours without the C++ operator too")
     parser.add_argument("--beside", metavar="FLAG", help="training, inference: beside this backend of ours too")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS)
-    parser.add_argument("--descriptor", nargs="+", choices=DESCRIPTORS, default=DESCRIPTORS)
+    parser.add_argument("--descriptor", nargs="+", choices=SECTIONS, default=("se_e2_a", "se_atten"))
+    parser.add_argument("--batch-size", nargs="+", type=int, default=[1], help="training: frames of 192 atoms")
     parser.add_argument("--natoms", nargs="+", type=int, default=NATOMS, help="inference: sizes, multiples of 3")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40, help="training: steps that a time is the mean of")
@@ -108,10 +109,11 @@ class Comparison:
         if self._args.plain:
             sides.append(self._side("training", "plain form", flag, DP_PLAIN_OPS="1"))
         sides += self._other_backend("training", flag)
-        what = f"{flag}: training step, {{}}, 192 atoms, float64"
+        what = f"{flag}: training step, {{}}, {{}} × 192 atoms"
         return [
-            self._measure(sides, what.format(descriptor), "training_step", descriptor, self._args.steps)
+            self._measure(sides, what.format(descriptor, size), "training_step", descriptor, size, self._args.steps)
             for descriptor in self._args.descriptor
+            for size in self._args.batch_size
         ]
 
     def _inference(self, flag: str) -> list[dict[str, Any]]:

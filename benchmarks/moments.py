@@ -72,7 +72,7 @@ def by_matrices(nets: Sequence[EmbeddingNetwork], near: Neighbors, edge_vec: Ten
     geometry = edge_vec, near.weights, near.types if len(nets) > 1 else None, near.shift, near.scale
     a = ops.environment_moments(*geometry, settings=SETTINGS, basis=basis, nsegments=len(nets))
     coefficients = torch.cat([matrix.matrix(net, basis, near.shift) for net in nets])
-    return a.transpose(1, 2).flatten(2) @ coefficients
+    return a.flatten(2) @ coefficients
 
 
 def times(moments: Callable[[Tensor], Tensor], near: Neighbors, parameters: list[Tensor]) -> np.ndarray:

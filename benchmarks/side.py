@@ -50,7 +50,7 @@ class Side:
     def __post_init__(self) -> None:
         self.dp = str(Path(self.python).with_name("dp"))
         self.work.mkdir(parents=True)
-        write_system(self.work / "system", nmolecules=64, nframes=4)
+        write_system(self.work / "system", nmolecules=64, nframes=8)
 
     def start_up(self) -> float:
         """`dp -h` [s]."""
@@ -60,9 +60,9 @@ class Side:
         """A list of all neighbors within 6 Å [s]."""
         return float(self.run(self.python, str(HERE / "neighbor_list.py"), str(natoms)).split()[-1])
 
-    def train(self, descriptor: str, steps: int, disp_freq: int) -> dict[int, float]:
+    def train(self, descriptor: str, steps: int, disp_freq: int, batch_size: int = 1) -> dict[int, float]:
         """Trains, and gives the time at which each step shown was done [s]."""
-        write_input(self.work / "input.json", descriptor, steps, self.work / "system", disp_freq)
+        write_input(self.work / "input.json", descriptor, steps, self.work / "system", disp_freq, batch_size)
         command = (self.dp, f"--{self.flag}", "train", "input.json", "--skip-neighbor-stat")
         stamps: dict[int, float] = {}
         lines = []
@@ -75,9 +75,9 @@ class Side:
             self._fail(command, "".join(lines))
         return stamps
 
-    def training_step(self, descriptor: str, steps: int) -> float:
+    def training_step(self, descriptor: str, batch_size: int, steps: int) -> float:
         """The mean of so many steps [s], after as many others: starting and compiling do not count."""
-        stamps = self.train(descriptor, 2 * steps, disp_freq=steps)
+        stamps = self.train(descriptor, 2 * steps, steps, batch_size)
         return (stamps[2 * steps] - stamps[steps]) / steps
 
     def convert(self, source: Path, suffix: str) -> None:

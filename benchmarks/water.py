@@ -11,15 +11,11 @@ import numpy as np
 VOLUME = 29.9
 """Volume of a molecule in liquid water [Å³]."""
 
-_SECTIONS = {
-    "se_e2_a": {
-        "type": "se_e2_a",
-        "sel": [46, 92],
-        "neuron": [25, 50, 100],
-        "axis_neuron": 16,
-        # the JAX backend of deepmd-kit 3.2.0 fails to trace a net for each pair of types
-        "type_one_side": True,
-    },
+_SE_E2_A = {"type": "se_e2_a", "sel": [46, 92], "neuron": [25, 50, 100], "axis_neuron": 16}
+SECTIONS = {
+    # the JAX backend of deepmd-kit 3.2.0 fails to trace a net for each pair of types
+    "se_e2_a": {**_SE_E2_A, "type_one_side": True},
+    "se_e2_a_pairs": {**_SE_E2_A, "type_one_side": False},
     "se_atten": {
         "type": "se_atten",
         "sel": 138,
@@ -29,6 +25,7 @@ _SECTIONS = {
         "attn_layer": 0,
     },
 }
+"""Descriptors with nets of the default sizes, by the names that the options take."""
 
 
 def water_box(nmolecules: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,9 +58,9 @@ def write_system(folder: Path, nmolecules: int, nframes: int) -> None:
     np.save(folder / "set.000" / "force.npy", rng.normal(0.0, 1.0, (nframes, 9 * nmolecules)))
 
 
-def write_input(path: Path, descriptor: str, steps: int, system: Path, disp_freq: int) -> None:
-    """An input with default-sized nets, energies and forces in the loss, one frame a batch."""
-    section = {"rcut": 6.0, "rcut_smth": 0.5, "precision": "float64", "seed": 1, **_SECTIONS[descriptor]}
+def write_input(path: Path, descriptor: str, steps: int, system: Path, disp_freq: int, batch_size: int = 1) -> None:
+    """An input with default-sized nets, energies and forces in the loss."""
+    section = {"rcut": 6.0, "rcut_smth": 0.5, "precision": "float64", "seed": 1, **SECTIONS[descriptor]}
     config = {
         "model": {
             "type_map": ["O", "H"],
@@ -73,7 +70,7 @@ def write_input(path: Path, descriptor: str, steps: int, system: Path, disp_freq
         "learning_rate": {"type": "exp", "start_lr": 0.001, "stop_lr": 1e-8, "decay_steps": 5000},
         "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000, "limit_pref_f": 1},
         "training": {
-            "training_data": {"systems": [str(system)], "batch_size": 1},
+            "training_data": {"systems": [str(system)], "batch_size": batch_size},
             "numb_steps": steps,
             "seed": 1,
             "disp_freq": disp_freq,

@@ -21,7 +21,7 @@ def written_out(s, rows, segment, basis, nsegments):
     """The sums edge by edge, with T_q(u) = cos(q arccos u) and its line beyond the ends."""
     (n, nedge), columns, q = s.shape, rows.shape[2], np.arange(basis.degree)
     bounds = np.asarray(basis.bounds)
-    moments = np.zeros((n, nsegments, columns, basis.nintervals, basis.degree))
+    moments = np.zeros((n, columns, nsegments, basis.nintervals, basis.degree))
     for i, j in np.ndindex(n, nedge):
         where = 0 if segment is None else segment[i, j]
         k = int(np.clip(np.searchsorted(bounds, s[i, j], side="right") - 1, 0, basis.nintervals - 1))
@@ -29,8 +29,8 @@ def written_out(s, rows, segment, basis, nsegments):
         end = np.clip(u, -1.0, 1.0)
         slopes = q**2 * np.where(u < 0, (-1.0) ** (q + 1), 1.0)
         if where >= 0:
-            moments[i, where, :, k] += rows[i, j][:, None] * (np.cos(q * np.arccos(end)) + (u - end) * slopes)
-    return moments.reshape(n, nsegments, columns, basis.size)
+            moments[i, :, where, k] += rows[i, j][:, None] * (np.cos(q * np.arccos(end)) + (u - end) * slopes)
+    return moments.reshape(n, columns, nsegments, basis.size)
 
 
 def make_edges(nsegments=None, n=4, nedge=30, seed=0):
@@ -56,7 +56,7 @@ def test_no_edges(size, library):
     basis = ops.Basis(BOUNDS, 16)
     for given in (None, segment):
         moments = ops.chebyshev_moments.plain(s, rows, given, basis=basis, nsegments=1)
-        assert tuple(moments.shape) == (size[0], 1, 4, basis.size)
+        assert tuple(moments.shape) == (size[0], 4, 1, basis.size)
         assert not library.to_numpy(moments).any()
 
 
@@ -99,7 +99,7 @@ def test_derivatives(nsegments):
     edge_vec, *others = make_environment(nsegments=nsegments)
     settings, basis = ops.EnvSettings(4.0, 1.0), ops.Basis((-1.5, 0.3, 2.0), 6)
     rng = np.random.default_rng(2)
-    grad_moments = rng.normal(size=(len(edge_vec), nsegments or 1, 4, basis.size))
+    grad_moments = rng.normal(size=(len(edge_vec), 4, nsegments or 1, basis.size))
     along, direction = rng.normal(size=(2, *edge_vec.shape))
 
     def energy(vec):
@@ -123,5 +123,5 @@ def test_moments_times_matrix_are_the_net(activation_function):
     basis = matrix.find_basis(lambda s: net(s[:, None]), -1.5, 12.0)
     s, rows = rng.uniform(-1.5, 12.0, (5, 60)), rng.normal(size=(5, 60, 4))
     expected = np.matmul(np.swapaxes(rows, 1, 2), net(s[:, :, None]))
-    moments = ops.chebyshev_moments(s, rows, None, basis=basis)[:, 0] @ matrix.matrix(net, basis, s)
+    moments = ops.chebyshev_moments(s, rows, None, basis=basis)[:, :, 0] @ matrix.matrix(net, basis, s)
     np.testing.assert_allclose(moments, expected, atol=2e-14 * np.abs(expected).max())

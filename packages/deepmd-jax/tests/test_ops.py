@@ -144,10 +144,10 @@ def test_all_are_registered_with_the_arrays():
 def test_wrong_arrays_are_an_error_of_xla():
     assert kernel_library.load_library()
     s, rows = jnp.zeros((3, 1)), jnp.zeros((3, 1, 4))
-    call = jax.ffi.ffi_call(kernel_library.MOMENTS, [jax.ShapeDtypeStruct((3, 1, 4, 16), s.dtype)])
+    call = jax.ffi.ffi_call(kernel_library.MOMENTS, [jax.ShapeDtypeStruct((3, 4, 1, 16), s.dtype)])
     numbers = np.array([0.0, 0.0, 0.0, -1.0, 1.0])
     counts = np.array([16, 4, 1, 0, 0, 0, 0, 0])
-    assert call(s, rows, numbers=numbers, counts=counts)[0].shape == (3, 1, 4, 16)
+    assert call(s, rows, numbers=numbers, counts=counts)[0].shape == (3, 4, 1, 16)
     for inputs, reason in (((s, s), "rows has the shape"), ((s,), "wrong number"), ((rows, rows), "s has the shape")):
         with pytest.raises(jax.errors.JaxRuntimeError, match=f"deepmd_jax: .*{reason}"):
             jax.block_until_ready(call(*inputs, numbers=numbers, counts=counts))

@@ -112,7 +112,7 @@ def test_sizes_that_are_open():
     open_sizes = [tf.TensorSpec([None, None, *each.shape[2:]], each.dtype) for each in arguments[:3]]
     open_sizes += [tf.TensorSpec([None, 1, 4], tf.float64)] * 2
     function = tf.function(run, input_signature=open_sizes, autograph=False)
-    assert function.get_concrete_function().output_shapes == tf.TensorShape([None, 2, 4, 48])
+    assert function.get_concrete_function().output_shapes == tf.TensorShape([None, 4, 2, 48])
     np.testing.assert_allclose(function(*arguments), plain(*arguments, **case.keywords), atol=1e-12)
 
 
@@ -145,7 +145,7 @@ def test_wrong_arguments_are_refused():
     s, rows = tf.zeros((3, 1), tf.float64), tf.zeros((3, 1, 4), tf.float64)
     bits = np.array([0.0, 0.0, 0.0, -1.0, 1.0]).view(np.int64).tolist()
     attributes = {"Tout": [tf.float64], "numbers": bits, "counts": [16, 4, 1, 0, 0, 0, 0, 0]}
-    assert run(inputs=[s, rows], **attributes)[0].shape == (3, 1, 4, 16)
+    assert run(inputs=[s, rows], **attributes)[0].shape == (3, 4, 1, 16)
     with pytest.raises(tf.errors.InvalidArgumentError, match="deepmd_tf: rows has the shape"):
         run(inputs=[s, s], **attributes)
     with pytest.raises(tf.errors.InvalidArgumentError, match="deepmd_tf: moments got a wrong number"):

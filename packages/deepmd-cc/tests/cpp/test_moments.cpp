@@ -135,7 +135,7 @@ Typed<double> written_out(Problem<double>& p) {
     for (int c = 0; c < p.spec.columns; ++c)
       for (std::int64_t q = 0; q < size; ++q)
         a.values[std::size_t(
-            (((i / nedge) * p.spec.nsegments + segment) * p.spec.columns + c) * size + q)] +=
+            (((i / nedge) * p.spec.columns + c) * p.spec.nsegments + segment) * size + q)] +=
             p.rows.values[std::size_t(i * p.spec.columns + c)] *
             polynomial(p.spec, p.s.values[std::size_t(i)], int(q / p.spec.basis.degree),
                        int(q % p.spec.basis.degree));

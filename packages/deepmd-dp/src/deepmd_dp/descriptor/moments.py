@@ -78,14 +78,14 @@ class MatrixMoments(NamedTuple):
 
     @classmethod
     def collect(
-        cls, a: Float[Array, "ncenters 1 columns functions"], basis: Basis, repeated: list[Repeated]
+        cls, a: Float[Array, "ncenters columns 1 functions"], basis: Basis, repeated: list[Repeated]
     ) -> MatrixMoments:
         """Moments of the neighbors, and rows that count several times."""
         xp = array_namespace(a)
         # no slice, whose derivative is an array of zeros to be filled
-        a = xp.reshape(a, (-1, *shape(a)[2:]))
+        a = xp.reshape(a, (-1, shape(a)[1], basis.size))
         for each in repeated:
-            table = chebyshev_moments(each.s[:, None], each.row[:, None, :], None, basis=basis)[:, 0, :, :]
+            table = chebyshev_moments(each.s[:, None], each.row[:, None, :], None, basis=basis)[:, :, 0, :]
             a = a + xp.take(table, each.center_type, axis=0) * each.count[:, None, None]
         return cls(a, basis)
 

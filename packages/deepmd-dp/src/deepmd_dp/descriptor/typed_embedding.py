@@ -141,8 +141,8 @@ class TypedEmbedding(Module):
 
     def embed(
         self,
-        a: Float[Array, "ncenters ntypes columns functions"],
-        switched: Float[Array, "ncenters ntypes columns functions"] | None,
+        a: Float[Array, "ncenters columns ntypes functions"],
+        switched: Float[Array, "ncenters columns ntypes functions"] | None,
         center_type: Int[Array, "ncenters"],
         table: Float[Array, "ntypes dim"],
         basis: Basis,
@@ -162,16 +162,15 @@ class TypedEmbedding(Module):
             factors = xp.reshape(self.type_factors(table), (-1, ntypes, self.width))
             if self.type_one_side:
                 factors = xp.broadcast_to(factors, (ntypes, ntypes, self.width))
-            factors = xp.take(factors, center_type, axis=0)[:, :, None, :]
+            factors = xp.take(factors, center_type, axis=0)[:, None, :, :]
             of_types = xp.matmul(a if switched is None else switched, c[0, :, :]) * factors
-            return xp.matmul(xp.sum(a, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
+            return xp.matmul(xp.sum(a, axis=2), c[0, :, :]) + xp.sum(of_types, axis=2)
+        a = xp.reshape(a, (-1, shape(a)[1], ntypes * basis.size))
+        c = xp.reshape(c, (-1, ntypes * basis.size, self.width))
         if self.type_one_side:
-            return total(xp.matmul(a[:, t, :, :], c[t, :, :]) for t in range(ntypes))
-        of_centers = (
-            total(xp.matmul(a[:, t, :, :], c[k * ntypes + t, :, :]) for t in range(ntypes)) for k in range(ntypes)
-        )
+            return xp.matmul(a, c[0, :, :])
         own = (xp.astype(xp.equal(center_type, k), a.dtype)[:, None, None] for k in range(ntypes))
-        return total(part * mask for part, mask in zip(of_centers, own, strict=True))
+        return total(xp.matmul(a, c[k, :, :]) * mask for k, mask in enumerate(own))
 
     def as_matrices(self, basis: Basis, table: Float[Array, "ntypes dim"]) -> TypedEmbedding:
         """The same with a matrix for the net of one number."""

@@ -53,5 +53,5 @@ def matrix_moments(
     of_frame = empty_slot_types(env)
     types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
     place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
-    a = a + xp.take(once, center, axis=0) * place[:, :, None, None]
+    a = a + xp.take(once, center, axis=0) * place[:, None, :, None]
     return embedding.embed(a, switched, center, table, basis)

@@ -62,8 +62,8 @@ def environment_moments(
     basis: Basis,
     nsegments: int = 1,
     switched: bool = False,
-) -> Float[Array, "ncenters nsegments columns functions"] | Float[Array, "ncenters 2 nsegments columns functions"]:
-    """A[i, t, c, q] = Σ_{j of segment t} w_ij R_ijc T_q(s_ij), R the normalised environment matrix and s = R[..., 0].
+) -> Float[Array, "ncenters columns nsegments functions"] | Float[Array, "ncenters 2 columns nsegments functions"]:
+    """A[i, c, t, q] = Σ_{j of segment t} w_ij R_ijc T_q(s_ij), R the normalised environment matrix and s = R[..., 0].
 
     Parameters
     ----------
@@ -87,11 +87,7 @@ def environment_moments(
     moments = _moments(rows[:, :, 0], weighted, segment, basis, nsegments)
     if not switched:
         return moments
-    n, columns = shape(moments)[0], settings.columns
-    split = [
-        xp.reshape(moments[:, :, i : i + columns, :], (n, 1, nsegments, columns, basis.size)) for i in (0, columns)
-    ]
-    return xp.concat(split, axis=1)
+    return xp.reshape(moments, (shape(moments)[0], 2, settings.columns, nsegments, basis.size))
 
 
 @operation
@@ -102,8 +98,8 @@ def chebyshev_moments(
     *,
     basis: Basis,
     nsegments: int = 1,
-) -> Float[Array, "ncenters nsegments columns functions"]:
-    """A[i, t, c, q] = Σ_{j of segment t} rows_ijc T_q(s_ij).
+) -> Float[Array, "ncenters columns nsegments functions"]:
+    """A[i, c, t, q] = Σ_{j of segment t} rows_ijc T_q(s_ij).
 
     Parameters
     ----------
@@ -129,10 +125,10 @@ def _moments(s: Array, rows: Array, segment: Array | None, basis: Basis, nsegmen
         sums = xp.matmul(xp.matrix_transpose(rows), functions)
     else:
         sums = _scattered(rows, functions, _bins(inside, segment, basis.nintervals), nsegments * basis.nintervals)
-        sums = xp.reshape(sums, (n, nsegments, basis.nintervals, columns, basis.degree + 2))
-        sums = xp.concat([sums[:, :, None, :, c, :] for c in range(columns)], axis=2)
+        sums = xp.reshape(sums, (n, nsegments * basis.nintervals, columns, basis.degree + 2))
+        sums = xp.permute_dims(sums, (0, 2, 1, 3))
     sums = xp.reshape(sums, (-1, basis.degree + 2))
-    return xp.reshape(xp.matmul(sums, constant(_combination(basis.degree), s)), (n, nsegments, columns, basis.size))
+    return xp.reshape(xp.matmul(sums, constant(_combination(basis.degree), s)), (n, columns, nsegments, basis.size))
 
 
 def _inside(s: Array, basis: Basis) -> Array:

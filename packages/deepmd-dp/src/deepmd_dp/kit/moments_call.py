@@ -77,12 +77,12 @@ class MomentsCall(NamedTuple):
 
     def shape(self, n: Any) -> tuple[Any, ...]:
         """Of A for n atoms."""
-        sums = (2, self.nsegments) if self.switched else (self.nsegments,)
-        return (n, *sums, self.columns, self.basis.size)
+        sums = (2, self.columns) if self.switched else (self.columns,)
+        return (n, *sums, self.nsegments, self.basis.size)
 
     def plain(
         self, derived: Sequence[Float[Array, "ncenters nnei ..."]], fixed: Sequence[Shaped[Array, "ncenters ..."]]
-    ) -> Float[Array, "ncenters *sums columns functions"]:
+    ) -> Float[Array, "ncenters *sums functions"]:
         """A by the plain form."""
         segment = fixed[-1] if self.has_segment else None
         sums: dict[str, Any] = {"basis": self.basis, "nsegments": self.nsegments}

@@ -43,6 +43,9 @@ from autograd.numpy import (
     where,
     zeros_like,
 )
+from autograd.numpy import (
+    transpose as permute_dims,
+)
 from autograd.numpy.numpy_boxes import ArrayBox
 
 from deepmd_dp.dialect import array_api
@@ -69,6 +72,7 @@ __all__ = [
     "mean",
     "minimum",
     "ones_like",
+    "permute_dims",
     "prod",
     "reshape",
     "sin",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 //
-// Chebyshev moments of an atom's neighbors, A[i, t, c, q] = sum over the neighbors j of segment t
+// Chebyshev moments of an atom's neighbors, A[i, c, t, q] = sum over the neighbors j of segment t
 // of w_ij R_ijc T_q(s_ij), the transpose of their derivative, and their derivative along a
 // direction: all that a sum over embedded neighbors needs of the geometry. A is linear in no
 // parameter, so there is nothing else to derive. The same in plain form:
@@ -16,9 +16,9 @@
 namespace deepmd {
 namespace moments {
 
-/// Where an edge's terms of column 0 are in an atom's block; columns are basis.size() apart.
+/// Where an edge's terms of column 0 are in an atom's block; columns are `stride` apart.
 DEEPMD_INLINE std::int64_t place(const MomentsSpec& spec, const Edges& edges, int e) {
-  return edges.segment[std::size_t(e)] * spec.columns * spec.basis.size() +
+  return edges.segment[std::size_t(e)] * spec.basis.size() +
          std::int64_t(edges.interval[std::size_t(e)]) * spec.basis.degree;
 }
 
@@ -78,15 +78,15 @@ DEEPMD_INLINE double total(const Eight& sum) {
 template <int Degree>
 DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* block) {
   const int degree = spec.basis.degree;
-  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double* t = edges.t + std::int64_t(e) * degree;
     double* to = block + place(spec, edges, e);
     for (int c = 0; c < spec.columns; ++c) {
       const double factor = edges.weight[e] * edges.row[std::size_t(c)][e];
-      add<Degree>(degree, factor, t, to + c * size);
+      add<Degree>(degree, factor, t, to + c * stride);
       if (spec.is_switched)
-        add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * size);
+        add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * stride);
     }
   }
 }
@@ -94,7 +94,7 @@ DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* 
 template <int Degree>
 DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* block) {
   const int degree = spec.basis.degree;
-  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
     double* to = block + place(spec, edges, e);
@@ -102,10 +102,10 @@ DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* 
     for (int c = 0; c < spec.columns; ++c) {
       const double row = edges.weight[e] * edges.row[std::size_t(c)][e];
       const double along = edges.weight[e] * edges.direction[std::size_t(c)][e];
-      add<Degree>(degree, along, t, row * du, dt, to + c * size);
+      add<Degree>(degree, along, t, row * du, dt, to + c * stride);
       if (!spec.is_switched) continue;
       const double w = edges.radial.w[e], dw = edges.radial.dw[e] * edges.dr[e];
-      add<Degree>(degree, along * w + row * dw, t, row * du * w, dt, to + second + c * size);
+      add<Degree>(degree, along * w + row * dw, t, row * du * w, dt, to + second + c * stride);
     }
   }
 }
@@ -115,7 +115,7 @@ DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* 
 template <int Degree>
 DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges& edges) {
   const int degree = spec.basis.degree;
-  const std::int64_t size = spec.basis.size(), second = spec.nsegments * spec.columns * size;
+  const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
     const double* from = block + place(spec, edges, e);
@@ -124,12 +124,12 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
     for (int c = 0; c < spec.columns; ++c) {
       const double row = edges.row[std::size_t(c)][e];
       Partial<Degree> by_row{};
-      add_products<Degree>(degree, 1.0, from + c * size, t, by_row);
-      add_products<Degree>(degree, row, from + c * size, dt, by_u);
+      add_products<Degree>(degree, 1.0, from + c * stride, t, by_row);
+      add_products<Degree>(degree, row, from + c * stride, dt, by_u);
       if (spec.is_switched) {
-        add_products<Degree>(degree, w, from + second + c * size, t, by_row);
-        add_products<Degree>(degree, row, from + second + c * size, t, by_switch);
-        add_products<Degree>(degree, row * w, from + second + c * size, dt, by_u);
+        add_products<Degree>(degree, w, from + second + c * stride, t, by_row);
+        add_products<Degree>(degree, row, from + second + c * stride, t, by_switch);
+        add_products<Degree>(degree, row * w, from + second + c * stride, dt, by_u);
       }
       edges.direction[std::size_t(c)][e] = weight * total(by_row);
     }

@@ -42,7 +42,7 @@ struct MomentsSpec {
 
   /// Of A for n atoms.
   Shape moments_shape(std::int64_t n) const {
-    Shape shape{n, nsegments, columns, basis.size()};
+    Shape shape{n, columns, nsegments, basis.size()};
     if (is_switched) shape.insert(shape.begin() + 1, 2);
     return shape;
   }

@@ -112,7 +112,7 @@ class ThreeBody(OnBasis):
             return xp.matmul(
                 xp.reshape(a, (-1, npairs * basis.size)), xp.reshape(c, (npairs * basis.size, self.dim_out))
             )
-        plain, switched = a[:, :, 0, :], a[:, :, len(columns) - 1, :]
+        plain, switched = a[:, 0, :, :], a[:, len(columns) - 1, :, :]
         of_types = xp.matmul(switched, c[0, :, :]) * self.embedding.type_factors(table)
         return xp.matmul(xp.sum(plain, axis=1), c[0, :, :]) + xp.sum(of_types, axis=1)
 
