@@ -27,7 +27,7 @@ using TypePairs = std::vector<std::pair<std::int32_t, std::int32_t>>;
 
 // Numbers that C++ owns, as a NumPy array of the given shape.
 template <class T, class Owner>
-py::array_t<T> as_array(Owner&& owner, std::vector<py::ssize_t> shape) {
+py::array_t<T> as_array(Owner owner, std::vector<py::ssize_t> shape) {
   auto kept = std::make_unique<Owner>(std::move(owner));
   const T* data = reinterpret_cast<const T*>(kept->data());
   py::capsule release(kept.get(), [](void* p) { delete static_cast<Owner*>(p); });

@@ -175,6 +175,10 @@ void mistakes_are_refused() {
   NeighborOptions by_type = within(2);
   by_type.group_by_type = true;
   CHECK_REFUSED(build_neighbor_pairs(nullptr, 0, Cell(), nullptr, by_type), "no types");
+  const System strange{
+      {0, 0, 0, 1, 0, 0}, {}, {false, false, false}, {0, std::numeric_limits<std::int32_t>::max()}};
+  CHECK(strange.pairs(within(2)).index.size() == 2);
+  CHECK_REFUSED(strange.pairs(by_type), "type 2147483647");
 }
 
 }  // namespace

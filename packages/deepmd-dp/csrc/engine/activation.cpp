@@ -44,7 +44,8 @@ Activation Activation::named(const std::string& name) {
   for (const auto& each : known)
     if (key == each.name) {
       const auto colon = name.find(':');
-      const double given = colon == std::string::npos ? 0.0 : std::atof(name.c_str() + colon + 1);
+      const double given =
+          colon == std::string::npos ? 0.0 : std::strtod(name.c_str() + colon + 1, nullptr);
       return {each.function, given != 0.0 ? given : 3.0};
     }
   throw NotCovered("the activation function " + name + " is not known to the native engine");

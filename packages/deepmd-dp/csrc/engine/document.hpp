@@ -56,8 +56,7 @@ Document parse_hdf5(const std::string& bytes, const std::string& source);
 /// A place in a document's tree, for checked reading; all errors name the place.
 class Node {
  public:
-  explicit Node(const Document& document)
-      : document_(&document), value_(&document.tree), path_("") {}
+  explicit Node(const Document& document) : document_(&document), value_(&document.tree) {}
 
   /// The value of a key, which must be there.
   Node operator[](const std::string& key) const;

@@ -21,7 +21,7 @@ constexpr std::int64_t kBlockSize = 64;
 int number_of_threads(int wanted) {
   if (wanted > 0) return wanted;
   const char* text = std::getenv("OMP_NUM_THREADS");
-  const int given = text == nullptr ? 0 : std::atoi(text);
+  const int given = text == nullptr ? 0 : int(std::strtol(text, nullptr, 10));
   return given > 0 ? given : std::max(1, int(std::thread::hardware_concurrency()));
 }
 

@@ -13,7 +13,9 @@ namespace {
 using Offset = std::uint64_t;
 
 constexpr Offset kUndefined = ~Offset(0);
-constexpr int kDeepest = 32;  // of trees and continued headers: more would be a circle
+// of trees and continued headers: more would be a circle
+constexpr int kDeepest = 32;
+constexpr std::size_t kMost = 1000000;
 
 [[noreturn]] void refuse(const std::string& what) { throw Error("it has " + what); }
 
@@ -68,10 +70,10 @@ void read_messages(const Bytes& bytes, Offset at, Offset size, int depth, Header
     const int kind = bytes.get<std::uint16_t>(at);
     const Offset length = bytes.get<std::uint16_t>(at + 2);
     bytes.at(at + 8, length);
+    header.emplace(kind, std::make_pair(at + 8, length));
+    if (header.size() > kMost) refuse("a header that does not end");
     if (kind == continued)
       read_messages(bytes, bytes.offset(at + 8), bytes.offset(at + 16), depth + 1, header);
-    else
-      header.emplace(kind, std::make_pair(at + 8, length));
     at += 8 + length;
   }
 }
@@ -130,7 +132,7 @@ class Group {
 
  private:
   void visit(Offset node, int depth) {
-    if (depth > kDeepest || objects.size() > 1000000) refuse("a tree that does not end");
+    if (depth > kDeepest || ++nvisits_ > kMost) refuse("a tree that does not end");
     if (!bytes_.has(node, "TREE")) refuse("no tree where one belongs");
     const int level = bytes_.byte(node + 5), count = bytes_.get<std::uint16_t>(node + 6);
     for (int k = 0; k < count; ++k) {
@@ -152,6 +154,7 @@ class Group {
 
   const Bytes& bytes_;
   Offset names_ = 0;
+  std::size_t nvisits_ = 0;
 };
 
 /// A text of any length, which lies in a heap of the file.

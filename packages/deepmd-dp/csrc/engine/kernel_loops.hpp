@@ -266,8 +266,9 @@ DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
     double sum = by_s * scale[0] * radial.df[e];
     if (settings.is_switched) sum += double(edges.by_weight[e]) * radial.dw[e];
     double g[3] = {0.0, 0.0, 0.0};
-    for (int c = 1; c < columns; ++c) {
-      g[c - 1] = double(edges.by_row[c][e]) * scale[c];
+    for (int c = 1; c < columns; ++c) {  // of which there are 1 or 4
+      g[c - 1] =
+          double(edges.by_row[c][e]) * scale[c];  // NOLINT(clang-analyzer-security.ArrayBound)
       sum += g[c - 1] * edges.xyz[c - 1][e] * radial.dg[e];
     }
     by_distance[e] = sum / radial.distance[e];

@@ -10,11 +10,11 @@ namespace {
 
 /// One number a column; deepmd-kit's TensorFlow wrote (1, nout).
 std::vector<double> read_row(const Node& node, const char* key, std::int64_t nout) {
-  if (node["@variables"][key].has("@array")) try {
-      return node.array(key, {1, nout}).data;
-    } catch (const Error&) {
-    }
-  return node.array(key, {nout}).data;
+  try {
+    return node.array(key, {1, nout}).data;
+  } catch (const Error&) {
+    return node.array(key, {nout}).data;
+  }
 }
 
 Layer read_layer(const Node& node) {

@@ -52,6 +52,8 @@ PLUGIN_CASES = [
 ]
 CYCLES, WARM_UP, RUN_EVERY = 50, 10, 5
 """How often a model is opened and closed, after how many of these memory must not grow, and which of them run it."""
+PLACES = 100
+"""At how many places a file is damaged."""
 CLEAN = """
 import sys
 from pathlib import Path
@@ -166,6 +168,22 @@ class PluginTests(Part):
         _rewrite(copied, flip)
         self._assert_refused(copied)
 
+    def test_damaged_places(self, copied: Path) -> None:
+        """Refused in one line, or opened where it is still a file of ours, by its record; nothing crashes."""
+        rng = np.random.default_rng(1)
+        files = {file: file.read_bytes() for file in sorted(copied.parent.rglob("*")) if file.is_file()}
+        errors = []
+        for _ in range(PLACES):
+            file = list(files)[rng.integers(len(files))]
+            file.write_bytes(_damaged(files[file], rng))
+            try:
+                self.plugin.open(copied).close()
+            except PluginError as error:
+                errors.append(str(error))
+            file.write_bytes(files[file])
+        assert len(errors) > PLACES / 2
+        assert not any("\n" in error for error in errors)
+
     @pytest.mark.parametrize("content", [b"no model", b"{}", b"PK\5\6" + bytes(18), b"\x80\x02}q\x00."])
     def test_foreign_file(self, copied: Path, content: bytes) -> None:
         _rewrite(copied, lambda _: content)
@@ -239,6 +257,15 @@ def compare_terms(
         assert results[name].shape == array.shape, (name, frames)
         difference = np.max(np.abs(results[name] - array), initial=0.0)
         assert difference <= TOLERANCE * np.max(np.abs(array), initial=0.0), (name, frames)
+
+
+def _damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """The bytes cut, or a few of them changed."""
+    place = int(rng.integers(len(content)))
+    if rng.random() < 0.3:
+        return content[:place]
+    end = min(len(content), place + int(rng.integers(1, 5)))
+    return content[:place] + rng.bytes(end - place) + content[end:]
 
 
 def _rewrite(path: Path, change: Callable[[bytes], bytes]) -> None:

@@ -122,14 +122,14 @@ class TypeExclusion {
 class NeighborSearch {
  public:
   NeighborSearch(const Cell& cell, const BinGrid& grid, const std::int32_t* types,
-                 std::int32_t ntypes, const NeighborOptions& options)
+                 std::int32_t ngroups, const NeighborOptions& options)
       : cell_(cell),
         grid_(grid),
         types_(types),
         by_type_(options.group_by_type),
         rcut_squared_(options.rcut * options.rcut),
         exclusion_(options.exclude_pairs),
-        sorter_(options.rcut, by_type_ ? ntypes : 1) {}
+        sorter_(options.rcut, ngroups) {}
 
   // Appends the neighbors of atoms begin <= i < end.
   void append(std::int64_t begin, std::int64_t end, NeighborPairs& pairs) {
@@ -244,6 +244,17 @@ inline void join(NeighborPairs& pairs, const NeighborPairs& tail) {
   pairs.shift.insert(pairs.shift.end(), tail.shift.begin(), tail.shift.end());
 }
 
+// Groups of neighbors: one, or one a type.
+inline std::int32_t count_groups(const NeighborOptions& options, const std::int32_t* types,
+                                 std::int64_t natoms) {
+  if (!options.group_by_type || natoms == 0) return 1;
+  const std::int32_t highest = *std::max_element(types, types + natoms);
+  if (highest >= 1 << 20)
+    throw std::invalid_argument("an atom has type " + std::to_string(highest) +
+                                "; neighbors are grouped by types below 1048576");
+  return std::max(highest + 1, 1);
+}
+
 inline void check_options(const NeighborOptions& options, const std::int32_t* types) {
   if (!(options.rcut > 0) || !std::isfinite(options.rcut))
     throw std::invalid_argument("the cut-off is " + std::to_string(options.rcut) +
@@ -272,12 +283,10 @@ inline NeighborPairs build_neighbor_pairs(const double* coord, std::int64_t nato
                                           const NeighborOptions& options) {
   detail::check_options(options, types);
   const BinGrid grid(cell, coord, types, natoms, options.rcut);
-  const std::int32_t ntypes = types == nullptr || natoms == 0
-                                  ? 1
-                                  : std::max(*std::max_element(types, types + natoms) + 1, 1);
+  const std::int32_t ngroups = detail::count_groups(options, types, natoms);
   const auto search = [&](std::int64_t begin, std::int64_t end) {
     NeighborPairs part;
-    detail::NeighborSearch(cell, grid, types, ntypes, options).append(begin, end, part);
+    detail::NeighborSearch(cell, grid, types, ngroups, options).append(begin, end, part);
     return part;
   };
   const std::int64_t nparts =
