@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "atoms_check.hpp"
+#include "freed_memory.hpp"
 #include "graph_inputs.hpp"
 #include "plugins.hpp"
 
@@ -36,6 +37,7 @@ class PluginModel : public ModelBackend {
   PluginModel(const deepmd_plugin& plugin, const std::string& path,
               const deepmd_open_options& options)
       : plugin_(plugin) {
+    if (plugin.compute == nullptr) keep_freed_memory();
     deepmd_error error{};
     handle_ = plugin.open(path.c_str(), &options, &error);
     if (handle_ == nullptr) throw std::runtime_error(error.text);
