@@ -179,11 +179,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--descriptor", nargs="+", default=["se_atten_v2", "se_e2_a"])
     parser.add_argument("--precision", nargs="+", default=["float64", "float32"])
     parser.add_argument("--molecules", nargs="+", type=int, default=[512, 4000])
-    parser.add_argument("--cores", nargs="+", type=Cores.parse, default=[Cores(1, False)], help="1, 2 threads; 2r: ranks")
+    parser.add_argument("--cores", nargs="+", type=Cores.parse, default=[Cores(1, False)], help="2: threads, 2r: ranks")
     parser.add_argument("--ours", nargs="*", default=OURS, metavar="ENDING", help=f"of our files: {' '.join(OURS)}")
     parser.add_argument("--theirs", nargs="*", default=THEIRS, metavar="ENDING", help=f"of theirs: {' '.join(THEIRS)}")
     parser.add_argument("--peer", metavar="PYTHON", help="of an environment with deepmd-kit; without: ours alone")
-    parser.add_argument("--steps", type=int, default=10, help="that a time is the mean of; ten times as many of the native engine")
+    parser.add_argument("--steps", type=int, default=10, help="that are timed; of the native engine ten times as many")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser.parse_args()
@@ -213,7 +213,7 @@ def peer_environment(python: str) -> dict[str, str]:
 
 
 def make_theirs(side: Side, ending: str, model: Path, descriptor: str, precision: str) -> None:
-    """A file of deepmd-kit's: the model converted, or, since its TensorFlow takes no smooth se_atten, one of its own."""
+    """A file of deepmd-kit's: the model converted, or, since its TensorFlow takes no se_atten_v2, one of its own."""
     if ending == "-compressed.pb":
         if not (side.work / "frozen.pb").exists():
             make_theirs(side, ".pb", model, descriptor, precision)

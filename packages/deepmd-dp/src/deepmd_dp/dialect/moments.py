@@ -115,7 +115,7 @@ def _moments(s: Array, rows: Array, segment: Array | None, basis: Basis, nsegmen
     The polynomials come as products of two factors, and a constant matrix makes T_q of the sums of those.
     """
     xp = array_namespace(s)
-    n, nedge = shape(s)
+    n = shape(s)[0]
     columns = shape(rows)[2]
     inside = _inside(s, basis)
     functions = _functions(s, inside, basis)
