@@ -31,7 +31,7 @@ from water import water_box
 
 NATIVE = ".safetensors"
 OURS = (NATIVE, ".pth", ".pb", ".savedmodel", ".json")
-THEIRS = (".pth", ".pb", ".savedmodel", "-compressed.pb")
+THEIRS = (".pth", ".pb", ".savedmodel", ".compressed.pb")
 FRAMEWORKS = {".pth": "pt", ".pb": "tf", ".savedmodel": "jax"}
 INPUT = """\
 units metal
@@ -214,7 +214,7 @@ def peer_environment(python: str) -> dict[str, str]:
 
 def make_theirs(side: Side, ending: str, model: Path, descriptor: str, precision: str) -> None:
     """A file of deepmd-kit's: the model converted, or, since its TensorFlow takes no se_atten_v2, one of its own."""
-    if ending == "-compressed.pb":
+    if ending == ".compressed.pb":
         if not (side.work / "frozen.pb").exists():
             make_theirs(side, ".pb", model, descriptor, precision)
         side.run(side.dp, "--tf", "compress", "-i", "frozen.pb", "-o", f"frozen{ending}", "-t", "input.json")
