@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from water import write_input, write_system
 
@@ -60,9 +60,9 @@ class Side:
         """A list of all neighbors within 6 Å [s]."""
         return float(self.run(self.python, str(HERE / "neighbor_list.py"), str(natoms)).split()[-1])
 
-    def train(self, descriptor: str, steps: int, disp_freq: int, batch_size: int = 1) -> dict[int, float]:
-        """Trains, and gives the time at which each step shown was done [s]."""
-        write_input(self.work / "input.json", descriptor, steps, self.work / "system", disp_freq, batch_size)
+    def train(self, descriptor: str, steps: int, disp_freq: int, **options: Any) -> dict[int, float]:
+        """Trains, with the options of `write_input`, and gives the time at which each step shown was done [s]."""
+        write_input(self.work / "input.json", descriptor, steps, self.work / "system", disp_freq, **options)
         command = (self.dp, f"--{self.flag}", "train", "input.json", "--skip-neighbor-stat")
         stamps: dict[int, float] = {}
         lines = []
@@ -77,7 +77,7 @@ class Side:
 
     def training_step(self, descriptor: str, batch_size: int, steps: int) -> float:
         """The mean of so many steps [s], after as many others: starting and compiling do not count."""
-        stamps = self.train(descriptor, 2 * steps, steps, batch_size)
+        stamps = self.train(descriptor, 2 * steps, steps, batch_size=batch_size)
         return (stamps[2 * steps] - stamps[steps]) / steps
 
     def convert(self, source: Path, suffix: str) -> None:

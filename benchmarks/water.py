@@ -24,6 +24,13 @@ SECTIONS = {
         "attn": 128,
         "attn_layer": 0,
     },
+    "se_atten_v2": {
+        "type": "se_atten_v2",
+        "sel": 138,
+        "neuron": [25, 50, 100],
+        "axis_neuron": 16,
+        "attn_layer": 0,
+    },
 }
 """Descriptors with nets of the default sizes, by the names that the options take."""
 
@@ -58,14 +65,23 @@ def write_system(folder: Path, nmolecules: int, nframes: int) -> None:
     np.save(folder / "set.000" / "force.npy", rng.normal(0.0, 1.0, (nframes, 9 * nmolecules)))
 
 
-def write_input(path: Path, descriptor: str, steps: int, system: Path, disp_freq: int, batch_size: int = 1) -> None:
+def write_input(
+    path: Path,
+    descriptor: str,
+    steps: int,
+    system: Path,
+    disp_freq: int,
+    *,
+    batch_size: int = 1,
+    precision: str = "float64",
+) -> None:
     """An input with default-sized nets, energies and forces in the loss."""
-    section = {"rcut": 6.0, "rcut_smth": 0.5, "precision": "float64", "seed": 1, **SECTIONS[descriptor]}
+    section = {"rcut": 6.0, "rcut_smth": 0.5, "precision": precision, "seed": 1, **SECTIONS[descriptor]}
     config = {
         "model": {
             "type_map": ["O", "H"],
             "descriptor": section,
-            "fitting_net": {"neuron": [240, 240, 240], "resnet_dt": True, "precision": "float64", "seed": 1},
+            "fitting_net": {"neuron": [240, 240, 240], "resnet_dt": True, "precision": precision, "seed": 1},
         },
         "learning_rate": {"type": "exp", "start_lr": 0.001, "stop_lr": 1e-8, "decay_steps": 5000},
         "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000, "limit_pref_f": 1},

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "freed_memory.hpp"
 #include "ghosts.hpp"
 #include "graph_inputs.hpp"
 #include "plugins.hpp"
@@ -74,6 +75,7 @@ const deepmd_plugin& plugin_of_file(const std::string& path) {
 
 Model::Model(const std::string& path, const deepmd_open_options& options)
     : plugin_(plugin_of_file(path)), nthreads_(options.nthreads) {
+  if (plugin_.compute == nullptr) keep_freed_memory();
   deepmd_error error{};
   handle_ = plugin_.open(path.c_str(), &options, &error);
   if (handle_ == nullptr) throw std::runtime_error(error.text);

@@ -51,12 +51,17 @@ void add_candidates(const fs::path& folder, std::vector<PluginFile>& found) {
   }
 }
 
+// How a framework keeps to its own symbols where the program has some of the same names for
+// everybody: Python's `import tensorflow` its own, LAMMPS the matrix products of Netlib's
+// reference, in which PyTorch would spend half of its time.
+int own_symbols() {
+  const auto has = [](const char* name) { return dlsym(RTLD_DEFAULT, name) != nullptr; };
+  return has("TF_Version") || has("dgemm_") ? RTLD_DEEPBIND : 0;
+}
+
 // A shared library that is a plug-in of this version.
 const deepmd_plugin* load(const fs::path& file) {
-  // Python's `import tensorflow` makes its symbols everybody's, which other frameworks would take
-  // for their own
-  const int own_symbols = dlsym(RTLD_DEFAULT, "TF_Version") != nullptr ? RTLD_DEEPBIND : 0;
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | own_symbols);
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | own_symbols());
   if (library == nullptr) throw std::runtime_error(dlerror());
   using Entry = const deepmd_plugin* (*)();
   const auto entry = reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"));

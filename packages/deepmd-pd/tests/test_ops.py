@@ -104,9 +104,19 @@ def test_rows_are_summed(index):
     np.testing.assert_allclose(*gradients)
 
 
+def test_outer_products():
+    rng = np.random.default_rng(0)
+    a, b = tensors([rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 5))], stop_gradient=False)
+    results = [form(a, b) for form in (plain_ops.outer_products, plain_ops.outer_products.plain)]
+    np.testing.assert_array_equal(*results)
+    gradients = [paddle.grad(paddle.sum(paddle.sin(each)), [a, b]) for each in results]
+    for mine, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-13)
+
+
 def test_all_are_registered_with_the_arrays():
     assert arrays  # importing it is enough
-    for name in ("scatter_add", "environment_moments", "chebyshev_moments"):
+    for name in ("outer_products", "scatter_add", "environment_moments", "chebyshev_moments"):
         assert (name, "deepmd_pd.namespace") in operation._overrides
 
 

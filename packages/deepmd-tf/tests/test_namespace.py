@@ -143,15 +143,16 @@ def test_rows_times_a_matrix(lead):
     assert np.allclose(namespace.matmul(tf.constant(x), tf.constant(w)), x @ w, rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["scatter_add", "gather_rows"])
-def test_overrides_give_the_plain_forms_numbers(name):
-    if name == "scatter_add":
-        arguments = RNG.normal(size=(2, 6, 3)), np.array([[0, 3, -1, 3, 1, 0], [-1, -1, 2, 2, 0, 3]]), 4
-        expected = ops.scatter_add.plain(*arguments)
-        values, index, size = arguments
-        mine = tf_ops.scatter_add(tf.constant(values), tf.constant(index), size)
-    else:
-        arguments = RNG.normal(size=(2, 6, 3)), RNG.integers(0, 6, (2, 4, 5))
-        expected = ops.gather_rows.plain(*arguments)
-        mine = ops.gather_rows(*map(tf.constant, arguments))
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("scatter_add", (RNG.normal(size=(2, 6, 3)), np.array([[0, 3, -1, 3, 1, 0], [-1, -1, 2, 2, 0, 3]]))),
+        ("gather_rows", (RNG.normal(size=(2, 6, 3)), RNG.integers(0, 6, (2, 4, 5)))),
+        ("outer_products", (RNG.normal(size=(2, 6, 3)), RNG.normal(size=(2, 6, 5)))),
+    ],
+)
+def test_overrides_give_the_plain_forms_numbers(name, arguments):
+    size = (4,) if name == "scatter_add" else ()
+    expected = getattr(ops, name).plain(*arguments, *size)
+    mine = getattr(tf_ops, name)(*map(tf.constant, arguments), *size)
     assert np.allclose(mine, expected, rtol=1e-14)

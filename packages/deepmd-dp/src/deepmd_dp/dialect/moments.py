@@ -115,14 +115,12 @@ def _moments(s: Array, rows: Array, segment: Array | None, basis: Basis, nsegmen
     The polynomials come as products of two factors, and a constant matrix makes T_q of the sums of those.
     """
     xp = array_namespace(s)
-    n, nedge = shape(s)
+    n = shape(s)[0]
     columns = shape(rows)[2]
     inside = _inside(s, basis)
     functions = _functions(s, inside, basis)
     if segment is None:
-        rows = rows[:, :, :, None] * inside[:, :, None, :]
-        rows = xp.reshape(rows, (n, nedge, columns * basis.nintervals))
-        sums = xp.matmul(xp.matrix_transpose(rows), functions)
+        sums = xp.matmul(xp.matrix_transpose(outer_products(rows, inside)), functions)
     else:
         sums = _scattered(rows, functions, _bins(inside, segment, basis.nintervals), nsegments * basis.nintervals)
         sums = xp.reshape(sums, (n, nsegments * basis.nintervals, columns, basis.degree + 2))
@@ -152,8 +150,7 @@ def _functions(s: Array, inside: Array, basis: Basis) -> Array:
     u = u - beyond[0] - beyond[1]
     fine, v = _chebyshev(u, _split(basis.degree))
     coarse, _ = _chebyshev(v, basis.degree // len(fine))
-    product = xp.concat(coarse, axis=-1)[:, :, :, None] * xp.concat(fine, axis=-1)[:, :, None, :]
-    return xp.concat([xp.reshape(product, (*shape(s), basis.degree)), *beyond], axis=-1)
+    return xp.concat([outer_products(xp.concat(coarse, axis=-1), xp.concat(fine, axis=-1)), *beyond], axis=-1)
 
 
 def _chebyshev(u: Array, number: int) -> tuple[list[Array], Array]:
@@ -191,6 +188,13 @@ def _bins(inside: Array, segment: Array, nintervals: int) -> Array:
 
 def _scattered(rows: Array, functions: Array, index: Array, size: int) -> Array:
     """Sums of the outer products by their index, (n, size, columns * number of functions)."""
-    xp = array_namespace(rows)
-    product = rows[:, :, :, None] * functions[:, :, None, :]
-    return scatter_add(xp.reshape(product, (*shape(index), shape(rows)[2] * shape(functions)[2])), index, size)
+    return scatter_add(outer_products(rows, functions), index, size)
+
+
+@operation
+def outer_products(
+    a: Float[Array, "ncenters nnei n"], b: Float[Array, "ncenters nnei m"]
+) -> Float[Array, "ncenters nnei _"]:
+    """Each number of a row with each of another: out[..., k * m + l] = a[..., k] b[..., l]."""
+    product = a[:, :, :, None] * b[:, :, None, :]
+    return array_namespace(a).reshape(product, (*shape(a)[:2], shape(a)[2] * shape(b)[2]))
