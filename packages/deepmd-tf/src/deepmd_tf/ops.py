@@ -34,17 +34,11 @@ def fused_kernels() -> Iterator[None]:
 
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
-    plain_ops.override("outer_products", namespace, outer_products)
+    plain_ops.override("outer_products", namespace, plain_ops.outer_products_by_matmul)
     plain_ops.override("scatter_add", namespace, scatter_add)
     plain_ops.override("gather_rows", namespace, gather_rows)
     for name, operation in moments_call.overrides(moments, can_run).items():
         plain_ops.override(name, namespace, operation)
-
-
-def outer_products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """As products of matrices: the derivative sums while it multiplies; that of `a[..., None]` is a copy."""
-    product = tf.linalg.matmul(tf.expand_dims(a, -1), tf.expand_dims(b, -2))
-    return tf.reshape(product, (*namespace.shape(a)[:2], a.shape[2] * b.shape[2]))
 
 
 def scatter_add(values: tf.Tensor, index: tf.Tensor, size: Any) -> tf.Tensor:

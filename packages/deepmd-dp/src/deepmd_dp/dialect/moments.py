@@ -198,3 +198,12 @@ def outer_products(
     """Each number of a row with each of another: out[..., k * m + l] = a[..., k] b[..., l]."""
     product = a[:, :, :, None] * b[:, :, None, :]
     return array_namespace(a).reshape(product, (*shape(a)[:2], shape(a)[2] * shape(b)[2]))
+
+
+def outer_products_by_matmul(
+    a: Float[Array, "ncenters nnei n"], b: Float[Array, "ncenters nnei m"]
+) -> Float[Array, "ncenters nnei _"]:
+    """The same as products of matrices, for libraries that are slow at arrays which are both repeated."""
+    xp, lead, n, m = array_namespace(a), shape(a)[:2], shape(a)[2], shape(b)[2]
+    product = xp.matmul(xp.reshape(a, (*lead, n, 1)), xp.reshape(b, (*lead, 1, m)))
+    return xp.reshape(product, (*lead, n * m))

@@ -12,7 +12,13 @@ from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import EnvSettings
 from deepmd_dp.dialect.gather_scatter import gather_rows, scatter_add
-from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments, outer_products
+from deepmd_dp.dialect.moments import (
+    Basis,
+    chebyshev_moments,
+    environment_moments,
+    outer_products,
+    outer_products_by_matmul,
+)
 from deepmd_dp.dialect.operation import operation, override
 
 __all__ = [
@@ -23,6 +29,7 @@ __all__ = [
     "gather_rows",
     "layer",
     "outer_products",
+    "outer_products_by_matmul",
     "override",
     "scatter_add",
     "unit_vectors",
