@@ -17,9 +17,9 @@ void keep_freed_memory() {
     if (std::strncmp(*variable, "MALLOC_", 7) == 0 ||
         std::strncmp(*variable, "GLIBC_TUNABLES=", 15) == 0)
       return;
-  mallopt(M_MMAP_MAX, 0);   // no piece is asked of the kernel by itself
-  mallopt(M_ARENA_MAX, 1);  // one heap for all threads: those of others hold no large pieces
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);  // so many bytes stay when they are unused
+  mallopt(M_MMAP_MAX, 0);         // no piece is asked of the kernel by itself
+  mallopt(M_ARENA_MAX, 1);        // one heap for all threads: those of others hold no large pieces
+  mallopt(M_TRIM_THRESHOLD, -1);  // nothing is given back
 #endif
 }
 

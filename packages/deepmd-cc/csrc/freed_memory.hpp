@@ -4,12 +4,13 @@
 
 namespace deepmd {
 
-// Tells the C library to keep large pieces of memory that are freed, up to 1 GiB.
+// Tells the C library to keep large pieces of memory that are freed.
 //
 // A graph asks for arrays of megabytes at each step anew. glibc returns them to the kernel each
 // time, which fills them with zeros, page by page, for the next step: a third of the time of a
 // step in PyTorch, 40 % in Paddle. Whoever has settings of their own in the environment keeps them.
-// deepmd_dp/kit/memory.py does the same in Python.
+// deepmd_dp/kit/memory.py does the same in Python, up to 1 GiB; here a step takes what the last one
+// took.
 void keep_freed_memory();
 
 }  // namespace deepmd

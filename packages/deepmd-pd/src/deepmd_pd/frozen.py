@@ -25,7 +25,6 @@ from deepmd_pd.framework import paddle
 from deepmd_pd.graph import FrozenModel, input_specs
 
 if TYPE_CHECKING:
-    import numpy as np
     from paddle import Tensor
 
     from deepmd_dp.environment.environment import Environment
@@ -55,8 +54,8 @@ def write(path: str, document: dict) -> None:
         )
     program, constants = _files_of(path)
     model = with_matrices(deserialize_model(document["model"]))
-    specs = input_specs(Signature.of(model))
-    layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=[specs])
+    specs = [input_specs(Signature.of(model))]
+    layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=specs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # paddle's, of its own use of what a graph does not have
         paddle.jit.save(layer, str(program.with_suffix("")))
@@ -104,8 +103,7 @@ class FrozenFile:
             raise ModelFileError(
                 f"{self._program} needs {constants.name} beside it, which is not there; copy both files."
             )
-        program = f"{text.rpartition(_KEY)[0]}}}"
-        parts = _parts(program, _read(constants), added["document"])
+        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(constants), added["document"])
         read_metadata(added["metadata"], parts, f"{self._program} or {constants.name}")
         self.document = document_from_bytes(base64.b64decode(added["document"]), str(path))
 
@@ -146,12 +144,9 @@ class Graph:
 
     def __call__(self, env: Environment, fparam: Tensor | None, aparam: Tensor | None) -> dict[str, Tensor]:
         """All terms by name, of an environment that has what files take."""
-        given = self._signature.pack(env, fparam, aparam)
+        given = self._signature.pack(env, fparam, aparam).values()
+        # frame parameters that the model has itself are no tensors yet
+        tensors = [each if isinstance(each, paddle.Tensor) else arrays.from_numpy(each) for each in given]
         with paddle.no_grad():
-            *results, _ = self._layer(*(_as_tensor(each) for each in given.values()))
+            *results, _ = self._layer(*tensors)
         return {term.name: result for term, result in zip(self._signature.outputs, results, strict=True)}
-
-
-def _as_tensor(array: Tensor | np.ndarray) -> Tensor:
-    """Frame parameters that the model has itself are no tensors yet."""
-    return array if isinstance(array, paddle.Tensor) else arrays.from_numpy(array)
