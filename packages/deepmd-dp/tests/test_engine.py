@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -263,3 +264,22 @@ def test_plugin_for_cpp_programs(name, suffix, tmp_path):
             for term in expected:
                 shape = expected[term][0].shape
                 assert_close(terms[term].reshape(shape), expected[term][0], 1e-5 if "f32" in name else 1e-12, term)
+
+
+def resident_size():
+    """Memory of this process [MB]."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.parametrize("name", ["sea", "hybrid"])
+def test_closing_frees(name):
+    """In C++ programs; benchmarks/growth.py does it ten thousand times."""
+    cc = pytest.importorskip("deepmd_cc.model", exc_type=ImportError)
+    sizes = []
+    for _ in range(200):
+        model = cc.Model(REFERENCE / name / "model.dp", nthreads=2)
+        model.compute(np.arange(12.0).reshape(4, 3) ** 1.1, None, np.arange(4) % 2, atomic=True)
+        model.close()
+        sizes.append(resident_size())
+    assert sizes[-1] - sizes[10] < 1.0
