@@ -13,6 +13,7 @@ import pytest
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.file_kinds import file_kinds_of
 from deepmd_dp.conformance.plugins import graph_with_ghosts, plugin_of
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
 FLAGS = ("pt", "tf", "pd")
 ORDERS = [*permutations(FLAGS, 2), FLAGS]
@@ -61,5 +62,43 @@ def test_side_by_side(files, order):
     arguments = [str(each) for flag in order for each in files[flag]]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments], env={}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+NATOMS = 1100
+"""More than libdeepmd_cc gives a graph at once."""
+PARTS_SCRIPT = """
+import sys
+import numpy as np
+import deepmd_cc.model as cc
+
+with np.load(sys.argv[2]) as inputs, np.load(sys.argv[3]) as expected:
+    found = cc.Model(sys.argv[1]).compute(**inputs, atomic=True)
+    for name, term in expected.items():
+        difference = np.abs(np.reshape(found[name], term.shape) - term).max()
+        assert difference < 1e-12 * max(1.0, np.abs(term).max()), (name, difference)
+print("done")
+"""
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_atoms_in_parts(models, flag, tmp_path):
+    """A large frame, which libdeepmd_cc gives to a graph in parts; with parameters of atoms."""
+    case = next(case for case in CASES if case.name == "se_e2_a: frame and atomic parameters")
+    rng = np.random.default_rng(5)
+    edge = 2.2 * NATOMS ** (1 / 3)
+    sites = np.stack(np.meshgrid(*[np.arange(11)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)[:NATOMS]
+    coord = (sites + rng.uniform(-0.2, 0.2, sites.shape)) * (edge / 11)
+    cell, types = edge * np.eye(3), rng.integers(0, 2, NATOMS).astype(np.int32)
+    fparam, aparam = rng.normal(size=2), rng.normal(size=(NATOMS, 1))
+    exact = NumpyDeepEval(str(models.path(case, file_kinds_of("dp")[0])))
+    expected = exact.eval(coord[None], cell[None], types[None], atomic=True, fparam=fparam[None], aparam=aparam[None])
+    path = models.path(case, file_kinds_of(flag)[0])
+    np.savez(tmp_path / "inputs.npz", coord=coord, cell=cell, types=types, fparam=fparam, aparam=aparam)
+    np.savez(tmp_path / "expected.npz", **{name: term[0] for name, term in expected.items()})
+    files = [str(path), str(tmp_path / "inputs.npz"), str(tmp_path / "expected.npz")]
+    done = subprocess.run(
+        [sys.executable, "-c", PARTS_SCRIPT, *files], env={}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

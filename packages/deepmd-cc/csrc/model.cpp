@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "atom_parts.hpp"
 #include "freed_memory.hpp"
 #include "ghosts.hpp"
 #include "graph_inputs.hpp"
@@ -13,6 +14,10 @@
 
 namespace deepmd {
 namespace {
+
+// Local atoms that a graph gets at once: enough for products of matrices at full speed, and with
+// default nets half a gigabyte; a GPU is faster with many, and holds them.
+constexpr std::int64_t kAtomsOfPart = 512, kAtomsOfPartOnGpu = 16384;
 
 void forward(void* receiver, const deepmd_array* result) {
   (*static_cast<const Take*>(receiver))(*result);
@@ -74,7 +79,9 @@ const deepmd_plugin& plugin_of_file(const std::string& path) {
 }  // namespace
 
 Model::Model(const std::string& path, const deepmd_open_options& options)
-    : plugin_(plugin_of_file(path)), nthreads_(options.nthreads) {
+    : plugin_(plugin_of_file(path)),
+      nthreads_(options.nthreads),
+      atoms_of_part_(options.device < 0 ? kAtomsOfPart : kAtomsOfPartOnGpu) {
   if (plugin_.compute == nullptr) keep_freed_memory();
   deepmd_error error{};
   handle_ = plugin_.open(path.c_str(), &options, &error);
@@ -104,22 +111,39 @@ void Model::compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& 
     complete.fparam = record_.default_fparam.data();
   check_atoms(complete, record_);
   if (atoms.nloc == 0) return take_zeros(record_, atoms, wanted, take);
-  deepmd_error error{};
-  if (run(complete, wanted, take, error) != 0) throw std::runtime_error(error.text);
+  run(complete, wanted, take);
 }
 
-int Model::run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take,
-               deepmd_error& error) const {
-  if (plugin_.compute != nullptr)
-    return plugin_.compute(handle_, &atoms, wanted, &forward, const_cast<Take*>(&take), &error);
+void Model::run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const {
+  if (plugin_.compute != nullptr) {
+    deepmd_error error{};
+    if (plugin_.compute(handle_, &atoms, wanted, &forward, const_cast<Take*>(&take), &error) != 0)
+      throw std::runtime_error(error.text);
+    return;
+  }
+  if (record_.is_message_passing || record_.has_means || atoms.nloc <= atoms_of_part_)
+    return run_graph(atoms, wanted, take);
+  const std::int64_t nparts = (atoms.nloc + atoms_of_part_ - 1) / atoms_of_part_;
+  SumOfParts sums(record_, atoms);
+  for (std::int64_t k = 0; k < nparts; ++k) {
+    const AtomPart part(atoms, k * atoms.nloc / nparts, (k + 1) * atoms.nloc / nparts,
+                        record_.dim_aparam);
+    run_graph(part.atoms(), wanted, [&](const deepmd_array& result) { sums.add(result, part); });
+  }
+  sums.hand_on(take);
+}
+
+void Model::run_graph(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const {
   const bool padded = plugin_.compiles_shapes != nullptr && plugin_.compiles_shapes(handle_) != 0;
   const GraphInputs inputs(record_, atoms, padded);
   const Take without_padding = [&](const deepmd_array& result) {
     inputs.take_unpadded(result, wanted, take);
   };
-  return plugin_.run_graph(handle_, inputs.arrays().data(),
-                           static_cast<std::int32_t>(inputs.arrays().size()), &forward,
-                           const_cast<Take*>(&without_padding), &error);
+  deepmd_error error{};
+  if (plugin_.run_graph(handle_, inputs.arrays().data(),
+                        static_cast<std::int32_t>(inputs.arrays().size()), &forward,
+                        const_cast<Take*>(&without_padding), &error) != 0)
+    throw std::runtime_error(error.text);
 }
 
 }  // namespace deepmd

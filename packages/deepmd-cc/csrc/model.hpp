@@ -31,11 +31,12 @@ class Model {
   void compute(const deepmd_frame& frame, std::int32_t wanted, const Take& take) const;
 
  private:
-  int run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take,
-          deepmd_error& error) const;
+  void run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
+  void run_graph(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
 
   const deepmd_plugin& plugin_;
   int nthreads_;
+  std::int64_t atoms_of_part_;
   void* handle_;
   Record record_;
 };

@@ -6,8 +6,8 @@ A reader in any language needs this record and the graph, nothing else::
     format      "deepmd frozen model"
     version     1
     model       type_map, rcut [Å], is_message_passing, receptive_field (how far an atom's outputs depend on others
-                [Å]), pair_exclude_types, sel_types (those that have the first output), dim_fparam, dim_aparam,
-                default_fparam (null: none)
+                [Å]), pair_exclude_types, sel_types (those that have the first output), has_means (an output of the
+                frame is the atoms' mean, not their sum), dim_fparam, dim_aparam, default_fparam (null: none)
     lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
                 widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
@@ -54,6 +54,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
             "receptive_field": model.rcut + sum(spec.rcut for spec in model.messages),
             "pair_exclude_types": model.pair_exclude_types,
             "sel_types": selected_types(model),
+            "has_means": any(output.reduction == "mean" for output in model.outputs),
             "dim_fparam": model.dim_fparam,
             "dim_aparam": model.dim_aparam,
             "default_fparam": model.default_fparam,

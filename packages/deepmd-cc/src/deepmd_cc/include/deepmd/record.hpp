@@ -69,6 +69,7 @@ struct Record {
   double receptive_field = 0;  ///< how far an atom's output depends on others [Å]; 0: not known
   std::vector<std::pair<std::int32_t, std::int32_t>> pair_exclude_types;
   std::vector<std::int32_t> sel_types;  ///< types that have the first output
+  bool has_means = false;  ///< an output of the frame is the atoms' mean, not their sum
   std::int64_t dim_fparam = 0;
   std::int64_t dim_aparam = 0;
   std::vector<double> default_fparam;  ///< empty: there is none
@@ -123,6 +124,7 @@ struct Record {
     std::vector<std::int32_t> all(type_map.size());
     std::iota(all.begin(), all.end(), 0);
     sel_types = model.value("sel_types", all);
+    has_means = model.value("has_means", false);
     model.at("dim_fparam").get_to(dim_fparam);
     model.at("dim_aparam").get_to(dim_aparam);
     const auto& fparam = model.at("default_fparam");
