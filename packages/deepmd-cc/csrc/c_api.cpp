@@ -212,6 +212,9 @@ template <class Real>
 void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
   guarded(models, [&] {
     if (models.models.empty()) throw std::runtime_error(models.why_none);
+    if (in.natoms < 0 || in.nghost < 0 || in.nghost > in.natoms)
+      throw std::invalid_argument("there are " + std::to_string(in.nghost) + " ghosts among " +
+                                  std::to_string(in.natoms) + " atoms.");
     std::int64_t place = 0;
     for (const auto& model : models.models)
       for (std::int64_t f = 0; f < in.nframes; ++f, ++place)

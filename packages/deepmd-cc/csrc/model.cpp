@@ -60,10 +60,18 @@ void check_atoms(const deepmd_atoms& atoms, const Record& record) {
       throw std::invalid_argument("the coordinates of atom " + std::to_string(i) +
                                   " are not finite; the simulation has blown up before.");
   }
-  for (std::int64_t k = 0; k < atoms.ncenter; ++k)
-    if (atoms.center[k] < 0 || atoms.center[k] >= atoms.nloc)
-      throw std::invalid_argument("atom " + std::to_string(atoms.center[k]) +
-                                  " has neighbors but is not local.");
+  for (std::int64_t k = 0; k < atoms.ncenter; ++k) {
+    const std::int32_t i = atoms.center[k];
+    if (i < 0 || i >= atoms.nloc)
+      throw std::invalid_argument("atom " + std::to_string(i) + " has neighbors but is not local.");
+    for (std::int32_t n = 0; n < atoms.nneighbor[i]; ++n) {
+      const std::int64_t j = atoms.neighbor[i][n] & atoms.index_mask;
+      if (j < 0 || j >= atoms.nall)
+        throw std::invalid_argument("atom " + std::to_string(i) + " has the neighbor " +
+                                    std::to_string(j) + ", of " + std::to_string(atoms.nall) +
+                                    " atoms.");
+    }
+  }
   check_parameters(atoms, record);
   if (record.is_message_passing && atoms.mapping == nullptr && atoms.nall > atoms.nloc)
     throw std::invalid_argument(

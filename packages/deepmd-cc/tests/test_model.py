@@ -136,6 +136,21 @@ def test_bad_frames_are_named(model, coord, cell, types, message):
         model.compute(coord, cell, types)
 
 
+@pytest.mark.parametrize("neighbor", [3, -1, 100_000_000, -100_000_000])
+def test_neighbors_that_are_not_there(model, neighbor):
+    """They would be read from memory that is not the caller's."""
+    coord = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    with pytest.raises(ModelError, match=f"atom 1 has the neighbor {neighbor}, of 3 atoms"):
+        model.compute_atoms(coord, np.zeros(3), [[1], [0, neighbor], [0]])
+
+
+@pytest.mark.parametrize("wrong", [{"coord": np.zeros((2, 3))}, {"cell": np.eye(3)[:2]}, {"types": np.zeros((1, 3))}])
+def test_arrays_of_a_wrong_shape(model, wrong):
+    arrays = {"coord": np.zeros((3, 3)), "cell": None, "types": np.zeros(3)} | wrong
+    with pytest.raises(ModelError, match=r"has the shape \(.*\); expected \("):
+        model.compute(**arrays)
+
+
 def test_bad_files_are_named(tmp_path):
     (tmp_path / "bad.lj").write_text("rcut 3\n")
     (tmp_path / "model.xyz").write_text("")

@@ -49,6 +49,14 @@ def test_a_failure_leaves_all_as_it_was(tmp_path, is_folder):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"), [("", "no name of a file"), ("/proc/x.dp", "/proc/x.dp cannot be written")]
+)
+def test_where_nothing_can_be_written(name, message):
+    with pytest.raises(InputError, match=message), atomic_path(name):
+        pass
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with (
         pytest.raises(InputError, match=r"there is no folder .*absent; make it first"),

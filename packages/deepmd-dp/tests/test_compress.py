@@ -216,7 +216,7 @@ def test_refused_by_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("native", [True, False])
-@pytest.mark.parametrize("damage", ["short", "range", "number"])
+@pytest.mark.parametrize("damage", ["short", "range", "number", "finite", "pieces"])
 def test_damaged_tables(damage, native, tmp_path):
     document = read_document(DATA / "se_atten_v2.dp")
     variables = document["model"]["descriptor"]["compress"]["@variables"]
@@ -224,6 +224,10 @@ def test_damaged_tables(damage, native, tmp_path):
         variables["compress_data"][0] = variables["compress_data"][0][:5]
     elif damage == "range":
         variables["compress_info"][0][1] = -100.0
+    elif damage == "finite":
+        variables["compress_data"][0][3, 4] = np.nan
+    elif damage == "pieces":
+        variables["compress_info"][0][4] = 1e-300
     else:
         variables["compress_data"].append(variables["compress_data"][0])
     write_document(tmp_path / "bad.dp", document)

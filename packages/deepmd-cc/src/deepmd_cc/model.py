@@ -149,6 +149,7 @@ class Model:
         """
         coord, types = _reals(coord), np.ascontiguousarray(types, dtype=np.int32)
         kept = coord, types, _reals(cell), _reals(fparam), _reals(aparam)
+        self._check_shapes(coord, types, kept[2], kept[3], kept[4], len(types))
         return self._run(_library().deepmd_compute_frame, _Frame(len(types), *map(_address, kept)), atomic)
 
     def compute_atoms(
@@ -175,6 +176,9 @@ class Model:
         coord, types = _reals(coord), np.ascontiguousarray(types, dtype=np.int32)
         places = None if mapping is None else np.ascontiguousarray(mapping, dtype=np.int64)
         fparam, aparam = _reals(fparam), _reals(aparam)
+        self._check_shapes(coord, types, None, fparam, aparam, nloc)
+        if places is not None and places.shape != types.shape:
+            raise ModelError(f"mapping has the shape {places.shape}; expected {types.shape}.")
         atoms = _Atoms(
             *(nloc, len(types), nloc if nowned is None else nowned),
             *(_address(coord), _address(types), _address(places)),
@@ -192,6 +196,28 @@ class Model:
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
             self.close()
+
+    def _check_shapes(
+        self,
+        coord: np.ndarray,
+        types: np.ndarray,
+        cell: np.ndarray | None,
+        fparam: np.ndarray | None,
+        aparam: np.ndarray | None,
+        nloc: int,
+    ) -> None:
+        """Raises ModelError where C would read beyond an array's end."""
+        model = self.record["model"]
+        sizes = {
+            "types": (types, (len(types),)),
+            "coord": (coord, (len(types), 3)),
+            "cell": (cell, (3, 3)),
+            "fparam": (fparam, (model["dim_fparam"],)),
+            "aparam": (aparam, (nloc, model["dim_aparam"])),
+        }
+        for name, (array, shape) in sizes.items():
+            if array is not None and array.shape != shape:
+                raise ModelError(f"{name} has the shape {array.shape}; expected {shape}.")
 
     def _run(self, function: Any, argument: Structure, atomic: bool) -> dict[str, np.ndarray]:
         if not self._handle:

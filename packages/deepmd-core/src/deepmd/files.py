@@ -26,13 +26,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        The folder does not exist.
+        There is no name, or the folder does not exist, or nothing can be written there.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError(f"{str(path)!r} is no name of a file to write.")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {path.parent}; make it first.")
     folder = path.with_name(f".{os.getpid()}.{path.name}")
-    folder.mkdir()
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror} in the folder {path.parent}.") from error
     try:
         yield folder / path.name
         for written in sorted(folder.iterdir(), key=lambda each: each.name == path.name):

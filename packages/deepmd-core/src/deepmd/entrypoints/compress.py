@@ -13,6 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmd.backend.discovery import backend_of_file, complete_model_name
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.data import System
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 
 WRITTEN = (".dp", ".yaml", ".yml")
 """Endings of the files that deepmd-kit reads too."""
+REACH = 1.0
+"""Down to this distance [Å] there are fine pieces in any case: data of liquids and solids with heavy atoms have larger
+smallest distances, frames of the self-test have not."""
 LARGEST = 1e-6
 """The largest difference of a term [its unit] that a table may make; deepmd-kit's default step makes less."""
 
@@ -92,11 +97,11 @@ def compress(
         An option makes no sense, the smallest distance is not known, the model has no net of one number, or the table
         is so coarse that it changes the results by more than `LARGEST`.
     """
-    _check(target, step, extrapolate)
+    _check(target, step, extrapolate, check_frequency)
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(reader, source)
     distance = _smallest_distance(document, reader, source, training_script)
-    found = writer.compress_hook(document, distance, step, extrapolate, check_frequency)
+    found = writer.compress_hook(document, min(distance, REACH), step, extrapolate, check_frequency)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), found)
         with closing(writer.deep_eval(str(temporary))) as model:
@@ -107,8 +112,8 @@ def compress(
     return differences
 
 
-def _check(target: str, step: float, extrapolate: float) -> None:
-    if Path(target).suffix not in WRITTEN:
+def _check(target: str, step: float, extrapolate: float, check_frequency: int) -> None:
+    if not Path(target).stem or Path(target).suffix not in WRITTEN:
         raise InputError(
             f"{target}: compressed models end in {', '.join(WRITTEN)}, which deepmd-kit reads too. Other files of ours "
             "hold the embedding nets as matrices, without loss, and have nothing to gain: use `dp freeze`."
@@ -117,13 +122,15 @@ def _check(target: str, step: float, extrapolate: float) -> None:
         raise InputError(f"--step is {step}, expected 0.0001 to 1; 0.01 is usual.")
     if not 1.0 <= extrapolate <= 1000.0:
         raise InputError(f"--extrapolate is {extrapolate}, expected 1 to 1000; 5 is usual.")
+    if not -1 <= check_frequency <= 10**9:
+        raise InputError(f"--frequency is {check_frequency}, expected a number of evaluations, or -1: never.")
 
 
 def _smallest_distance(document: Document, reader: Backend, source: str, training_script: str | None) -> float:
     """Of two atoms in the training data [Å]: from the input's data, or as noted in the model."""
     if training_script is None:
         noted = document.get("min_nbor_dist", document.get("@variables", {}).get("min_nbor_dist"))
-        if noted is None or not 0.0 < float(noted) < math.inf:
+        if not isinstance(noted, int | float | np.ndarray | np.generic) or not 0.0 < float(noted) < math.inf:
             raise InputError(
                 f"{source} does not say how close two atoms of its training data come; give the input file with -t."
             )

@@ -52,7 +52,9 @@ def systems_of_input(path: str, section: str) -> list[str]:
     """The systems in a section of an input file; relative ones start at the file's folder, as in deepmd-kit."""
     from deepmd.schema import load_input
 
-    data = load_input(path).get("training", {}).get(section) or {}
+    config = load_input(path)
+    training = config.get("training") if isinstance(config, dict) else None
+    data = (training.get(section) if isinstance(training, dict) else None) or {}
     systems = data.get("systems")
     if not systems:
         raise InputError(f"{path} has no training/{section}/systems.")

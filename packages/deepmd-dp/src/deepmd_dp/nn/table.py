@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.contract import take_array
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, buffer, module, static
@@ -33,6 +33,8 @@ _ORDER = 6
 """Coefficients of a polynomial."""
 _COARSE = 10.0
 """How much wider the coarse pieces are."""
+_MOST = 200_000
+"""Pieces of a table; a hundred times more than usual."""
 
 
 class Pieces(NamedTuple):
@@ -82,6 +84,9 @@ class Pieces(NamedTuple):
         """
         lower, upper = math.floor(limits[0]), math.ceil(limits[1])
         end = max(extrapolate * upper, upper + _COARSE * step)
+        number = (upper - lower) / step + (end - upper) / (_COARSE * step)
+        if number > _MOST:
+            raise InputError(f"a table would have {number:.0f} pieces, {_MOST} at most; take a larger step.")
         widths = (_width(upper - lower, step, dtype), _width(end - upper, _COARSE * step, dtype))
         return cls(lower, upper, end, *widths, check_frequency)
 
@@ -219,9 +224,14 @@ def read_tables(nets: NetworkCollection, variables: Mapping[str, Any], where: st
 def _read_table(net: EmbeddingNetwork, rows: Any, info: Any, where: str) -> Table:
     numbers = take_array({"compress_info": info}, "compress_info", (len(Pieces._fields),), where=where)
     pieces = Pieces(*map(float, numbers))
-    if not (pieces.lower < pieces.upper <= pieces.end and min(pieces.fine, pieces.coarse) > 0.0):
-        raise ModelFileError(f"{where}: its pieces are {tuple(pieces)}, which is no range: damaged.")
     rows = take_array({"compress_data": rows}, "compress_data", (-1, _ORDER * net.width), where=where)
-    if len(rows) <= pieces.nfine:  # at least one of them is coarse
-        raise ModelFileError(f"{where}: {len(rows)} pieces; expected more than {pieces.nfine}: damaged.")
+    is_range = pieces.lower < pieces.upper <= pieces.end and min(pieces.fine, pieces.coarse) > 0.0
+    if not (is_range and np.isfinite(numbers).all() and np.isfinite(rows).all()):
+        raise ModelFileError(f"{where}: its pieces are {tuple(pieces)}, or its numbers are not finite: damaged.")
+    # at least one is coarse; deepmd-kit rounds their number up or down
+    last = (pieces.end - pieces.upper) / pieces.coarse
+    if not (pieces.upper - pieces.lower) / pieces.fine < len(rows) + 1 or not (
+        pieces.nfine < len(rows) and abs(len(rows) - pieces.nfine - last) < 2.0
+    ):
+        raise ModelFileError(f"{where}: {len(rows)} pieces do not fit its range, {tuple(pieces)}: damaged.")
     return Table.of_rows(net, rows, pieces)

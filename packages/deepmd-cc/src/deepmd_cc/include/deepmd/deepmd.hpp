@@ -211,7 +211,11 @@ class DeepTensor : public detail::Open<DP_DeepTensor> {
                std::vector<double>& virial, std::vector<double>& atom_tensor,
                std::vector<double>& atom_virial, const std::vector<double>& coord,
                const std::vector<int>& atype, const std::vector<double>& box) {
-    const auto natoms = static_cast<int>(atype.size());
+    const std::vector<double> none;
+    const detail::Arguments<double> in{coord, atype, box, none, none};
+    in.check();
+    if (in.nframes() != 1) throw deepmd_exception("coord is of several frames; give one.");
+    const int natoms = in.natoms();
     const std::size_t k = output_dim();
     global_tensor.assign(k, 0);
     force.assign(k * natoms * 3, 0);
