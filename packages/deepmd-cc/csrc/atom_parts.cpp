@@ -67,14 +67,13 @@ void SumOfParts::add(const deepmd_array& result, const AtomPart& part) {
   for (Sum& sum : sums_) {
     if (sum.output->name != result.name) continue;
     sum.is_given = true;
+    if (sum.output->is_of_local() || sum.output->is_of_all()) {
+      const std::int64_t natoms = sum.shape[sum.shape.size() - 2];
+      add_rows(result, natoms, [&](std::int64_t row) { return part.order()[row]; }, sum.numbers);
+      continue;
+    }
     const auto* numbers = static_cast<const double*>(result.data);
-    const auto add_all = [&](const deepmd_array& rows) {
-      numbers = static_cast<const double*>(rows.data);
-      for (double& each : sum.numbers) each += *numbers++;
-    };
-    if (!sum.output->is_of_local() && !sum.output->is_of_all()) return add_all(result);
-    const std::int64_t natoms = sum.shape[sum.shape.size() - 2];
-    take_rows(result, natoms, [&](std::int64_t row) { return part.order()[row]; }, add_all);
+    for (double& each : sum.numbers) each += *numbers++;
   }
 }
 

@@ -17,17 +17,13 @@ inline std::int64_t size_of(const std::vector<std::int64_t>& shape) {
   return size_of(shape.data(), shape.size());
 }
 
-// Hands on a result (..., rows, width) as (..., natoms, width): each row is added to that of the
-// atom `atom_of(row)`; negative: it is left out.
+// Adds each row of a result (..., rows, width) to that of the atom `atom_of(row)` in sums (...,
+// natoms, width); negative: it is left out.
 template <class AtomOf>
-void take_rows(const deepmd_array& result, std::int64_t natoms, const AtomOf& atom_of,
-               const Take& take) {
-  std::vector<std::int64_t> shape(result.shape, result.shape + result.ndim);
-  const std::size_t axis = shape.size() - 2;
-  const std::int64_t nrows = shape[axis], width = shape.back();
-  const std::int64_t ncomponents = axis == 1 ? shape[0] : 1;
-  shape[axis] = natoms;
-  std::vector<double> sums(ncomponents * natoms * width, 0.0);
+void add_rows(const deepmd_array& result, std::int64_t natoms, const AtomOf& atom_of,
+              std::vector<double>& sums) {
+  const std::int64_t nrows = result.shape[result.ndim - 2], width = result.shape[result.ndim - 1];
+  const std::int64_t ncomponents = result.ndim == 3 ? result.shape[0] : 1;
   const auto* from = static_cast<const double*>(result.data);
   for (std::int64_t c = 0; c < ncomponents; ++c)
     for (std::int64_t row = 0; row < nrows; ++row, from += width) {
@@ -35,6 +31,16 @@ void take_rows(const deepmd_array& result, std::int64_t natoms, const AtomOf& at
       double* to = sums.data() + (c * natoms + atom) * width;
       for (std::int64_t k = 0; k < width && atom >= 0; ++k) to[k] += from[k];
     }
+}
+
+// Hands on a result with the rows of atoms in the place of its own, as `add_rows` adds them.
+template <class AtomOf>
+void take_rows(const deepmd_array& result, std::int64_t natoms, const AtomOf& atom_of,
+               const Take& take) {
+  std::vector<std::int64_t> shape(result.shape, result.shape + result.ndim);
+  shape[shape.size() - 2] = natoms;
+  std::vector<double> sums(size_of(shape), 0.0);
+  add_rows(result, natoms, atom_of, sums);
   take({result.name, result.dtype, result.ndim, shape.data(), sums.data()});
 }
 
