@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from deepmd_dp.kit.threads import number_of_threads
 from deepmd_pd.quiet import quiet_import
 
 with quiet_import():
@@ -13,14 +14,6 @@ with quiet_import():
     from paddle.base import core
 
 _MKL_LOOPS = "MKL_DEBUG_CPU_TYPE"
-
-
-def _wanted_threads() -> int:
-    """OMP_NUM_THREADS where it is a number, else one for each core that this process may use."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdigit():
-        return max(1, int(given))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _choose_loops() -> None:
@@ -35,7 +28,7 @@ def _choose_loops() -> None:
     del os.environ[_MKL_LOOPS]
 
 
-NUM_THREADS = _wanted_threads()
+NUM_THREADS = number_of_threads()
 """Threads of the linear algebra and of the kernels; paddle's own default is 1."""
 core.set_num_threads(NUM_THREADS)
 _choose_loops()

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """The PyTorch backend: how torch trains, freezes and evaluates the models of deepmd-dp."""
 
-import os
+from deepmd_dp.kit.threads import sleep_on_busy_cores
 
 __version__ = "0.1.0"
 
-# Threads that spin while they wait take the cores from whoever else uses them, our own reading of data included: a
-# training beside other programs becomes many times slower, and on quiet cores waiting costs next to nothing. torch's
-# OpenMP reads it when it is loaded, so it stands here.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# before torch loads its OpenMP
+sleep_on_busy_cores()

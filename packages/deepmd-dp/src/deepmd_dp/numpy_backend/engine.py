@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from deepmd.errors import InputError
 from deepmd.outputs import TERM_KINDS, OutputDef
 from deepmd_dp import _engine
 from deepmd_dp.dialect.array import Float, Int
+from deepmd_dp.kit.threads import number_of_threads
 from deepmd_dp.neighbor.frame import check_frame
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class NativeEngine:
     """
 
     def __init__(self, document: Document, output: OutputDef, ntypes: int) -> None:
-        self._model = _engine.Model(document_to_bytes({"model": document["model"]}), _number_of_threads())
+        self._model = _engine.Model(document_to_bytes({"model": document["model"]}), number_of_threads())
         self._output = output
         self._ntypes = ntypes
 
@@ -103,9 +103,3 @@ def open_engine(document: Document, outputs: tuple[OutputDef, ...], ntypes: int)
 
 def _row(array: np.ndarray | None, frame: int) -> np.ndarray | None:
     return None if array is None else np.ascontiguousarray(array[frame], dtype=np.float64)
-
-
-def _number_of_threads() -> int:
-    """As many as OMP_NUM_THREADS says, else as many as there are processors."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Threads of a computation: how many, and what they do while they wait."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_NUMBER, _WAITING = "OMP_NUM_THREADS", "OMP_WAIT_POLICY"
+_LOAD = Path("/proc/loadavg")
+
+
+def number_of_threads() -> int:
+    """As many as OMP_NUM_THREADS says, else one for each core that this process may use."""
+    given = os.environ.get(_NUMBER, "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sleep_on_busy_cores() -> None:
+    """Threads of OpenMP that wait for each other sleep where others need the cores, and spin else.
+
+    Waking up is a third of a small training step; spinning makes it many times slower where a waiting thread holds the
+    core that another program, or the thread it waits for, would have. An OpenMP library reads OMP_WAIT_POLICY when it
+    is loaded, so this comes before; what the user has set stays.
+    """
+    others = _running_threads() - 1
+    if others + number_of_threads() > (os.cpu_count() or 1):
+        os.environ.setdefault(_WAITING, "PASSIVE")
+
+
+def _running_threads() -> int:
+    """Threads of all programs on this machine that run or could; ourselves where that isn't known."""
+    try:
+        return int(_LOAD.read_text().split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        return 1
