@@ -32,7 +32,9 @@ def device_name() -> str:
 
 def from_numpy(array: np.ndarray) -> torch.Tensor:
     """A tensor of these numbers on the device, sharing no memory with the array."""
-    return torch.tensor(np.asarray(array), device=device())
+    # copied by NumPy: torch would do so in parallel, and a thread that prepares batches would have threads of its own,
+    # more than there are cores, which then all sleep whenever they wait
+    return torch.from_numpy(np.array(array, order="C")).to(device())
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
