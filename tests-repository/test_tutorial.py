@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""docs/tutorials/multi-backend.md as it is written, with few steps; where all backends and LAMMPS are installed.
+
+Run are the lines of its ``bash`` blocks; what is in ``sh`` blocks needs more than the test has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checkout import ROOT
+
+from deepmd.infer import DeepPot
+
+PAGE = ROOT / "docs/tutorials/multi-backend.md"
+FOLDER = "examples/water/se_atten_compressible"
+INDEPENDENT = ("dp convert-backend", "dp test", "lmp")
+"""Commands that may run beside others of their kind: there are two cores."""
+SHORTER = {
+    "model.ckpt-500.pt": "model.ckpt-2.pt",
+    f"lammps_water.py {FOLDER} --cold 10 --hot 20": (
+        f"lammps_water.py {FOLDER}/frozen_model.pth {FOLDER}/frozen_model.safetensors --molecules 32 --cold 1 --hot 1"
+    ),
+}
+ENDINGS = ("pth", "pb", "savedmodel", "hlo", "json", "dp", "safetensors")
+
+
+def commands_of_page() -> list[str]:
+    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def kind_of(command: str) -> str:
+    """The independent kind that it is of, else the command itself."""
+    return next((kind for kind in INDEPENDENT if command.startswith(kind)), command)
+
+
+def shorten(folder: Path) -> None:
+    """Four steps of training, two of molecular dynamics with one box of 96 atoms."""
+    config = json.loads((folder / "input.json").read_text())
+    config["training"] |= {"numb_steps": 4, "save_freq": 2, "disp_freq": 2}
+    (folder / "input.json").write_text(json.dumps(config))
+    script = (folder / "in.water").read_text()
+    for name, value in {"steps": "2", "replicas": '"1 1 1"'}.items():
+        script, found = re.subn(rf"^(variable +{name} +index ).*$", rf"\g<1>{value}", script, flags=re.MULTILINE)
+        assert found == 1
+    (folder / "in.water").write_text(script)
+
+
+def run(command: str, folder: Path) -> str:
+    for long, short in SHORTER.items():
+        command = command.replace(long, short)
+    binaries = Path(sys.executable).parent
+    # compiled programs run but a few times here: less care saves time
+    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "XLA_FLAGS": flags}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """The folder after all commands of the page, and what each of them printed."""
+    root = tmp_path_factory.mktemp("tutorial")
+    shutil.copytree(ROOT / "examples/water", root / "examples/water")
+    (root / "benchmarks").symlink_to(ROOT / "benchmarks")
+    shorten(root / FOLDER)
+    folder, printed = root, {}
+    with ThreadPoolExecutor(2) as pool:
+        for _, group in groupby(commands_of_page(), kind_of):
+            commands = list(group)
+            if commands[0].startswith("cd "):
+                folder = (folder / commands[0].removeprefix("cd ")).resolve()
+            else:
+                printed |= zip(commands, pool.map(run, commands, [folder] * len(commands)), strict=True)
+    return root / FOLDER, printed
+
+
+def results(model: Path) -> list[np.ndarray]:
+    """Energy an atom [eV], forces [eV/Å] and virial [eV] of two frames."""
+    system = ROOT / "examples/water/data/valid"
+    coord, box = (np.load(system / "set.000" / f"{name}.npy")[:2].astype(float) for name in ("coord", "box"))
+    types = np.loadtxt(system / "type.raw", dtype=int)
+    energy, force, virial = DeepPot(str(model)).eval(coord, box, types)
+    return [energy / len(types), force, virial]
+
+
+def differences(model: Path, expected: list[np.ndarray]) -> list[float]:
+    return [float(np.abs(found - term).max()) for found, term in zip(results(model), expected, strict=True)]
+
+
+def test_files_agree(tutorial):
+    folder, _ = tutorial
+    expected = results(folder / "frozen_model.safetensors")
+    for ending in ENDINGS:
+        assert max(differences(folder / f"frozen_model.{ending}", expected)) < 1e-10, ending
+    for ending in ("dp", "pth", "pb"):
+        energy, force, _ = differences(folder / f"frozen_model_compressed.{ending}", expected)
+        assert energy < 1e-7, ending
+        assert force < 1e-6, ending
+
+
+def test_trainings_agree(tutorial):
+    folder, _ = tutorial
+    expected = results(folder / "frozen_model.pth")
+    for name in ("tensorflow.pb", "paddle.json", "jax.hlo"):
+        assert max(differences(folder / name, expected)) < 1e-8, name
+
+
+def test_lammps_prints_the_same_energies(tutorial):
+    _, printed = tutorial
+    logs = {command: text for command, text in printed.items() if command.startswith("lmp ")}
+    energies = {
+        command: [float(e) for e in re.findall(r"^ +[02] +\S+ +(-\S+)", text, re.MULTILINE)]
+        for command, text in logs.items()
+    }
+    expected = next(iter(energies.values()))
+    assert len(expected) == 2
+    for command, found in energies.items():
+        assert found == pytest.approx(expected, abs=1e-5 if "compressed" in command else 1e-9), command
+
+
+def test_all_are_tested_alike(tutorial):
+    _, printed = tutorial
+    errors = {re.search(r"Force +RMSE +: (\S+)", text)[1] for command, text in printed.items() if "dp test" in command}
+    assert len(errors) == 1
+
+
+def test_table(tutorial):
+    folder, printed = tutorial
+    table = next(text for command, text in printed.items() if "lammps_water.py" in command)
+    assert "| ours, frozen_model.safetensors |" in table
+    assert (folder.parents[2] / "lammps_water.md").read_text() in table
+    assert (folder.parents[2] / "lammps_water.png").stat().st_size > 0
