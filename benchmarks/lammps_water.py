@@ -8,7 +8,7 @@
 Run it by the Python of an environment with `deepmd-cc[lmp]` and the backends of the files; models are of O and H. The
 cold steps are timed from the first forces on, compiling included, the hot ones after them. µs are of an atom and a
 hot step: processor time of all cores, which others on the machine change little, and by the clock. Files of deepmd-kit
-run in the environment that `--peer` names; one of the same name as ours is its twin, whose time ours is divided by.
+run in the environment that `--peer` names; ours are divided by the fastest of theirs of the same kind.
 The files take turns; a figure is the median of `--rounds`.
 """
 
@@ -114,8 +114,9 @@ def write_table(rows: list[Row], dynamics: Dynamics, options: argparse.Namespace
     """The figures in Markdown."""
     what = f"{dynamics.natoms:,} atoms, {options.cores}, load {os.getloadavg()[0]:.1f}"
     head = ["file", f"{dynamics.cold} cold steps", f"{dynamics.hot} hot steps", "µs, processor", "µs, clock", "memory"]
-    twins = {row.model.name: row.figures.cores for row in rows if row.program.label != "ours"}
-    lines = [[*head, "of the twin's"] if twins else head]
+    # the fastest comes first in the rows, last here
+    twins = {row.model.suffix: row.figures.cores for row in reversed(rows) if row.program.label != "ours"}
+    lines = [[*head, "of theirs"] if twins else head]
     lines.append(["---"] * len(lines[0]))
     for row in rows:
         f = row.figures
@@ -123,7 +124,7 @@ def write_table(rows: list[Row], dynamics: Dynamics, options: argparse.Namespace
         cells = [row.label, f"{f.first + f.cold:.1f} s", f"{hot:.1f} s", f"{f.cores:.0f}", f"{f.clock:.0f}"]
         cells.append(f"{f.memory:,.0f} MB")
         if twins:
-            twin = twins.get(row.model.name) if row.program.label == "ours" else None
+            twin = twins.get(row.model.suffix) if row.program.label == "ours" else None
             cells.append(f"{f.cores / twin:.2f}" if twin else "")
         lines.append(cells)
     return "\n".join([f"{what}:", "", *(f"| {' | '.join(cells)} |" for cells in lines)])

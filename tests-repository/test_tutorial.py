@@ -18,9 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkout import ROOT
+from checkout import ROOT, tracked_files
 
 from deepmd.infer import DeepPot
+
+# what JAX compiles runs but a few times here: less care saves time
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 PAGE = ROOT / "docs/tutorials/multi-backend.md"
 FOLDER = "examples/water/se_atten_compressible"
@@ -49,6 +52,8 @@ def shorten(folder: Path) -> None:
     """Four steps of training, two of molecular dynamics with one box of 96 atoms."""
     config = json.loads((folder / "input.json").read_text())
     config["training"] |= {"numb_steps": 4, "save_freq": 2, "disp_freq": 2}
+    # the size that the training has compiled
+    config["training"]["validation_data"]["batch_size"] = 1
     (folder / "input.json").write_text(json.dumps(config))
     script = (folder / "in.water").read_text()
     for name, value in {"steps": "2", "replicas": '"1 1 1"'}.items():
@@ -61,9 +66,7 @@ def run(command: str, folder: Path) -> str:
     for long, short in SHORTER.items():
         command = command.replace(long, short)
     binaries = Path(sys.executable).parent
-    # compiled programs run but a few times here: less care saves time
-    flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "XLA_FLAGS": flags}
+    environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
@@ -73,7 +76,10 @@ def run(command: str, folder: Path) -> str:
 def tutorial(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """The folder after all commands of the page, and what each of them printed."""
     root = tmp_path_factory.mktemp("tutorial")
-    shutil.copytree(ROOT / "examples/water", root / "examples/water")
+    for path in tracked_files("examples/water"):
+        copy = root / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     (root / "benchmarks").symlink_to(ROOT / "benchmarks")
     shorten(root / FOLDER)
     folder, printed = root, {}
@@ -105,17 +111,18 @@ def test_files_agree(tutorial):
     expected = results(folder / "frozen_model.safetensors")
     for ending in ENDINGS:
         assert max(differences(folder / f"frozen_model.{ending}", expected)) < 1e-10, ending
-    for ending in ("dp", "pth", "pb"):
+    for ending in ("dp", "pth"):
         energy, force, _ = differences(folder / f"frozen_model_compressed.{ending}", expected)
         assert energy < 1e-7, ending
         assert force < 1e-6, ending
 
 
 def test_trainings_agree(tutorial):
-    folder, _ = tutorial
-    expected = results(folder / "frozen_model.pth")
-    for name in ("tensorflow.pb", "paddle.json", "jax.hlo"):
-        assert max(differences(folder / name, expected)) < 1e-8, name
+    """All frameworks show the same errors in the last step, the one that went on from another's checkpoint too."""
+    _, printed = tutorial
+    trainings = {command: text for command, text in printed.items() if " train " in command}
+    assert len(trainings) == 5
+    assert len({re.search(r"batch 4: (trn: .*; lr = [^;\s]+)", text)[1] for text in trainings.values()}) == 1
 
 
 def test_lammps_prints_the_same_energies(tutorial):
