@@ -36,7 +36,7 @@ variable first timer
 print "TIMES $(v_opened-v_start) $(v_first-v_opened)"
 run {cold}
 shell "cat /proc/$PPID/stat >> ticks"
-run {hot}
+run {hot} pre no
 shell "cat /proc/$PPID/stat >> ticks"
 """
 

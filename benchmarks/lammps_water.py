@@ -2,7 +2,7 @@
 """Time of molecular dynamics of water in LAMMPS with every model file of a folder, as a table and a bar chart.
 
     python benchmarks/lammps_water.py examples/water/se_atten_compressible
-    python benchmarks/lammps_water.py frozen_model.pth frozen_model.safetensors --cold 5 --hot 20
+    python benchmarks/lammps_water.py frozen_model.pth frozen_model.safetensors --cold 2 --hot 5
     python benchmarks/lammps_water.py FOLDER --peer /venvs/peer/bin/python --peer-files kit/frozen_model.pth
 
 Run it by the Python of an environment with `deepmd-cc[lmp]` and the backends of the files; models are of O and H. The
@@ -15,6 +15,7 @@ The files take turns; a figure is the median of `--rounds`.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -143,8 +144,9 @@ def draw(path: Path, rows: list[Row], dynamics: Dynamics) -> None:
     axes.bar_label(bars, fmt="%.0f", padding=3)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    times = [row.figures.cores for row in rows]
+    axes.set_xlim(10.0 ** math.floor(math.log10(min(times))), 2 * max(times))
     axes.set(xlabel="processor time of an atom and step (µs)", title=f"water in LAMMPS, {dynamics.natoms:,} atoms")
-    axes.margins(x=0.12)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -31,7 +31,7 @@ INDEPENDENT = ("dp convert-backend", "dp test", "lmp")
 """Commands that may run beside others of their kind: there are two cores."""
 SHORTER = {
     "model.ckpt-500.pt": "model.ckpt-2.pt",
-    f"lammps_water.py {FOLDER} --cold 10 --hot 20": (
+    f"lammps_water.py {FOLDER} --cold 2 --hot 5": (
         f"lammps_water.py {FOLDER}/frozen_model.pth {FOLDER}/frozen_model.safetensors --molecules 32 --cold 1 --hot 1"
     ),
 }
