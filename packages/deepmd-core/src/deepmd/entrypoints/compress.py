@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file, complete_model_name
+from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.data import System
 from deepmd.entrypoints.convert_backend import read_with_self_test
@@ -45,13 +46,11 @@ LARGEST = 1e-6
 
 def run(args: Namespace) -> None:
     """Runs the sub-command."""
-    source = complete_model_name(args.input, args.backend)
-    target = Path(args.output)
-    if not target.suffix:
-        target = target.with_name(target.name + WRITTEN[0])
+    source = model_to_read(args.input, args.backend)
+    target = model_to_write(args.output, WRITTEN[0], source)
     differences = compress(
         source,
-        str(target),
+        target,
         step=args.step,
         extrapolate=args.extrapolate,
         check_frequency=args.frequency,
@@ -100,20 +99,24 @@ def compress(
     _check(target, step, extrapolate, check_frequency)
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(reader, source)
-    distance = _smallest_distance(document, reader, source, training_script)
-    found = writer.compress_hook(document, min(distance, REACH), step, extrapolate, check_frequency)
+
+    @cache
+    def distance() -> float:
+        return _smallest_distance(document, reader, source, training_script)
+
+    found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), found)
         with closing(writer.deep_eval(str(temporary))) as model:
             differences = _compare(model, document, step)
             # a compressed model proves itself by its own numbers
-            found = {**found, "min_nbor_dist": distance, "self_test": make_self_test(model)}
+            found = {**found, "min_nbor_dist": distance(), "self_test": make_self_test(model)}
         writer.deserialize_hook(str(temporary), found)
     return differences
 
 
 def _check(target: str, step: float, extrapolate: float, check_frequency: int) -> None:
-    if not Path(target).stem or Path(target).suffix not in WRITTEN:
+    if Path(target).suffix not in WRITTEN:
         raise InputError(
             f"{target}: compressed models end in {', '.join(WRITTEN)}, which deepmd-kit reads too. Other files of ours "
             "hold the embedding nets as matrices, without loss, and have nothing to gain: use `dp freeze`."
