@@ -16,10 +16,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from training_picture import draw
+from training_picture import Curve, draw
 
 from deepmd.backend import Backend
 from deepmd.backend.discovery import PREFERRED_TRAINER, installed_backends
@@ -28,34 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples/water"
 FIRST_LIMIT, LIMIT = 1e-9, 1e-5
 """Largest relative difference of the first step's loss and errors, and of every step's."""
-
-
-@dataclass
-class Curve:
-    """What a training was like.
-
-    Attributes
-    ----------
-    label : str
-        ``PyTorch``, or ``PyTorch → JAX`` where JAX went on from a checkpoint of PyTorch.
-    metrics : dict
-        By step, from 1: the loss and the errors ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom] on the
-        step's batch, before its update.
-    differences : dict
-        By step, the largest |metric / reference - 1| of all metrics, where there is a reference.
-    """
-
-    label: str
-    metrics: dict[int, dict[str, float]]
-    differences: dict[int, float] = field(default_factory=dict)
-
-    def compare_with(self, reference: Curve) -> Curve:
-        """The same curve with its differences."""
-        differences = {
-            step: max(abs(value / reference.metrics[step][name] - 1.0) for name, value in row.items())
-            for step, row in self.metrics.items()
-        }
-        return Curve(self.label, self.metrics, differences)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -14,12 +15,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
-    from training_everywhere import Curve
 
 COLORS = ("#e69f00", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 """Told apart by the colour-blind (Okabe & Ito)."""
 ROUNDING = 1e-17
 """What stands for no difference at all on a logarithmic axis [1]."""
+
+
+@dataclass
+class Curve:
+    """What a training was like.
+
+    Attributes
+    ----------
+    label : str
+        ``PyTorch``, or ``PyTorch → JAX`` where JAX went on from a checkpoint of PyTorch.
+    metrics : dict
+        By step, from 1: the loss and the errors ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom] on the
+        step's batch, before its update.
+    differences : dict
+        By step, the largest |metric / reference - 1| of all metrics, where there is a reference.
+    """
+
+    label: str
+    metrics: dict[int, dict[str, float]]
+    differences: dict[int, float] = field(default_factory=dict)
+
+    def compare_with(self, reference: Curve) -> Curve:
+        """The same curve with its differences."""
+        differences = {
+            step: max(abs(value / reference.metrics[step][name] - 1.0) for name, value in row.items())
+            for step, row in self.metrics.items()
+        }
+        return Curve(self.label, self.metrics, differences)
 
 
 def draw(output: Path, curves: Sequence[Curve], restarts: Sequence[Curve], limit: float) -> None:

@@ -63,11 +63,13 @@ Handle* open_all(const char* const* paths, int count, bool has_content = false) 
           "models are read from their files; leave the file's content out.");
     for (int k = 0; k < count; ++k)
       handle->models.push_back(std::make_unique<Model>(paths[k], deepmd_open_options{0, -1}));
-    for (const auto& each : handle->models) {
-      if (each->record().type_map != handle->record().type_map)
-        throw std::invalid_argument("the models' type maps differ; they must be the same.");
-      if (!std::is_same_v<Handle, DP_DeepTensor> && each->record().output("energy") == nullptr)
-        throw std::invalid_argument("the model has no energy: it is no potential.");
+    for (int k = 0; k < count; ++k) {
+      const deepmd::Record &first = handle->record(), &each = handle->models[k]->record();
+      each.require(!std::is_same_v<Handle, DP_DeepTensor>, paths[k]);
+      if (each.type_map != first.type_map || each.dim_fparam != first.dim_fparam ||
+          each.dim_aparam != first.dim_aparam)
+        throw std::invalid_argument(
+            "the models' type maps or numbers of fparam or aparam differ; they must be the same.");
     }
   });
   if (!handle->error.empty()) {
@@ -215,6 +217,8 @@ void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
     if (in.natoms < 0 || in.nghost < 0 || in.nghost > in.natoms)
       throw std::invalid_argument("there are " + std::to_string(in.nghost) + " ghosts among " +
                                   std::to_string(in.natoms) + " atoms.");
+    if (in.natoms > 0 && (in.coord == nullptr || in.type == nullptr))
+      throw std::invalid_argument("coord or atype is NULL; give them for each atom.");
     std::int64_t place = 0;
     for (const auto& model : models.models)
       for (std::int64_t f = 0; f < in.nframes; ++f, ++place)

@@ -50,14 +50,17 @@ void check_atoms(const deepmd_atoms& atoms, const Record& record) {
     throw std::invalid_argument("numbers of atoms are " + std::to_string(atoms.nowned) +
                                 " owned, " + std::to_string(atoms.nloc) + " local and " +
                                 std::to_string(atoms.nall) + " in all; expected them to grow.");
+  const auto name_of = [&](std::int64_t i) {
+    return "atom " + std::to_string(atoms.id == nullptr ? i : atoms.id[i]);
+  };
   for (std::int64_t i = 0; i < atoms.nall; ++i) {
     if (atoms.type[i] >= record.ntypes())
-      throw std::invalid_argument("atom " + std::to_string(i) + " has type " +
-                                  std::to_string(atoms.type[i]) + ", but the model has " +
-                                  std::to_string(record.ntypes()) + " types, from 0.");
+      throw std::invalid_argument(name_of(i) + " has type " + std::to_string(atoms.type[i]) +
+                                  ", but the model has " + std::to_string(record.ntypes()) +
+                                  " types, from 0.");
     const double* r = atoms.coord + 3 * i;
     if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2]))
-      throw std::invalid_argument("the coordinates of atom " + std::to_string(i) +
+      throw std::invalid_argument("the coordinates of " + name_of(i) +
                                   " are not finite; the simulation has blown up before.");
   }
   for (std::int64_t k = 0; k < atoms.ncenter; ++k) {
@@ -67,9 +70,8 @@ void check_atoms(const deepmd_atoms& atoms, const Record& record) {
     for (std::int32_t n = 0; n < atoms.nneighbor[i]; ++n) {
       const std::int64_t j = atoms.neighbor[i][n] & atoms.index_mask;
       if (j < 0 || j >= atoms.nall)
-        throw std::invalid_argument("atom " + std::to_string(i) + " has the neighbor " +
-                                    std::to_string(j) + ", of " + std::to_string(atoms.nall) +
-                                    " atoms.");
+        throw std::invalid_argument(name_of(i) + " has the neighbor " + std::to_string(j) +
+                                    ", of " + std::to_string(atoms.nall) + " atoms.");
     }
   }
   check_parameters(atoms, record);

@@ -39,8 +39,7 @@ ComputeDeepTensorAtom::ComputeDeepTensorAtom(LAMMPS* lmp, int narg, char** arg)
     const deepmd::Record& record = model_->record();
     types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg), record.type_map,
                                atom->ntypes);
-    if (model_->output("atom") == nullptr)
-      throw std::invalid_argument(model_->path() + ": the model gives nothing of single atoms.");
+    record.require(false, model_->path());
     for (const std::int32_t type : types_)
       is_selected_.push_back(std::count(record.sel_types.begin(), record.sel_types.end(), type));
     if (std::count(is_selected_.begin(), is_selected_.end(), true) == 0)

@@ -72,6 +72,8 @@ const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::
   atoms_.neighbor = list.firstneigh;
   atoms_.index_mask = NEIGHMASK;
   atoms_.mapping = nullptr;
+  id_.assign(atom->tag, atom->tag + (atom->tag_enable ? nall : 0));
+  atoms_.id = atom->tag_enable ? id_.data() : nullptr;
   if (has_wide_ghosts()) wide_ghosts_.arrange(atoms_, reach_);
   if (passes_messages_) gather_mapping();
   atoms_.empty_type = uses_empty_type_ ? lowest_type() : 0;

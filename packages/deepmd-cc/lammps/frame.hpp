@@ -50,7 +50,7 @@ class Frame : protected LAMMPS_NS::Pointers {
   double reach_ = 0;            // how far messages go [Å]
   WideGhosts wide_ghosts_;
   std::vector<std::int32_t> type_;
-  std::vector<std::int64_t> mapping_;
+  std::vector<std::int64_t> mapping_, id_;
   std::unordered_map<std::int64_t, std::int64_t> local_of_tag_;
   deepmd_atoms atoms_{};
 };

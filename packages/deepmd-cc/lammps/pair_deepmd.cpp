@@ -32,14 +32,8 @@ constexpr const char style[] = "pair_style deepmd";
 // Numbers of an atom that are sent at most: its virial.
 constexpr int widest_row = 9;
 
-// Throws std::invalid_argument where a model is no potential, or can't be given the atoms of the
-// first one.
-void check_potential(const ModelFile& other, const ModelFile& first) {
-  const deepmd::OutputSpec* sum = other.output("sum");
-  if (sum == nullptr || sum->ncomponents != 1 || other.output("force") == nullptr)
-    throw std::invalid_argument(other.path() +
-                                ": the model gives no energy with forces; for dipoles there is "
-                                "`compute deeptensor/atom`.");
+// Throws std::invalid_argument where a model can't be given the atoms of the first one.
+void check_same_atoms(const ModelFile& other, const ModelFile& first) {
   const deepmd::Record &one = first.record(), &two = other.record();
   if (two.type_map != one.type_map)
     throw std::invalid_argument(
@@ -110,7 +104,8 @@ void PairDeepMD::open_models() {
   cutoff_ = 0;
   for (const std::string& path : options_.models) {
     models_.push_back(std::make_unique<ModelFile>(path, how, lmp));
-    check_potential(*models_.back(), *models_[0]);
+    models_.back()->record().require(true, path);
+    check_same_atoms(*models_.back(), *models_[0]);
     cutoff_ = std::max(cutoff_, models_.back()->record().rcut);
     all.push_back(models_.back().get());
   }

@@ -39,11 +39,16 @@ void WideGhosts::arrange(deepmd_atoms& atoms, double reach) {
   coord_.assign(atoms.coord, atoms.coord + 3 * atoms.nall);
   arrange(coord_, 3);
   type_.resize(atoms.nall);
-  for (std::int64_t k = 0; k < atoms.nall; ++k) type_[k] = atoms.type[order_[k]];
+  id_.resize(atoms.nall);
+  for (std::int64_t k = 0; k < atoms.nall; ++k) {
+    type_[k] = atoms.type[order_[k]];
+    id_[k] = atoms.id[order_[k]];  // models that pass messages need them
+  }
   arrange_lists(atoms);
   atoms.nloc = nnear_;
   atoms.coord = coord_.data();
   atoms.type = type_.data();
+  atoms.id = id_.data();
   atoms.ncenter = static_cast<std::int64_t>(center_.size());
   atoms.center = center_.data();
   atoms.nneighbor = nneighbor_.data();

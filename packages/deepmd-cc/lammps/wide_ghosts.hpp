@@ -28,6 +28,7 @@ class WideGhosts {
   std::vector<std::int64_t> order_;  // atom at each place
   std::vector<std::int32_t> place_;  // of each atom
   std::vector<double> coord_;
+  std::vector<std::int64_t> id_;
   std::vector<std::int32_t> type_, center_, nneighbor_, index_;
   std::vector<const std::int32_t*> neighbor_;
 };

@@ -87,6 +87,25 @@ def test_stranger_builds_and_runs(tmp_path, argon):
         np.fromstring(run(folder / "energy_c", argon), sep=" "), [energy, slope * 3.9], atol=2e-12
     )
     assert "there is no such file" in run(folder / "energy_c", "none.lj")
+    numbers = "coord has 12 numbers, atype 4; expected 3 for each of"
+    assert run(folder / "refused", argon).splitlines() == [
+        "fparam has 1 numbers; the model takes 0.",
+        "aparam has 2 numbers; the model takes 0.",
+        "there are 2 energies; give a std::vector<double> for them.",
+        "coord has 0 numbers, atype 2; expected 3 for each of 2 atoms in 1 frames.",
+        "taken",
+        "taken",
+        "taken",
+        f"{numbers} 1 atoms in 3 frames.",
+        f"{numbers} 4 atoms in 0 frames.",
+        f"{numbers} 4 atoms in 0 frames.",
+        "nghost is 3, of 2 atoms.",
+        f"{argon}: the model gives energy, atom_energy, force, virial, atom_virial, but no tensor of each atom; "
+        "potentials are for DeepPot and `pair_style deepmd`.",
+        "coord or atype is NULL; give them for each atom.",
+        "coord or atype is NULL; give them for each atom.",
+        "",
+    ]
 
 
 @pytest.mark.skipif(shutil.which("pkg-config") is None, reason="needs pkg-config")

@@ -398,7 +398,8 @@ def test_bonded_neighbors(folder):
         (pair("parameters.messages aparam 1"), "takes fparam of 1 numbers"),
         (pair("parameters.messages fparam 1 2 aparam 1"), "fparam has 2 numbers, but the model takes 1"),
         (pair("parameters.messages fparam_from_compute x aparam 1", "O H"), "there is no compute x"),
-        (pair("dipole.messages", "O H"), "gives no energy"),
+        (pair("dipole.messages", "O H"), "dipole.messages: the model gives dipole, but no energy with forces"),
+        (pair("one.lj") + "compute d all deeptensor/atom two.lj\n", "two.lj: the model gives energy, "),
         (pair("one.lj plain.messages"), "take models of the same types"),
         ("pair_style deepspin one.lj\n", "models with spins are not supported"),
         ("pair_style deepmd/kk one.lj\n", "no Kokkos variant"),
@@ -439,6 +440,16 @@ def test_blown_up_simulation(folder):
     text = setup(Box.crystal(), folder) + pair("one.lj") + "fix 1 all nve\nvelocity all set 1e300 0 0\ntimestep 1e100\n"
     line = refusal(folder, text + "neigh_modify delay 100 every 100 check no\nrun 1\n")
     assert "one.lj" in line and "not finite" in line
+
+
+@pytest.mark.parametrize("model", ["one.lj", "plain.messages"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_messages_name_atoms_by_their_tags(folder, model, ranks):
+    box = Box.crystal()
+    text = setup(box, folder, before="comm_modify cutoff 9.0").replace("read_data", "atom_modify sort 0 0\nread_data")
+    text += pair(model, "") + "group last id 100\n"
+    text += "fix 1 last nve\nvelocity last set 1e300 0 0\ntimestep 1e100\nneigh_modify delay 100 every 100 check no\n"
+    assert "the coordinates of atom 100 are not finite" in refusal(folder, text + "run 1\n", ranks=ranks)
 
 
 def test_second_pair_style(folder):

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -244,6 +246,49 @@ def test_ctrl_c_ends_with_status_130(monkeypatch, loggers):
     with pytest.raises(SystemExit) as caught:
         dp.main(["backends"])
     assert caught.value.code == 130
+
+
+STOPPED = """
+import os, signal, sys, time
+from deepmd.files import atomic_path
+from deepmd.main import main
+
+class Swallows:
+    def __del__(self):
+        os.kill(os.getpid(), {signal})
+
+def work(args):
+    with atomic_path("model.dp") as temporary:
+        temporary.write_text("half")
+        Swallows()
+        time.sleep(60)
+
+sys.modules["deepmd.entrypoints.backends"] = type(sys)("backends")
+sys.modules["deepmd.entrypoints.backends"].run = work
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(["backends"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_command_in_good_order(tmp_path, number):
+    """Also one that comes while a destructor runs, which swallows what is raised in it."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", STOPPED.format(signal=int(number))]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (result.returncode, result.stderr) == (128 + number, "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_line(monkeypatch, loggers):
+    def write(args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("deepmd.entrypoints.backends.run", write)
+    with pytest.raises(SystemExit, match="dp: error: No space left on device"):
+        dp.main(["backends"])
 
 
 def test_a_reader_that_stops_early_is_no_error():

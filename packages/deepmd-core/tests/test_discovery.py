@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from document_backends import DocumentBackend
 
 from deepmd.backend import Backend, discovery
-from deepmd.errors import BackendError
+from deepmd.errors import BackendError, InputError, ModelFileError
 
 
 class Trainable(DocumentBackend):
@@ -203,6 +204,40 @@ def test_names_of_models_are_completed(register, tmp_path):
     assert complete(f"{tmp_path}/graph.000") == f"{tmp_path}/graph.000.dp"
     assert complete(f"{tmp_path}/plain") == f"{tmp_path}/plain"
     assert complete("not_there") == "not_there"
+
+
+def test_names_of_models_to_write(register, tmp_path, monkeypatch):
+    register(doc=DOC, able=here("Trainable"))
+    monkeypatch.chdir(tmp_path)
+    Path("frozen.dp").touch()
+    Path("link.dp").symlink_to("frozen.dp")
+    Path("data").mkdir()
+    name_of = discovery.model_to_write
+    assert name_of("new", ".dp", "frozen.dp") == "new.dp"
+    assert name_of("data/new.v2", ".dp", "frozen.dp") == "data/new.v2.dp"
+    assert name_of("new.able", ".dp", "frozen.dp") == "new.able"
+    for name, message in {
+        "data": "data is a folder; give the name of a file, such as data/model.dp",
+        "data/": "data/ is a folder",
+        "absent/": "absent/ is a folder",
+        ".dp": "'.dp' is no name of a model file; give one such as model.dp",
+        "data/.able": "'data/.able' is no name",
+        "": "is a folder|is no name",
+        "frozen": "frozen.dp is the model that is read; give another name",
+        "link.dp": "link.dp is the model that is read",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            name_of(name, ".dp", "frozen.dp")
+
+
+def test_models_to_read_are_there(register, tmp_path, monkeypatch):
+    register(doc=DOC)
+    monkeypatch.chdir(tmp_path)
+    Path("frozen.dp").touch()
+    assert discovery.model_to_read("frozen") == "frozen.dp"
+    for name in ("not_there", "not_there.dp"):
+        with pytest.raises(ModelFileError, match=f"{name}: there is no such model file"):
+            discovery.model_to_read(name)
 
 
 def test_an_installed_package_is_found_in_a_fresh_process(tmp_path):

@@ -88,7 +88,7 @@ def parts(document):
 def test_our_tables_are_those_of_deepmd_kit(kind):
     """Where both cover a number: deepmd-kit's range takes the statistics of directions for those of distances too."""
     document = read_document(DATA / f"{kind}.dp")
-    made = compress(without_tables(document), document["min_nbor_dist"], 0.1, 2.0)
+    made = compress(without_tables(document), lambda: document["min_nbor_dist"], 0.1, 2.0)
     for theirs, ours in zip(parts(document), parts(made), strict=True):
         theirs, ours = theirs["compress"]["@variables"], ours["compress"]["@variables"]
         np.testing.assert_allclose(ours.get("type_embd_data", 0.0), theirs.get("type_embd_data", 0.0), atol=1e-15)
@@ -167,7 +167,7 @@ COMPRESSIBLE = [
 def test_compressed_models_give_nearly_the_same(case, tmp_path):
     document = random_document(case)
     write_document(tmp_path / "plain.dp", document)
-    write_document(tmp_path / "compressed.dp", compress(document, DISTANCE, 0.02))
+    write_document(tmp_path / "compressed.dp", compress(document, lambda: DISTANCE, 0.02))
     plain, compressed = (evaluate(tmp_path / f"{name}.dp", False) for name in ("plain", "compressed"))
     for term in plain:
         error = 1e-3 if "relu" in case.name else 1e-6  # its kinks are cut
@@ -207,7 +207,7 @@ def test_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = read_document(DATA / "hybrid.dp")
     with pytest.raises(InputError, match="compressed already"):
-        compress(document, DISTANCE)
+        compress(document, lambda: DISTANCE)
     plain = without_tables(document)
     del plain["min_nbor_dist"], plain["@variables"]
     write_document("model.dp", plain)

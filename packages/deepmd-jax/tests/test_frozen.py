@@ -26,7 +26,7 @@ from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_jax import frozen, saved_model
-from deepmd_jax.arrays import double_precision
+from deepmd_jax.arrays import full_precision
 from deepmd_jax.deep_eval import JaxDeepEval
 
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
@@ -90,7 +90,7 @@ def test_ghosts_take_the_forces_of_their_edges(path):
     energy, force = 0.0, np.zeros_like(expected["force"])
     lists = all_neighbors(model, coord, cell, atype)
     for part in frame_parts(model, coord, cell, atype, lists, 4):
-        with double_precision():
+        with full_precision():
             inputs = signature.pack(part.env, parameters["fparam"], part.rows_of(parameters["aparam"]))
             found = graph(inputs, ("energy", "force"))
         energy, ghosts = energy + np.asarray(found["energy"]), np.asarray(found["force"])[:, 4:]
@@ -114,8 +114,19 @@ def test_a_graph_called_directly_misses_them_too(path):
     env = with_file_inputs(build_environment(model, coord, cell, atype), model)
     inputs = Signature.of(model).pack(env, np.zeros((1, 2)), np.zeros((*atype.shape, 1)))
     del inputs["fparam"]
-    with double_precision(), pytest.raises((ValueError, TypeError), match="fparam"):
+    with full_precision(), pytest.raises((ValueError, TypeError), match="fparam"):
         frozen.load(str(path))(inputs, ("energy",))
+
+
+def test_products_of_float32_are_those_of_float32(tmp_path):
+    """A GPU takes ten bits of the numbers (TF32) where the graph does not say otherwise."""
+    path = tmp_path / "model.hlo"
+    frozen.write(str(path), random_document(BY_NAME["se_e2_a: float32"]))
+    with zipfile.ZipFile(path) as archive:
+        graph = jax.export.deserialize(bytearray(archive.read("graph.stablehlo"))).mlir_module()
+    products = [line for line in graph.splitlines() if "stablehlo.dot_general" in line]
+    assert products
+    assert [line for line in products if "[HIGHEST, HIGHEST]" not in line] == []
 
 
 def test_the_graph_needs_nothing_of_ours(folder):

@@ -14,12 +14,12 @@ from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
 from deepmd_dp.dialect import operation
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_jax import kernel_library, ops
-from deepmd_jax.arrays import double_precision, from_numpy  # with them all operations are registered
+from deepmd_jax.arrays import from_numpy, full_precision  # with them all operations are registered
 
 
 @pytest.fixture(autouse=True)
 def _in_double():
-    with double_precision():
+    with full_precision():
         yield
 
 

@@ -11,8 +11,9 @@
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/headeronly/version.h>
 
-#include <cstring>
+#include <algorithm>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -68,6 +69,15 @@ class Memory : public caffe2::serialize::ReadAdapterInterface {
   std::string content_;
 };
 
+/// The line of torch's text that helps: the first, behind the trace of the script if there is one.
+std::string sentence(const std::string& text) {
+  static const std::string mark = "<--- HERE";
+  const std::size_t trace = text.rfind(mark);
+  const std::size_t from = std::min(
+      text.find_first_not_of(" \n", trace == text.npos ? 0 : trace + mark.size()), text.size());
+  return text.substr(from, text.find('\n', from) - from);
+}
+
 class Model {
  public:
   Model(const std::string& path, const deepmd_open_options& options)
@@ -79,7 +89,7 @@ class Model {
     }
     std::string content = deepmd::read_file(path);
     record_ = read_record(content);
-    without_backtrace([&] {
+    in_few_words([&] {
       script_ = torch::jit::load(std::make_shared<Memory>(std::move(content)), device_);
       script_.eval();
     });
@@ -95,7 +105,7 @@ class Model {
     const torch::jit::GraphOptimizerEnabledGuard not_optimized(false);
     c10::Dict<std::string, at::Tensor> arrays;
     for (const auto& input : inputs) arrays.insert(input.name, tensor_of(input));
-    without_backtrace([&] {
+    in_few_words([&] {
       const auto terms = script_.forward({arrays, /*atomic=*/true}).toGenericDict();
       for (const auto& output : record_.outputs)
         give(output.name, terms.at(output.name).toTensor(), take, receiver);
@@ -110,11 +120,13 @@ class Model {
 
   /// torch's errors in few words.
   template <class Function>
-  static void without_backtrace(const Function& function) {
+  static void in_few_words(const Function& function) {
     try {
       function();
-    } catch (const c10::Error& error) {
-      throw std::runtime_error(error.what_without_backtrace());
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw std::runtime_error(sentence(error.what()));
     }
   }
 

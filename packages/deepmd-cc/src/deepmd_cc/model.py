@@ -65,6 +65,7 @@ class _Atoms(Structure):
         ("empty_type", c_int32),
         ("fparam", c_void_p),
         ("aparam", c_void_p),
+        ("id", c_void_p),
     ]
 
 

@@ -139,7 +139,7 @@ COMMANDS: dict[str, Command] = {
         ("dp convert-backend model.pth model.dp",),
     ),
     "compress": Command(
-        "write a model with tables in the place of its embedding nets, in deepmd-kit's form",
+        "write a model with tables in the place of its embedding nets, in deepmd-kit's form, or in single precision",
         (
             ignored("-m", "--mpi-log", choices=("master", "collect", "workers"), why="one process compresses"),
             flag("-i", "--input", default="frozen_model", help="model file or checkpoint to compress"),
@@ -149,9 +149,18 @@ COMMANDS: dict[str, Command] = {
             flag("-f", "--frequency", type=int, default=-1, help="deepmd-kit's check of the range; -1: never"),
             ignored("-c", "--checkpoint-folder", why="no training is run to compress a model"),
             flag("-t", "--training-script", help="input file: the smallest distance is looked for in its data"),
+            flag(
+                "--precision",
+                choices=("float32", "mixed"),
+                help="nets in single precision (mixed: of the fitting only) in place of tables, in a file of any kind",
+            ),
             HEAD,
         ),
-        ("dp compress -i model.dp -o model_compressed.dp", "dp compress -i model.pth -o model_compressed.dp -s 0.005"),
+        (
+            "dp compress -i model.dp -o model_compressed.dp",
+            "dp compress -i model.pth -o model_compressed.dp -s 0.005",
+            "dp compress -i model.pth -o single.pth --precision float32",
+        ),
     ),
     "show": Command(
         "tell what is in a model file or checkpoint",

@@ -12,6 +12,8 @@ import deepmd
 from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
 from deepmd.entrypoints import run
 from deepmd.errors import DeepmdError
+from deepmd.files import why_no_room
+from deepmd.signals import number_of, stopping_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,21 +126,27 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command line: a user's mistake gives one line on stderr and status 1, Ctrl-C status 130."""
+    """The command line: a user's mistake gives one line on stderr and status 1, a signal 128 and its number."""
     try:
-        namespace = parse_args(args)
-        _prepare(namespace)
-        _hook(namespace)(namespace)
+        with stopping_in_order():
+            namespace = parse_args(args)
+            _prepare(namespace)
+            _hook(namespace)(namespace)
         # a reader that has stopped is to be noticed here, not when the interpreter exits
         sys.stdout.flush()
     except DeepmdError as error:
         sys.exit(f"dp: error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
         # the reader, such as `head`, has had enough; Python would complain again when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        reason = why_no_room(error)
+        if reason is None:
+            raise
+        sys.exit(f"dp: error: {reason}: free some of the disk that this command writes to.")
+    except KeyboardInterrupt as interrupt:
+        sys.exit(128 + number_of(interrupt))
 
 
 def _hook(args: argparse.Namespace) -> Callable[[argparse.Namespace], None]:

@@ -12,7 +12,7 @@ from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
-from deepmd_jax.arrays import double_precision
+from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
@@ -60,7 +60,7 @@ class JaxDeepEval(BaseDeepEval):
         given = {name: np.asarray(each) for name, each in parameters.items() if each is not None}
         return padded, parameters | {name: pad_atoms(each, padded) for name, each in given.items()}
 
-    @double_precision()
+    @full_precision()
     def compute(
         self, env: Environment, fparam: jax.Array | None, aparam: jax.Array | None, *, atomic: bool, derivatives: bool
     ) -> dict[str, jax.Array] | dict[str, np.ndarray]:
@@ -69,6 +69,6 @@ class JaxDeepEval(BaseDeepEval):
         wanted = tuple(term.name for term in self._terms(atomic=atomic, derivatives=derivatives))
         return self._graph(self._signature.pack(env, fparam, aparam), wanted)
 
-    @double_precision()
+    @full_precision()
     def describe(self, env: Environment) -> jax.Array:
         return self._compiled_descriptor(self._model, env)

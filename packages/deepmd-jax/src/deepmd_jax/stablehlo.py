@@ -16,7 +16,7 @@ from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
-from deepmd_jax.arrays import double_precision, from_numpy
+from deepmd_jax.arrays import from_numpy, full_precision
 from deepmd_jax.derivative import derivative
 from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
 from deepmd_jax.ops import plain_operations
@@ -59,7 +59,7 @@ def exporting() -> Iterator[None]:
     before = getattr(jax.config, setting)
     jax.config.update(setting, r".*[/\\]")
     try:
-        with double_precision():
+        with full_precision():
             yield
     finally:
         jax.config.update(setting, before)

@@ -13,7 +13,7 @@ from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
-from deepmd_jax.arrays import double_precision
+from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
@@ -70,21 +70,21 @@ class JaxTrainer(BaseTrainer):
     def moments(self) -> dict[str, np.ndarray]:
         return write_moments(self._moments, arrays.to_numpy)
 
-    @double_precision()
+    @full_precision()
     def step(self, prepared: Prepared, lr: float) -> dict[str, float]:
         return super().step(prepared, lr)  # what is done to the gradients is done in float64 too
 
-    @double_precision()
+    @full_precision()
     def gradients(self, prepared: Prepared, lr: float) -> tuple[dict[str, float], Arrays]:
         (_, metrics), gradients = self._compiled_gradients(*self._arguments(prepared, lr))
         return _as_floats(metrics), gradients
 
-    @double_precision()
+    @full_precision()
     def apply(self, gradients: Arrays, lr: float) -> None:
         stepped = self._compiled_update(gradients, self._parameters, self._moments, jnp.asarray(lr, jnp.float64))
         self._parameters, self._moments = stepped
 
-    @double_precision()
+    @full_precision()
     def metrics(self, prepared: Prepared, lr: float) -> dict[str, float]:
         _, metrics = self._compiled_metrics(*self._arguments(prepared, lr))
         return _as_floats(metrics)

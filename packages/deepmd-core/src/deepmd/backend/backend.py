@@ -127,7 +127,10 @@ class Backend(ABC):
     @property
     def compress_hook(self) -> Callable[..., Document]:
         """``compress(document, smallest_distance, step, extrapolate, check_frequency)``: the document of a model whose
-        embedding nets are tables in deepmd-kit's form; see `deepmd.entrypoints.compress`."""
+        embedding nets are tables in deepmd-kit's form; see `deepmd.entrypoints.compress`.
+
+        smallest_distance is a function that gives it [Å], called for a model that can be compressed.
+        """
         raise BackendError(f"{self.name} does not compress models: `pip install deepmd-dp`.")
 
     @property

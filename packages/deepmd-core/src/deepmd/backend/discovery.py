@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.backend.known import known_backend, known_reader
-from deepmd.errors import BackendError, last_line
+from deepmd.errors import BackendError, InputError, ModelFileError, last_line
 
 if TYPE_CHECKING:
     from deepmd.backend.backend import Backend
@@ -168,3 +168,44 @@ def complete_model_name(name: str, flag: str | None = None) -> str:
             if Path(name + suffix).exists():
                 return name + suffix
     return name
+
+
+def model_to_read(name: str, flag: str | None = None) -> str:
+    """The file meant by a model's name, as `complete_model_name` says, which must be there.
+
+    Raises
+    ------
+    ModelFileError
+        It is not.
+    """
+    path = complete_model_name(name, flag)
+    if not Path(path).exists():
+        raise ModelFileError(f"{path}: there is no such model file.")
+    return path
+
+
+def model_to_write(name: str, suffix: str, source: str) -> str:
+    """The file meant by the name of a model to write; without a known ending it gets `suffix`.
+
+    Raises
+    ------
+    InputError
+        The name is a folder's, or an ending alone, or that of the model that is read.
+    """
+    path = Path(name)
+    if name.endswith(os.sep) or (path.is_dir() and not _has_known_ending(path)):
+        raise InputError(f"{name} is a folder; give the name of a file, such as {path / f'model{suffix}'}.")
+    if not path.name or (not path.suffix and _has_known_ending(Path(f"model{path.name}"))):
+        raise InputError(f"{name!r} is no name of a model file; give one such as model{suffix}.")
+    if not _has_known_ending(path):
+        path = path.with_name(path.name + suffix)
+    if path.exists() and path.samefile(source):
+        raise InputError(f"{path} is the model that is read; give another name.")
+    return str(path)
+
+
+def _has_known_ending(path: Path) -> bool:
+    """Whether it is one of a backend's model files, installed or not."""
+    return known_reader(path.suffix) is not None or any(
+        path.suffix in backend.suffixes for backend in installed_backends().values()
+    )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""`dp compress`: a model with tables in the place of its embedding nets, in deepmd-kit's form.
+"""`dp compress`: a model with tables in the place of its embedding nets, in deepmd-kit's form, or in single precision.
 
-Our model files hold these nets as small matrices from the start, without loss: they are as fast as they get. What is
-written here is for deepmd-kit, which evaluates tables faster than nets.
+Our model files hold these nets as small matrices from the start, without loss: without loss they are as fast as they
+get. Tables are for deepmd-kit, which evaluates them faster than nets.
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file, complete_model_name
+from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
+from deepmd.contract import walk_arrays
+from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.data import System
 from deepmd.entrypoints.convert_backend import read_with_self_test
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.systems import systems_of_input
+from deepmd.registry import check_tree
 from deepmd.train.neighbor_statistics import neighbor_statistics
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from deepmd.aliases import Document
     from deepmd.backend import Backend
@@ -45,18 +50,19 @@ LARGEST = 1e-6
 
 def run(args: Namespace) -> None:
     """Runs the sub-command."""
-    source = complete_model_name(args.input, args.backend)
-    target = Path(args.output)
-    if not target.suffix:
-        target = target.with_name(target.name + WRITTEN[0])
-    differences = compress(
-        source,
-        str(target),
-        step=args.step,
-        extrapolate=args.extrapolate,
-        check_frequency=args.frequency,
-        training_script=args.training_script,
-    )
+    source = model_to_read(args.input, args.backend)
+    target = model_to_write(args.output, WRITTEN[0], source)
+    if args.precision:
+        differences = change_precision(source, target, args.precision)
+    else:
+        differences = compress(
+            source,
+            target,
+            step=args.step,
+            extrapolate=args.extrapolate,
+            check_frequency=args.frequency,
+            training_script=args.training_script,
+        )
     print(f"{target} written; largest differences from {source} on its self-test: {describe(differences)}")
 
 
@@ -100,23 +106,72 @@ def compress(
     _check(target, step, extrapolate, check_frequency)
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(reader, source)
-    distance = _smallest_distance(document, reader, source, training_script)
-    found = writer.compress_hook(document, min(distance, REACH), step, extrapolate, check_frequency)
+
+    @cache
+    def distance() -> float:
+        return _smallest_distance(document, reader, source, training_script)
+
+    found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
+    found = {**found, "min_nbor_dist": distance()}
+    return _write(writer, target, found, lambda model: _compare(model, document, step))
+
+
+def change_precision(source: str, target: str, precision: str) -> dict[str, Difference]:
+    """Writes a model with nets in single precision, and compares it with the model itself.
+
+    Parameters
+    ----------
+    source : str
+        Model file or checkpoint of any backend.
+    target : str
+        File to write, of any kind; from a framework's file that is a further freezing.
+    precision : str
+        One of `deepmd.contract.precision.PARTS`.
+
+    Returns
+    -------
+    dict[str, Difference]
+        The largest one of each term on the self-test: ``energy``, ``force``, ...
+
+    Raises
+    ------
+    InputError
+        The model is in this precision already.
+    """
+    reader, writer = backend_of_file(source), backend_of_file(target)
+    document = read_with_self_test(reader, source)
+    check_tree(document["model"], writer)
+    found = in_precision(document, precision)
+    if _types(found) == _types(document):
+        raise InputError(f"{source} has these nets in single precision already; there is nothing to gain.")
+    return _write(writer, target, found, lambda model: verify(model, document, tolerance=math.inf))
+
+
+def _types(document: Document) -> list[np.dtype]:
+    return [array.dtype for _, array in walk_arrays(document["model"])]
+
+
+def _write(
+    writer: Backend,
+    target: str,
+    document: Document,
+    compare: Callable[[DeepEvalBackend], dict[str, Difference]],
+) -> dict[str, Difference]:
+    """Writes a model that gives other numbers than its source, by which it is to prove itself from now on."""
     with atomic_path(target) as temporary:
-        writer.deserialize_hook(str(temporary), found)
+        writer.deserialize_hook(str(temporary), document)
         with closing(writer.deep_eval(str(temporary))) as model:
-            differences = _compare(model, document, step)
-            # a compressed model proves itself by its own numbers
-            found = {**found, "min_nbor_dist": distance, "self_test": make_self_test(model)}
-        writer.deserialize_hook(str(temporary), found)
+            differences = compare(model)
+            document = {**document, "self_test": make_self_test(model)}
+        writer.deserialize_hook(str(temporary), document)
     return differences
 
 
 def _check(target: str, step: float, extrapolate: float, check_frequency: int) -> None:
-    if not Path(target).stem or Path(target).suffix not in WRITTEN:
+    if Path(target).suffix not in WRITTEN:
         raise InputError(
             f"{target}: compressed models end in {', '.join(WRITTEN)}, which deepmd-kit reads too. Other files of ours "
-            "hold the embedding nets as matrices, without loss, and have nothing to gain: use `dp freeze`."
+            "hold the embedding nets as matrices, without loss, and have nothing to gain but by --precision."
         )
     if not 1e-4 <= step <= 1.0:
         raise InputError(f"--step is {step}, expected 0.0001 to 1; 0.01 is usual.")

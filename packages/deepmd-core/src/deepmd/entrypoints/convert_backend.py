@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.files import atomic_path
 from deepmd.registry import check_tree
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def run(args: Namespace) -> None:
     """Converts ``args.INPUT`` to ``args.OUTPUT`` and prints the largest differences of the self-test."""
-    differences = convert(args.INPUT, args.OUTPUT)
+    source = model_to_read(args.INPUT)
+    differences = convert(source, model_to_write(args.OUTPUT, "", source))
     print(f"{args.OUTPUT} gives the numbers of {args.INPUT}; largest differences: {describe(differences)}")
 
 

@@ -7,8 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd.backend.discovery import backend_of_file, find_backend, installed_backends
-from deepmd.backend.known import known_reader
+from deepmd.backend.discovery import backend_of_file, find_backend, model_to_write
 from deepmd.contract.self_test import describe
 from deepmd.entrypoints.convert_backend import convert
 from deepmd.train.checkpoint import find_checkpoint
@@ -48,17 +47,8 @@ def freeze(checkpoint: str | Path = ".", output: str = "frozen_model", backend: 
     """
     wanted = find_backend(backend) if backend else None
     source = find_checkpoint(checkpoint, wanted.checkpoint_suffix if wanted else None)
-    target = Path(output)
-    if not _is_model_name(target):
-        target = target.with_name(target.name + (wanted or backend_of_file(source)).suffixes[0])
-    differences = convert(str(source), str(target))
+    target = model_to_write(output, (wanted or backend_of_file(source)).suffixes[0], str(source))
+    differences = convert(str(source), target)
     log.info("model of %s written: %s", source, target)
     log.info("self-test passed, largest differences: %s", describe(differences))
-    return target
-
-
-def _is_model_name(path: Path) -> bool:
-    """Whether the ending is one of a backend's model files, installed or not."""
-    return known_reader(path.suffix) is not None or any(
-        path.suffix in backend.suffixes for backend in installed_backends().values()
-    )
+    return Path(target)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.contract import check_class
+from deepmd.errors import InputError
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
@@ -159,11 +160,19 @@ class SeAtten(OnBasis):
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeAtten | None:
-        """The same with another function in the place of the net of one number; None: it takes the types too, or
-        attention follows, before which deepmd-kit has no tables."""
-        if self.attention_layers.layers or not self.embedding.is_strip:
-            return None
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeAtten:
+        """The same with another function in the place of the net of one number.
+
+        Raises
+        ------
+        InputError
+            Attention follows, or the net takes the types too.
+        """
+        if self.attention_layers.layers:
+            raise InputError(
+                "layers of attention need the embedding G of each edge, and have no table; "
+                "a model to be compressed is trained with `attn_layer` 0"
+            )
         return replace(self, embedding=self.embedding.with_nets(change))
 
     def serialize(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float, Int, Namespace, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
@@ -177,10 +178,15 @@ class TypedEmbedding(Module):
         """The same with a matrix for the net of one number."""
         c = self.coefficients(basis, table)
         net = Matrix(c=array_namespace(c).reshape(c, (-1, self.width)))
-        return self.with_nets(lambda _: net)
+        return replace(self, embeddings=self.embeddings.map(lambda _: net))
 
     def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TypedEmbedding:
-        """The same with another function in the place of the net of the distance."""
+        """The same with another function in the place of the net of one number; InputError: it takes the types too."""
+        if not self.is_strip:
+            raise InputError(
+                "with `tebd_input_mode` concat the embedding net takes the types too, and has no table; "
+                "a model to be compressed is trained with strip"
+            )
         return replace(self, embeddings=self.embeddings.map(change))
 
     def serialize(self, table: Float[Array, "ntypes dim"]) -> dict[str, Any]:

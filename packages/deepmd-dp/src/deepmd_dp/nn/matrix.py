@@ -276,8 +276,8 @@ class OnBasis(Module):
         """The same with `Matrix` in the place of the nets, whose parameters are constants from now on."""
         raise NotImplementedError
 
-    def with_nets(self: AnyModule, change: Callable[[EmbeddingNetwork], Module]) -> AnyModule | None:
-        """The same with other functions in the place of the nets of one number; None where they take more numbers."""
+    def with_nets(self: AnyModule, change: Callable[[EmbeddingNetwork], Module]) -> AnyModule:
+        """The same with other functions in the place of the nets of one number; InputError: why there are none."""
         raise NotImplementedError
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.aliases import Document
+    from deepmd_dp.interface import Model
     from deepmd_dp.nn.network import EmbeddingNetwork
 
     Function = Callable[[Array], Array]
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def compress(
     document: Document,
-    smallest_distance: float,
+    smallest_distance: Callable[[], float],
     step: float = 0.01,
     extrapolate: float = 5.0,
     check_frequency: int = -1,
@@ -39,8 +40,8 @@ def compress(
     Parameters
     ----------
     document : Document
-    smallest_distance : float
-        Of two atoms in the data [Å].
+    smallest_distance : callable
+        That of two atoms in the data [Å]; asked for only where the model can be compressed, since data may be large.
     step : float
         Largest width of a fine piece, in the nets' normalised input.
     extrapolate : float
@@ -56,18 +57,31 @@ def compress(
     model = deserialize_model(document["model"])
     if any(modules(model, Table)):
         raise InputError("the model is compressed already; compress the model that it was made of.")
-    changes: dict[str, Module] = {}
-    for path, each in modules(model, OnBasis):
-        covering = partial(Pieces.covering, each.limits(smallest_distance), step, extrapolate, check_frequency)
-        changed = each.with_nets(partial(_table, covering=covering))
-        if changed is not None:
-            changes[path] = changed
-    if not changes:
-        raise InputError(
-            "no embedding net of the model is a function of the distance alone, so that there is nothing to compress: "
-            "attention layers and `tebd_input_mode` concat have none; use `strip`."
-        )
+    found = _with_nets_of_one_number(model)
+    distance = smallest_distance()
+
+    def with_tables(each: OnBasis) -> OnBasis:
+        covering = partial(Pieces.covering, each.limits(distance), step, extrapolate, check_frequency)
+        return each.with_nets(partial(_table, covering=covering))
+
+    changes: dict[str, Module] = {path: with_tables(each) for path, each in found.items()}
     return {**document, "model": with_modules(model, changes).serialize()}
+
+
+def _with_nets_of_one_number(model: Model) -> dict[str, OnBasis]:
+    """The model's parts that can have tables, by their paths."""
+    found, reasons = {}, set()
+    for path, each in modules(model, OnBasis):
+        try:
+            each.with_nets(lambda net: net)
+        except InputError as reason:
+            reasons.add(str(reason))
+        else:
+            found[path] = each
+    if not found:
+        why = "; ".join(sorted(reasons)) or "no embedding net is a function of the distance alone"
+        raise InputError(f"there is nothing in the model to compress: {why}.")
+    return found
 
 
 def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -> Table:

@@ -72,6 +72,8 @@ typedef struct deepmd_atoms {
   int32_t empty_type; /* type that empty slots of lists have (see Environment.empty_type) */
   const double* fparam; /* (dim_fparam) or NULL */
   const double* aparam; /* (nloc, dim_aparam) or NULL */
+  const int64_t* id;    /* (nall): what messages call the atoms, such as LAMMPS's tags; NULL: their
+                           indices */
 } deepmd_atoms;
 
 /* Results beside sums and forces; bits. */

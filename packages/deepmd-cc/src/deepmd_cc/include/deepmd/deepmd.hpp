@@ -7,6 +7,7 @@
 // deepmd_exception, whose text is one line, where something fails.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -63,7 +64,8 @@ class Potential : public Open<Handle> {
                           const std::vector<REAL>& coord, const std::vector<int>& atype,
                           const std::vector<REAL>& box, const std::vector<REAL>& fparam = {},
                           const std::vector<REAL>& aparam = {}) {
-    run<REAL>({coord, atype, box, fparam, aparam, 0, nullptr, nframes}, ener, force, virial);
+    run<REAL>({coord, atype, box, fparam, aparam, 0, nullptr, std::max(nframes, 0)}, ener, force,
+              virial);
   }
 
   int dim_fparam() const { return Compute<Handle, double>::dim_fparam(this->handle()); }
@@ -84,6 +86,8 @@ class Potential : public Open<Handle> {
     in.check();
     const int nframes = in.nframes(), natoms = in.natoms();
     const std::size_t n = nmodels_ * nframes, per_atom = atom_energy == nullptr ? 0 : n;
+    const auto fparam = parameters("fparam", in.fparam, nframes, 1, dim_fparam());
+    const auto aparam = parameters("aparam", in.aparam, nframes, natoms - in.nghost, dim_aparam());
     // results of all models and frames, one after the other
     std::vector<double> e(n);
     std::vector<REAL> f(n * natoms * 3), v(n * 9);
@@ -91,14 +95,14 @@ class Potential : public Open<Handle> {
     // what stands before and behind the parameters in all functions
     const auto call = [&](auto function, auto... list) {
       function(this->handle(), nframes, natoms, in.coord.data(), in.atype.data(),
-               data_or_null(in.box), list..., data_or_null(in.fparam), data_or_null(in.aparam),
-               e.data(), f.data(), v.data(), per_atom == 0 ? nullptr : atom_e.data(),
+               data_or_null(in.box), list..., data_or_null(fparam), data_or_null(aparam), e.data(),
+               f.data(), v.data(), per_atom == 0 ? nullptr : atom_e.data(),
                per_atom == 0 ? nullptr : atom_v.data());
     };
     if (in.nlist != nullptr)
       call(Call::compute_nlist, in.nghost, in.nlist->nl, 0);
     else
-      call(in.nframes_of_types > 0 ? Call::compute_mixed_type : Call::compute);
+      call(in.nframes_of_types >= 0 ? Call::compute_mixed_type : Call::compute);
     this->check();
     assign(ener, e, nmodels_);
     assign(force, f, nmodels_);

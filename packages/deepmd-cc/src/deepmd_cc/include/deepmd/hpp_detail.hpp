@@ -121,6 +121,20 @@ class Open {
   Handle* handle_ = nullptr;
 };
 
+// Parameters of all frames, (nframes, nrows, dim), of which the caller may give those of one frame
+// or of one row, the same for all; empty: none.
+template <class Real>
+std::vector<Real> parameters(const char* name, const std::vector<Real>& given, std::size_t nframes,
+                             std::size_t nrows, std::size_t dim) {
+  const std::size_t n = given.size(), total = nframes * nrows * dim;
+  if (n > 0 && (dim == 0 || (n != dim && n != nrows * dim && n != total)))
+    throw deepmd_exception(std::string(name) + " has " + std::to_string(n) +
+                           " numbers; the model takes " + std::to_string(dim) + ".");
+  std::vector<Real> all;
+  while (n > 0 && all.size() < total) all.insert(all.end(), given.begin(), given.end());
+  return all;
+}
+
 // What the caller gives.
 template <class Real>
 struct Arguments {
@@ -131,20 +145,24 @@ struct Arguments {
   const std::vector<Real>& aparam;
   int nghost = 0;
   const InputNlist* nlist = nullptr;
-  int nframes_of_types = 0;  // where each frame has its types; 0: all have the same
+  int nframes_of_types = -1;  // where each frame has its types; -1: all have the same
 
   int natoms() const { return static_cast<int>(atype.size()) / std::max(nframes_of_types, 1); }
   int nframes() const {
-    if (nframes_of_types > 0) return nframes_of_types;
-    return natoms() == 0 ? 1 : static_cast<int>(coord.size()) / natoms() / 3;
+    if (nframes_of_types >= 0) return nframes_of_types;
+    return natoms() == 0 ? 1 : std::max(static_cast<int>(coord.size()) / natoms() / 3, 1);
   }
 
   void check() const {
-    const std::size_t n = nframes(), size = n * natoms() * 3;
-    if (coord.size() != size)
-      throw deepmd_exception("coord has " + std::to_string(coord.size()) +
-                             " numbers; expected 3 for each of " + std::to_string(natoms()) +
-                             " atoms.");
+    const std::size_t n = nframes(), all = n * natoms();
+    if (coord.size() != 3 * all || (nframes_of_types >= 0 && atype.size() != all))
+      throw deepmd_exception("coord has " + std::to_string(coord.size()) + " numbers, atype " +
+                             std::to_string(atype.size()) + "; expected 3 for each of " +
+                             std::to_string(natoms()) + " atoms in " + std::to_string(n) +
+                             " frames.");
+    if (nghost < 0 || nghost > natoms())
+      throw deepmd_exception("nghost is " + std::to_string(nghost) + ", of " +
+                             std::to_string(natoms()) + " atoms.");
     if (!box.empty() && box.size() != n * 9)
       throw deepmd_exception("box has " + std::to_string(box.size()) +
                              " numbers; expected 9 a frame, or none.");
@@ -153,7 +171,10 @@ struct Arguments {
 
 // Results as the caller wants them: of the only frame, of all, or a vector for each model.
 inline void assign(double& target, const std::vector<double>& from, std::size_t) {
-  target = from.at(0);
+  if (from.size() != 1)
+    throw deepmd_exception("there are " + std::to_string(from.size()) +
+                           " energies; give a std::vector<double> for them.");
+  target = from[0];
 }
 template <class T>
 void assign(std::vector<T>& target, const std::vector<T>& from, std::size_t) {

@@ -114,6 +114,21 @@ struct Record {
     return nullptr;
   }
 
+  /// Throws std::invalid_argument, in one line behind the file's name, where a potential is wanted
+  /// and the model is none, or a tensor of each atom.
+  void require(bool potential, const std::string& path) const {
+    const bool is_potential = output("energy") != nullptr && output_of_kind("force") != nullptr;
+    if (potential ? is_potential : !is_potential && output_of_kind("atom") != nullptr) return;
+    std::string names;
+    for (const OutputSpec& each : outputs) names += (names.empty() ? "" : ", ") + each.name;
+    throw std::invalid_argument(
+        path + ": the model gives " + names +
+        (potential ? ", but no energy with forces; tensors are for DeepTensor and `compute "
+                     "deeptensor/atom`."
+                   : ", but no tensor of each atom; potentials are for DeepPot and `pair_style "
+                     "deepmd`."));
+  }
+
  private:
   void read_model(const nlohmann::json& model) {
     model.at("type_map").get_to(type_map);

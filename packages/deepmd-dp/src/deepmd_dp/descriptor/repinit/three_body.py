@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.errors import InputError
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
@@ -20,6 +21,7 @@ from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment
@@ -152,6 +154,6 @@ class ThreeBody(OnBasis):
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> None:
-        """None: deepmd-kit has no tables of three-body nets."""
-        del change
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> NoReturn:
+        """Raises InputError: deepmd-kit has no tables of three-body nets."""
+        raise InputError("nets of angles have no table")

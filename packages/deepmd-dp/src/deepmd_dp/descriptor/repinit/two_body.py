@@ -94,6 +94,6 @@ class TwoBody(OnBasis):
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
 
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TwoBody | None:
-        """The same with another function in the place of the net of one number; None: it takes the types too."""
-        return replace(self, embedding=self.embedding.with_nets(change)) if self.embedding.is_strip else None
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> TwoBody:
+        """The same with another function in the place of the net of one number; InputError: it takes the types too."""
+        return replace(self, embedding=self.embedding.with_nets(change))
