@@ -400,7 +400,10 @@ def test_bonded_neighbors(folder):
         (pair("parameters.messages fparam_from_compute x aparam 1", "O H"), "there is no compute x"),
         (pair("dipole.messages", "O H"), "dipole.messages: the model gives dipole, but no energy with forces"),
         (pair("one.lj") + "compute d all deeptensor/atom two.lj\n", "two.lj: the model gives energy, "),
-        (pair("one.lj plain.messages"), "take models of the same types"),
+        (
+            pair("one.lj plain.messages"),
+            "plain.messages: the model takes types O H, fparam of 0 numbers, aparam of 0,",
+        ),
         ("pair_style deepspin one.lj\n", "models with spins are not supported"),
         ("pair_style deepmd/kk one.lj\n", "no Kokkos variant"),
         ("fix 1 all dplr model one.lj\n", "not supported yet"),

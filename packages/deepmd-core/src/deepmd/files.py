@@ -84,7 +84,10 @@ def _put_in_place(folder: Path, path: Path) -> None:
             raise InputError(f"{target} is {'a folder' if target.is_dir() else 'no file'}; give another name.")
         moves.append((written, target))
     for written, target in moves:
-        _move(written, target, folder)
+        try:
+            _move(written, target, folder)
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}.") from error
 
 
 def _move(source: Path, target: Path, attic: Path) -> None:
