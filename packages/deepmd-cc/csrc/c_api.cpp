@@ -64,12 +64,9 @@ Handle* open_all(const char* const* paths, int count, bool has_content = false) 
     for (int k = 0; k < count; ++k)
       handle->models.push_back(std::make_unique<Model>(paths[k], deepmd_open_options{0, -1}));
     for (int k = 0; k < count; ++k) {
-      const deepmd::Record &first = handle->record(), &each = handle->models[k]->record();
-      each.require(!std::is_same_v<Handle, DP_DeepTensor>, paths[k]);
-      if (each.type_map != first.type_map || each.dim_fparam != first.dim_fparam ||
-          each.dim_aparam != first.dim_aparam)
-        throw std::invalid_argument(
-            "the models' type maps or numbers of fparam or aparam differ; they must be the same.");
+      const deepmd::Record& record = handle->models[k]->record();
+      record.require(!std::is_same_v<Handle, DP_DeepTensor>, paths[k]);
+      record.require_inputs_of(handle->record(), paths[k]);
     }
   });
   if (!handle->error.empty()) {

@@ -32,18 +32,6 @@ constexpr const char style[] = "pair_style deepmd";
 // Numbers of an atom that are sent at most: its virial.
 constexpr int widest_row = 9;
 
-// Throws std::invalid_argument where a model can't be given the atoms of the first one.
-void check_same_atoms(const ModelFile& other, const ModelFile& first) {
-  const deepmd::Record &one = first.record(), &two = other.record();
-  if (two.type_map != one.type_map)
-    throw std::invalid_argument(
-        fmt::format("{} has the types {}, but {} has {}; take models of the same types.",
-                    other.path(), joined(two.type_map), first.path(), joined(one.type_map)));
-  if (two.dim_fparam != one.dim_fparam || two.dim_aparam != one.dim_aparam)
-    throw std::invalid_argument(other.path() + " takes other numbers of fparam or aparam than " +
-                                first.path() + "; take models that agree.");
-}
-
 }  // namespace
 
 PairDeepMD::PairDeepMD(LAMMPS* lmp) : Pair(lmp), frame_(lmp), parameters_(lmp) {
@@ -104,9 +92,10 @@ void PairDeepMD::open_models() {
   cutoff_ = 0;
   for (const std::string& path : options_.models) {
     models_.push_back(std::make_unique<ModelFile>(path, how, lmp));
-    models_.back()->record().require(true, path);
-    check_same_atoms(*models_.back(), *models_[0]);
-    cutoff_ = std::max(cutoff_, models_.back()->record().rcut);
+    const deepmd::Record& record = models_.back()->record();
+    record.require(true, path);
+    record.require_inputs_of(models_[0]->record(), path);
+    cutoff_ = std::max(cutoff_, record.rcut);
     all.push_back(models_.back().get());
   }
   results_ = std::vector<Results>(models_.size());

@@ -81,6 +81,17 @@ def test_a_file_does_not_take_the_place_of_a_device(tmp_path):
     assert path.is_fifo()
 
 
+def test_a_link_to_another_disk_that_is_no_rename_away(tmp_path, monkeypatch):
+    def replace(source, target):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "replace", replace)
+    message = r"model\.dp cannot be written: .*cross-device"
+    with pytest.raises(InputError, match=message), atomic_path(tmp_path / "model.dp") as temporary:
+        temporary.write_text("new")
+    assert not list(tmp_path.iterdir())
+
+
 class LibraryError(RuntimeError):
     """What a library makes of an error of the system."""
 

@@ -193,14 +193,40 @@ def test_command(tmp_path, capsys, monkeypatch):
         (["-s", "0"], "--step is 0.0, expected 0.0001 to 1"),
         (["-e", "0.5"], "--extrapolate is 0.5, expected 1 to 1000"),
         (["-s", "1"], "use --step 0."),
+        (["-o", "model"], "model.dp is the model that is read"),
+        (["-o", "./model.dp"], "model.dp is the model that is read"),
+        (["-o", "folder"], "folder is a folder"),
+        (["-o", "new/"], "new/ is a folder"),
+        (["-o", ".dp"], "'.dp' is no name of a model file"),
+        (["-i", "other"], "other: there is no such model file"),
+        (["-i", "other.pth"], "other.pth: there is no such model file"),
     ],
 )
 def test_command_refuses(arguments, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
     write_document("model.dp", without_tables(read_document(DATA / "hybrid.dp")))
     with pytest.raises(SystemExit, match=message):
         main(["compress", "-i", "model.dp", *arguments])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.dp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "model.dp"]
+    assert not any((tmp_path / "folder").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("se_atten: plain", "layers of attention need the embedding G of each edge, and have no table"),
+        ("se_atten: no attention", "with `tebd_input_mode` concat the embedding net takes the types too"),
+        ("dpa2: concat three-body", "nets of angles have no table; with `tebd_input_mode` concat the embedding net"),
+        (None, "the model is compressed already"),
+    ],
+)
+def test_what_has_no_table_is_told_before_data_are_read(name, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    case = next((case for case in CASES_DOUBLE if case.name == name), None)
+    write_document("model.dp", random_document(case) if case else read_document(DATA / "hybrid.dp"))
+    with pytest.raises(SystemExit, match=reason):
+        main(["compress", "-i", "model.dp", "-t", "no-such-input.json"])
 
 
 def test_refused_by_name(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -69,13 +70,14 @@ class Memory : public caffe2::serialize::ReadAdapterInterface {
   std::string content_;
 };
 
-/// The line of torch's text that helps: the first, behind the trace of the script if there is one.
+/// The line of torch's text that helps: the first, behind the trace of the script if there is one,
+/// whose code is indented.
 std::string sentence(const std::string& text) {
-  static const std::string mark = "<--- HERE";
-  const std::size_t trace = text.rfind(mark);
-  const std::size_t from = std::min(
-      text.find_first_not_of(" \n", trace == text.npos ? 0 : trace + mark.size()), text.size());
-  return text.substr(from, text.find('\n', from) - from);
+  const std::size_t trace = text.rfind("<--- HERE");
+  std::istringstream lines(trace == text.npos ? text : text.substr(trace).erase(0, 9));
+  std::string line;
+  while (std::getline(lines, line) && (line.empty() || line[0] == ' ')) continue;
+  return line;
 }
 
 class Model {

@@ -19,6 +19,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk that takes no more."""
 LEAST_FREE = 65536
 """With less room [bytes] a disk is full."""
+_unfinished: set[Path] = set()
+"""Folders of files that are being written."""
 
 
 @contextmanager
@@ -42,9 +44,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     if not target.parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {target.parent}; make it first.")
     folder = target.with_name(f".{os.getpid()}.{path.name}")
+    _unfinished.add(folder)
     try:
         folder.mkdir()
     except OSError as error:
+        _unfinished.discard(folder)
         raise InputError(f"{path} cannot be written: {error.strerror} in the folder {target.parent}.") from error
     try:
         yield folder / path.name
@@ -59,6 +63,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {reason}.") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Removes what `atomic_path` has not put in place, before this process ends; not what a parent process writes."""
+    for folder in tuple(_unfinished):
+        if folder.name.startswith(f".{os.getpid()}."):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(folder: Path, path: Path) -> None:
@@ -72,7 +84,10 @@ def _put_in_place(folder: Path, path: Path) -> None:
             raise InputError(f"{target} is {'a folder' if target.is_dir() else 'no file'}; give another name.")
         moves.append((written, target))
     for written, target in moves:
-        _move(written, target, folder)
+        try:
+            _move(written, target, folder)
+        except OSError as error:
+            raise InputError(f"{target} cannot be written: {error.strerror}.") from error
 
 
 def _move(source: Path, target: Path, attic: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import deepmd
@@ -13,7 +14,7 @@ from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
 from deepmd.entrypoints import run
 from deepmd.errors import DeepmdError
 from deepmd.files import why_no_room
-from deepmd.signals import number_of, stopping_in_order
+from deepmd.signals import ending_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,9 +127,9 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """The command line: a user's mistake gives one line on stderr and status 1, a signal 128 and its number."""
+    """The command line: a user's mistake gives one line on stderr and status 1, Ctrl-C status 130."""
     try:
-        with stopping_in_order():
+        with ending_in_order() if args is None else nullcontext():
             namespace = parse_args(args)
             _prepare(namespace)
             _hook(namespace)(namespace)
@@ -145,8 +146,8 @@ def main(args: Sequence[str] | None = None) -> None:
         if reason is None:
             raise
         sys.exit(f"dp: error: {reason}: free some of the disk that this command writes to.")
-    except KeyboardInterrupt as interrupt:
-        sys.exit(128 + number_of(interrupt))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _hook(args: argparse.Namespace) -> Callable[[argparse.Namespace], None]:

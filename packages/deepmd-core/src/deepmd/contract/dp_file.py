@@ -32,13 +32,16 @@ def is_reference(value: Any) -> bool:
 
 def write(path: Path, document: Document) -> None:
     """Writes the document to a new file."""
-    with h5py.File(path, "w") as file:
+    # in memory first: where a disk is full, HDF5 complains again whenever one of its objects goes
+    with h5py.File(path, "w", driver="core", backing_store=False) as file:
 
         def store(array: np.ndarray) -> str:
             return str(file.create_dataset(f"{PREFIX}{len(file):04d}", data=plain_array(array)).name)
 
         tree = map_arrays(document, store)
         file.attrs["json"] = json.dumps(tree, separators=(",", ":"))
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
 
 
 def read(path: Path) -> Any:

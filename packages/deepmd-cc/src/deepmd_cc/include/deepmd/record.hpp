@@ -114,6 +114,22 @@ struct Record {
     return nullptr;
   }
 
+  /// What a program gives it, for people: "types O H, fparam of 0 numbers, aparam of 0".
+  std::string takes() const {
+    std::string text = "types";
+    for (const std::string& name : type_map) text += " " + name;
+    return text + ", fparam of " + std::to_string(dim_fparam) + " numbers, aparam of " +
+           std::to_string(dim_aparam);
+  }
+
+  /// Throws std::invalid_argument, in one line behind the file's name, where a model is used beside
+  /// another one that takes other things.
+  void require_inputs_of(const Record& other, const std::string& path) const {
+    if (takes() != other.takes())
+      throw std::invalid_argument(path + ": the model takes " + takes() + ", another one " +
+                                  other.takes() + "; take models of the same.");
+  }
+
   /// Throws std::invalid_argument, in one line behind the file's name, where a potential is wanted
   /// and the model is none, or a tensor of each atom.
   void require(bool potential, const std::string& path) const {
