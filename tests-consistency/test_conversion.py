@@ -31,5 +31,5 @@ def test_convert(models, source, target, tmp_path):
 def test_convert_compressed(target, tmp_path):
     """What a table of NumPy gives, every backend's file gives: `convert` verifies it."""
     case = next(case for case in CASES if case.name == "hybrid: three lists")
-    write_document(tmp_path / "compressed.dp", compress(random_document(case), 0.9))
+    write_document(tmp_path / "compressed.dp", compress(random_document(case), lambda: 0.9))
     assert convert(str(tmp_path / "compressed.dp"), str(tmp_path / f"compressed{target.suffix}"))
