@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from deepmd.commands import COMMANDS
 from deepmd.contract import walk_arrays, write_document
 from deepmd.contract.precision import PARTS, in_precision
 from deepmd.main import main
@@ -54,6 +55,11 @@ def test_all_numbers_have_the_types_of_a_model_that_was_so_from_the_start(case, 
     assert types(found) == types(wanted)
     again = deserialize_model(found["model"]).serialize()
     assert types({"model": again}) == types(wanted)
+
+
+def test_the_command_takes_what_there_is():
+    flag = next(each for each in COMMANDS["compress"].flags if "--precision" in each.names)
+    assert set(flag.options["choices"]) == set(PARTS)
 
 
 def test_every_name_is_a_case():

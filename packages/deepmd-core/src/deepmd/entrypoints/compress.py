@@ -124,7 +124,7 @@ def change_precision(source: str, target: str, precision: str) -> dict[str, Diff
     source : str
         Model file or checkpoint of any backend.
     target : str
-        File to write, of any kind; from a framework's file that is a further freezing.
+        File to write, of any kind.
     precision : str
         One of `deepmd.contract.precision.PARTS`.
 
