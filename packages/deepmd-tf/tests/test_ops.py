@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
 from deepmd_dp.dialect import operation
+from deepmd_dp.kit import kernels
 from deepmd_tf import arrays, kernel_library, ops
 
 
@@ -22,7 +23,7 @@ def quantities(case, form, with_geometry=False):
 
     def run(derived, c):
         wanted = [c, *derived] if with_geometry else [c]
-        with ops.fused_kernels(), tf.GradientTape() as outer:
+        with kernels.in_graphs(), tf.GradientTape() as outer:
             outer.watch(wanted)
             with tf.GradientTape() as inner:
                 inner.watch(derived)
@@ -84,7 +85,7 @@ def test_third_derivatives():
     for form in case.forms():
 
         def run(derived, form=form):
-            with ops.fused_kernels(), tf.GradientTape() as third:
+            with kernels.in_graphs(), tf.GradientTape() as third:
                 third.watch(derived)
                 with tf.GradientTape() as second:
                     second.watch(derived)
@@ -105,7 +106,7 @@ def test_sizes_that_are_open():
     kernel, plain = case.forms()
 
     def run(vec, weights, segment, shift, scale):
-        with ops.fused_kernels():
+        with kernels.in_graphs():
             return kernel(vec, weights, segment, shift, scale, **case.keywords)
 
     arguments = converted((*case.derived, *case.constants))
@@ -122,7 +123,7 @@ def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
 
     vec, other = rows()
     assert not ops.can_run((vec,), (other,))  # outside of a training
-    with ops.fused_kernels():
+    with kernels.in_graphs():
         assert not ops.can_run((vec,), (other,))  # eagerly
         with tf.Graph().as_default():
             vec, other = rows()

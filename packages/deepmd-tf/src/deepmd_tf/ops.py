@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operations of `deepmd_dp.dialect.ops` in forms that suit TensorFlow, and on kernels in graphs for training."""
+"""Operations of `deepmd_dp.dialect.ops` in forms that suit TensorFlow, and on kernels in graphs that may use them."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,21 +13,6 @@ from deepmd_tf import namespace
 from deepmd_tf.device import gpus
 from deepmd_tf.kernel_library import load_library
 from deepmd_tf.moments import moments
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_is_allowed = ContextVar("kernels are allowed", default=False)
-
-
-@contextmanager
-def fused_kernels() -> Iterator[None]:
-    """Graphs built in this block may use the kernels; others may not, as frozen files must run without our library."""
-    token = _is_allowed.set(True)
-    try:
-        yield
-    finally:
-        _is_allowed.reset(token)
 
 
 def register_ops() -> None:
@@ -56,12 +39,11 @@ def gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 
 def can_run(derived: tuple[tf.Tensor, ...], fixed: tuple[tf.Tensor, ...]) -> bool:
-    """Whether the kernels can run on these: in a graph for training, on the CPU, of known types."""
+    """Whether the kernels can run on these: in a graph that may use them, on the CPU, of known types."""
     return (
-        _is_allowed.get()
+        kernels.are_wanted_in_graphs()
         # eagerly TensorFlow would compute all parts of a derivative, those that nothing needs as well
         and not tf.executing_eagerly()
-        and kernels.are_wanted()
         and moments_call.are_types_known([each.dtype.name for each in (*derived, *fixed)], len(derived))
         and not gpus()
         and load_library() is not None

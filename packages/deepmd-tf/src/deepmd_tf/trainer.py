@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
+from deepmd_dp.kit import kernels
 from deepmd_dp.kit.optimizer import Adam
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_tf import arrays, checkpoint
 from deepmd_tf.derivative import derivative
-from deepmd_tf.ops import fused_kernels
 from deepmd_tf.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class TensorFlowTrainer(BaseTrainer):
 
         def run(tensors: Tensors, lr: tf.Tensor) -> Any:
             batch = Prepared(with_leaves(example.env, tensors["env"]), tensors["labels"], example.found)
-            with fused_kernels():
+            with kernels.in_graphs():
                 return function(batch, lr)
 
         signature = [specs, tf.TensorSpec((), tf.float64)]

@@ -5,16 +5,38 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SWITCH = "DP_PLAIN_OPS"
 """Environment variable; ``1`` leaves all kernels out."""
+_in_graphs = ContextVar("graphs run on kernels", default=False)
 
 
 def are_wanted() -> bool:
     """Whether kernels may be used at all."""
     return os.environ.get(SWITCH) != "1"
+
+
+@contextmanager
+def in_graphs() -> Iterator[None]:
+    """Graphs recorded in this block run on kernels; others hold plain operations, which need no library of ours."""
+    token = _in_graphs.set(True)
+    try:
+        yield
+    finally:
+        _in_graphs.reset(token)
+
+
+def are_wanted_in_graphs() -> bool:
+    """Whether a graph that is being recorded may use kernels."""
+    return _in_graphs.get() and are_wanted()
 
 
 def find_library(distribution: str, stem: str, package_folder: Path) -> Path:
