@@ -32,6 +32,7 @@ SECTIONS = {
         "attn_layer": 0,
     },
 }
+SECTIONS["se_atten_attention"] = {**SECTIONS["se_atten"], "attn_layer": 2}
 """Descriptors with nets of the default sizes, by the names that the options take."""
 
 
