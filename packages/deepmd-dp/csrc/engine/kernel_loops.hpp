@@ -229,12 +229,12 @@ template <class T>
 DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
                                               const double* statistics, EdgeArrays<T>& edges) {
   const int columns = settings.columns, step = settings.slots_differ ? 2 * columns : 0;
-  const int given = columns > 1 ? columns : 0;  // else the row is 1, and s alone counts
   for (int e = 0; e < edges.count; ++e) {
     const double* scale = statistics + std::int64_t(step ? edges.slot[e] : 0) * step + columns;
     const double du = settings.basis.degree > 0 ? edges.slope[e] : 1.0;
     double by_row[4] = {double(edges.by_u[e]) * du * scale[0]}, gradient[3];
-    for (int c = 0; c < given; ++c) by_row[c] += double(edges.by_row[c][e]) * scale[c];
+    if (columns == 4)  // else the row is 1, and s alone counts
+      for (int c = 0; c < 4; ++c) by_row[c] += double(edges.by_row[c][e]) * scale[c];
     environment::displacement_gradient(edges.xyz, edges.radial, e, by_row,
                                        double(edges.by_weight[e]), gradient);
     for (int c = 0; c < 3; ++c) edges.gradient[c][e] = gradient[c];
