@@ -65,7 +65,10 @@ Handle* open_all(const char* const* paths, int count, bool has_content = false) 
       handle->models.push_back(std::make_unique<Model>(paths[k], deepmd_open_options{0, -1}));
     for (int k = 0; k < count; ++k) {
       const deepmd::Record& record = handle->models[k]->record();
-      record.require(!std::is_same_v<Handle, DP_DeepTensor>, paths[k]);
+      if constexpr (std::is_same_v<Handle, DP_DeepTensor>)
+        record.require_tensor(paths[k]);
+      else
+        record.require_potential(paths[k]);
       record.require_inputs_of(handle->record(), paths[k]);
     }
   });
@@ -80,12 +83,6 @@ char* copy_of(const std::string& text) {
   char* copy = static_cast<char*>(std::malloc(text.size() + 1));
   if (copy != nullptr) std::memcpy(copy, text.c_str(), text.size() + 1);
   return copy;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
-  return text;
 }
 
 // Frames as the caller has them.
@@ -281,7 +278,7 @@ DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) 
   double DP_##CLASS##GetCutoff(DP_##CLASS* dp) { return dp->record().rcut; }     \
   int DP_##CLASS##GetNumbTypes(DP_##CLASS* dp) { return dp->record().ntypes(); } \
   const char* DP_##CLASS##GetTypeMap(DP_##CLASS* dp) {                           \
-    return copy_of(joined(dp->record().type_map));                               \
+    return copy_of(deepmd::joined(dp->record().type_map));                       \
   }
 
 #define DEEPMD_PARAMETER_BODIES(CLASS)                         \

@@ -74,6 +74,9 @@ void check_atoms(const deepmd_atoms& atoms, const Record& record) {
                                     ", of " + std::to_string(atoms.nall) + " atoms.");
     }
   }
+  if (atoms.empty_type < 0 || atoms.empty_type >= record.ntypes())
+    throw std::invalid_argument("empty_type is " + std::to_string(atoms.empty_type) +
+                                "; expected a type of the model.");
   check_parameters(atoms, record);
   if (record.is_message_passing && atoms.mapping == nullptr && atoms.nall > atoms.nloc)
     throw std::invalid_argument(

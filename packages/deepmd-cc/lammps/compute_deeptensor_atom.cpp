@@ -39,7 +39,7 @@ ComputeDeepTensorAtom::ComputeDeepTensorAtom(LAMMPS* lmp, int narg, char** arg)
     const deepmd::Record& record = model_->record();
     types_ = types_of_elements(std::vector<std::string>(arg + 4, arg + narg), record.type_map,
                                atom->ntypes);
-    record.require(false, model_->path());
+    record.require_tensor(model_->path());
     for (const std::int32_t type : types_)
       is_selected_.push_back(std::count(record.sel_types.begin(), record.sel_types.end(), type));
     if (std::count(is_selected_.begin(), is_selected_.end(), true) == 0)

@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "deepmd/record.hpp"
+
 namespace deepmd_lammps {
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
+using deepmd::joined;
 
 std::vector<std::int32_t> types_of_elements(const std::vector<std::string>& elements,
                                             const std::vector<std::string>& type_map, int ntypes) {

@@ -22,7 +22,4 @@ std::vector<std::int32_t> types_of_elements(const std::vector<std::string>& elem
 std::string types_beyond(const std::vector<std::string>& elements,
                          const std::vector<std::string>& type_map, int ntypes);
 
-// "O H": for people.
-std::string joined(const std::vector<std::string>& words);
-
 }  // namespace deepmd_lammps

@@ -93,7 +93,7 @@ void PairDeepMD::open_models() {
   for (const std::string& path : options_.models) {
     models_.push_back(std::make_unique<ModelFile>(path, how, lmp));
     const deepmd::Record& record = models_.back()->record();
-    record.require(true, path);
+    record.require_potential(path);
     record.require_inputs_of(models_[0]->record(), path);
     cutoff_ = std::max(cutoff_, record.rcut);
     all.push_back(models_.back().get());
@@ -107,9 +107,10 @@ void PairDeepMD::open_models() {
 void PairDeepMD::describe_models() const {
   if (comm->me != 0) return;
   for (const auto& model : models_)
-    utils::logmesg(lmp, fmt::format("  {}: {}, {} threads a rank, cut-off {:.6g}, types {}\n",
-                                    model->path(), model->backend(), comm->nthreads,
-                                    model->record().rcut, joined(model->record().type_map)));
+    utils::logmesg(
+        lmp, fmt::format("  {}: {}, {} threads a rank, cut-off {:.6g}, types {}\n", model->path(),
+                         model->backend(), comm->nthreads, model->record().rcut,
+                         deepmd::joined(model->record().type_map)));
 }
 
 void PairDeepMD::allocate() {

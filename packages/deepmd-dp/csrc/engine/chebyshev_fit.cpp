@@ -62,18 +62,17 @@ class Comparison {
   void add_point(double u, const std::vector<double>& fine, const std::vector<double>& own) {
     Row row;
     for (auto& each : row) each.assign(std::size_t(refined_), 0.0);
-    double t0 = 1.0, t1 = u, d0 = 0.0, d1 = 1.0;
+    std::vector<double> t(static_cast<std::size_t>(refined_)), d(t.size());
+    chebyshev::polynomials<double, sizeof(double), 0, true>(refined_, 1, &u, t.data(), d.data());
     for (int q = 0; q < refined_; ++q) {
       for (int k = 0; k < refined_; ++k) {
         const double full = fine[std::size_t(q * refined_ + k)];
         double missed = full;
         if (q < degree_ && k % kRefined == kRefined / 2)
           missed -= own[std::size_t(q * degree_ + k / kRefined)];
-        const Deviation terms{t0 * full, t0 * missed, d0 * full, d0 * missed};
+        const Deviation terms{t[q] * full, t[q] * missed, d[q] * full, d[q] * missed};
         for (int each = 0; each < kQuantities; ++each) row[each][k] += terms[each];
       }
-      const double t2 = 2.0 * u * t1 - t0, d2 = 2.0 * (t1 + u * d1) - d0;
-      t0 = t1, t1 = t2, d0 = d1, d1 = d2;
     }
     rows_.push_back(std::move(row));
   }

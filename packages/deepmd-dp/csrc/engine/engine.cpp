@@ -139,17 +139,6 @@ ModelEngine<T>::ModelEngine(ModelSpec given, int nthreads)
 
 template <class T>
 void ModelEngine<T>::check(const Frame& frame) const {
-  for (std::int64_t i = 0; i < frame.nall; ++i) {
-    if (frame.type[i] >= spec_.ntypes())
-      throw Error("atom " + std::to_string(i) + " has type " + std::to_string(frame.type[i]) +
-                  "; the model has types 0 to " + std::to_string(spec_.ntypes() - 1));
-    for (int c = 0; c < 3; ++c)
-      if (!std::isfinite(frame.coord[3 * i + c]))
-        throw Error("the coordinates of atom " + std::to_string(i) + " are not finite");
-  }
-  if (frame.empty_type < 0 || frame.empty_type >= spec_.ntypes())
-    throw Error("empty_type is " + std::to_string(frame.empty_type) +
-                "; expected a type of the model");
   fparam_of(frame);
   if (spec_.fitting.dim_aparam > 0 && frame.aparam == nullptr && frame.nloc > 0)
     throw Error("the model needs aparam of " + std::to_string(spec_.fitting.dim_aparam) +

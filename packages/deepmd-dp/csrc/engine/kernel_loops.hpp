@@ -138,29 +138,6 @@ DEEPMD_INLINE void set_places(const EdgeSettings& settings, EdgeArrays<T>& edges
   }
 }
 
-template <class T, int Bytes, bool WithSlopes>
-DEEPMD_INLINE void recurrence(const EdgeSettings& settings, EdgeArrays<T>& edges) {
-  constexpr int lanes = Bytes / sizeof(T);
-  using V = Vector<T, Bytes>;
-  const int degree = settings.degree;
-  for (int first = 0; first < edges.count; first += lanes) {
-    V u;
-    for (int l = 0; l < lanes; ++l) u[l] = T(edges.u[first + l]);
-    const V one = V{} + T(1), inside = u > one ? one : (u < -one ? -one : u);
-    const V beyond = u - inside;  // 0 within the range
-    V t0 = one, t1 = inside, d0 = V{}, d1 = one;
-    T *t = edges.t + std::int64_t(first) * degree, *d = edges.dt + std::int64_t(first) * degree;
-    for (int q = 0; q < degree; ++q) {
-      const V value = t0 + d0 * beyond;
-      for (int l = 0; l < lanes; ++l) t[l * degree + q] = value[l];
-      if (WithSlopes)
-        for (int l = 0; l < lanes; ++l) d[l * degree + q] = d0[l];
-      const V t2 = T(2) * inside * t1 - t0, d2 = T(2) * (t1 + inside * d1) - d0;
-      t0 = t1, t1 = t2, d0 = d1, d1 = d2;
-    }
-  }
-}
-
 template <class T, int Bytes>
 DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edges,
                                bool with_slopes) {
@@ -169,18 +146,13 @@ DEEPMD_INLINE void polynomials(const EdgeSettings& settings, EdgeArrays<T>& edge
     for (int e = edges.count; e < n; ++e) edges.s[e] = 0.0;
     chebyshev::locate(settings.basis, n, edges.s, edges.interval, edges.u, edges.slope);
     if (with_slopes)
-      recurrence<T, Bytes, true>(settings, edges);
+      chebyshev::polynomials<T, Bytes, 0, true>(settings.degree, edges.count, edges.u, edges.t,
+                                                edges.dt);
     else
-      recurrence<T, Bytes, false>(settings, edges);
+      chebyshev::polynomials<T, Bytes, 0, false>(settings.degree, edges.count, edges.u, edges.t,
+                                                 edges.dt);
   }
   set_places(settings, edges);
-}
-
-/// to[q] += factor x[q]
-template <class T, int Bytes>
-DEEPMD_INLINE void add(int n, T factor, const T* x, T* to) {
-  using V = Vector<T, Bytes>;
-  for (int q = 0; q < n; q += Bytes / sizeof(T)) at<V>(to + q) += factor * at<V>(x + q);
 }
 
 /// `Degree` 0: known at run time only, a multiple of a vector.
@@ -191,11 +163,11 @@ DEEPMD_INLINE void accumulate_as(const EdgeSettings& settings, const EdgeArrays<
   for (int e = 0; e < edges.count; ++e) {
     const T* t = edges.t + std::int64_t(e) * degree;
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Bytes>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
+      add_times<T, Bytes>(degree, edges.row[c][e], t, a + c * ld + edges.place[0][e]);
     if (!settings.is_switched) continue;
     const T weight = edges.weight[e];
     for (int c = 0; c < settings.columns; ++c)
-      add<T, Bytes>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
+      add_times<T, Bytes>(degree, edges.row[c][e] * weight, t, a + c * ld + edges.place[1][e]);
   }
 }
 
@@ -256,24 +228,16 @@ DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, 
 template <class T>
 DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
                                               const double* statistics, EdgeArrays<T>& edges) {
-  const RadialArrays& radial = edges.radial;
   const int columns = settings.columns, step = settings.slots_differ ? 2 * columns : 0;
-  double* by_distance = edges.s;  // which is not needed any more
   for (int e = 0; e < edges.count; ++e) {
     const double* scale = statistics + std::int64_t(step ? edges.slot[e] : 0) * step + columns;
-    double by_s = double(edges.by_u[e]) * (settings.basis.degree > 0 ? edges.slope[e] : 1.0);
-    if (columns > 1) by_s += double(edges.by_row[0][e]);
-    double sum = by_s * scale[0] * radial.df[e];
-    if (settings.is_switched) sum += double(edges.by_weight[e]) * radial.dw[e];
-    double g[3] = {0.0, 0.0, 0.0};
-    for (int c = 1; c < columns; ++c) {  // of which there are 1 or 4
-      g[c - 1] =
-          double(edges.by_row[c][e]) * scale[c];  // NOLINT(clang-analyzer-security.ArrayBound)
-      sum += g[c - 1] * edges.xyz[c - 1][e] * radial.dg[e];
-    }
-    by_distance[e] = sum / radial.distance[e];
-    for (int c = 0; c < 3; ++c)
-      edges.gradient[c][e] = by_distance[e] * edges.xyz[c][e] + g[c] * radial.g[e];
+    const double du = settings.basis.degree > 0 ? edges.slope[e] : 1.0;
+    double by_row[4] = {double(edges.by_u[e]) * du * scale[0]}, gradient[3];
+    if (columns == 4)  // else the row is 1, and s alone counts
+      for (int c = 0; c < 4; ++c) by_row[c] += double(edges.by_row[c][e]) * scale[c];
+    environment::displacement_gradient(edges.xyz, edges.radial, e, by_row,
+                                       double(edges.by_weight[e]), gradient);
+    for (int c = 0; c < 3; ++c) edges.gradient[c][e] = gradient[c];
   }
 }
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "instruction_sets.hpp"
 #include "tensor_view.hpp"
+#include "vectors.hpp"
 
 namespace deepmd {
 
@@ -34,9 +34,6 @@ struct ChebyshevBasis {
 
 namespace chebyshev {
 
-/// So many edges at a time; arrays of edges are padded to a multiple of it.
-constexpr int lanes = 8;
-
 /// In which interval each s lies, and where in it.
 DEEPMD_INLINE void locate(const ChebyshevBasis& basis, int count, const double* s, int* interval,
                           double* u, double* slope) {
@@ -52,25 +49,26 @@ DEEPMD_INLINE void locate(const ChebyshevBasis& basis, int count, const double* 
   }
 }
 
-/// Values and, where wanted, derivatives by u of all polynomials, (count, degree), for `lanes`
-/// edges at a time. `Degree` 0: known at run time only.
-template <int Degree, bool WithSlopes>
-DEEPMD_INLINE void polynomials(int degree, int count, const double* u, double* values,
-                               double* slopes) {
-  static_assert(lanes == 8, "one edge a lane");
+/// Values and, where wanted, derivatives by u of all polynomials, (count, degree), for a vector of
+/// edges at a time, whose arrays are padded to whole vectors. `Degree` 0: known at run time only.
+template <class T, int Bytes, int Degree, bool WithSlopes>
+DEEPMD_INLINE void polynomials(int degree, int count, const double* u, T* values, T* slopes) {
+  using V = Vector<T, Bytes>;
+  constexpr int lanes = Bytes / sizeof(T);
   const int n = Degree ? Degree : degree;
   for (int first = 0; first < count; first += lanes) {
-    const Eight x = eight(u + first), one = Eight{} + 1.0;
-    const Eight inside = x > one ? one : (x < -one ? -one : x);
-    const Eight beyond = x - inside;  // 0 within the range
-    Eight t0 = one, t1 = inside, d0 = Eight{}, d1 = one;
-    double *t = values + std::int64_t(first) * n, *d = slopes + std::int64_t(first) * n;
+    const auto& numbers = at<Vector<double, lanes * sizeof(double)>>(u + first);
+    const V x = __builtin_convertvector(numbers, V);
+    const V one = V{} + T(1), inside = x > one ? one : (x < -one ? -one : x);
+    const V beyond = x - inside;  // 0 within the range
+    V t0 = one, t1 = inside, d0 = V{}, d1 = one;
+    T *t = values + std::int64_t(first) * n, *d = slopes + std::int64_t(first) * n;
     for (int q = 0; q < n; ++q) {
-      const Eight value = t0 + d0 * beyond;
+      const V value = t0 + d0 * beyond;
       for (int l = 0; l < lanes; ++l) t[l * n + q] = value[l];
       if (WithSlopes)
         for (int l = 0; l < lanes; ++l) d[l * n + q] = d0[l];
-      const Eight t2 = 2.0 * inside * t1 - t0, d2 = 2.0 * (t1 + inside * d1) - d0;
+      const V t2 = T(2) * inside * t1 - t0, d2 = T(2) * (t1 + inside * d1) - d0;
       t0 = t1, t1 = t2, d0 = d1, d1 = d2;
     }
   }

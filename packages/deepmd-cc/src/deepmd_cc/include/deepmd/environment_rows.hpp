@@ -68,5 +68,16 @@ DEEPMD_INLINE void radial_functions(const EnvironmentSettings& set, int count,
   }
 }
 
+/// From an edge's derivatives by the four columns of its raw row and by the switch to those by its
+/// displacement.
+DEEPMD_INLINE void displacement_gradient(const double* const* xyz, const RadialArrays& radial,
+                                         int e, const double* by_row, double by_switch,
+                                         double* gradient) {
+  double by_distance = by_row[0] * radial.df[e] + by_switch * radial.dw[e];
+  for (int c = 0; c < 3; ++c) by_distance += by_row[c + 1] * xyz[c][e] * radial.dg[e];
+  by_distance /= radial.distance[e];
+  for (int c = 0; c < 3; ++c) gradient[c] = by_distance * xyz[c][e] + by_row[c + 1] * radial.g[e];
+}
+
 }  // namespace environment
 }  // namespace deepmd

@@ -17,13 +17,3 @@
 #ifndef DEEPMD_CLONES
 #define DEEPMD_CLONES
 #endif
-
-namespace deepmd {
-
-/// Eight numbers anywhere in memory; one register where the machine has them so wide.
-typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
-
-DEEPMD_INLINE Eight& eight(double* p) { return *reinterpret_cast<Eight*>(p); }
-DEEPMD_INLINE const Eight& eight(const double* p) { return *reinterpret_cast<const Eight*>(p); }
-
-}  // namespace deepmd

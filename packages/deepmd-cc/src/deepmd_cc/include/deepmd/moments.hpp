@@ -22,62 +22,42 @@ DEEPMD_INLINE std::int64_t place(const MomentsSpec& spec, const Edges& edges, in
          std::int64_t(edges.interval[std::size_t(e)]) * spec.basis.degree;
 }
 
-/// Whether rows of so many polynomials are whole vectors of eight.
+/// Bytes of a vector of polynomials: eight where so many fill whole ones, else one.
 template <int Degree>
-constexpr bool is_whole = Degree > 0 && Degree % 8 == 0;
+constexpr int bytes_of =
+    Degree > 0 && Degree % lanes == 0 ? lanes * sizeof(double) : sizeof(double);
+template <int Degree>
+using Polynomials = Vector<double, bytes_of<Degree>>;
 
 /// to[q] += a x[q]
 template <int Degree>
 DEEPMD_INLINE void add(int degree, double a, const double* x, double* to) {
-  if constexpr (is_whole<Degree>)
-    for (int q = 0; q < Degree; q += 8) eight(to + q) += a * eight(x + q);
-  else
-    for (int q = 0; q < degree; ++q) to[q] += a * x[q];
+  add_times<double, bytes_of<Degree>>(degree, a, x, to);
 }
 
 /// to[q] += a x[q] + b y[q]
 template <int Degree>
 DEEPMD_INLINE void add(int degree, double a, const double* x, double b, const double* y,
                        double* to) {
-  if constexpr (is_whole<Degree>)
-    for (int q = 0; q < Degree; q += 8) eight(to + q) += a * eight(x + q) + b * eight(y + q);
-  else
-    for (int q = 0; q < degree; ++q) to[q] += a * x[q] + b * y[q];
+  using V = Polynomials<Degree>;
+  for (int q = 0; q < degree; q += bytes_of<Degree> / int(sizeof(double)))
+    at<V>(to + q) += a * at<V>(x + q) + b * at<V>(y + q);
 }
 
-/// A sum over polynomials that is not yet taken over the lanes.
-template <bool IsWhole>
-struct PartialOf {
-  using type = double;
-};
-template <>
-struct PartialOf<true> {
-  using type = Eight;
-};
-template <int Degree>
-using Partial = typename PartialOf<is_whole<Degree>>::type;
-
-/// to += a x[q] y[q], summed over q
+/// to += a x[q] y[q], summed over q but not yet over the lanes
 template <int Degree>
 DEEPMD_INLINE void add_products(int degree, double a, const double* x, const double* y,
-                                Partial<Degree>& to) {
-  if constexpr (is_whole<Degree>) {
-    Eight sum = eight(x) * eight(y);
-    for (int q = 8; q < Degree; q += 8) sum += eight(x + q) * eight(y + q);
-    to += a * sum;
-  } else {
-    for (int q = 0; q < degree; ++q) to += a * x[q] * y[q];
-  }
-}
-
-DEEPMD_INLINE double total(double sum) { return sum; }
-DEEPMD_INLINE double total(const Eight& sum) {
-  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+                                Polynomials<Degree>& to) {
+  using V = Polynomials<Degree>;
+  V sum{};
+  for (int q = 0; q < degree; q += bytes_of<Degree> / int(sizeof(double)))
+    sum += at<V>(x + q) * at<V>(y + q);
+  to += a * sum;
 }
 
 template <int Degree>
 DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* block) {
-  const int degree = spec.basis.degree;
+  const int degree = Degree ? Degree : spec.basis.degree;
   const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double* t = edges.t + std::int64_t(e) * degree;
@@ -93,7 +73,7 @@ DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* 
 
 template <int Degree>
 DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* block) {
-  const int degree = spec.basis.degree;
+  const int degree = Degree ? Degree : spec.basis.degree;
   const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
@@ -114,16 +94,16 @@ DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* 
 /// the edges.
 template <int Degree>
 DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges& edges) {
-  const int degree = spec.basis.degree;
+  const int degree = Degree ? Degree : spec.basis.degree;
   const std::int64_t stride = spec.nsegments * spec.basis.size(), second = spec.columns * stride;
   for (int e = 0; e < edges.count; ++e) {
     const double *t = edges.t + std::int64_t(e) * degree, *dt = edges.dt + std::int64_t(e) * degree;
     const double* from = block + place(spec, edges, e);
     const double weight = edges.weight[e], w = spec.is_switched ? edges.radial.w[e] : 0.0;
-    Partial<Degree> by_u{}, by_switch{};
+    Polynomials<Degree> by_u{}, by_switch{};
     for (int c = 0; c < spec.columns; ++c) {
       const double row = edges.row[std::size_t(c)][e];
-      Partial<Degree> by_row{};
+      Polynomials<Degree> by_row{};
       add_products<Degree>(degree, 1.0, from + c * stride, t, by_row);
       add_products<Degree>(degree, row, from + c * stride, dt, by_u);
       if (spec.is_switched) {
@@ -131,10 +111,10 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
         add_products<Degree>(degree, row, from + second + c * stride, t, by_switch);
         add_products<Degree>(degree, row * w, from + second + c * stride, dt, by_u);
       }
-      edges.direction[std::size_t(c)][e] = weight * total(by_row);
+      edges.direction[std::size_t(c)][e] = weight * lane_sum<double, bytes_of<Degree>>(by_row);
     }
-    edges.ds[e] = weight * total(by_u) * edges.slope[e];
-    edges.dr[e] = weight * total(by_switch);
+    edges.ds[e] = weight * lane_sum<double, bytes_of<Degree>>(by_u) * edges.slope[e];
+    edges.dr[e] = weight * lane_sum<double, bytes_of<Degree>>(by_switch);
   }
 }
 
@@ -162,11 +142,11 @@ DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
     chebyshev::locate(spec.basis, edges.padded, edges.s, edges.interval.data(), edges.u,
                       edges.slope);
     if (is_forward)
-      chebyshev::polynomials<Degree, false>(spec.basis.degree, edges.padded, edges.u, edges.t,
-                                            edges.dt);
+      chebyshev::polynomials<double, lanes * 8, Degree, false>(spec.basis.degree, edges.padded,
+                                                               edges.u, edges.t, edges.dt);
     else
-      chebyshev::polynomials<Degree, true>(spec.basis.degree, edges.padded, edges.u, edges.t,
-                                           edges.dt);
+      chebyshev::polynomials<double, lanes * 8, Degree, true>(spec.basis.degree, edges.padded,
+                                                              edges.u, edges.t, edges.dt);
     if (spec.pass == Pass::transpose) {
       std::copy_n(arrays.gradient + atom * width, width, block.data());
       transpose<Degree>(spec, block.data(), edges);

@@ -13,6 +13,9 @@
 namespace deepmd {
 namespace moments {
 
+/// So many edges at a time: the widest vector's.
+constexpr int lanes = 8;
+
 /// One atom's counted edges, an array for each quantity; padded to whole groups of lanes.
 class Edges {
  public:
@@ -29,7 +32,7 @@ class Edges {
   double *t, *dt;                       // polynomials and their derivatives by u, (padded, degree)
 
   Edges(std::int64_t nedge, int columns, int degree) {
-    const std::size_t n = std::size_t(nedge + chebyshev::lanes);
+    const std::size_t n = std::size_t(nedge + lanes);
     slot.resize(n), segment.resize(n), interval.resize(n);
     memory_.resize(n * std::size_t(16 + 2 * columns + 2 * degree));
     double* next = memory_.data();
@@ -98,8 +101,8 @@ DEEPMD_INLINE void select(const MomentsSpec& spec, const Segments& segments, std
     const auto e = std::size_t(edges.count++);
     edges.slot[e] = j, edges.segment[e] = segment, edges.weight[e] = weight;
   }
-  const int rest = edges.count % chebyshev::lanes;
-  edges.padded = edges.count + (rest == 0 ? 0 : chebyshev::lanes - rest);
+  const int rest = edges.count % lanes;
+  edges.padded = edges.count + (rest == 0 ? 0 : lanes - rest);
   for (int e = edges.count; e < edges.padded; ++e)
     edges.slot[std::size_t(e)] = edges.slot[std::size_t(edges.count - 1)], edges.weight[e] = 0.0;
 }
@@ -177,29 +180,15 @@ DEEPMD_INLINE void load_direction(const MomentsSpec& spec, const GeneralGeometry
 template <class T>
 DEEPMD_INLINE void store_gradient(const MomentsSpec& spec, const EnvironmentGeometry<T>& geo,
                                   std::int64_t atom, Edges& edges, double* const* results) {
-  const RadialArrays& radial = edges.radial;
-  const std::int64_t first = atom * geo.nedge;
-  double* by_distance = edges.s;  // which is not needed any more
   for (int e = 0; e < edges.count; ++e) {
-    const T* scale = geo.scale + statistics_at(geo, spec.columns, atom, edges.slot[std::size_t(e)]);
-    by_distance[e] = (edges.direction[0][e] + edges.ds[e]) * double(scale[0]) * radial.df[e];
-    if (spec.is_switched) by_distance[e] += edges.dr[e] * radial.dw[e];
-  }
-  for (int c = 1; c < spec.columns; ++c) {
-    double *by_row = edges.direction[std::size_t(c)], *x = edges.xyz[c - 1];
-    for (int e = 0; e < edges.count; ++e) {
-      const T* scale =
-          geo.scale + statistics_at(geo, spec.columns, atom, edges.slot[std::size_t(e)]);
-      by_row[e] *= double(scale[c]);
-      by_distance[e] += by_row[e] * x[e] * radial.dg[e];
-    }
-  }
-  for (int e = 0; e < edges.count; ++e) by_distance[e] /= radial.distance[e];
-  for (int c = 0; c < 3; ++c) {
-    const double* by_row = spec.columns == 1 ? nullptr : edges.direction[std::size_t(c + 1)];
-    for (int e = 0; e < edges.count; ++e)
-      results[0][3 * (first + edges.slot[std::size_t(e)]) + c] =
-          by_distance[e] * edges.xyz[c][e] + (by_row ? by_row[e] * radial.g[e] : 0.0);
+    const std::int64_t slot = edges.slot[std::size_t(e)];
+    const T* scale = geo.scale + statistics_at(geo, spec.columns, atom, slot);
+    double by_row[4] = {};
+    for (int c = 0; c < spec.columns; ++c)
+      by_row[c] = edges.direction[std::size_t(c)][e] * double(scale[c]);
+    by_row[0] += edges.ds[e] * double(scale[0]);
+    environment::displacement_gradient(edges.xyz, edges.radial, e, by_row, edges.dr[e],
+                                       results[0] + 3 * (atom * geo.nedge + slot));
   }
 }
 

@@ -17,6 +17,13 @@
 
 namespace deepmd {
 
+/// Words in one line.
+inline std::string joined(const std::vector<std::string>& words, const char* between = " ") {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
 struct ListSpec {
   double rcut = 0;  ///< [Å]
   bool by_type = false;
@@ -116,10 +123,8 @@ struct Record {
 
   /// What a program gives it, for people: "types O H, fparam of 0 numbers, aparam of 0".
   std::string takes() const {
-    std::string text = "types";
-    for (const std::string& name : type_map) text += " " + name;
-    return text + ", fparam of " + std::to_string(dim_fparam) + " numbers, aparam of " +
-           std::to_string(dim_aparam);
+    return "types " + joined(type_map) + ", fparam of " + std::to_string(dim_fparam) +
+           " numbers, aparam of " + std::to_string(dim_aparam);
   }
 
   /// Throws std::invalid_argument, in one line behind the file's name, where a model is used beside
@@ -130,22 +135,30 @@ struct Record {
                                   other.takes() + "; take models of the same.");
   }
 
-  /// Throws std::invalid_argument, in one line behind the file's name, where a potential is wanted
-  /// and the model is none, or a tensor of each atom.
-  void require(bool potential, const std::string& path) const {
-    const bool is_potential = output("energy") != nullptr && output_of_kind("force") != nullptr;
-    if (potential ? is_potential : !is_potential && output_of_kind("atom") != nullptr) return;
-    std::string names;
-    for (const OutputSpec& each : outputs) names += (names.empty() ? "" : ", ") + each.name;
-    throw std::invalid_argument(
-        path + ": the model gives " + names +
-        (potential ? ", but no energy with forces; tensors are for DeepTensor and `compute "
-                     "deeptensor/atom`."
-                   : ", but no tensor of each atom; potentials are for DeepPot and `pair_style "
-                     "deepmd`."));
+  /// Throw std::invalid_argument, in one line behind the file's name, where the model is no
+  /// potential, or has no tensor of each atom.
+  void require_potential(const std::string& path) const {
+    if (!is_potential())
+      refuse(path,
+             "no energy with forces; tensors are for DeepTensor and `compute deeptensor/atom`.");
+  }
+  void require_tensor(const std::string& path) const {
+    if (is_potential() || output_of_kind("atom") == nullptr)
+      refuse(path, "no tensor of each atom; potentials are for DeepPot and `pair_style deepmd`.");
   }
 
  private:
+  bool is_potential() const {
+    return output("energy") != nullptr && output_of_kind("force") != nullptr;
+  }
+
+  [[noreturn]] void refuse(const std::string& path, const char* lacking) const {
+    std::vector<std::string> names;
+    for (const OutputSpec& each : outputs) names.push_back(each.name);
+    throw std::invalid_argument(path + ": the model gives " + joined(names, ", ") + ", but " +
+                                lacking);
+  }
+
   void read_model(const nlohmann::json& model) {
     model.at("type_map").get_to(type_map);
     model.at("rcut").get_to(rcut);
