@@ -290,6 +290,21 @@ def test_the_loop_costs_little(monkeypatch):
     assert time.perf_counter() - begin < 5.0
 
 
+@pytest.mark.parametrize(
+    ("method", "metrics", "message"),
+    [
+        ("step", {"loss": -1.0, "rmse": np.nan}, "the rmse is nan at step 1, in system data/"),
+        ("step", {"loss": 1.0, "rmse": 1.0, "rmse_e": np.inf}, "the rmse_e is inf at step 1, in system data/"),
+        ("evaluate", {"loss": np.nan, "rmse": np.nan}, "the loss is nan in the validation data, system data/b, frame"),
+    ],
+)
+def test_a_figure_that_is_not_finite_ends_the_training(monkeypatch, method, metrics, message):
+    monkeypatch.setattr(ToyTrainer, method, lambda self, prepared, lr: metrics)
+    with pytest.raises(TrainingError, match=message) as raised:
+        train()
+    assert "Last checkpoint: none in this run." in str(raised.value)
+
+
 def test_metrics_without_labels_do_not_count_in_means():
     """Systems may have different labels; a loss that is not finite is seen all the same."""
     average = Average()
