@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -288,6 +289,38 @@ def test_the_loop_costs_little(monkeypatch):
     train(config=config)
     # below 1 ms a step where the machine is free
     assert time.perf_counter() - begin < 5.0
+
+
+@pytest.fixture
+def optional_labels(monkeypatch):
+    """The toy looks at energy, force and virial where they are there; only system a has forces, none a virial."""
+    np.save("data/a/set.000/force.npy", np.zeros((10, 12)))
+    Path("data/b/set.000/force.npy").unlink()
+    labels = [DataRequirement("energy", 1), DataRequirement("force", 3, atomic=True), DataRequirement("virial", 9)]
+    monkeypatch.setattr(ToyTrainer, "requirements", labels)
+
+    def look_at(*names):
+        monkeypatch.setattr(ToyTrainer, "label_sets", tuple((name,) for name in names))
+
+    return look_at
+
+
+def test_labels_that_no_system_has_are_named(optional_labels):
+    optional_labels("energy", "virial")
+    with pytest.raises(DataError, match=r"no virial in the training data \(data/a, data/b\), but the loss gives weight"):
+        train()
+
+
+def test_a_system_without_any_label_of_the_loss_is_named(optional_labels):
+    optional_labels("force")
+    with pytest.raises(DataError, match=r"system data/b has no label that the loss looks at \(force\)"):
+        train()
+
+
+def test_labels_that_some_systems_lack_are_said(optional_labels, caplog):
+    optional_labels("energy", "force")
+    train()
+    assert "1 of 2 systems have no force, which is left out of the loss there: data/b." in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,21 @@ def test_mistakes_are_named(config, path, value, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+def test_a_loss_without_weights_is_refused(config, weights):
+    for term in "ef":
+        put(config, f"loss/start_pref_{term}", weights[0])
+        put(config, f"loss/limit_pref_{term}", weights[1])
+    with pytest.raises(InputError, match="loss: nothing is trained, since no term has both start_pref and limit_pref"):
+        normalize(config)
+
+
+def test_a_weight_that_is_0_at_one_end_is_said_to_have_no_effect(config, caplog):
+    put(config, "loss/limit_pref_v", 1.0)
+    normalize(config)
+    assert "start_pref_v is 0 and limit_pref_v is 1: where one is 0 the term is left out" in caplog.text
+
+
 DPA2 = {
     "type": "dpa2",
     "repinit": {"rcut": 6.0, "rcut_smth": 0.5, "nsel": 120},

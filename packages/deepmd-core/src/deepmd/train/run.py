@@ -16,6 +16,7 @@ from deepmd.files import atomic_path
 from deepmd.registry import check_backend
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
+from deepmd.train.labels import check_labels, say_missing_labels
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
 from deepmd.train.schedule import learning_rate
@@ -94,12 +95,15 @@ def run_training(
         return loop.run()
 
 
-def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
+def _require(trainer: Trainer, data: TrainingData, validation: TrainingData | None) -> None:
     """Tells the data what the trainer needs, and checks that it is there."""
-    for part in parts:
+    for part in (data, validation):
         if part is not None:
             part.require(trainer.requirements)
             part.check()
+    check_labels(data.systems, trainer.label_sets)
+    if validation is not None:
+        say_missing_labels(validation.systems, trainer.label_sets)
 
 
 def _open_store(training: Section, backend: Backend) -> CheckpointStore:

@@ -107,6 +107,11 @@ class Trainer(ABC):
         """The labels that the loss needs and the inputs that the model needs."""
 
     @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """For each term of the loss its labels: without one of them, in a system, the term is left out there."""
+        return ()
+
+    @property
     @abstractmethod
     def device(self) -> str:
         """Where the model runs, for people: ``cpu (2 threads)``, ``cuda:0 (H100)``."""

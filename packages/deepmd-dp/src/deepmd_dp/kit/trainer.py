@@ -134,6 +134,10 @@ class BaseTrainer(Trainer):
     def requirements(self) -> list[DataRequirement]:
         return [*self._loss.requirements, *_inputs(self._numpy_model)]
 
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        return self._loss.label_sets
+
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
