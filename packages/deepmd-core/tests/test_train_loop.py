@@ -127,18 +127,30 @@ def test_init_model_takes_the_model_only(folder):
     assert np.array_equal(state.model["model"]["@variables"]["w"], arrays_of("first.toy")["w"])
 
 
-def test_the_checkpoints_model_section_is_kept(folder, caplog):
+@pytest.mark.parametrize("option", ["restart", "init_model"])
+def test_the_input_must_mean_the_model_of_the_checkpoint(folder, option):
     train()
+    start = {option: folder / "model.ckpt-20.toy"}
     config = new_config(numb_steps=22)
     config["model"]["descriptor"]["rcut"] = 2.5
-    with caplog.at_level(logging.WARNING):
-        train(config=config, restart=folder / "model.ckpt-20.toy")
-    assert "descriptor/rcut" in caplog.text
-    assert read_state("model.ckpt.toy").model["model_def_script"]["descriptor"]["rcut"] == 3.0
+    with pytest.raises(InputError, match=r"another model than the checkpoint's: model/descriptor/rcut 2\.5 \(there 3\.0\)"):
+        train(config=config, **start)
     config = new_config()
     config["model"]["type_map"] = ["H", "O"]
     with pytest.raises(InputError, match=r"type_map of the input is \['H', 'O'\]"):
-        train(config=config, restart=folder / "model.ckpt-20.toy")
+        train(config=config, **start)
+
+
+def test_options_of_training_come_from_the_input_and_sel_from_the_checkpoint(folder):
+    train()
+    config = new_config(numb_steps=22)
+    config["model"]["data_stat_nbatch"] = 7
+    config["model"]["descriptor"] |= {"sel": "auto", "trainable": False, "seed": 3}
+    train(config=config, restart=folder / "model.ckpt-20.toy")
+    section = read_state("model.ckpt.toy").model["model_def_script"]
+    assert section["data_stat_nbatch"] == 7
+    assert section["descriptor"] == {"type": "pairs", "sel": [40, 80], "rcut": 3.0, "trainable": False, "seed": 3}
+    assert section["info"] == {"observed_type": ["H", "O"]}
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_frames_named(folder):

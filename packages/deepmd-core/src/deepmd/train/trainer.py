@@ -64,7 +64,7 @@ class Trainer(ABC):
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         """A trainer with a given model; the optimiser's arrays are taken where there are any.
 
-        The loss and the optimiser come from ``config``, the model from ``state`` only.
+        The loss, the optimiser and what is trained come from ``config``, the model from ``state`` only.
         """
 
     @abstractmethod
