@@ -38,13 +38,16 @@ def join_sections(given: Section, document: Document) -> Section:
     if names and names != given["type_map"]:
         raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
     made_from = made_from or {}
-    differing = [f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in _differences(given, made_from, "model")]
+    differing = [
+        f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in _differences(given, made_from, "model")
+    ]
     if differing:
         raise InputError(
             f"the input asks for another model than the checkpoint's: {', '.join(differing)}; take its values, or "
             "train a new model without the checkpoint."
         )
-    return _settle(given, made_from)
+    section: Section = _settle(given, made_from)
+    return section
 
 
 def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

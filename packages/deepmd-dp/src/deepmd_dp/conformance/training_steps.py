@@ -133,7 +133,10 @@ class TrainingStepTests(Part):
         assert {path.partition(".")[0] for path in before if not np.array_equal(before[path], after[path])} == {rest}
         again = self.backend.trainer.from_state(config_of(PLAIN), trainer.state())
         train(again, PLAIN, range(2))
-        assert {name.partition("/")[2].partition(".")[0] for name in again.state().optimizer} == {"descriptor", "fitting"}
+        assert {name.partition("/")[2].partition(".")[0] for name in again.state().optimizer} == {
+            "descriptor",
+            "fitting",
+        }
 
 
 @cache
