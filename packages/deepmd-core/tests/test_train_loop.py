@@ -132,9 +132,7 @@ def test_the_input_must_mean_the_model_of_the_checkpoint(folder, option):
     start = {option: folder / "model.ckpt-20.toy"}
     config = new_config(numb_steps=22)
     config["model"]["descriptor"]["rcut"] = 2.5
-    with pytest.raises(
-        InputError, match=r"another model than the checkpoint's: model/descriptor/rcut 2\.5 \(there 3\.0\)"
-    ):
+    with pytest.raises(InputError, match=r"the checkpoint's: model/descriptor/rcut 2\.5 \(there 3\.0\)"):
         train(config=config, **start)
     config = new_config()
     config["model"]["type_map"] = ["H", "O"]
@@ -320,9 +318,7 @@ def optional_labels(monkeypatch):
 
 def test_labels_that_no_system_has_are_named(optional_labels):
     optional_labels("energy", "virial")
-    with pytest.raises(
-        DataError, match=r"no virial in the training data \(data/a, data/b\), but the loss gives weight"
-    ):
+    with pytest.raises(DataError, match=r"no virial in the training data \(data/a, data/b\), but the loss"):
         train()
 
 
