@@ -182,7 +182,7 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("training/numb_steps", -5, "training/numb_steps is -5; expected a positive number."),
         ("training/disp_freq", 0, "training/disp_freq is 0; expected a positive number."),
         ("learning_rate/start_lr", 0.0, "learning_rate/start_lr is 0.0; expected a positive number."),
-        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         # values that contradict each other
         ("model/descriptor/sel", [1], "model/descriptor/sel lists 1 numbers."),
         ("model/pair_exclude_types", [[0]], "model/pair_exclude_types: [0] is no pair of types"),

@@ -57,8 +57,8 @@ class EnvironmentStatistics:
                 bad = _add(self._moments[path], matrix, env)
                 if bad is not None:
                     raise DataError(
-                        f"system {batch.system}, frame {batch.frames[start + bad]}: two atoms are at the same place, or "
-                        "so near that their distance can't be divided by; move one, or leave the frame out."
+                        f"system {batch.system}, frame {batch.frames[start + bad]}: two atoms are at the same place; "
+                        "move one, or leave the frame out."
                     )
 
     def state(self) -> dict[str, np.ndarray]:
