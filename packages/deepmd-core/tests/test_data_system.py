@@ -191,6 +191,17 @@ MISTAKES = {
         {"real_atom_types": np.array([[0, 1, 1]] * 4 + [[0, 1, 5]])},
         r"real_atom_types\.npy: type 5, but the type map has 2 names",
     ),
+    "a type in a frame that is no integer": (
+        {"real_atom_types": np.array([[0, 1, 1]] * 4 + [[0, 0.9, 1]])},
+        r"real_atom_types\.npy: frame 4, atom 1 has the type 0\.9; expected integers",
+    ),
+    "virtual atoms only": (
+        {"real_atom_types": np.array([[0, 1, 1], [-1, -1, -1], [0, 1, -1]] + [[0, 1, 1]] * 2)},
+        r"real_atom_types\.npy: frame 1 has virtual atoms only",
+    ),
+    "a type that is no integer": ({"types": [0, 1.5, 1]}, r"type\.raw holds 1\.5; expected integers"),
+    "an infinite type": ({"types": [0, np.inf, 1]}, r"type\.raw holds inf; expected integers"),
+    "a name twice": ({"names": ["O", "H", "O"]}, r"type_map\.raw names O twice; expected each name once"),
 }
 
 

@@ -7,12 +7,12 @@ import logging
 
 import numpy as np
 import pytest
-from morse import count_neighbors, install, make_frames, write_model, write_system
+from morse import MorseBackend, count_neighbors, install, make_frames, write_model, write_system
 
 from deepmd.backend import discovery
 from deepmd.errors import BackendError, DataError, InputError
 from deepmd.infer import DeepPot
-from deepmd.main import parse_args, run
+from deepmd.main import main, parse_args, run
 
 COORD, CELL, ATYPE = make_frames(nframes=4)
 
@@ -114,3 +114,15 @@ def test_no_backend_that_searches(command, data, monkeypatch):
     monkeypatch.setattr(discovery, "installed_backends", dict)
     with pytest.raises(BackendError, match="pip install deepmd-dp"):
         command("neighbor-stat", "-s", data, "-r", 2.5)
+
+
+@pytest.mark.parametrize("command", ["test", "eval-desc", "model-devi"])
+def test_a_flag_of_another_backend_than_the_file_s_is_refused(file, data, monkeypatch, command):
+    class OtherBackend(MorseBackend):
+        name, flags, suffixes = "Other", ("other",), (".other",)
+
+    monkeypatch.setattr(discovery, "_load_all", lambda: ({"morse": MorseBackend(), "other": OtherBackend()}, {}))
+    with pytest.raises(
+        SystemExit, match=r"is no file of Other, which 'other' asks for \(it reads \.other\); leave the"
+    ):
+        main(["-b", "other", command, "-m", str(file), "-s", str(data)])

@@ -182,7 +182,7 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("training/numb_steps", -5, "training/numb_steps is -5; expected a positive number."),
         ("training/disp_freq", 0, "training/disp_freq is 0; expected a positive number."),
         ("learning_rate/start_lr", 0.0, "learning_rate/start_lr is 0.0; expected a positive number."),
-        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         # values that contradict each other
         ("model/descriptor/sel", [1], "model/descriptor/sel lists 1 numbers."),
         ("model/pair_exclude_types", [[0]], "model/pair_exclude_types: [0] is no pair of types"),
@@ -294,6 +294,8 @@ def test_inputs_are_read_from_json_and_yaml(tmp_path):
         ("input.json", '{"model": {},\n  }', "is not valid JSON: .* in line 2"),
         ("input.yaml", "model: [1,", "is not valid YAML: "),
         ("input.yaml", "model: !!python/object/apply:os.getcwd []", "is not valid YAML: "),
+        ("input.json", '{"model": {"rcut": 6, "sel": 4, "rcut": 5}}', "the key rcut stands twice in one section"),
+        ("input.yaml", "model:\n  rcut: 6\n  sel: 4\n  rcut: 5", "from line 2: the key rcut stands twice"),
         ("missing.json", None, "cannot be read: No such file or directory"),
     ],
 )
@@ -304,6 +306,25 @@ def test_unreadable_inputs(tmp_path, name, text, message):
         load_input(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_comments_may_stand_twice(tmp_path):
+    (tmp_path / "input.json").write_text('{"_comment": 1, "_comment": 2, "model": {}}')
+    assert load_input(tmp_path / "input.json")["model"] == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("learning_rate/start_lr", "1e-3", "start_lr is '1e-3'; expected a number. It is a text: write 0.001."),
+        ("learning_rate/start_lr", float("inf"), "start_lr is inf; expected finite numbers"),
+        ("loss/start_pref_e", float("inf"), "start_pref_e is inf; expected finite numbers"),
+    ],
+)
+def test_numbers_that_are_none(config, path, value, message):
+    put(config, path, value)
+    with pytest.raises(InputError, match=message):
+        normalize(config)
 
 
 def test_doc_of_an_unknown_form():

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,18 +126,30 @@ def test_init_model_takes_the_model_only(folder):
     assert np.array_equal(state.model["model"]["@variables"]["w"], arrays_of("first.toy")["w"])
 
 
-def test_the_checkpoints_model_section_is_kept(folder, caplog):
+@pytest.mark.parametrize("option", ["restart", "init_model"])
+def test_the_input_must_mean_the_model_of_the_checkpoint(folder, option):
     train()
+    start = {option: folder / "model.ckpt-20.toy"}
     config = new_config(numb_steps=22)
     config["model"]["descriptor"]["rcut"] = 2.5
-    with caplog.at_level(logging.WARNING):
-        train(config=config, restart=folder / "model.ckpt-20.toy")
-    assert "descriptor/rcut" in caplog.text
-    assert read_state("model.ckpt.toy").model["model_def_script"]["descriptor"]["rcut"] == 3.0
+    with pytest.raises(InputError, match=r"the checkpoint's: model/descriptor/rcut 2\.5 \(there 3\.0\)"):
+        train(config=config, **start)
     config = new_config()
     config["model"]["type_map"] = ["H", "O"]
     with pytest.raises(InputError, match=r"type_map of the input is \['H', 'O'\]"):
-        train(config=config, restart=folder / "model.ckpt-20.toy")
+        train(config=config, **start)
+
+
+def test_options_of_training_come_from_the_input_and_sel_from_the_checkpoint(folder):
+    train()
+    config = new_config(numb_steps=22)
+    config["model"]["data_stat_nbatch"] = 7
+    config["model"]["descriptor"] |= {"sel": "auto", "trainable": False, "seed": 3}
+    train(config=config, restart=folder / "model.ckpt-20.toy")
+    section = read_state("model.ckpt.toy").model["model_def_script"]
+    assert section["data_stat_nbatch"] == 7
+    assert section["descriptor"] == {"type": "pairs", "sel": [40, 80], "rcut": 3.0, "trainable": False, "seed": 3}
+    assert section["info"] == {"observed_type": ["H", "O"]}
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_frames_named(folder):
@@ -288,6 +300,53 @@ def test_the_loop_costs_little(monkeypatch):
     train(config=config)
     # below 1 ms a step where the machine is free
     assert time.perf_counter() - begin < 5.0
+
+
+@pytest.fixture
+def optional_labels(monkeypatch):
+    """The toy looks at energy, force and virial where they are there; only system a has forces, none a virial."""
+    np.save("data/a/set.000/force.npy", np.zeros((10, 12)))
+    Path("data/b/set.000/force.npy").unlink()
+    labels = [DataRequirement("energy", 1), DataRequirement("force", 3, atomic=True), DataRequirement("virial", 9)]
+    monkeypatch.setattr(ToyTrainer, "requirements", labels)
+
+    def look_at(*names):
+        monkeypatch.setattr(ToyTrainer, "label_sets", tuple((name,) for name in names))
+
+    return look_at
+
+
+def test_labels_that_no_system_has_are_named(optional_labels):
+    optional_labels("energy", "virial")
+    with pytest.raises(DataError, match=r"no virial in the training data \(data/a, data/b\), but the loss"):
+        train()
+
+
+def test_a_system_without_any_label_of_the_loss_is_named(optional_labels):
+    optional_labels("force")
+    with pytest.raises(DataError, match=r"system data/b has no label that the loss looks at \(force\)"):
+        train()
+
+
+def test_labels_that_some_systems_lack_are_said(optional_labels, caplog):
+    optional_labels("energy", "force")
+    train()
+    assert "1 of 2 systems have no force, which is left out of the loss there: data/b." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "metrics", "message"),
+    [
+        ("step", {"loss": -1.0, "rmse": np.nan}, "the rmse is nan at step 1, in system data/"),
+        ("step", {"loss": 1.0, "rmse": 1.0, "rmse_e": np.inf}, "the rmse_e is inf at step 1, in system data/"),
+        ("evaluate", {"loss": np.nan, "rmse": np.nan}, "the loss is nan in the validation data, system data/b, frame"),
+    ],
+)
+def test_a_figure_that_is_not_finite_ends_the_training(monkeypatch, method, metrics, message):
+    monkeypatch.setattr(ToyTrainer, method, lambda self, prepared, lr: metrics)
+    with pytest.raises(TrainingError, match=message) as raised:
+        train()
+    assert "Last checkpoint: none in this run." in str(raised.value)
 
 
 def test_metrics_without_labels_do_not_count_in_means():

@@ -34,8 +34,13 @@ def test_statistics_of_a_line(system):
 
 def test_no_neighbors(system):
     assert neighbor_statistics([system], 0.5, 2, count_neighbors).min_distance == np.inf
-    model = {"type_map": NAMES, "descriptor": {"type": "pairs", "sel": [1, 1], "rcut": 0.5}}
-    assert settle_sel(model, [system], count_neighbors) is None
+    model = {"type_map": NAMES, "descriptor": {"type": "pairs", "sel": [1, 1], "rcut": 0.3}}
+    message = r"no atom .* has a neighbor within 0\.3 Å, .*; the smallest distance of two atoms is 1 Å\. Look at the"
+    with pytest.raises(DataError, match=message):
+        settle_sel(model, [system], count_neighbors)
+    model["descriptor"] = {"type": "pairs", "sel": "auto", "rcut": 0.03}
+    with pytest.raises(DataError, match=r"there is none within 0\.48 Å either"):
+        settle_sel(model, [system], count_neighbors)
 
 
 def test_virtual_atoms_are_no_neighbors(tmp_path):

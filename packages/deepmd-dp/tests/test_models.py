@@ -13,7 +13,8 @@ import pytest
 from conftest import map_matrices
 
 from deepmd.contract import map_arrays, new_document, read_document, walk_arrays, write_document
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
+from deepmd.infer import DeepPot
 from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model import deserialize_model, new_model
@@ -260,3 +261,46 @@ def test_a_closed_model_is_freed(tmp_path, water):
     deep_eval.close()
     gc.collect()
     assert held() is None
+
+
+def test_a_preset_bias_survives_serialization(from_section):
+    preset = {"energy": [None, -13.6]}
+    tree = from_section(descriptor=SEA, preset_out_bias=preset).serialize()
+    assert tree["preset_out_bias"] == preset
+    assert deserialize_model(tree).serialize()["preset_out_bias"] == preset
+
+
+@pytest.mark.parametrize("temperature", [1.0, 80.0])
+def test_a_high_temperature_leaves_attention_in_single_precision(from_section, water, temperature):
+    """Exponentials of logits far below their bound would all be 0."""
+    section = {**ATTEN, "temperature": temperature, "smooth_type_embedding": True}
+    energies = []
+    for precision in ("float64", "float32"):
+        model = from_section(descriptor={**section, "precision": precision})
+        env = build_environment(model, water.coord, water.box, water.atype)
+        energies.append(evaluate(model, env, None, None, None)["energy"])
+    np.testing.assert_allclose(energies[1], energies[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"head": "water"}, "head is 'water', but .* is a model of one task"),
+        ({"auto_batchsize": 5}, "no option auto_b"),
+    ],
+)
+def test_options_that_nobody_knows_are_refused(tmp_path, from_section, option, message):
+    write_document(
+        tmp_path / "model.dp",
+        new_document(from_section(descriptor=SEA).serialize(), backend="test", model_def_script={}),
+    )
+    with pytest.raises(InputError, match=message):
+        DeepPot(tmp_path / "model.dp", **option)
+    DeepPot(tmp_path / "model.dp", head=None, neighbor_list=None, auto_batch_size=100)
+
+
+def test_a_mask_of_attention_is_refused(from_section):
+    tree = from_section(descriptor=ATTEN).serialize()
+    tree["descriptor"]["attn_mask"] = True
+    with pytest.raises(ModelFileError, match="the model has `attn_mask` true, which is not supported"):
+        deserialize_model(tree)

@@ -62,6 +62,12 @@ def put(config, path, value):
         ("model/fitting_net/type", "polar", "model/fitting_net/type is 'polar': deepmd-kit has it"),
         ("loss/type", "dos", "loss/type is 'dos': deepmd-kit has it, this version does not"),
         ("model/type", "linear_ener", "model/type is 'linear_ener': deepmd-kit has it"),
+        ("model/descriptor", {"type": "se_atten", "attn_mask": True}, "model/descriptor/attn_mask: deepmd-kit has it"),
+        (
+            "model/descriptor/sel",
+            [0, 0],
+            "`auto` or `auto:FACTOR`; one of them above 0",
+        ),
         # unknown choices
         (
             "model/descriptor/type",
@@ -71,7 +77,7 @@ def put(config, path, value):
         # wrong types
         ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
         # wrong values
-        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
         ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
         ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),
@@ -105,6 +111,35 @@ def test_mistakes_are_named(config, path, value, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+def test_a_loss_without_weights_is_refused(config, weights):
+    for term in "ef":
+        put(config, f"loss/start_pref_{term}", weights[0])
+        put(config, f"loss/limit_pref_{term}", weights[1])
+    with pytest.raises(InputError, match="loss: nothing is trained, since no term has both start_pref and limit_pref"):
+        normalize(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"type": "se_e2_a", "exclude_types": [[0, 1]]}, "exclude_types: the energy jumps where atoms of these types"),
+        ({"type": "se_atten", "set_davg_zero": False}, "set_davg_zero is false: the energy then depends on the order"),
+        ({"type": "se_atten_v2", "set_davg_zero": False}, None),
+    ],
+)
+def test_descriptors_that_are_not_smooth_are_said_to_be(config, caplog, changes, message):
+    config["model"]["descriptor"] = {"sel": "auto", **changes}
+    normalize(config)
+    assert message in caplog.text if message else not caplog.text
+
+
+def test_a_weight_that_is_0_at_one_end_is_said_to_have_no_effect(config, caplog):
+    put(config, "loss/limit_pref_v", 1.0)
+    normalize(config)
+    assert "start_pref_v is 0 and limit_pref_v is 1: where one is 0 the term is left out" in caplog.text
+
+
 DPA2 = {
     "type": "dpa2",
     "repinit": {"rcut": 6.0, "rcut_smth": 0.5, "nsel": 120},
@@ -118,7 +153,7 @@ DPA2 = {
         ("repinit/rcut_smth", 6.5, "repinit/rcut_smth is 6.5; expected less than rcut, which is 6.0."),
         ("repformer/rcut_smth", 6.5, "repformer/rcut_smth is 6.5; expected less than rcut, which is 4.0."),
         ("repinit/nsel", [1, 2], "repinit/nsel is [1, 2]; expected a string or an integer."),
-        ("repinit/nsel", "all", "repinit/nsel is 'all'; expected numbers of neighbors, `auto` or `auto:FACTOR`."),
+        ("repinit/nsel", "all", "repinit/nsel is 'all'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("repinit/axis_neuron", 101, "repinit/axis_neuron is 101; expected at most the last width in neuron, 100."),
         ("repformer/axis_neuron", 17, "repformer/axis_neuron is 17; expected at most g2_dim, which is 16."),
         (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deepmd.data.batch import Batch
+from deepmd.errors import DataError
 from deepmd_dp.dialect.module import modules
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
@@ -168,3 +169,16 @@ def test_what_was_collected_can_be_saved_and_merged(with_data, model_section):
     merged, whole = matrix_of(halves[0].apply(model)), matrix_of(with_data(make_batches()))
     np.testing.assert_allclose(merged.davg, whole.davg, rtol=1e-14)
     np.testing.assert_allclose(merged.dstd, whole.dstd, rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_frame_with_two_atoms_at_one_place_is_named(with_data):
+    first = next(make_batches())
+    coord = np.concatenate([first.coord] * 3)
+    coord[2, 1] = coord[2, 0]
+    labels = {name: np.concatenate([label] * 3) for name, label in first.labels.items()}
+    box = None if first.box is None else np.concatenate([first.box] * 3)
+    frames = 10 + np.arange(len(coord))
+    batch = Batch(coord, box, np.concatenate([first.atype] * 3), labels, first.found, system="data/a", frames=frames)
+    with pytest.raises(DataError, match="system data/a, frame 12: two atoms are at the same place"):
+        with_data([batch])

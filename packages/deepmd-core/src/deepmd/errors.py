@@ -26,6 +26,24 @@ class TrainingError(DeepmdError):
     """Training cannot go on, for instance since the loss is not finite."""
 
 
+class ResultError(DeepmdError):
+    """What a model gives is not finite.
+
+    Parameters
+    ----------
+    frame : int
+        Number of the frame.
+    reason : str
+        What is wrong in it.
+    where : str
+        What the frame is one of, as ``of system data/a``.
+    """
+
+    def __init__(self, frame: int, reason: str, where: str = "") -> None:
+        super().__init__(f"frame {frame}{where and ' '}{where}: {reason}")
+        self.frame, self.reason = frame, reason
+
+
 def last_line(error: BaseException) -> str:
     """What an import error says in the end; its head is often a list of what was tried."""
     lines = str(error).strip().splitlines()

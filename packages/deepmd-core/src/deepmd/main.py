@@ -163,7 +163,7 @@ def _prepare(args: argparse.Namespace) -> None:
     """Sets up logging and completes the models' names."""
     import logging
 
-    from deepmd.backend.discovery import complete_model_name, registered_packages
+    from deepmd.backend.discovery import check_flag, complete_model_name, registered_packages
     from deepmd.log import set_up_logging
 
     set_up_logging(args.log_level, getattr(args, "log_path", None), ("deepmd", *registered_packages()))
@@ -171,8 +171,11 @@ def _prepare(args: argparse.Namespace) -> None:
         logging.getLogger(__name__).info(note)
     if hasattr(args, "model"):
         args.model = complete_model_name(args.model, args.backend)
+        check_flag(args.model, args.backend)
     if hasattr(args, "models"):
         args.models = [complete_model_name(name, args.backend) for name in args.models]
+        for name in args.models:
+            check_flag(name, args.backend)
 
 
 if __name__ == "__main__":

@@ -170,6 +170,26 @@ def complete_model_name(name: str, flag: str | None = None) -> str:
     return name
 
 
+def check_flag(path: str, flag: str | None) -> None:
+    """Refuses a model file of another backend than the one asked for.
+
+    Raises
+    ------
+    InputError
+        The files of the backend do not end so.
+    BackendError
+        The backend asked for is not installed.
+    """
+    if flag is None:
+        return
+    backend, suffix = find_backend(flag), Path(path).suffix
+    if suffix and not backend.reads(suffix):
+        raise InputError(
+            f"{path} is no file of {backend.name}, which {flag!r} asks for (it reads {', '.join(backend.suffixes)}); "
+            "leave the flag out, or convert the file by `dp convert-backend`."
+        )
+
+
 def model_to_read(name: str, flag: str | None = None) -> str:
     """The file meant by a model's name, as `complete_model_name` says, which must be there.
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd.data.batch import Batch
 from deepmd.data.open_source import open_source
 from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
-from deepmd.data.types import TypeMapping, read_types, type_names
+from deepmd.data.types import TypeMapping, check_types, read_types, type_names
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
@@ -261,7 +261,8 @@ class System:
             if key == "box":
                 check_cells(array, nframes, where)
             if key == REAL_TYPES:
-                for _, piece in iterate_rows(array, nframes, width):
+                for start, piece in iterate_rows(array, nframes, width):
+                    check_types(piece, start, where)
                     self._mapping.check(np.unique(piece), where)
 
     def _places(self, frames: np.ndarray) -> Places:

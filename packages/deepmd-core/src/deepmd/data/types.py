@@ -21,12 +21,29 @@ def read_types(source: Source) -> np.ndarray:
     if not words:
         raise DataError(f"system {source.name}: type.raw is missing or empty; it lists the type of each atom.")
     try:
-        types = np.array([int(float(word)) for word in words], dtype=np.int64)
+        numbers = np.array([float(word) for word in words])
     except ValueError as error:
         raise DataError(f"system {source.name}: type.raw must hold integers ({error}).") from error
+    types = np.where(np.isfinite(numbers), numbers, 0.5).astype(np.int64)
+    if not np.array_equal(types, numbers):
+        wrong = words[int(np.argmax(types != numbers))]
+        raise DataError(f"system {source.name}: type.raw holds {wrong}; expected integers.")
     if types.min() < 0:
         raise DataError(f"system {source.name}: type.raw holds {types.min()}, expected types from 0.")
     return types
+
+
+def check_types(types: np.ndarray, first: int, where: str) -> None:
+    """Raises DataError for types of frames, (nframes, natoms), that are no integers, or where no atom is real."""
+    broken = types != np.rint(types)
+    if broken.any():
+        row, atom = np.argwhere(broken)[0]
+        raise DataError(
+            f"{where}: frame {first + row}, atom {atom} has the type {types[row, atom]}; expected integers."
+        )
+    empty = np.flatnonzero((types < 0).all(axis=1))
+    if len(empty):
+        raise DataError(f"{where}: frame {first + empty[0]} has virtual atoms only (type -1); leave it out.")
 
 
 def type_names(source: Source, types: np.ndarray) -> list[str]:
@@ -49,6 +66,11 @@ class TypeMapping:
         self.name = source.name
         self.type_map = type_map
         self.names = source.words("type_map.raw") or type_map
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"system {self.name}: type_map.raw names {', '.join(twice)} twice; expected each name once."
+            )
         position = {name: index for index, name in enumerate(type_map)}
         self._table = np.array([position.get(name, -2) for name in self.names] + [-1], dtype=np.int64)
 

@@ -13,10 +13,12 @@ import numpy as np
 from deepmd.data import System
 from deepmd.files import atomic_path
 from deepmd.infer import DeepEval
-from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, needed_inputs
+from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, naming_frames, needed_inputs
 
 if TYPE_CHECKING:
     import argparse
+
+    from deepmd.data import Batch
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +57,18 @@ def eval_desc(*, model: str, systems: list[str], output: str = "desc", dtype: st
     with DeepEval(model) as dp:
         for name, path in zip(systems, _name_files(systems, Path(output)), strict=True):
             system = System(name, dp.get_type_map(), needed_inputs(dp))
-            parts = [dp.eval_descriptor(**eval_arguments(batch), dtype=dtype) for batch in iterate_frames(system)]
-            descriptor = np.concatenate(parts)
+            descriptor = np.concatenate([_describe(dp, batch, dtype) for batch in iterate_frames(system)])
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
                 np.save(temporary, descriptor)
             log.info("descriptors of %s, shape %s, written to %s", name, descriptor.shape, path)
             files.append(path)
     return files
+
+
+def _describe(dp: DeepEval, batch: Batch, dtype: str) -> np.ndarray:
+    with naming_frames(batch):
+        return dp.eval_descriptor(**eval_arguments(batch), dtype=dtype)
 
 
 def _name_files(systems: list[str], folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from deepmd.infer.systems import (
     choose_systems,
     eval_arguments,
     iterate_frames,
+    naming_frames,
     needed_inputs,
     systems_of_input,
 )
@@ -153,7 +154,8 @@ def _compare(
         "derivatives": any(each.needs_derivatives for each in compared),
     }
     for batch in iterate_frames(system, frames):
-        terms = dp.eval_terms(**eval_arguments(batch), **options)
+        with naming_frames(batch):
+            terms = dp.eval_terms(**eval_arguments(batch), **options)
         yield {key: pair for each in compared for key, pair in each.pair_up(batch, terms).items()}
     log.info("# number of test data : %d ", len(frames))
 

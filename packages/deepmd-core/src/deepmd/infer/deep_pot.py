@@ -68,6 +68,8 @@ class DeepPot(DeepEval, model_type="energy"):
         ------
         InputError
             Something has the wrong size, is missing, is not finite, or names an unknown type.
+        ResultError
+            A result is not finite, for instance since two atoms are at the same place.
         """
         terms = self.eval_terms(coords, cells, atom_types, atomic, fparam, aparam, mixed_type, **kwargs)
         names = ("energy", "force", "virial") + (("atom_energy", "atom_virial") if atomic else ())

@@ -11,6 +11,7 @@ import numpy as np
 from deepmd.backend.discovery import backend_of_file
 from deepmd.errors import InputError, ModelFileError
 from deepmd.infer.batch_size import AutoBatchSize
+from deepmd.infer.finite import check_results
 from deepmd.infer.frames import read_frames
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ class DeepEval:
         ------
         InputError
             Something has the wrong size, is missing, is not finite, or names an unknown type.
+        ResultError
+            A result is not finite, for instance since two atoms are at the same place.
         """
         frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
         refuse_unknown(kwargs)
@@ -172,7 +175,9 @@ class DeepEval:
         sizes: dict[str | int, int] = {"nframes": nframes, "nloc": natoms, "nall": natoms}
         terms = [term for output in self.outputs for term in output.terms(atomic=atomic, derivatives=derivatives)]
         shapes = {term.name: [int(sizes.get(axis, axis)) for axis in term.axes] for term in terms}
-        return {name: np.asarray(results[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}
+        values = {name: np.asarray(results[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}
+        check_results(values, frames)
+        return values
 
     def eval_descriptor(
         self,
@@ -198,6 +203,8 @@ class DeepEval:
         ------
         InputError
             Something has the wrong size, is missing, is not finite, or names an unknown type.
+        ResultError
+            A descriptor is not finite.
         """
         if dtype != "native" and dtype not in DTYPES:
             raise InputError(f"dtype is {dtype!r}, expected one of native, {', '.join(DTYPES)}.")
@@ -208,6 +215,8 @@ class DeepEval:
             return {"descriptor": self.deep_eval.eval_descriptor(**part)}
 
         descriptor = self._batch_size.evaluate(evaluate, frames)["descriptor"]
+        is_real = (cast("np.ndarray", frames["atom_types"]) >= 0)[..., None]
+        check_results({"descriptor": np.where(is_real, descriptor, 0.0)}, frames)
         return descriptor if dtype == "native" else descriptor.astype(DTYPES[dtype])
 
     def get_rcut(self) -> float:

@@ -18,7 +18,7 @@ from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.deep_pot import DeepPot
 from deepmd.infer.evaluator import DeepEval
-from deepmd.infer.systems import eval_arguments, iterate_frames, needed_inputs
+from deepmd.infer.systems import eval_arguments, iterate_frames, naming_frames, needed_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -268,7 +268,8 @@ def _batch_devi(batch: Batch, models: list[DeepPot], real_error: bool, options: 
     arguments = eval_arguments(batch)
     coord, box, atype = (arguments.pop(key) for key in ("coords", "cells", "atom_types"))
     real_data = _true_values(batch) if real_error else None
-    return calc_model_devi(coord, box, atype, models, real_data=real_data, **arguments, **options)
+    with naming_frames(batch):
+        return calc_model_devi(coord, box, atype, models, real_data=real_data, **arguments, **options)
 
 
 def _true_values(batch: Batch) -> dict[str, np.ndarray]:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepmd.data import DataRequirement, find_systems
-from deepmd.errors import InputError
+from deepmd.errors import InputError, ResultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,3 +82,13 @@ def eval_arguments(batch: Batch) -> dict[str, Any]:
     """A batch as keyword arguments of `DeepPot.eval` and `DeepEval.eval_descriptor`."""
     parameters = {key: batch.labels[key] for key in ("fparam", "aparam") if batch.found.get(key)}
     return {"coords": batch.coord, "cells": batch.box, "atom_types": batch.atype, "mixed_type": True, **parameters}
+
+
+@contextmanager
+def naming_frames(batch: Batch) -> Iterator[None]:
+    """Errors about a frame of the batch name its system, and its number there."""
+    try:
+        yield
+    except ResultError as error:
+        number = int(batch.frames[error.frame])
+        raise ResultError(number, error.reason, f"of system {batch.system}") from error

@@ -80,10 +80,11 @@ def is_sel(sel: int | list[int] | str) -> bool:
     """Whether a value is a form of ``sel``: numbers of neighbors, ``auto`` or ``auto:1.2``."""
     if isinstance(sel, str):
         return re.fullmatch(r"auto(:\d+(\.\d+)?)?", sel) is not None
-    return min(sel if isinstance(sel, list) else [sel], default=0) >= 0 and sel != []
+    numbers = sel if isinstance(sel, list) else [sel]
+    return min(numbers, default=0) >= 0 and max(numbers, default=0) > 0
 
 
-SEL = must(is_sel, "numbers of neighbors, `auto` or `auto:FACTOR`")
+SEL = must(is_sel, "numbers of neighbors, `auto` or `auto:FACTOR`; one of them above 0")
 
 
 def is_activation(name: str) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from deepmd.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def load_input(path: str | Path) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def load_input(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        config: dict[str, Any] = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
+        config: dict[str, Any] = _parse(text, path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the input file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     except json.JSONDecodeError as error:
@@ -37,3 +40,39 @@ def load_input(path: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     return config
+
+
+def _parse(text: str, path: Path) -> Any:
+    """The content of a file; InputError where a mapping has a key twice, of which one would be lost."""
+    if path.suffix in (".yaml", ".yml"):
+        for node in _mappings(yaml.compose(text, Loader=yaml.SafeLoader)):
+            _check_unique([key.value for key, _ in node.value], f"{path}, from line {node.start_mark.line + 1}")
+        return yaml.safe_load(text)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _check_unique([key for key, _ in pairs], str(path))
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
+
+
+def _mappings(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """All mappings of a YAML document, each once, however many aliases mean it."""
+    found, ahead = set(), [root]
+    while ahead:
+        node = ahead.pop()
+        if id(node) in found:
+            continue
+        found.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield node
+            ahead += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            ahead += node.value
+
+
+def _check_unique(keys: list[Any], where: str) -> None:
+    """Raises InputError for a key that is there twice; comments may be."""
+    twice = sorted({str(key) for key in keys if keys.count(key) > 1 and not str(key).startswith("_")})
+    if twice:
+        raise InputError(f"{where}: the key {', '.join(twice)} stands twice in one section; leave one of them.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
@@ -195,10 +196,28 @@ def _check_value(argument: Argument, value: Any, path: list[str]) -> None:
     where = f"{_join(path, argument.name)} is {_describe(value)}"
     is_flag_for_number = isinstance(value, bool) and bool not in argument.dtype
     if is_flag_for_number or not any(isinstance_annotation(value, dtype) for dtype in argument.dtype):
-        raise InputError(f"{where}; expected {_expected_types(argument)}.")
+        raise InputError(f"{where}; expected {_expected_types(argument)}.{_hint(value)}")
+    if not _is_finite(value):
+        raise InputError(f"{where}; expected finite numbers.")
     if argument.extra_check is not None and not argument.extra_check(value):
         raise InputError(f"{where}; expected {argument.extra_check_errmsg}.")
 
 
 def _expected_types(argument: Argument) -> str:
     return " or ".join(sorted(TYPE_NAMES[dtype] for dtype in argument.dtype))
+
+
+def _hint(value: Any) -> str:
+    """What to do where a number is given as a text: YAML reads `1e-3` as one, `1.0e-3` as a number."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return ""
+    return f" It is a text: write {number}." if math.isfinite(number) else ""
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether all numbers in a value are finite; JSON's reader takes `NaN`, YAML's `.inf`."""
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

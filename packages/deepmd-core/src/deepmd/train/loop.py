@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import TrainingError
 from deepmd.train.interrupt import Interrupt
 from deepmd.train.prefetch import Prefetcher
-from deepmd.train.validation import Average, validate
+from deepmd.train.validation import Average, check_finite, validate
 
 if TYPE_CHECKING:
     import signal
@@ -100,13 +99,18 @@ class TrainingLoop:
         Raises
         ------
         TrainingError
-            The loss is not finite; the checkpoints so far stay.
+            A figure is not finite; the checkpoints so far stay, and the newest is named.
         """
         begin, done = time.monotonic(), self.start
         prefetcher = Prefetcher(self.data, self.trainer.prepare, self.stop - self.start)
         with Interrupt() as interrupt, prefetcher, self.display:
             while done < self.stop and interrupt.received is None:
-                self._step(done, prefetcher.get())
+                try:
+                    self._step(done, prefetcher.get())
+                except TrainingError as error:
+                    raise TrainingError(
+                        f"{error} Last checkpoint: {self._checkpoint or 'none in this run'}."
+                    ) from error
                 done += 1
                 self.display.advance(done)
                 if self._is_save_step(done):
@@ -125,8 +129,7 @@ class TrainingLoop:
     def _step(self, step: int, batch: Prepared) -> None:
         lr = self.learning_rate(step)
         metrics = self.trainer.step(batch.content, lr)
-        if not math.isfinite(metrics["loss"]):
-            raise self._not_finite(metrics["loss"], step + 1, batch)
+        check_finite(metrics, f"at step {step + 1}, in {batch.where}")
         self._data_state = batch.state
         if self.settings.get("disp_avg", False):
             self._average.add(metrics)
@@ -160,10 +163,3 @@ class TrainingLoop:
             state.model["min_nbor_dist"] = self.min_nbor_dist
         self._checkpoint = self.store.write(type(self.trainer), state)
         log.info("checkpoint written: %s", self._checkpoint)
-
-    def _not_finite(self, loss: float, number: int, batch: Prepared) -> TrainingError:
-        last = self._checkpoint or "none in this run"
-        return TrainingError(
-            f"the loss is {loss} at step {number}, in {batch.where}. Look at these data (labels, units, close atoms), "
-            f"or lower the learning rate. Last checkpoint: {last}."
-        )

@@ -16,8 +16,10 @@ from deepmd.files import atomic_path
 from deepmd.registry import check_backend
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
+from deepmd.train.labels import check_labels, say_missing_labels
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
+from deepmd.train.model_section import join_sections
 from deepmd.train.schedule import learning_rate
 from deepmd.train.sel import check_sel_is_settled, settle_sel
 from deepmd.train.trainer import TrainingState
@@ -69,7 +71,7 @@ def run_training(
     """
     state = _first_state(restart, init_model)
     if state is not None:
-        _take_model_section(config, state)
+        config["model"] = join_sections(config["model"], state.model)
     check_backend(config["model"], backend)
     saved = state.loop if state else {}
     training = config["training"]
@@ -94,12 +96,15 @@ def run_training(
         return loop.run()
 
 
-def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
+def _require(trainer: Trainer, data: TrainingData, validation: TrainingData | None) -> None:
     """Tells the data what the trainer needs, and checks that it is there."""
-    for part in parts:
+    for part in (data, validation):
         if part is not None:
             part.require(trainer.requirements)
             part.check()
+    check_labels(data.systems, trainer.label_sets)
+    if validation is not None:
+        say_missing_labels(validation.systems, trainer.label_sets)
 
 
 def _open_store(training: Section, backend: Backend) -> CheckpointStore:
@@ -116,40 +121,6 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     if init_model is not None:
         return TrainingState(model=read_state(init_model).model, optimizer={})
     return None
-
-
-def _take_model_section(config: Section, state: TrainingState) -> None:
-    """Puts the section that the checkpoint's model was made from in the input's place.
-
-    Types are told apart by their place in the type map, so that one must agree; other differences are reported.
-    """
-    given, made_from = config["model"], state.model.get("model_def_script")
-    names = state.model["model"].get("type_map")
-    if names and names != given["type_map"]:
-        raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
-    if not made_from:
-        return
-    differing = [
-        f"{part}/{key}"
-        for part, section in given.items()
-        if isinstance(section, dict) and isinstance(made_from.get(part), dict)
-        for key, value in section.items()
-        if _differs(value, made_from[part].get(key))
-    ]
-    if differing:
-        log.warning("the checkpoint's model is used; these keys of the input differ from it: %s.", ", ".join(differing))
-    config["model"] = made_from
-
-
-def _differs(given: Any, settled: Any) -> bool:
-    """Whether a value of the input is another than the checkpoint's; `auto` is what was made of it."""
-    if isinstance(given, str) and given.startswith("auto") and settled is not None:
-        return False
-    if isinstance(given, dict) and isinstance(settled, dict):
-        return any(_differs(value, settled.get(key)) for key, value in given.items())
-    if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
-        return any(_differs(one, other) for one, other in zip(given, settled, strict=True))
-    return bool(given != settled)
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:

@@ -49,6 +49,9 @@ def learning_rate(config: Section, numb_steps: int) -> Callable[[int], float]:
         raise InputError(f"learning_rate/type {kind!r}: expected one of {', '.join(DECAYS)}.")
     start = _positive(config["start_lr"], "start_lr")
     stop = _stop_lr(config, start)
+    if stop > start:
+        # the weights of the loss are lines through the rate, and turn negative above its first value
+        raise InputError(f"learning_rate: stop_lr {stop:g} is above start_lr {start:g}; expected the rate to fall.")
     warmup = _warmup_steps(config, numb_steps)
     decay = DECAYS[kind](config, start, stop, numb_steps - warmup, numb_steps)
     first = float(config.get("warmup_start_factor", 0.0)) * start
@@ -66,6 +69,8 @@ def _exp(config: Section, start: float, stop: float, total: int, _numb_steps: in
     rate: float | None = config.get("decay_rate")
     if period <= 0:
         raise InputError(f"learning_rate/decay_steps {period}: expected a number above 0.")
+    if rate is not None and not 0 < rate <= 1:
+        raise InputError(f"learning_rate/decay_rate {rate}: expected a number above 0 and up to 1.")
     if rate is None and period >= total:
         # a period longer than the training would leave the rate constant
         period = 100 if total // 10 > 100 else total // 100 + 1

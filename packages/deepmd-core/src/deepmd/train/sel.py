@@ -7,7 +7,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import InputError
+from deepmd.errors import DataError, InputError
 from deepmd.registry import MODEL, walk
 from deepmd.train.neighbor_statistics import NeighborStatistics, neighbor_statistics
 
@@ -31,13 +31,20 @@ def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: Neig
     Returns
     -------
     float or None
-        Smallest distance of two atoms [Å]; None where there are no neighbors.
+        Smallest distance of two atoms [Å]; None where no part counts neighbors.
+
+    Raises
+    ------
+    DataError
+        No atom has a neighbor within the cut-off.
     """
     names = model["type_map"]
     found: dict[float, NeighborStatistics] = {}
     for part, key in _sel_keys(model):
         if key.rcut not in found:
             found[key.rcut] = neighbor_statistics(systems, key.rcut, len(names), neighbor_stat)
+            if found[key.rcut].max_total == 0:
+                raise DataError(_no_neighbors(systems, key.rcut, len(names), neighbor_stat))
             _report(found[key.rcut], key.rcut, names)
         _settle_one(part, key, found[key.rcut], names)
     smallest = min((statistics.min_distance for statistics in found.values()), default=math.inf)
@@ -66,6 +73,21 @@ def auto_sel(rule: str, most: int) -> int:
     return -(-int(most * ratio) // 4) * 4
 
 
+def _no_neighbors(systems: list[System], rcut: float, ntypes: int, neighbor_stat: NeighborStat) -> str:
+    """What to say where no atom has a neighbor: with the distance that there is, if it is up to 16 times as far."""
+    for factor in (2, 4, 8, 16):
+        nearest = neighbor_statistics(systems, factor * rcut, ntypes, neighbor_stat).min_distance
+        if math.isfinite(nearest):
+            distance = f"the smallest distance of two atoms is {nearest:.3g} Å"
+            break
+    else:
+        distance = f"there is none within {16 * rcut:g} Å either"
+    return (
+        f"no atom of the training data has a neighbor within {rcut:g} Å, so there is nothing to learn; {distance}. "
+        "Look at the units (coordinates and rcut are in Å), or give a larger rcut."
+    )
+
+
 def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str]) -> None:
     where, sel = f"{part.where}/{key.path}", _get(part.section, key.path)
     if isinstance(sel, str):
@@ -89,7 +111,7 @@ def _warn_if_small(sel: int | list[int], key: SelKey, found: NeighborStatistics,
         small = [f"{given} (found {found.max_total})"] if given < found.max_total else []
     if small:
         log.warning(
-            "%s is too small: %s neighbors within %g Å. All of them count here, and the energy stays smooth; "
+            "%s is too small: %s neighbors within %g Å. All of them count here; "
             "deepmd-kit would leave out the farthest, so the model gives other numbers there. Give larger numbers or "
             "`auto`.",
             where,

@@ -64,7 +64,7 @@ class Trainer(ABC):
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         """A trainer with a given model; the optimiser's arrays are taken where there are any.
 
-        The loss and the optimiser come from ``config``, the model from ``state`` only.
+        The loss, the optimiser and what is trained come from ``config``, the model from ``state`` only.
         """
 
     @abstractmethod
@@ -105,6 +105,11 @@ class Trainer(ABC):
     @abstractmethod
     def requirements(self) -> list[DataRequirement]:
         """The labels that the loss needs and the inputs that the model needs."""
+
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """For each term of the loss its labels: without one of them, in a system, the term is left out there."""
+        return ()
 
     @property
     @abstractmethod

@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import TrainingError
+
 if TYPE_CHECKING:
     from deepmd.data import TrainingData
     from deepmd.train.trainer import Trainer
@@ -43,9 +45,34 @@ class Average:
 
 
 def validate(trainer: Trainer, data: TrainingData, nbatches: int, lr: float) -> dict[str, float]:
-    """Mean metrics of the next batches of the validation data, each weighted by its number of real atoms."""
+    """Mean metrics of the next batches of the validation data, each weighted by its number of real atoms.
+
+    Raises
+    ------
+    TrainingError
+        A metric is not finite.
+    """
     average = Average()
     for _ in range(nbatches):
         batch = data.draw()
-        average.add(trainer.evaluate(trainer.prepare(batch), lr), weight=int((batch.atype >= 0).sum()))
+        metrics = trainer.evaluate(trainer.prepare(batch), lr)
+        check_finite(metrics, f"in the validation data, {data.describe(batch)}")
+        average.add(metrics, weight=int((batch.atype >= 0).sum()))
     return average.take()
+
+
+def check_finite(metrics: dict[str, float], where: str) -> None:
+    """Refuses metrics that are not finite; NaN is allowed beside a finite loss: the data have no such labels.
+
+    Raises
+    ------
+    TrainingError
+        Names the metric and the place.
+    """
+    for name, value in metrics.items():
+        has_no_label = math.isnan(value) and name not in ("loss", "rmse")
+        if not math.isfinite(value) and not (has_no_label and math.isfinite(metrics["loss"])):
+            raise TrainingError(
+                f"the {name} is {value} {where}. Look at these data (labels, units, close atoms), or lower the "
+                "learning rate."
+            )

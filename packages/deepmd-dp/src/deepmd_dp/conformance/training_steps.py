@@ -122,6 +122,22 @@ class TrainingStepTests(Part):
         after = dict(walk_arrays(trainer.state().model["model"]))
         assert {path.partition(".")[0] for path in before if not np.array_equal(before[path], after[path])} == {rest}
 
+    @pytest.mark.parametrize(("part", "rest"), [("descriptor", "fitting"), ("fitting_net", "descriptor")])
+    def test_what_is_trained_is_the_inputs_choice_after_a_restart_too(self, part: str, rest: str) -> None:
+        state, config = run(PLAIN, self.flag).states[MIDDLE], config_of(PLAIN)
+        config["model"][part]["trainable"] = False
+        trainer = self.backend.trainer.from_state(config, state)
+        before = dict(walk_arrays(trainer.state().model["model"]))
+        train(trainer, PLAIN, range(2))
+        after = dict(walk_arrays(trainer.state().model["model"]))
+        assert {path.partition(".")[0] for path in before if not np.array_equal(before[path], after[path])} == {rest}
+        again = self.backend.trainer.from_state(config_of(PLAIN), trainer.state())
+        train(again, PLAIN, range(2))
+        assert {name.partition("/")[2].partition(".")[0] for name in again.state().optimizer} == {
+            "descriptor",
+            "fitting",
+        }
+
 
 @cache
 def _trainer(flag: str) -> Trainer:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
@@ -20,6 +21,8 @@ from deepmd.schema.argument import (
     seed,
 )
 from deepmd.schema.semantics import check_one_per_type, check_pairs
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -150,6 +153,12 @@ def check_environment(section: Section, where: str, type_map: list[str]) -> None
     """Checks what all descriptors of one list say of the neighborhood: `Row.check` of the simplest ones."""
     check_switch(section, where)
     check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
+    if section["exclude_types"]:
+        log.warning(
+            "%s/exclude_types: the energy jumps where atoms of these types cross the cut-off, in deepmd-kit too; "
+            "model/pair_exclude_types is smooth.",
+            where,
+        )
 
 
 def check_sel_by_type(section: Section, where: str, type_map: list[str]) -> None:

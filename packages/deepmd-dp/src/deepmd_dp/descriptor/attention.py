@@ -18,6 +18,8 @@ from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.nn.network import Layer, LayerNorm
 
 _SHIFT = 20.0
+_LARGEST_BOUND = 30.0
+"""Logits are twice that below it at most, whose exponential single precision has."""
 """Logit below which a neighbor at the cut-off has sunk, smooth attention."""
 
 
@@ -97,8 +99,8 @@ class GatedAttention(Module):
     def _weights(
         self, logits: Float[Array, "ncenters nnei nnei"], near: Neighbors
     ) -> Float[Array, "ncenters nnei nnei"]:
-        # q and k of length 1 bound the logits from above, smooth or not
-        bound = abs(self.scaling) if self.normalize else None
+        # q and k of length 1 bound the logits from above, smooth or not; a bound far above them all would leave zeros
+        bound = abs(self.scaling) if self.normalize and abs(self.scaling) < _LARGEST_BOUND else None
         if near.pair_switch is not None:
             logits = (logits + _SHIFT) * near.pair_switch - _SHIFT
         return ops.weighted_softmax(logits, near.weights, near.rest, -_SHIFT, bound)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd.errors import InputError
+from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
@@ -211,6 +211,8 @@ class SeAtten(OnBasis):
     def deserialize(cls, data: dict[str, Any]) -> SeAtten:
         """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 4)
+        if data.get("attn_mask"):
+            raise ModelFileError("the model has `attn_mask` true, which is not supported; train it without.")
         is_v2 = data["type"] == "se_atten_v2"
         smooth = True if is_v2 else data["smooth_type_embedding"]
         embedding = TypedEmbedding.deserialize(data, "se_atten", type_one_side=data["type_one_side"], smooth=smooth)

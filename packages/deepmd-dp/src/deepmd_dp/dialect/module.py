@@ -154,6 +154,18 @@ def with_leaves(tree: Tree, arrays: Mapping[str, Array]) -> Tree:
     return map_leaves(tree, lambda path, array: arrays.get(path, array))
 
 
+def trained_like(tree: Tree, other: Tree) -> Tree:
+    """The same tree in which the same modules are trained as in another one of its structure."""
+    if isinstance(tree, Module) and type(tree) is type(other):
+        changes = {name: trained_like(getattr(tree, name), getattr(other, name)) for name, _ in _data_fields(tree)}
+        if "trainable" in tree.__dataclass_fields__:
+            changes["trainable"] = getattr(other, "trainable")  # noqa: B009  not every module has it
+        return replace(tree, **changes)
+    if isinstance(tree, tuple) and isinstance(other, tuple):
+        return tuple(trained_like(one, two) for one, two in zip(tree, other, strict=True))  # type: ignore[return-value]
+    return tree
+
+
 def with_modules(tree: Tree, changes: dict[str, Module], path: str = "") -> Tree:
     """The same tree with the modules at these paths replaced."""
     if path in changes:

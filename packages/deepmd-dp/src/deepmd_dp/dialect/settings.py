@@ -27,7 +27,7 @@ def setting(default: Any = MISSING, read: Callable[[Any], Any] | None = None) ->
 
 def write_settings(module: Module) -> dict[str, Any]:
     """The settings as plain values: tuples as lists, an empty ``type_map`` as None."""
-    tree = {each.name: _plain(getattr(module, each.name)) for each in _settings(type(module))}
+    tree = {each.name: plain(getattr(module, each.name)) for each in _settings(type(module))}
     if tree.get("type_map") == []:
         tree["type_map"] = None
     return tree
@@ -54,12 +54,14 @@ def _read(each: Field[Any], data: Mapping[str, Any]) -> Any:
             raise KeyError(each.name)
         return each.default
     value, read = data[each.name], each.metadata["read"]
-    return _hashable(value if read is None else read(value))
+    return hashable(value if read is None else read(value))
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(_hashable(each) for each in value) if isinstance(value, list | tuple) else value
+def hashable(value: Any) -> Any:
+    """A plain value with tuples for lists."""
+    return tuple(hashable(each) for each in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Any) -> Any:
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+def plain(value: Any) -> Any:
+    """The inverse of `hashable`."""
+    return [plain(each) for each in value] if isinstance(value, tuple) else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.errors import InputError
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
@@ -37,6 +38,10 @@ Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
 
 
+WITHOUT_EFFECT = ("auto_batch_size", "neighbor_list", "nlist_backend", "no_jit", "load_prefix", "default_tf_graph")
+"""Options of deepmd-kit that change no number here, the first one apart: lists are O(N) always."""
+
+
 class BaseDeepEval(DeepEvalBackend):
     """A model file evaluated by a framework, which a subclass tells how to run it.
 
@@ -45,7 +50,11 @@ class BaseDeepEval(DeepEvalBackend):
     """
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        # other options of deepmd-kit change nothing here: lists are O(N) always
+        unknown = [name for name, value in kwargs.items() if value is not None and name not in WITHOUT_EFFECT]
+        if "head" in unknown:
+            raise InputError(f"head is {kwargs['head']!r}, but {model_file} is a model of one task; leave it out.")
+        if unknown:
+            raise InputError(f"there is no option {', '.join(unknown)}; known are {', '.join(WITHOUT_EFFECT)}.")
         batch_size = kwargs.get("auto_batch_size")
         if self.is_on_gpu and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead

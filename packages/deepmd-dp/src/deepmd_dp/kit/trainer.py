@@ -16,7 +16,7 @@ from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, map_leaves, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
@@ -128,11 +128,18 @@ class BaseTrainer(Trainer):
 
     @classmethod
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
-        return cls(config, deserialize_model(state.model["model"]), state.optimizer)
+        model = deserialize_model(state.model["model"])
+        # one of the same structure, whose numbers don't matter; it goes through a tree as the other did
+        wanted = deserialize_model(new_model(config["model"], np.random.default_rng(0)).serialize())
+        return cls(config, trained_like(model, wanted), state.optimizer)
 
     @property
     def requirements(self) -> list[DataRequirement]:
         return [*self._loss.requirements, *_inputs(self._numpy_model)]
+
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        return self._loss.label_sets
 
     def prepare(self, batch: Batch) -> Prepared:
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))

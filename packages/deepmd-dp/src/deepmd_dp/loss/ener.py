@@ -162,6 +162,11 @@ class EnergyLoss:
         ]
         return [requirement for is_wanted, requirement in wanted if is_wanted]
 
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each term."""
+        return tuple(term.labels for term in self._terms())
+
     def __call__(
         self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
     ) -> tuple[Float[Array, ""], Numbers]:

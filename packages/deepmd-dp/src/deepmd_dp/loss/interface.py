@@ -38,6 +38,11 @@ class Loss(Protocol):
         """The labels to read; a term of the loss without its label is left out."""
         ...
 
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each term, `Term.labels`: some of the data must have all of one's."""
+        ...
+
     def __call__(
         self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
     ) -> tuple[Float[Array, ""], Numbers]:

@@ -90,11 +90,20 @@ class TensorLoss:
             labels.append(DataRequirement("atom_weight", 1, atomic=True, default=1.0, selected_types=selected))
         return labels
 
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each term."""
+        return tuple(term.labels for term in self._terms())
+
     def __call__(
         self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
     ) -> tuple[Float[Array, ""], Numbers]:
         """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`."""
         del lr
+        return sum_terms(self._terms(), prediction, label, found, 1.0)
+
+    def _terms(self) -> list[Term]:
+        """The terms in use."""
         name = self.output.name
         terms = [
             Term(f"rmse_global_{name}", Prefactor(self.pref, self.pref), (name,), self._of_frames),
@@ -102,7 +111,7 @@ class TensorLoss:
                 f"rmse_local_{name}", Prefactor(self.pref_atomic, self.pref_atomic), (f"atom_{name}",), self._of_atoms
             ),
         ]
-        return sum_terms((term for term in terms if term.prefactor.is_used), prediction, label, found, 1.0)
+        return [term for term in terms if term.prefactor.is_used]
 
     def _of_frames(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
         name, mask = self.output.name, prediction["mask"]

@@ -14,6 +14,7 @@ from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, buffer, leaves, module, static
+from deepmd_dp.dialect.settings import hashable, plain
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
@@ -33,6 +34,8 @@ class StandardModel(Module):
         Neighbors of these pairs are not in the lists.
     atom_exclude_types
         Atoms of these types have no outputs.
+    preset_out_bias
+        By the outputs' names: the bias of each type that was given instead of fitted, None where it was not.
     """
 
     descriptor: Descriptor
@@ -43,6 +46,7 @@ class StandardModel(Module):
     atom_exclude_types: tuple[int, ...] = static(default=())
     pair_exclude_types: Pairs = static(default=())
     rcond: float | None = static(default=None)
+    preset_out_bias: tuple[tuple[str, tuple[Any, ...]], ...] = static(default=())
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
@@ -159,7 +163,7 @@ class StandardModel(Module):
             "atom_exclude_types": self._without_outputs(),
             "pair_exclude_types": [list(pair) for pair in self.pair_exclude_types],
             "rcond": self.rcond,
-            "preset_out_bias": None,
+            "preset_out_bias": {name: plain(values) for name, values in self.preset_out_bias} or None,
             "@variables": {"out_bias": self.out_bias, "out_std": self.out_std},
             "descriptor": self.descriptor.serialize(),
             "fitting": self.fitting.serialize(),
@@ -187,6 +191,7 @@ class StandardModel(Module):
             atom_exclude_types=tuple(data.get("atom_exclude_types", ())),
             pair_exclude_types=as_pairs(data.get("pair_exclude_types", ())),
             rcond=data.get("rcond"),
+            preset_out_bias=_preset(data.get("preset_out_bias")),
         )
 
     @classmethod
@@ -207,7 +212,14 @@ class StandardModel(Module):
             atom_exclude_types=excluded,
             pair_exclude_types=as_pairs(section["pair_exclude_types"]),
             rcond=net.get("rcond"),
+            preset_out_bias=_preset(section.get("preset_out_bias")),
         )
+
+
+def _preset(given: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """The key of the input and of trees as a setting."""
+    plain_lists = {name: np.asarray(values, dtype=object).tolist() for name, values in (given or {}).items()}
+    return tuple((name, hashable(values)) for name, values in plain_lists.items())
 
 
 def _bias_size(outputs: tuple[OutputDef, ...], ntypes: int) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.errors import DataError
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import modules, with_leaves
 from deepmd_dp.environment.builder import build_environment
@@ -40,14 +41,25 @@ class EnvironmentStatistics:
         self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
 
     def add(self, batch: Batch) -> None:
-        """Takes a batch in, as many frames at a time as have some thousands of atoms."""
+        """Takes a batch in, as many frames at a time as have some thousands of atoms.
+
+        Raises
+        ------
+        DataError
+            Two atoms are at the same place; names the system and the frame.
+        """
         size = max(1, _ATOMS_AT_A_TIME // max(1, batch.natoms))
         for start in range(0, batch.nframes, size):
             some = slice(start, start + size)
             box = None if batch.box is None else batch.box[some]
             env = build_environment(self._model, batch.coord[some], box, batch.atype[some])
             for path, matrix in self._matrices.items():
-                _add(self._moments[path], matrix, env)
+                bad = _add(self._moments[path], matrix, env)
+                if bad is not None:
+                    raise DataError(
+                        f"system {batch.system}, frame {batch.frames[start + bad]}: two atoms are at the same place; "
+                        "move one, or leave the frame out."
+                    )
 
     def state(self) -> dict[str, np.ndarray]:
         """What has been collected, as named arrays."""
@@ -72,16 +84,21 @@ class EnvironmentStatistics:
         return with_leaves(model, changes)
 
 
-def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> None:
-    """Takes the rows of one list in."""
+def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> int | None:
+    """Takes the rows of one list in; gives the first frame whose numbers are not finite, None where all are."""
     center = np.asarray(env.atype).reshape(-1)
     for edges, sel in zip(matrix.edges(env), matrix.sel, strict=True):
-        raw = np.asarray(edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            raw = np.asarray(edge_rows(edges.edge_vec, matrix.settings)[0] * edges.kept[..., None])
         nslots = np.maximum(np.sum(np.asarray(edges.nlist) >= 0, axis=1), sel)
         sums, squares = raw.sum(axis=1), (raw * raw).sum(axis=1)
+        finite = np.isfinite(squares).all(axis=1)
+        if not finite.all():
+            return int(np.argmin(finite)) // env.atype.shape[1]
         for each in range(len(moments.count)):
             own = center == each
             total, square, slots = sums[own].sum(axis=0), squares[own].sum(axis=0), nslots[own].sum()
             moments.count[each] += slots, 3 * slots
             moments.total[each] += total[0], total[1:].sum()
             moments.square[each] += square[0], square[1:].sum()
+    return None

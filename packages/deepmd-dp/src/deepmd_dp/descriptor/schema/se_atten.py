@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import Row
@@ -25,6 +26,8 @@ from deepmd_dp.descriptor.arguments import (
 if TYPE_CHECKING:
     from dargs import Argument
 
+log = logging.getLogger(__name__)
+
 
 def attention() -> list[Argument]:
     """What is said of the neighbors' attention."""
@@ -32,7 +35,7 @@ def attention() -> list[Argument]:
         key("attn", int, "Width of queries, keys and values.", default=128, **POSITIVE),
         key("attn_layer", int, "Number of attention layers; 0: no attention.", default=2, **NOT_NEGATIVE),
         key("attn_dotr", bool, "Whether the weights are multiplied by the cosines between neighbors.", default=True),
-        key("attn_mask", bool, "Whether a neighbor's weight on itself is masked.", default=False),
+        not_yet("attn_mask", bool, default=False),
         *layer_norm(),
         key("scaling_factor", float, "Factor on the scale of the dot products.", default=1.0),
         key("normalize", bool, "Whether queries, keys and values are normalised.", default=True),
@@ -83,6 +86,14 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_environment(section, where, type_map)
     check_axis(section, where)
+    # types in `strip` vanish with the switching function, which is 0 in an empty place
+    is_smooth = section.get("tebd_input_mode", "strip") == "strip" and section.get("smooth_type_embedding", True)
+    if not section["set_davg_zero"] and not is_smooth:
+        log.warning(
+            "%s/set_davg_zero is false: the energy then depends on the order of the atoms, in deepmd-kit too, since an "
+            "empty place in a list has the type of the first atom; give true, or take `se_atten_v2`.",
+            where,
+        )
 
 
 ROW = Row(

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
 from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, key, must, not_yet, one_of
 
 if TYPE_CHECKING:
     from dargs import Argument
+
+log = logging.getLogger(__name__)
 
 TERMS = (
     ("e", "energy", 0.02, 1.0),
@@ -60,11 +64,32 @@ def fields() -> list[Argument]:
     return arguments
 
 
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks that something is compared, and says which weights have no effect."""
+    weights = {term: (section[f"start_pref_{term}"], section[f"limit_pref_{term}"]) for term, *_ in TERMS}
+    if not any(all(pair) for pair in weights.values()):
+        raise InputError(
+            f"{where}: nothing is trained, since no term has both start_pref and limit_pref above 0; give one weights."
+        )
+    for term, (start, limit) in weights.items():
+        if bool(start) != bool(limit):
+            log.warning(
+                "%s: start_pref_%s is %g and limit_pref_%s is %g: where one is 0 the term is left out, as in "
+                "deepmd-kit; give it a small number instead.",
+                where,
+                term,
+                start,
+                term,
+                limit,
+            )
+
+
 ROW = Row(
     name="ener",
     aliases=("ener_hess",),
     cls="deepmd_dp.loss.ener:EnergyLoss",
     doc="Energy, forces, virial.",
     fields=fields,
+    check=check,
     is_default=True,
 )

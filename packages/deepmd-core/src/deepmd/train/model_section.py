@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The section ``model`` of a training that starts with a checkpoint's model: the model is there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deepmd.aliases import Document, Section
+
+OPTIONS = frozenset(
+    "trainable seed data_stat_nbatch data_stat_protect data_bias_nsample preset_out_bias atom_ener rcond "
+    "set_davg_zero info".split()
+)
+"""Keys that say how a model is trained, or how it was begun, and not what it is."""
+
+
+def join_sections(given: Section, document: Document) -> Section:
+    """The input's section, with what was settled when the checkpoint's model was made: `sel`, the types met.
+
+    Parameters
+    ----------
+    given : dict
+        The input's normalised section ``model``.
+    document : dict
+        The contract's document of the checkpoint's model.
+
+    Raises
+    ------
+    InputError
+        The input asks for another model; names the keys.
+    """
+    names, made_from = document["model"].get("type_map"), document.get("model_def_script")
+    if names and names != given["type_map"]:
+        raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
+    made_from = made_from or {}
+    differing = [
+        f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in _differences(given, made_from, "model")
+    ]
+    if differing:
+        raise InputError(
+            f"the input asks for another model than the checkpoint's: {', '.join(differing)}; take its values, or "
+            "train a new model without the checkpoint."
+        )
+    section: Section = _settle(given, made_from)
+    return section
+
+
+def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Path and both values of what differs; a key that one of them lacks was not known to its version."""
+    if isinstance(given, dict) and isinstance(settled, dict):
+        for key in given.keys() & settled.keys() - OPTIONS:
+            yield from _differences(given[key], settled[key], f"{path}/{key}")
+    elif isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
+        for number, (one, other) in enumerate(zip(given, settled, strict=True)):
+            yield from _differences(one, other, f"{path}/{number}")
+    elif given != settled and not _is_auto(given):
+        yield path, given, settled
+
+
+def _is_auto(value: Any) -> bool:
+    """Whether a value was settled by the data, as `sel` is."""
+    return isinstance(value, str) and value.startswith("auto")
+
+
+def _settle(given: Any, settled: Any) -> Any:
+    """The input's section, with what was settled or recorded when the model was made."""
+    if isinstance(given, dict) and isinstance(settled, dict):
+        return settled | {key: _settle(value, settled.get(key)) for key, value in given.items()}
+    if isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
+        return [_settle(one, other) for one, other in zip(given, settled, strict=True)]
+    return settled if _is_auto(given) and settled is not None else given
