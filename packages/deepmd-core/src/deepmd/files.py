@@ -113,25 +113,34 @@ def _put_in_place(folder: Path, path: Path, lasting: bool) -> None:
             sync_folder(parent)
 
 
-def read_text(path: str | Path, what: str = "the file") -> str:
+def read_text(path: str | Path, error_class: type[DeepmdError] = InputError) -> str:
     """The text of a file.
 
     Raises
     ------
-    InputError
-        It cannot be read, or is not UTF-8, as after a crash of the system.
+    DeepmdError
+        Of the class given: it cannot be read, or is not UTF-8, as after a crash of the system.
     """
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise InputError(f"{what} {path} cannot be read: {reason_of(error)}.") from error
+        raise error_class(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 def reason_of(error: OSError | ValueError) -> str:
     """What is wrong with a file, in a few words."""
     if isinstance(error, UnicodeDecodeError):
         return f"it is not text in UTF-8 (byte {error.start}); it is damaged or another kind of file"
-    return str(getattr(error, "strerror", None) or error).rstrip(".")
+    return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".") or type(error).__name__
+
+
+def describe_failure(error: OSError | UnicodeDecodeError) -> str:
+    """A line about what the system refused: the file and the cause, as far as they are known."""
+    reason = why_no_room(error)
+    if reason is not None:
+        return f"{reason}: free some of the disk that this command writes to."
+    name = getattr(error, "filename", None)
+    return f"{name}: {reason_of(error)}." if name else f"{reason_of(error)}."
 
 
 def _why_not_written(error: Exception, folder: Path) -> str | None:

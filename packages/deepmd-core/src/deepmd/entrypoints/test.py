@@ -13,7 +13,7 @@ from deepmd.data import System
 from deepmd.errors import InputError
 from deepmd.infer import DeepEval
 from deepmd.infer.comparison import Comparison, comparisons
-from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.detail_files import DetailFiles, detail_names
 from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
 from deepmd.infer.systems import (
     choose_systems,
@@ -22,6 +22,7 @@ from deepmd.infer.systems import (
     needed_inputs,
     systems_of_input,
 )
+from deepmd.overwrite import check_outputs
 from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def run_test(
         compared = comparisons(dp.outputs, atomic)
         quantities = [quantity for each in compared for quantity in each.quantities]
         picture = ParityData(plot, quantities)
+        check_outputs([plot, *detail_names(detail_file, quantities)], [model, *systems])
         errors = []
         with DetailFiles(detail_file, quantities) as details:
             for name in systems:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from deepmd.errors import InputError
+from deepmd.files import read_text
 
 
 def load_input(path: str | Path) -> dict[str, Any]:
@@ -26,11 +27,9 @@ def load_input(path: str | Path) -> dict[str, Any]:
         Where there is no such file, or it is not valid; the line is named.
     """
     path = Path(path)
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         config: dict[str, Any] = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the input file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path} is not valid JSON: {error.msg} in {place}.") from error

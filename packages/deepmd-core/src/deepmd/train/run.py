@@ -13,8 +13,9 @@ from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.overwrite import check_outputs_of_new_folders
 from deepmd.registry import check_backend
-from deepmd.train.checkpoint import CheckpointStore, read_state
+from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
@@ -92,6 +93,33 @@ def run_training(
         parts = trainer, data, validation, rate, training, store, curve, display
         loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
         return loop.run()
+
+
+def check_training_outputs(
+    training: Section, backend: Backend, outputs: list[str | Path], inputs: list[str | Path | None]
+) -> None:
+    """Raises where a file of a training can't be written, or is one that it reads.
+
+    Parameters
+    ----------
+    training : dict
+        The section of the input.
+    backend : Backend
+        It trains.
+    outputs : list of str or Path
+        Further files that are written.
+    inputs : list of str or Path or None
+        Files that are read beside the data.
+    """
+    sections = (training["training_data"], training.get("validation_data") or {})
+    systems = [each.get("systems") or [] for each in sections]
+    data = [name for names in systems for name in ([names] if isinstance(names, str) else names)]
+    if not Path(training["save_ckpt"]).name:
+        raise InputError(f"training/save_ckpt is {training['save_ckpt']!r}, expected a name such as model.ckpt.")
+    check_outputs_of_new_folders([*outputs, training["disp_file"]], [*inputs, *data])
+    # a restart's checkpoint may be the link to the newest
+    link = _open_store(training, backend).link
+    check_outputs_of_new_folders([*outputs, training["disp_file"], link, POINTER], [inputs[0], *data])
 
 
 def _require(trainer: Trainer, *parts: TrainingData | None) -> None:
