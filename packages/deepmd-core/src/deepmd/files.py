@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepmd import undo
 from deepmd.disk import sync, sync_folder
 from deepmd.errors import DeepmdError, InputError
-from deepmd.unfinished import Unfinished, remove_leftovers
+from deepmd.unfinished import Unfinished, remove_leftovers_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = check_target(path)
     is_part = target.parent in Unfinished.folders()  # of a file that is put in place later
     if not is_part:
-        remove_leftovers(target.parent)
+        remove_leftovers_once(target.parent)
     try:
         folder = Unfinished(target.parent)
     except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from deepmd.disk import sync
 
 OLD, RECORD = ".old", ".record"
-"""In the temporary folder: the old files by number, and their places, None where there was nothing."""
+"""In the temporary folder: the old files by number; and the name of the last new one with the places of all."""
 
 
 def replace_all(moves: list[tuple[Path, Path]], folder: Path) -> None:
@@ -31,7 +31,7 @@ def replace_all(moves: list[tuple[Path, Path]], folder: Path) -> None:
     if len(moves) == 1 and not _is_folder(moves[0][1]):
         os.replace(*moves[0])
         return
-    _keep_old([target for _, target in moves], folder)
+    _keep_old(moves, folder)
     sync(folder)
     try:
         for number, (source, target) in enumerate(moves):
@@ -45,31 +45,34 @@ def replace_all(moves: list[tuple[Path, Path]], folder: Path) -> None:
 
 
 def take_back(folder: Path) -> None:
-    """Puts the old files in their places, where a temporary folder has a record of them."""
+    """Puts the old files in their places, where a temporary folder has a record of them and not all are replaced."""
     record = folder / RECORD
     if not record.is_file():
         return
-    for number, (name, was_there) in enumerate(json.loads(record.read_text(encoding="utf-8"))):
+    last, places = json.loads(record.read_text(encoding="utf-8"))
+    if not _is_there(folder / last):
+        return
+    for number, (name, was_there) in enumerate(places):
         old, target = folder / OLD / str(number), Path(name)
-        if old.exists() or old.is_symlink():
+        if _is_there(old):
             if _is_folder(target):
                 target.rename(folder / OLD / f"{number}.new")
             os.replace(old, target)
-        elif not was_there and (target.exists() or target.is_symlink()):
+        elif not was_there and _is_there(target):
             target.rename(folder / OLD / f"{number}.new")
     record.unlink()
 
 
-def _keep_old(targets: list[Path], folder: Path) -> None:
+def _keep_old(moves: list[tuple[Path, Path]], folder: Path) -> None:
     (folder / OLD).mkdir()
     places = []
-    for number, target in enumerate(targets):
-        is_there = target.exists() or target.is_symlink()
+    for number, (_, target) in enumerate(moves):
+        is_there = _is_there(target)
         if is_there and not _is_folder(target):
             _link(target, folder / OLD / str(number))
         places.append([str(target.absolute()), is_there])
     draft = folder / f"{RECORD}.draft"
-    draft.write_text(json.dumps(places), encoding="utf-8")
+    draft.write_text(json.dumps([moves[-1][0].name, places]), encoding="utf-8")
     draft.rename(folder / RECORD)
 
 
@@ -78,6 +81,10 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # some file systems have no hard links
         shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
 
 
 def _is_folder(path: Path) -> bool:

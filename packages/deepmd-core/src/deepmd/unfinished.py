@@ -79,11 +79,15 @@ class Unfinished:
         self._all.discard(self)
 
 
+def remove_leftovers_once(parent: Path) -> None:
+    """`remove_leftovers`, where this process has not done it yet: a long listing is not to slow each writing."""
+    if parent not in Unfinished._swept:
+        Unfinished._swept.add(parent)
+        remove_leftovers(parent)
+
+
 def remove_leftovers(parent: Path) -> None:
-    """Takes back and removes what killed processes have left in a folder; looked for once a process."""
-    if parent in Unfinished._swept:
-        return
-    Unfinished._swept.add(parent)
+    """Takes back and removes what killed processes have left in a folder."""
     with suppress(OSError):  # where it can't be removed it does no harm
         for entry in os.scandir(parent):
             if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +11,10 @@ import numpy as np
 
 from deepmd.errors import InputError
 from deepmd.files import atomic_path, read_text
+from deepmd.train.backup import set_aside
 
 if TYPE_CHECKING:
     from typing import Self
-
-log = logging.getLogger(__name__)
 
 NOTE = "# nan: the data have no labels for this column\n"
 
@@ -72,10 +69,8 @@ class LearningCurve:
 
     def _set_aside(self) -> None:
         """Renames a file whose columns are no longer those of this training."""
-        old = self.path.with_name(self.path.name + ".old")
-        log.warning("the columns of %s have changed; its rows so far are kept as %s.", self.path, old)
         self._file.close()
-        os.replace(self.path, old)
+        set_aside([self.path], f"the columns of {self.path} have changed, its rows so far")
         self._file = self.path.open("w", encoding="utf-8")
 
 

@@ -15,8 +15,10 @@ from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.overwrite import check_outputs_of_new_folders
 from deepmd.registry import check_backend
+from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
 from deepmd.train.display import make_display
+from deepmd.train.folder_lock import only_training_in
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
 from deepmd.train.schedule import learning_rate
@@ -84,15 +86,26 @@ def run_training(
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
     _require(trainer, data, validation)
-    if output:
-        _write_output(output, config)
-    log.info("training on %s, %d steps.", trainer.device, numb_steps)
     start, store = state.step if state else 0, _open_store(training, backend)
-    display = make_display(start, numb_steps, training.get("time_training", True), terminal)
-    with LearningCurve(training["disp_file"], start if restart else None) as curve:
-        parts = trainer, data, validation, rate, training, store, curve, display
-        loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
-        return loop.run()
+    with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
+        if restart is None:
+            _keep_old_files(training, store)
+        if output:
+            _write_output(output, config)
+        log.info("training on %s, %d steps.", trainer.device, numb_steps)
+        display = make_display(start, numb_steps, training.get("time_training", True), terminal)
+        with LearningCurve(training["disp_file"], start if restart else None) as curve:
+            parts = trainer, data, validation, rate, training, store, curve, display
+            loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
+            return loop.run()
+
+
+def _keep_old_files(training: Section, store: CheckpointStore) -> None:
+    """Of a training before in the same place."""
+    files = [*store.files(), Path(training["disp_file"])]
+    if store.prefix.parent == Path():
+        files.append(Path(POINTER))
+    set_aside(files, "a training before has left files here")
 
 
 def check_training_outputs(
