@@ -2,12 +2,14 @@
 """Checkpoints `.meta`, `.index`, `.data-00000-of-00001`: TensorFlow's own format, each array under its path.
 
 The arrays are in the last two, which `tf.train.load_checkpoint` reads. The `.meta`, a MetaGraphDef as TensorFlow
-has it there, holds all else in a collection: JSON in which an array is a reference to its name.
+has it there, holds all else in a collection: JSON in which an array is a reference to its name. Its second entry is the
+digest of itself and of the other two files, by which the three are one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from deepmd.contract import map_arrays, walk_arrays
 from deepmd.contract.arrays import map_variables, plain_array
 from deepmd.errors import ModelFileError
 from deepmd.train.trainer import TrainingState
+from deepmd_dp.kit.metadata import digest_of
 
 _COLLECTION = "deepmd_training_state"
 _REFERENCE = "@array"
@@ -44,7 +47,8 @@ def write(path: str, state: TrainingState) -> None:
     )
     meta = tf.compat.v1.MetaGraphDef()
     meta.meta_info_def.tensorflow_version = tf.__version__
-    meta.collection_def[_COLLECTION].bytes_list.value.append(json.dumps(tree).encode())
+    text = json.dumps(tree).encode()
+    meta.collection_def[_COLLECTION].bytes_list.value.extend([text, _digest(_prefix(path), text)])
     Path(path).write_bytes(meta.SerializeToString())
 
 
@@ -56,7 +60,8 @@ def read(path: str) -> TrainingState:
     ModelFileError
         A file is missing or damaged, or another program's.
     """
-    prefix = _prefix(path)
+    # the names of the newest are links, and a kill may come when some of them lead to the next one already
+    prefix = _prefix(os.path.realpath(f"{_prefix(path)}.meta"))
     try:
         meta = tf.compat.v1.MetaGraphDef.FromString(Path(f"{prefix}.meta").read_bytes())
         reader = tf.train.load_checkpoint(prefix)
@@ -71,7 +76,10 @@ def read(path: str) -> TrainingState:
             f"{path} is damaged or no checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
             "freezing it there and `dp convert-backend frozen.pb model.dp` there."
         )
-    tree = json.loads(meta.collection_def[_COLLECTION].bytes_list.value[0])
+    text, *digests = meta.collection_def[_COLLECTION].bytes_list.value
+    if digests != [_digest(prefix, text)]:
+        raise ModelFileError(f"{path} is damaged, or its three files are not of one checkpoint; take another one.")
+    tree = json.loads(text)
     model = map_variables(tree["model"], lambda reference: arrays[reference[_REFERENCE]], _is_reference)
     return TrainingState(model, {name: arrays[name] for name in tree["optimizer"]}, tree["step"], tree["loop"])
 
@@ -83,6 +91,13 @@ def first_line(error: BaseException) -> str:
 
 def _prefix(path: str) -> str:
     return _ENDING.sub("", path)
+
+
+def _digest(prefix: str, text: bytes) -> bytes:
+    files = (("index", ".index"), ("data", ".data-00000-of-00001"))
+    return digest_of(
+        [("state", text), *((name, Path(prefix + ending).read_bytes()) for name, ending in files)]
+    ).encode()
 
 
 def _is_reference(value: Any) -> bool:
