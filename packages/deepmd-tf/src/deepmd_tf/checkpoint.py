@@ -2,8 +2,8 @@
 """Checkpoints `.meta`, `.index`, `.data-00000-of-00001`: TensorFlow's own format, each array under its path.
 
 The arrays are in the last two, which `tf.train.load_checkpoint` reads. The `.meta`, a MetaGraphDef as TensorFlow
-has it there, holds all else in a collection: JSON in which an array is a reference to its name. Its second entry is the
-digest of itself and of the other two files, by which the three are one.
+has it there, holds all else in a collection: JSON in which an array is a reference to its name. A digest of all
+is beside.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from google.protobuf.message import DecodeError
 
 from deepmd.contract import map_arrays, walk_arrays
 from deepmd.contract.arrays import map_variables, plain_array
-from deepmd.errors import ModelFileError
+from deepmd.errors import ModelFileError, first_line
 from deepmd.train.trainer import TrainingState
-from deepmd_dp.kit.metadata import digest_of
+from deepmd_dp.kit.state_file import digest_of_files
 
 _COLLECTION = "deepmd_training_state"
 _REFERENCE = "@array"
+_BESIDE = (".index", ".data-00000-of-00001")
 _ENDING = re.compile(r"\.(meta|index|data-00000-of-00001)$")
 
 
 def write(path: str, state: TrainingState) -> None:
     """Writes the three files of a state; `path` is the one that ends in `.meta`."""
+    prefix = _prefix(path)
     tensors = {name: plain_array(array) for name, array in walk_arrays(state.model)}
     names = iter(tensors)
     tree = {
@@ -40,7 +42,7 @@ def write(path: str, state: TrainingState) -> None:
     }
     tensors |= state.optimizer
     tf.raw_ops.SaveV2(
-        prefix=_prefix(path),
+        prefix=prefix,
         tensor_names=list(tensors),
         shape_and_slices=[""] * len(tensors),
         tensors=[tf.constant(array) for array in tensors.values()],
@@ -48,7 +50,7 @@ def write(path: str, state: TrainingState) -> None:
     meta = tf.compat.v1.MetaGraphDef()
     meta.meta_info_def.tensorflow_version = tf.__version__
     text = json.dumps(tree).encode()
-    meta.collection_def[_COLLECTION].bytes_list.value.extend([text, _digest(_prefix(path), text)])
+    meta.collection_def[_COLLECTION].bytes_list.value.extend([text, digest_of_files(text, prefix, _BESIDE)])
     Path(path).write_bytes(meta.SerializeToString())
 
 
@@ -77,27 +79,19 @@ def read(path: str) -> TrainingState:
             "freezing it there and `dp convert-backend frozen.pb model.dp` there."
         )
     text, *digests = meta.collection_def[_COLLECTION].bytes_list.value
-    if digests != [_digest(prefix, text)]:
+    if digests != [digest_of_files(text, prefix, _BESIDE)]:
         raise ModelFileError(f"{path} is damaged, or its three files are not of one checkpoint; take another one.")
     tree = json.loads(text)
-    model = map_variables(tree["model"], lambda reference: arrays[reference[_REFERENCE]], _is_reference)
+    model = map_variables(tree["model"], lambda value: arrays[value[_REFERENCE]], _is_reference)
     return TrainingState(model, {name: arrays[name] for name in tree["optimizer"]}, tree["step"], tree["loop"])
-
-
-def first_line(error: BaseException) -> str:
-    """What TensorFlow says first; the rest is for its developers."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _prefix(path: str) -> str:
     return _ENDING.sub("", path)
 
 
-def _digest(prefix: str, text: bytes) -> bytes:
-    files = (("index", ".index"), ("data", ".data-00000-of-00001"))
-    return digest_of(
-        [("state", text), *((name, Path(prefix + ending).read_bytes()) for name, ending in files)]
-    ).encode()
+def _prefix(path: str) -> str:
+    return _ENDING.sub("", path)
 
 
 def _is_reference(value: Any) -> bool:
