@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DP_BACKEND", "toy")
     monkeypatch.setattr(discovery, "registered_packages", lambda: ())
+    monkeypatch.setattr(logging.getLogger(), "handlers", list(logging.getLogger().handlers))
+    monkeypatch.setattr(logging.getLogger("deepmd"), "level", logging.getLogger("deepmd").level)
     toy_training.prepare(tmp_path)
     dp.main(["train", "input.json", "-v", "ERROR"])
     dp.main(["freeze", "-o", "model", "-v", "ERROR"])

@@ -88,10 +88,7 @@ def run_training(
     _require(trainer, data, validation)
     start, store = state.step if state else 0, _open_store(training, backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
-        if restart is None:
-            _keep_old_files(training, store)
-        if output:
-            _write_output(output, config)
+        _begin_files(config, store, output, is_restart=restart is not None)
         log.info("training on %s, %d steps.", trainer.device, numb_steps)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
@@ -100,12 +97,15 @@ def run_training(
             return loop.run()
 
 
-def _keep_old_files(training: Section, store: CheckpointStore) -> None:
-    """Of a training before in the same place."""
-    files = [*store.files(), Path(training["disp_file"])]
-    if store.prefix.parent == Path():
-        files.append(Path(POINTER))
-    set_aside(files, "a training before has left files here")
+def _begin_files(config: Section, store: CheckpointStore, output: str | None, is_restart: bool) -> None:
+    """Keeps those of a training before in the same place, and writes the input with its defaults."""
+    if not is_restart:
+        files = [*store.files(), Path(config["training"]["disp_file"])]
+        if store.prefix.parent == Path():
+            files.append(Path(POINTER))
+        set_aside(files, "a training before has left files here")
+    if output:
+        _write_output(output, config)
 
 
 def check_training_outputs(
