@@ -104,8 +104,6 @@ def run_test(
         errors = []
         with DetailFiles(detail_file, quantities) as details:
             for name in systems:
-                log.info("# ---------------output of dp test--------------- ")
-                log.info("# testing system : %s", name)
                 batches = _compare(dp, compared, name, numb_test, rng)
                 errors.append(_errors_of(batches, partial(details.write, name), picture.add))
                 _log_errors(report(errors[-1], quantities), compared)
@@ -147,6 +145,8 @@ def _compare(
     dp: DeepEval, compared: list[Comparison], name: str, numb_test: int, rng: np.random.Generator | None
 ) -> Iterator[dict[str, Pair]]:
     """Labels of a system beside predictions, one batch after the other."""
+    log.info("# ---------------output of dp test--------------- ")
+    log.info("# testing system : %s", name)
     labels = [label for each in compared for label in each.labels]
     system = System(name, dp.get_type_map(), [*needed_inputs(dp), *labels])
     frames = _choose_frames(system.nframes, numb_test, rng)
