@@ -273,7 +273,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_a_command_in_good_order(tmp_path, number):
     """Also one that comes while a destructor runs, which swallows what is raised there."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

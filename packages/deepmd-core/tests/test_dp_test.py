@@ -249,7 +249,7 @@ def test_list_of_systems(command, labels, tmp_path):
     listed.write_text("\n")
     with pytest.raises(InputError, match=r"systems.txt is empty"):
         command("-f", listed)
-    with pytest.raises(InputError, match="cannot read the list of systems"):
+    with pytest.raises(InputError, match="cannot be read"):
         command("-f", tmp_path / "nowhere.txt")
 
 

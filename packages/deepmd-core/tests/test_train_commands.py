@@ -181,6 +181,44 @@ def test_a_users_mistake_is_one_line(arguments, message):
     assert "\n" not in str(stop.value)
 
 
+def contents(folder="."):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("prefix", ["", "run/"])
+def test_a_new_training_keeps_what_one_before_has_left(prefix, capsys):
+    settings = {"save_ckpt": f"{prefix}model.ckpt", "disp_file": f"{prefix}lcurve.out"}
+    Path("input.json").write_text(json.dumps(INPUT | {"training": INPUT["training"] | settings}))
+    main(["train", "input.json"])
+    assert "backup" not in capsys.readouterr().err
+    first = contents(prefix or ".")
+    main(["train", "input.json"])
+    assert f"kept in {prefix}backup.1" in capsys.readouterr().err
+    main(["train", "input.json", "-i", f"{prefix}model.ckpt.toy"])
+    main(["train", "input.json", "-r", f"{prefix}model.ckpt.toy"])
+    assert sorted(path.name for path in Path(prefix).glob("backup.*")) == ["backup.1", "backup.2"]
+    kept = contents(f"{prefix}backup.1")
+    assert {"lcurve.out", "model.ckpt-20.toy", "model.ckpt.toy"} < set(kept)
+    assert all(first[name] == kept[name] for name in kept)
+    main(["freeze", "-c", f"{prefix}backup.1", "-o", "old.toymodel"])
+
+
+def test_two_trainings_in_one_folder(monkeypatch, capsys):
+    step = ToyTrainer.step
+
+    def second(self, prepared, lr):
+        monkeypatch.setattr(ToyTrainer, "step", step)
+        before = contents()
+        with pytest.raises(SystemExit, match=r"dp: error: another training is running in .*wait for its end"):
+            main(["train", "input.json"])
+        assert contents() == before
+        return step(self, prepared, lr)
+
+    monkeypatch.setattr(ToyTrainer, "step", second)
+    main(["train", "input.json"])
+    main(["train", "input.json", "-r", "model.ckpt"])
+
+
 def test_errors_are_of_the_classes_that_callers_catch():
     from deepmd.entrypoints.freeze import freeze
 

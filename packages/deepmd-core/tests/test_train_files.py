@@ -66,8 +66,8 @@ def test_other_columns_after_a_restart_begin_a_new_file(caplog):
     write_steps([1, 100])
     write_steps([200], restart_step=100, valid={})
     assert read_lcurve("lcurve.out")["step"].tolist() == [200]
-    assert read_lcurve("lcurve.out.old")["step"].tolist() == [1, 100]
-    assert "lcurve.out.old" in caplog.text
+    assert read_lcurve("backup.1/lcurve.out")["step"].tolist() == [1, 100]
+    assert "lcurve.out kept in backup.1" in caplog.text
 
 
 def test_a_metric_without_validation_labels_is_nan():
@@ -77,7 +77,17 @@ def test_a_metric_without_validation_labels_is_nan():
     assert columns["rmse_val"] == 1.0
 
 
-@pytest.mark.parametrize("text", ["", "# step lr\n", "1 2 3\n", "# step lr\n1 2 3\n"])
+def test_a_learning_curve_that_a_crash_has_spoiled():
+    write_steps([1, 100])
+    with open("lcurve.out", "ab") as file:
+        file.write(b"    110  \xff\0\0 1.0\n")
+    with pytest.raises(InputError, match=r"lcurve\.out cannot be read: it is not text in UTF-8"):
+        read_lcurve("lcurve.out")
+    write_steps([200], restart_step=150)
+    assert read_lcurve("lcurve.out")["step"].tolist() == [1, 100, 200]
+
+
+@pytest.mark.parametrize("text", ["", "# step lr\n", "# step lr\n1 x\n", "1 2 3\n", "# step lr\n1 2 3\n"])
 def test_what_is_no_learning_curve(text):
     with pytest.raises(InputError, match="no such file"):
         read_lcurve("lcurve.out")
@@ -186,6 +196,37 @@ def test_no_checkpoint_found():
     Path("checkpoint").write_text("gone.toy")
     with pytest.raises(ModelFileError, match=r"names gone\.toy, which is not there"):
         find_checkpoint(".")
+
+
+def test_brackets_in_a_name_are_no_pattern():
+    store = CheckpointStore("run[1]*?", ".toy", max_keep=2)
+    for step in range(4):
+        store.write(ToyTrainer, new_state(step))
+    assert names() == ["checkpoint", "run[1]*?-2.toy", "run[1]*?-3.toy", "run[1]*?.toy"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "checkpoint is empty"),
+        (b"\0\0\0", "checkpoint is empty"),
+        (b"\xff\xfe", "which is not there"),
+        (b"model.ckpt-9.toy", "which is not there"),
+        (b"x" * 5000, "which is not there"),
+        (None, "no file `checkpoint` here"),
+    ],
+)
+def test_without_the_text_file_the_newest_whole_checkpoint_is_taken(content, reason, caplog):
+    for step in (4, 5, 6):
+        CheckpointStore("model.ckpt", ".toy").write(ToyTrainer, new_state(step))
+    Path("model.ckpt-6.toy").write_bytes(Path("model.ckpt-6.toy").read_bytes()[:-9])
+    Path("notes-7.toy").mkdir()
+    Path("checkpoint").unlink()
+    if content is not None:
+        Path("checkpoint").write_bytes(content)
+    assert find_checkpoint(".") == Path("model.ckpt-5.toy")
+    (line,) = caplog.messages
+    assert reason in line and line.endswith("the newest whole checkpoint is taken: model.ckpt-5.toy")
 
 
 def test_clock_tells_rate_and_time_left():

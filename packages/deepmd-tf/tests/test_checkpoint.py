@@ -76,6 +76,32 @@ def test_missing_file(path, suffix):
         checkpoint.read(str(path))
 
 
+def test_files_of_two_checkpoints(path, state):
+    """As a kill could leave them: one of three is of another step, or has one bit changed."""
+    other = path.with_name("model.ckpt-3.meta")
+    weights = {name: array + 1.0 for name, array in state.optimizer.items()}
+    checkpoint.write(str(other), TrainingState(state.model, weights, 3, state.loop))
+    for suffix in SUFFIXES:
+        whole = path.with_suffix(suffix).read_bytes()
+        path.with_suffix(suffix).write_bytes(other.with_suffix(suffix).read_bytes())
+        with pytest.raises(ModelFileError, match=r"model\.ckpt-2\.meta .*damaged"):
+            checkpoint.read(str(path))
+        path.with_suffix(suffix).write_bytes(whole)
+    data = bytearray(path.with_suffix(SUFFIXES[2]).read_bytes())
+    data[len(data) // 2] ^= 4
+    path.with_suffix(SUFFIXES[2]).write_bytes(data)
+    with pytest.raises(ModelFileError, match=r"model\.ckpt-2\.meta .*damaged"):
+        checkpoint.read(str(path))
+
+
+def test_links_of_which_some_lead_to_the_next_one_already(path, state):
+    checkpoint.write(str(path.with_name("model.ckpt-3.meta")), TrainingState(state.model, {}, 3, {}))
+    for suffix, step in zip(SUFFIXES, (2, 3, 3), strict=True):
+        path.with_name(f"model.ckpt{suffix}").symlink_to(f"model.ckpt-{step}{suffix}")
+    for suffix in SUFFIXES:
+        assert checkpoint.read(str(path.with_name(f"model.ckpt{suffix}"))).step == 2
+
+
 def test_another_programs_checkpoint(tmp_path):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variable = tf.compat.v1.Variable(tf.ones(3))

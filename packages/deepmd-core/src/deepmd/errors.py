@@ -44,6 +44,11 @@ class ResultError(DeepmdError):
         self.frame, self.reason = frame, reason
 
 
+def first_line(error: BaseException) -> str:
+    """What a framework says first; the rest is for its developers."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def last_line(error: BaseException) -> str:
     """What an import error says in the end; its head is often a list of what was tried."""
     lines = str(error).strip().splitlines()

@@ -13,7 +13,7 @@ import deepmd
 from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
 from deepmd.entrypoints import run
 from deepmd.errors import DeepmdError
-from deepmd.files import why_no_room
+from deepmd.files import describe_failure
 from deepmd.signals import ending_in_order
 
 if TYPE_CHECKING:
@@ -138,16 +138,22 @@ def main(args: Sequence[str] | None = None) -> None:
     except DeepmdError as error:
         sys.exit(f"dp: error: {error}")
     except BrokenPipeError:
-        # the reader, such as `head`, has had enough; Python would complain again when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # the reader, such as `head`, has had enough
+        _close_output()
         sys.exit(141)
-    except OSError as error:
-        reason = why_no_room(error)
-        if reason is None:
-            raise
-        sys.exit(f"dp: error: {reason}: free some of the disk that this command writes to.")
+    except (OSError, UnicodeDecodeError) as error:
+        _close_output()
+        sys.exit(f"dp: error: {describe_failure(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _close_output() -> None:
+    """Where nothing can be written Python would complain again when it flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hook(args: argparse.Namespace) -> Callable[[argparse.Namespace], None]:
@@ -166,6 +172,7 @@ def _prepare(args: argparse.Namespace) -> None:
     from deepmd.backend.discovery import check_flag, complete_model_name, registered_packages
     from deepmd.log import set_up_logging
 
+    _check_log_path(args)
     set_up_logging(args.log_level, getattr(args, "log_path", None), ("deepmd", *registered_packages()))
     for note in getattr(args, "notes", ()):
         logging.getLogger(__name__).info(note)
@@ -176,6 +183,16 @@ def _prepare(args: argparse.Namespace) -> None:
         args.models = [complete_model_name(name, args.backend) for name in args.models]
         for name in args.models:
             check_flag(name, args.backend)
+
+
+def _check_log_path(args: argparse.Namespace) -> None:
+    """The log is added to the end of a file, which must be none that the command reads."""
+    log_path = getattr(args, "log_path", None)
+    if log_path:
+        from deepmd.overwrite import check_not_read
+
+        given = {key: value for key, value in vars(args).items() if key != "log_path"}
+        check_not_read(log_path, [value for value in given.values() if isinstance(value, str)])
 
 
 if __name__ == "__main__":

@@ -10,22 +10,27 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deepmd.files import remove_unfinished
+from deepmd.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Those that ask a process to end; Windows has no SIGHUP."""
+
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """Lets SIGINT (Ctrl-C) and SIGTERM (a queue's time limit) end the process at once, without its unfinished files.
+    """Lets SIGINT (Ctrl-C), SIGTERM (a queue's time limit) and SIGHUP (a closed terminal) end the process at once,
+    without its unfinished files.
 
     Nothing is raised: destructors and callbacks of libraries swallow exceptions, or crash. What handles a signal
     already, or ignores it, goes on to do so. For a process of our own: in a notebook's, Ctrl-C is an exception.
     """
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        for number in ENDING:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             if signal.getsignal(number) == default:
                 before[number] = signal.signal(number, _end)
     try:
@@ -36,7 +41,7 @@ def ending_in_order() -> Iterator[None]:
 
 
 def _end(number: int, _frame: object) -> None:
-    remove_unfinished()
+    Unfinished.remove_all()
     with suppress(Exception):
         sys.stdout.flush()
     signal.signal(number, signal.SIG_DFL)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from deepmd.contract import map_arrays
-from deepmd.errors import ModelFileError
+from deepmd.errors import ModelFileError, first_line
 from deepmd.train.trainer import TrainingState
 
 _FORMAT = "deepmd-core training state"
@@ -50,11 +50,6 @@ def read(path: str) -> TrainingState:
         )
     optimizer = {name: tensor.numpy() for name, tensor in data["optimizer"].items()}
     return TrainingState(_as_arrays(data["model"]), optimizer, data["step"], data["loop"])
-
-
-def first_line(error: BaseException) -> str:
-    """What torch says first; the rest is for its developers."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _as_tensor(array: Any) -> torch.Tensor:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from deepmd.backend.known import known_backend, known_reader
 from deepmd.errors import BackendError, InputError, ModelFileError, last_line
+from deepmd.overwrite import check_outputs
 
 if TYPE_CHECKING:
     from deepmd.backend.backend import Backend
@@ -221,6 +222,7 @@ def model_to_write(name: str, suffix: str, source: str) -> str:
         path = path.with_name(path.name + suffix)
     if path.exists() and path.samefile(source):
         raise InputError(f"{path} is the model that is read; give another name.")
+    check_outputs([path])
     return str(path)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from deepmd.data.npy import open_npy
 from deepmd.errors import DataError
+from deepmd.files import read_text, reason_of
 
 if TYPE_CHECKING:
     from deepmd.data.npy import NpyFile
@@ -59,16 +60,23 @@ class Folder(Source):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         # one listing instead of a look at each file, which would take most of the time to open many systems
-        self._files = frozenset(os.listdir(name))
+        self._files = _list(name)
 
     def words(self, name: str) -> list[str] | None:
         if not self.has(name):
             return None
-        with open(os.path.join(self.name, name), encoding="utf-8") as file:
-            return file.read().split()
+        return read_text(os.path.join(self.name, name), DataError).split()
 
     def has(self, name: str) -> bool:
         return name in self._files
+
+
+def _list(path: str) -> frozenset[str]:
+    """Names of the files in a folder."""
+    try:
+        return frozenset(os.listdir(path))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 class NpyFolder(Folder):
@@ -78,7 +86,7 @@ class NpyFolder(Folder):
         super().__init__(name)
         folders = (file for file in sorted(self._files) if file.startswith("set."))
         paths = {file: os.path.join(name, file) for file in folders}
-        self._sets = {file: frozenset(os.listdir(path)) for file, path in paths.items() if os.path.isdir(path)}
+        self._sets = {file: _list(path) for file, path in paths.items() if os.path.isdir(path)}
 
     def sets(self) -> list[str]:
         return list(self._sets)
@@ -107,7 +115,7 @@ class TextFolder(Folder):
 
     def array(self, set_name: str, key: str) -> np.ndarray:
         path = self.where(set_name, key)
-        return _read_text(path, os.stat(path).st_mtime_ns)
+        return _read_numbers(path, os.stat(path).st_mtime_ns)
 
 
 class HDF5Group(Source):
@@ -157,8 +165,10 @@ def open_hdf5(path: str) -> h5py.File:
 
 
 @lru_cache(maxsize=MAX_TEXT_FILES)
-def _read_text(path: str, _changed_ns: int) -> np.ndarray:
+def _read_numbers(path: str, _changed_ns: int) -> np.ndarray:
     try:
         return np.loadtxt(path, ndmin=2)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
     except ValueError as error:
         raise DataError(f"{path}: each line must hold the same number of numbers ({error}).") from error

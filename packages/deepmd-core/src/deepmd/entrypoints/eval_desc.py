@@ -14,6 +14,7 @@ from deepmd.data import System
 from deepmd.files import atomic_path
 from deepmd.infer import DeepEval
 from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, naming_frames, needed_inputs
+from deepmd.overwrite import check_outputs_of_new_folders
 
 if TYPE_CHECKING:
     import argparse
@@ -54,6 +55,7 @@ def eval_desc(*, model: str, systems: list[str], output: str = "desc", dtype: st
         A system cannot be read, or lacks what the model needs.
     """
     files = []
+    check_outputs_of_new_folders(_name_files(systems, Path(output)), [model, *systems])
     with DeepEval(model) as dp:
         for name, path in zip(systems, _name_files(systems, Path(output)), strict=True):
             system = System(name, dp.get_type_map(), needed_inputs(dp))

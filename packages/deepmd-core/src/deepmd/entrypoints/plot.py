@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepmd.overwrite import check_outputs
 from deepmd.plot.detail import is_detail_file, plot_detail_file
 from deepmd.plot.lcurve import plot_lcurve
 
@@ -41,6 +42,7 @@ def plot(source: str | Path, output: str | Path | None = None) -> Path:
     source, picture = Path(source), Path(output or source)
     if output is None or not picture.suffix:
         picture = picture.with_suffix(".png")
+    check_outputs([picture], [source])
     if is_detail_file(source):
         plot_detail_file(source, picture)
     else:

@@ -13,7 +13,7 @@ from deepmd.data import System
 from deepmd.errors import InputError
 from deepmd.infer import DeepEval
 from deepmd.infer.comparison import Comparison, comparisons
-from deepmd.infer.detail_files import DetailFiles
+from deepmd.infer.detail_files import DetailFiles, detail_names
 from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
 from deepmd.infer.systems import (
     choose_systems,
@@ -23,6 +23,7 @@ from deepmd.infer.systems import (
     needed_inputs,
     systems_of_input,
 )
+from deepmd.overwrite import check_outputs
 from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:
@@ -100,11 +101,10 @@ def run_test(
         compared = comparisons(dp.outputs, atomic)
         quantities = [quantity for each in compared for quantity in each.quantities]
         picture = ParityData(plot, quantities)
+        check_outputs([plot, *detail_names(detail_file, quantities)], [model, *systems])
         errors = []
         with DetailFiles(detail_file, quantities) as details:
             for name in systems:
-                log.info("# ---------------output of dp test--------------- ")
-                log.info("# testing system : %s", name)
                 batches = _compare(dp, compared, name, numb_test, rng)
                 errors.append(_errors_of(batches, partial(details.write, name), picture.add))
                 _log_errors(report(errors[-1], quantities), compared)
@@ -146,6 +146,8 @@ def _compare(
     dp: DeepEval, compared: list[Comparison], name: str, numb_test: int, rng: np.random.Generator | None
 ) -> Iterator[dict[str, Pair]]:
     """Labels of a system beside predictions, one batch after the other."""
+    log.info("# ---------------output of dp test--------------- ")
+    log.info("# testing system : %s", name)
     labels = [label for each in compared for label in each.labels]
     system = System(name, dp.get_type_map(), [*needed_inputs(dp), *labels])
     frames = _choose_frames(system.nframes, numb_test, rng)

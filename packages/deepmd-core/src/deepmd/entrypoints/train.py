@@ -14,7 +14,7 @@ from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.parity import check_can_draw
 from deepmd.schema import load_input, normalize
 from deepmd.train.checkpoint import find_checkpoint
-from deepmd.train.run import run_training
+from deepmd.train.run import check_training_outputs, run_training
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -70,7 +70,10 @@ def train(
     config = normalize(load_input(input_file))
     chosen = training_backend(backend)
     curve = Path(config["training"]["disp_file"])
-    picture = curve.with_suffix(".png")
+    picture = curve.with_suffix(".png") if curve.name else curve
+    check_training_outputs(
+        config["training"], chosen, [output, *([picture] if plot else [])], [input_file, restart, init_model]
+    )
     if plot:
         # a missing matplotlib is told now, not after the training
         check_can_draw(picture)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from deepmd.infer.quantities import Pair, Quantity
 
 
+def detail_names(prefix: str | None, quantities: Iterable[Quantity]) -> list[str]:
+    """The files of quantities; none where there is no prefix."""
+    return [] if prefix is None else [f"{prefix}{quantity.suffix}" for quantity in quantities if quantity.suffix]
+
+
 class DetailFiles:
     """Writes a file for each quantity: of a potential ``PREFIX.e.out``, ``.e_peratom.out``, ``.f.out``, ``.v.out``,
     ``.v_peratom.out`` and ``.s.out``, of a tensor ``PREFIX.out``.
@@ -64,7 +69,8 @@ class DetailFiles:
     def _file(self, quantity: Quantity, system: str, pair: Pair) -> TextIO:
         if quantity.key not in self._files:
             # the file is closed, then renamed: an ExitStack unwinds in reverse order
-            path = self._stack.enter_context(atomic_path(f"{self.prefix}{quantity.suffix}"))
+            (name,) = detail_names(self.prefix, [quantity])
+            path = self._stack.enter_context(atomic_path(name))
             file = self._stack.enter_context(open(path, "w", encoding="utf-8"))  # noqa: SIM115
             file.write(f"# {_header(quantity, system, pair)}\n")
             self._files[quantity.key] = file

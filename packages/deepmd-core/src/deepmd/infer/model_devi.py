@@ -19,6 +19,7 @@ from deepmd.files import atomic_path
 from deepmd.infer.deep_pot import DeepPot
 from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.systems import eval_arguments, iterate_frames, naming_frames, needed_inputs
+from deepmd.overwrite import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -229,12 +230,14 @@ def make_model_devi(
     Raises
     ------
     InputError
-        Fewer than two models (without ``real_error``), one is no potential, or their type maps differ.
+        Fewer than two models (without ``real_error``), one is no potential, or their type maps differ; ``output`` can't
+        be written, or is read here.
     DataError
         A system cannot be read or lacks labels.
     """
     if len(models) < 2 and not real_error:
         raise InputError("a model deviation takes at least two models; with --real_error one will do.")
+    check_outputs([output], [*models, system])
     opened = [_open_potential(model) for model in models]
     type_map = _common_type_map(opened)
     options = {"atomic": atomic, "relative": relative, "relative_v": relative_v}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.data import DataRequirement, find_systems
 from deepmd.errors import InputError, ResultError
+from deepmd.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,11 +40,7 @@ def choose_systems(system: str, datafile: str | None = None) -> list[str]:
     """
     if datafile is None:
         return find_systems(system)
-    try:
-        lines = Path(datafile).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list of systems {datafile}: {error}.") from error
-    systems = [line.strip() for line in lines if line.strip()]
+    systems = [line.strip() for line in read_text(datafile).splitlines() if line.strip()]
     if not systems:
         raise InputError(f"{datafile} is empty; expected one data system a line.")
     return systems

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deepmd.errors import InputError
+from deepmd.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +30,9 @@ def load_input(path: str | Path) -> dict[str, Any]:
         Where there is no such file, or it is not valid; the line is named.
     """
     path = Path(path)
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         config: dict[str, Any] = _parse(text, path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the input file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path} is not valid JSON: {error.msg} in {place}.") from error

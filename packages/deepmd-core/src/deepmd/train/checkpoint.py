@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,11 @@ from deepmd.backend.discovery import backend_of_file, installed_backends
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
+from deepmd.unfinished import remove_leftovers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deepmd.train.trainer import Trainer, TrainingState
 
 log = logging.getLogger(__name__)
@@ -94,14 +98,21 @@ class CheckpointStore:
         others = [step for step in self._steps() if step != newest]
         others.sort(key=lambda step: (step < newest, step))
         for step in others[: max(0, len(others) + 1 - self.max_keep)]:
-            for file in self._files_of(self.path_of(step)):
+            # the file that names a checkpoint goes first, so that none is ever there in part
+            for file in reversed(self._files_of(self.path_of(step))):
                 file.unlink(missing_ok=True)
 
     def _steps(self) -> list[int]:
-        start = len(self.prefix.name) + 1
-        files = self.prefix.parent.glob(f"{self.prefix.name}-*{self.suffix}")
-        names = [path.name[start : -len(self.suffix)] for path in files]
-        return [int(name) for name in names if name.isdigit()]
+        start, files = f"{self.prefix.name}-", self.prefix.parent.iterdir()
+        names = [file.name for file in files if file.name.startswith(start) and file.name.endswith(self.suffix)]
+        return _numbers(name[len(start) : -len(self.suffix)] for name in names)
+
+    def files(self) -> list[Path]:
+        """All that is there of checkpoints of this name, the newest last; without the text file."""
+        if not self.prefix.parent.is_dir():
+            return []
+        numbered = [file for step in sorted(self._steps()) for file in self._files_of(self.path_of(step))]
+        return [file for file in [*numbered, *self._files_of(self.link)] if file.is_file() or file.is_symlink()]
 
 
 def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
@@ -117,9 +128,10 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Raises
     ------
     ModelFileError
-        If there is none.
+        If there is none. Where the text file is empty or damaged, the newest whole checkpoint beside it is taken.
     """
     path = Path(path)
+    remove_leftovers(path if path.is_dir() else path.parent)
     if path.is_dir():
         return _newest_in(path)
     endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
@@ -137,14 +149,41 @@ def read_state(path: Path) -> TrainingState:
 
 def _newest_in(folder: Path) -> Path:
     pointer = folder / POINTER
-    if not pointer.is_file():
-        raise ModelFileError(
-            f"{folder}: no file `{POINTER}` here; give the checkpoint itself, e.g. model.ckpt-1000.pt."
-        )
-    path = folder / pointer.read_text(encoding="utf-8").strip()
-    if not path.is_file():
-        raise ModelFileError(f"{pointer} names {path}, which is not there; give the checkpoint itself.")
-    return path
+    name = pointer.read_bytes().decode(errors="replace").strip("\0 \n") if pointer.is_file() else None
+    if name and os.path.isfile(folder / name):
+        return folder / name
+    if name is None:
+        reason = f"{folder}: no file `{POINTER}` here"
+    else:
+        reason = f"{pointer} names {folder / name}, which is not there" if name else f"{pointer} is empty"
+    for path in _numbered_in(folder):
+        if _is_whole(path):
+            log.warning("%s; the newest whole checkpoint is taken: %s", reason, path)
+            return path
+    raise ModelFileError(f"{reason}; give the checkpoint itself, e.g. model.ckpt-1000.pt.")
+
+
+def _numbered_in(folder: Path) -> list[Path]:
+    """Checkpoints of all installed backends, the newest first."""
+    endings = {backend.checkpoint_suffix for backend in installed_backends().values()}
+    found = []
+    for path in folder.iterdir():
+        step = _numbers([path.stem.rpartition("-")[2]])
+        if step and path.suffix in endings and path.is_file():
+            found.append((path.stat().st_mtime_ns, step, path))
+    return [path for *_, path in sorted(found, reverse=True)]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        read_state(path)
+    except Exception:  # whatever a reader makes of a damaged file
+        return False
+    return True
+
+
+def _numbers(words: Iterable[str]) -> list[int]:
+    return [int(word) for word in words if word.isascii() and word.isdigit()]
 
 
 def _check_finite(state: TrainingState) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -82,7 +83,10 @@ class PlainDisplay(Display):
 
 
 class TerminalDisplay(Display):
-    """The same lines above a progress bar; log messages go above it too."""
+    """The same lines above a progress bar; log messages go above it too.
+
+    A terminal that has gone, as after a lost connection, is no reason to lose a training: the bar is not drawn then.
+    """
 
     def __init__(self, start: int, total: int) -> None:
         from rich.console import Console
@@ -114,7 +118,8 @@ class TerminalDisplay(Display):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+        with suppress(OSError):
+            self._progress.stop()
         for handler in self._handlers:
             handler.setStream(sys.stderr)
 
@@ -122,13 +127,17 @@ class TerminalDisplay(Display):
         now = time.monotonic()
         if now - self._refreshed > REFRESH_SECONDS:
             self._refreshed = now
-            self._progress.update(self._task, completed=step)
+            self._update(completed=step)
 
     def row(self, step: int, train: dict[str, float], valid: dict[str, float], lr: float) -> None:
         timing = self._clock.mark(step)
         if timing:
-            self._progress.update(self._task, completed=step, rate=f"{timing[0]:.1f} steps/s")
+            self._update(completed=step, rate=f"{timing[0]:.1f} steps/s")
         log.info("batch %d: %s", step, format_metrics(train, valid, lr))
+
+    def _update(self, **values: Any) -> None:
+        with suppress(OSError):
+            self._progress.update(self._task, **values)
 
 
 def make_display(start: int, total: int, show_time: bool = True, terminal: bool | None = None) -> Display:

@@ -8,18 +8,19 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from deepmd.signals import ENDING
+
 if TYPE_CHECKING:
     from typing import Self
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Interrupt:
-    """Notes SIGINT (Ctrl-C) and SIGTERM (a queue's time limit) instead of dying; a second one acts at once.
+    """Notes SIGINT (Ctrl-C), SIGTERM (a queue's time limit) and SIGHUP (a closed terminal) instead of dying.
 
-    Used as a context. Outside the main thread, where Python takes no signals, it does nothing.
+    A second one acts at once. Under `nohup`, where SIGHUP is ignored, it goes on to be. Used as a context. Outside the
+    main thread, where Python takes no signals, it does nothing.
 
     Attributes
     ----------
@@ -32,7 +33,8 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            taken = [number for number in ENDING if not _is_under_nohup(number)]
+            self._before = {number: signal.signal(number, self._note) for number in taken}
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -47,3 +49,7 @@ class Interrupt:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+
+def _is_under_nohup(number: signal.Signals) -> bool:
+    return number.name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN

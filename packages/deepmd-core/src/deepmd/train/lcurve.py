@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd.errors import InputError
-from deepmd.files import atomic_path
+from deepmd.files import atomic_path, read_text
+from deepmd.train.backup import set_aside
 
 if TYPE_CHECKING:
     from typing import Self
-
-log = logging.getLogger(__name__)
 
 NOTE = "# nan: the data have no labels for this column\n"
 
@@ -72,10 +69,8 @@ class LearningCurve:
 
     def _set_aside(self) -> None:
         """Renames a file whose columns are no longer those of this training."""
-        old = self.path.with_name(self.path.name + ".old")
-        log.warning("the columns of %s have changed; its rows so far are kept as %s.", self.path, old)
         self._file.close()
-        os.replace(self.path, old)
+        set_aside([self.path], f"the columns of {self.path} have changed, its rows so far")
         self._file = self.path.open("w", encoding="utf-8")
 
 
@@ -90,12 +85,16 @@ def read_lcurve(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; `dp train` writes it (training/disp_file).")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     names = lines[0].lstrip("#").split() if lines else []
     rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
-    if not rows or not names or names[0] != "step" or any(len(row) != len(names) for row in rows):
+    try:
+        numbers = np.array(rows, dtype=np.float64)
+    except ValueError:  # words, or rows of several lengths
+        numbers = np.empty((0, 0))
+    if names[:1] != ["step"] or numbers.shape[1:] != (len(names),) or not len(numbers):
         raise InputError(f"{path}: not a learning curve with rows; expected a line `# step ... lr` and numbers.")
-    return dict(zip(names, np.array(rows, dtype=np.float64).T, strict=True))
+    return dict(zip(names, numbers.T, strict=True))
 
 
 def _header(train: dict[str, float], valid: dict[str, float]) -> str:
@@ -108,7 +107,7 @@ def _header(train: dict[str, float], valid: dict[str, float]) -> str:
 
 def _cut(path: Path, last_step: int) -> str | None:
     """Drops the rows after a step; gives the file's header, None where it has none."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True)
     kept = [line for line in lines if line.startswith("#") or _step_of(line) <= last_step]
     with atomic_path(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
@@ -116,6 +115,10 @@ def _cut(path: Path, last_step: int) -> str | None:
 
 
 def _step_of(line: str) -> float:
-    """The step of a row; infinity for what is none, such as a line that a crash cut short."""
-    word = line.split()[0] if line.strip() and line.endswith("\n") else ""
-    return int(word) if word.isdigit() else math.inf
+    """The step of a row; infinity for what is none, such as a line that a crash has cut short or spoiled."""
+    words = line.split() if line.endswith("\n") else []
+    try:
+        numbers = [float(word) for word in words]
+        return int(numbers[0])
+    except (ValueError, IndexError):
+        return math.inf

@@ -13,9 +13,12 @@ from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.overwrite import check_outputs_of_new_folders
 from deepmd.registry import check_backend
-from deepmd.train.checkpoint import CheckpointStore, read_state
+from deepmd.train.backup import set_aside
+from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
 from deepmd.train.display import make_display
+from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels, say_missing_labels
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
@@ -85,15 +88,53 @@ def run_training(
     rate = learning_rate(config["learning_rate"], numb_steps)
     trainer = _make_trainer(config, backend, data, state)
     _require(trainer, data, validation)
+    start, store = state.step if state else 0, _open_store(training, backend)
+    with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
+        _begin_files(config, store, output, is_restart=restart is not None)
+        log.info("training on %s, %d steps.", trainer.device, numb_steps)
+        display = make_display(start, numb_steps, training.get("time_training", True), terminal)
+        with LearningCurve(training["disp_file"], start if restart else None) as curve:
+            parts = trainer, data, validation, rate, training, store, curve, display
+            loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
+            return loop.run()
+
+
+def _begin_files(config: Section, store: CheckpointStore, output: str | None, is_restart: bool) -> None:
+    """Keeps those of a training before in the same place, and writes the input with its defaults."""
+    if not is_restart:
+        files = [*store.files(), Path(config["training"]["disp_file"])]
+        if store.prefix.parent == Path():
+            files.append(Path(POINTER))
+        set_aside(files, "a training before has left files here")
     if output:
         _write_output(output, config)
-    log.info("training on %s, %d steps.", trainer.device, numb_steps)
-    start, store = state.step if state else 0, _open_store(training, backend)
-    display = make_display(start, numb_steps, training.get("time_training", True), terminal)
-    with LearningCurve(training["disp_file"], start if restart else None) as curve:
-        parts = trainer, data, validation, rate, training, store, curve, display
-        loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
-        return loop.run()
+
+
+def check_training_outputs(
+    training: Section, backend: Backend, outputs: list[str | Path], inputs: list[str | Path | None]
+) -> None:
+    """Raises where a file of a training can't be written, or is one that it reads.
+
+    Parameters
+    ----------
+    training : dict
+        The section of the input.
+    backend : Backend
+        It trains.
+    outputs : list of str or Path
+        Further files that are written.
+    inputs : list of str or Path or None
+        Files that are read beside the data.
+    """
+    sections = (training["training_data"], training.get("validation_data") or {})
+    systems = [each.get("systems") or [] for each in sections]
+    data = [name for names in systems for name in ([names] if isinstance(names, str) else names)]
+    if not Path(training["save_ckpt"]).name:
+        raise InputError(f"training/save_ckpt is {training['save_ckpt']!r}, expected a name such as model.ckpt.")
+    check_outputs_of_new_folders([*outputs, training["disp_file"]], [*inputs, *data])
+    # a restart's checkpoint may be the link to the newest
+    link = _open_store(training, backend).link
+    check_outputs_of_new_folders([*outputs, training["disp_file"], link, POINTER], [inputs[0], *data])
 
 
 def _require(trainer: Trainer, data: TrainingData, validation: TrainingData | None) -> None:

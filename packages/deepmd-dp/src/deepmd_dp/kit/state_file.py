@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
+from deepmd_dp.kit.metadata import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _FORMAT = "deepmd-core training state"
 
@@ -22,6 +27,12 @@ def write_state(path: str | Path, state: TrainingState) -> None:
         "loop": state.loop,
     }
     Path(path).write_bytes(document_to_bytes(data))
+
+
+def digest_of_files(text: bytes, prefix: str, endings: Iterable[str]) -> bytes:
+    """A digest of what one file holds and of those beside it, by which they are one checkpoint."""
+    files = [(ending, Path(f"{prefix}{ending}").read_bytes()) for ending in endings]
+    return digest_of([("text", text), *files]).encode()
 
 
 def read_state(path: str | Path) -> TrainingState:
