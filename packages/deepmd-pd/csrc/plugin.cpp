@@ -6,6 +6,7 @@
 #include <paddle/common/flags.h>
 #include <paddle/fluid/pir/dialect/operator/ir/op_dialect.h>
 #include <paddle/jit/all.h>
+#include <paddle/phi/api/ext/op_meta_info.h>
 #include <paddle/phi/api/include/tensor_utils.h>
 #include <paddle/pir/include/core/ir_context.h>
 
@@ -16,6 +17,7 @@
 #include <map>
 #include <string>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -26,7 +28,8 @@ namespace paddle {
 namespace framework {
 void InitDevices();
 void InitMemoryMethod();
-void LoadOpMetaInfoAndRegisterOp(const std::string& library);
+std::unordered_map<std::string, std::vector<OpMetaInfo>> LoadOpMetaInfoAndRegisterOp(
+    const std::string& library);
 }  // namespace framework
 namespace platform {
 void SetNumThreads(int nthreads);

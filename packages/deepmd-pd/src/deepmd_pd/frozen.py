@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
-from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
@@ -28,9 +28,6 @@ from deepmd_pd.graph import FrozenModel, record
 from deepmd_pd.kernel_library import load_library
 
 if TYPE_CHECKING:
-    from paddle import Tensor
-
-    from deepmd_dp.environment.environment import Environment
     from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import Part
 
@@ -98,8 +95,6 @@ class FrozenFile:
     ----------
     document : dict
         The contract's.
-    has_operators : bool
-        Whether the form on operators runs: where there is one, and they can be used.
 
     Raises
     ------
@@ -109,20 +104,22 @@ class FrozenFile:
 
     def __init__(self, path: str) -> None:
         self._program, self._constants = _files_of(path)
-        constants = self._constants
         text = _read(self._program).decode("utf-8", errors="replace").rstrip()
         added = _added(text, self._program)
-        if not constants.is_file():
+        if not self._constants.is_file():
             raise ModelFileError(
-                f"{self._program} needs {constants.name} beside it, which is not there; copy both files."
+                f"{self._program} needs {self._constants.name} beside it, which is not there; copy both files."
             )
-        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(constants), added)
-        read_metadata(added["metadata"], parts, f"{self._program} or {constants.name}")
+        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(self._constants), added)
+        read_metadata(added["metadata"], parts, f"{self._program} or {self._constants.name}")
         self.document = document_from_bytes(base64.b64decode(added["document"]), str(path))
-
         self._operators = added.get("operators", "")
-        on_cpu = isinstance(arrays.device(), core.CPUPlace)
-        self.has_operators = bool(self._operators) and on_cpu and kernels.are_wanted() and load_library()
+
+    @cached_property
+    def has_operators(self) -> bool:
+        """Whether the form on operators runs: where there is one, and they can be used."""
+        is_on_cpu = isinstance(arrays.device(), core.CPUPlace)
+        return bool(self._operators) and is_on_cpu and kernels.are_wanted() and load_library()
 
     def load(self) -> paddle.jit.TranslatedLayer:
         """The graph."""
@@ -157,20 +154,3 @@ def _added(text: str, program: Path) -> dict[str, Any]:
             "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
         )
     return data["deepmd"]
-
-
-class Graph:
-    """A frozen file's own graph."""
-
-    def __init__(self, file: FrozenFile, signature: Signature) -> None:
-        self._layer = file.load()
-        self._signature = signature
-
-    def __call__(self, env: Environment, fparam: Tensor | None, aparam: Tensor | None) -> dict[str, Tensor]:
-        """All terms by name, of an environment that has what files take."""
-        given = self._signature.pack(env, fparam, aparam).values()
-        # frame parameters that the model has itself are no tensors yet
-        tensors = [each if isinstance(each, paddle.Tensor) else arrays.from_numpy(each) for each in given]
-        with paddle.no_grad():
-            *results, _ = self._layer(*tensors)
-        return {term.name: result for term, result in zip(self._signature.outputs, results, strict=True)}
