@@ -2,16 +2,22 @@
 //
 // The plug-in that runs `.json` with `.pdiparams` (deepmd/backend_plugin.h): Paddle's programs by
 // its C++ interface.
+#include <dlfcn.h>
 #include <paddle/common/flags.h>
 #include <paddle/fluid/pir/dialect/operator/ir/op_dialect.h>
 #include <paddle/jit/all.h>
+#include <paddle/phi/api/ext/op_meta_info.h>
 #include <paddle/phi/api/include/tensor_utils.h>
 #include <paddle/pir/include/core/ir_context.h>
 
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <string>
+#include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,11 +28,16 @@ namespace paddle {
 namespace framework {
 void InitDevices();
 void InitMemoryMethod();
+std::unordered_map<std::string, std::vector<OpMetaInfo>> LoadOpMetaInfoAndRegisterOp(
+    const std::string& library);
 }  // namespace framework
 namespace platform {
 void SetNumThreads(int nthreads);
 }  // namespace platform
 }  // namespace paddle
+namespace paddle_flags {
+extern int32_t FLAGS_paddle_num_threads;
+}
 namespace fLI {
 extern int32_t FLAGS_minloglevel;
 }
@@ -49,40 +60,84 @@ void initialize_paddle() {
   (void)once;
 }
 
-/// The record of a program and the constants beside it: the program's own text, which ends before
-/// the key `deepmd`, that key's value and the constants are the parts (deepmd_pd/frozen.py).
-deepmd::Record read_record(const fs::path& path) {
+/// Whether our operators, whose library lies beside this one, are there; loaded once.
+bool load_operators() {
+  static const bool loaded = [] {
+    Dl_info own;
+    if (dladdr(reinterpret_cast<void*>(&load_operators), &own) == 0) return false;
+    try {
+      const fs::path library = fs::path(own.dli_fname).replace_filename(OPERATORS_LIBRARY);
+      paddle::framework::LoadOpMetaInfoAndRegisterOp(library.string());
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }();
+  return loaded;
+}
+
+/// A folder that lasts as long as the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_((fs::temp_directory_path() / "deepmd_pd_XXXXXX").string()) {
+    if (mkdtemp(path_.data()) == nullptr)
+      throw std::runtime_error("no folder can be made like " + path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  fs::path path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// What is in a program's file and the constants beside it.
+struct File {
+  deepmd::Record record;
+  std::string operators;  // the text of the form on our operators; may be empty
+};
+
+/// The program's own text, which ends before the key `deepmd`, the texts under that key and the
+/// constants are the parts (deepmd_pd/frozen.py).
+File read_file(const fs::path& path) {
   const std::string key = ",\"deepmd\":";
   std::string program = deepmd::read_file(path);
   const std::string constants = deepmd::read_file(fs::path(path).replace_extension(".pdiparams"));
   const std::size_t place = program.rfind(key), end = program.rfind('}');
-  std::string record, document;
+  std::map<std::string, std::string> added;
   if (place != std::string::npos && place < end) {
     const std::size_t start = place + key.size();
-    const auto added =
+    const auto entries =
         nlohmann::json::parse(program.begin() + start, program.begin() + end, nullptr, false);
-    if (added.is_object()) {
-      record = added.value("metadata", "");
-      document = added.value("document", "");
-    }
+    for (const auto& [name, text] : entries.items())
+      if (text.is_string()) added[name] = text.get<std::string>();
     program.replace(place, std::string::npos, "}");
   }
-  return deepmd::read_frozen(
-      record, {{"program", program}, {"constants", constants}, {"document", document}});
+  const std::string record = added["metadata"];
+  added.erase("metadata");
+  std::vector<deepmd::Part> parts{{"program", program}, {"constants", constants}};
+  parts.insert(parts.end(), added.begin(), added.end());
+  return {deepmd::read_frozen(record, std::move(parts)), added["operators"]};
 }
 
 class Model {
  public:
   Model(const fs::path& path, const deepmd_open_options& options)
-      : record_(read_record(fs::path(path).replace_extension(".json"))),
-        nthreads_(options.nthreads),
-        layer_(load(path, options)) {}
+      : Model(path, read_file(fs::path(path).replace_extension(".json")), options) {}
 
   const deepmd::Record& record() const { return record_; }
   bool compiles_shapes() const { return false; }
 
   void run(const std::vector<deepmd_array>& inputs, deepmd_take take, void* receiver) {
-    if (nthreads_ > 0) paddle::platform::SetNumThreads(nthreads_);
+    if (nthreads_ > 0) {
+      paddle::platform::SetNumThreads(nthreads_);
+      paddle_flags::FLAGS_paddle_num_threads = nthreads_;  // for our operators
+    }
     std::vector<paddle::Tensor> tensors;
     for (const auto& input : inputs) tensors.push_back(tensor_of(input));
     // one more follows the outputs (deepmd_pd/graph.py)
@@ -98,13 +153,27 @@ class Model {
   int nthreads_;
   paddle::jit::Layer layer_;
 
-  static paddle::jit::Layer load(const fs::path& path, const deepmd_open_options& options) {
+  Model(const fs::path& path, File file, const deepmd_open_options& options)
+      : record_(std::move(file.record)),
+        nthreads_(options.nthreads),
+        layer_(load(path, file.operators, options)) {}
+
+  static paddle::jit::Layer load(const fs::path& path, const std::string& operators,
+                                 const deepmd_open_options& options) {
     if (options.device >= 0)
       throw std::invalid_argument("Paddle's files run on the CPU only; open it with device -1");
     initialize_paddle();
     // else operations that do not wait for each other run on threads of the executor's own
     if (options.nthreads == 1) paddle::flags::SetFlagValue("new_executor_serial_run", "true");
-    return paddle::jit::Load(fs::path(path).replace_extension(), phi::CPUPlace());
+    const fs::path stem = fs::absolute(path).replace_extension();
+    if (operators.empty() || !deepmd::are_kernels_wanted(options) || !load_operators())
+      return paddle::jit::Load(stem, phi::CPUPlace());
+    // Paddle reads nothing but two files of one name
+    const TemporaryFolder folder;
+    const fs::path second = folder.path() / "model";
+    std::ofstream(second.string() + ".json", std::ios::binary) << operators;
+    fs::create_symlink(stem.string() + ".pdiparams", second.string() + ".pdiparams");
+    return paddle::jit::Load(second, phi::CPUPlace());
   }
 
   /// A tensor on the caller's memory, which is read only.

@@ -28,7 +28,7 @@ ATYPE = np.array([0, 1, 1, 0, 1, 1])
 CELL = 5.0 * np.eye(3) + 0.3 * np.eye(3, k=-1)
 
 
-@pytest.fixture(scope="module", params=["se_e2_a: plain", "se_atten: plain"])
+@pytest.fixture(scope="module", params=["se_e2_a: plain", "se_atten: strip, one side, no attention"])
 def pair(request, tmp_path_factory):
     return Pair(tmp_path_factory.mktemp("pair"), request.param)
 
@@ -67,10 +67,10 @@ def test_ghost_atoms(pair):
     env = with_file_inputs(
         build_environment(model._numpy_model, COORD[None], CELL[None], ATYPE[None]), model._numpy_model
     )
-    expected = model._graph(_to_paddle(env), None, None)
+    expected = _run(model, env)
     lists = tuple(tuple(replace(each, nlist=_move_to_ghosts(each.nlist, nloc)) for each in row) for row in env.lists)
     ghosts = replace(env, lists=lists, mapping=np.tile(np.arange(nloc), 2)[None])
-    for name, array in model._graph(_to_paddle(ghosts), None, None).items():
+    for name, array in _run(model, ghosts).items():
         found = array.numpy()
         if name in ("force", "atom_virial"):
             assert np.abs(found[:, nloc:]).max() > 1e-4
@@ -78,8 +78,9 @@ def test_ghost_atoms(pair):
         assert np.abs(found - expected[name].numpy()).max() < 1e-13, name
 
 
-def _to_paddle(env):
-    return map_leaves(env, lambda _, array: arrays.from_numpy(array))
+def _run(model, env):
+    tensors = map_leaves(env, lambda _, array: arrays.from_numpy(array))
+    return model.compute(tensors, None, None, atomic=True, derivatives=True)
 
 
 def _move_to_ghosts(nlist: np.ndarray, nloc: int) -> np.ndarray:
@@ -170,10 +171,18 @@ def test_damaged_file(copy, suffix):
         PaddleDeepEval(str(copy))
 
 
-@pytest.mark.parametrize("key", ["document", "metadata"])
-def test_changed_entry(copy, key):
+@pytest.mark.parametrize(("key", "old", "new"), [("document", "AA", "Ab"), ("operators", "0", "1")])
+def test_changed_entry(copy, key, old, new):
     data = json.loads(copy.read_text())
-    data["deepmd"][key] = "Ab".join(data["deepmd"][key].rsplit("AA", 1)) if key == "document" else "{}"
+    data["deepmd"][key] = new.join(data["deepmd"][key].rsplit(old, 1))
+    _write_with(copy, data)
+    with pytest.raises(ModelFileError, match=r"copy\.json .*damaged"):
+        PaddleDeepEval(str(copy))
+
+
+def test_changed_metadata(copy):
+    data = json.loads(copy.read_text())
+    data["deepmd"]["metadata"] = "{}"
     _write_with(copy, data)
     with pytest.raises(ModelFileError, match=r"copy\.json .*damaged"):
         PaddleDeepEval(str(copy))

@@ -29,8 +29,9 @@ def _choose_loops() -> None:
 
 
 NUM_THREADS = number_of_threads()
-"""Threads of the linear algebra and of the kernels; paddle's own default is 1."""
+"""Threads of the linear algebra and, by the flag, of the kernels; paddle's own default is 1."""
 core.set_num_threads(NUM_THREADS)
+paddle.set_flags({"FLAGS_paddle_num_threads": NUM_THREADS})
 _choose_loops()
 
 __all__ = ["NUM_THREADS", "core", "paddle"]

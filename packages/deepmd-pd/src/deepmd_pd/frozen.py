@@ -2,33 +2,34 @@
 """Frozen models `.json` + `.pdiparams`: a program of paddle and its constants.
 
 The `.json` is what paddle writes, with one key more at its end, ``deepmd``: ``metadata``, the record of
-`deepmd_dp.kit.metadata` as text, and ``document``, the contract's in base64.
+`deepmd_dp.kit.metadata` as text; ``document``, the contract's in base64; and, where the model has what our operators
+compute, ``operators``, the text of a second program with the same constants, which runs on them.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import warnings
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
-from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pd import arrays
-from deepmd_pd.framework import paddle
-from deepmd_pd.graph import FrozenModel, input_specs
+from deepmd_pd.framework import core, paddle
+from deepmd_pd.graph import FrozenModel, record
+from deepmd_pd.kernel_library import load_library
 
 if TYPE_CHECKING:
-    from paddle import Tensor
-
-    from deepmd_dp.environment.environment import Environment
-    from deepmd_dp.kit.metadata import Part
+    from deepmd_dp.kit import kernels
+from deepmd_dp.kit.metadata import Part
 
 _KEY = ',"deepmd":'
 """What the program's text ends before. Where this stands inside of a text of the JSON, its quotes are escaped."""
@@ -54,16 +55,21 @@ def write(path: str, document: dict) -> None:
         )
     program, constants = _files_of(path)
     model = with_matrices(deserialize_model(document["model"]))
-    specs = [input_specs(Signature.of(model))]
-    layer = paddle.jit.to_static(FrozenModel(model).eval(), full_graph=True, input_spec=specs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # paddle's, of its own use of what a graph does not have
-        paddle.jit.save(layer, str(program.with_suffix("")))
-    text = program.read_text(encoding="utf-8").rstrip()
+    layer = FrozenModel(model).eval()
+    plain = record(layer, program)
     embedded = base64.b64encode(document_to_bytes(document)).decode("ascii")
-    metadata = write_metadata(model, _parts(text, constants.read_bytes(), embedded))
-    added = json.dumps({"metadata": metadata, "document": embedded})
-    program.write_text(f"{text.removesuffix('}')}{_KEY}{added}}}", encoding="utf-8")
+    added = {"document": embedded, **_second_form(layer, plain, constants)}
+    metadata = write_metadata(model, _parts(plain, constants.read_bytes(), added))
+    text = json.dumps({"metadata": metadata, **added})
+    program.write_text(f"{plain.removesuffix('}')}{_KEY}{text}}}", encoding="utf-8")
+
+
+def _second_form(layer: FrozenModel, plain: str, constants: Path) -> dict[str, str]:
+    """The program on operators; none where it is the plain one, or has other constants."""
+    with kernels.in_graphs(), TemporaryDirectory() as folder:
+        program, own = _files_of(f"{folder}/{constants.name}")
+        text = record(layer, program)
+        return {"operators": text} if text != plain and own.read_bytes() == constants.read_bytes() else {}
 
 
 def _files_of(path: str) -> tuple[Path, Path]:
@@ -71,9 +77,10 @@ def _files_of(path: str) -> tuple[Path, Path]:
     return Path(path).with_suffix(".json"), Path(path).with_suffix(".pdiparams")
 
 
-def _parts(program: str, constants: bytes, document: str) -> list[Part]:
+def _parts(program: str, constants: bytes, added: dict[str, str]) -> list[Part]:
     """What the digest is made of. The program's own text: its numbers need not be written alike by all programs."""
-    return [("program", program.encode()), ("constants", constants), ("document", document.encode())]
+    texts = {"program": program, **added}
+    return [("constants", constants), *((key, text.encode()) for key, text in texts.items() if key != "metadata")]
 
 
 def read_any(path: str) -> dict:
@@ -96,20 +103,34 @@ class FrozenFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._program, constants = _files_of(path)
+        self._program, self._constants = _files_of(path)
         text = _read(self._program).decode("utf-8", errors="replace").rstrip()
         added = _added(text, self._program)
-        if not constants.is_file():
+        if not self._constants.is_file():
             raise ModelFileError(
-                f"{self._program} needs {constants.name} beside it, which is not there; copy both files."
+                f"{self._program} needs {self._constants.name} beside it, which is not there; copy both files."
             )
-        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(constants), added["document"])
-        read_metadata(added["metadata"], parts, f"{self._program} or {constants.name}")
+        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(self._constants), added)
+        read_metadata(added["metadata"], parts, f"{self._program} or {self._constants.name}")
         self.document = document_from_bytes(base64.b64decode(added["document"]), str(path))
+        self._operators = added.get("operators", "")
+
+    @cached_property
+    def has_operators(self) -> bool:
+        """Whether the form on operators runs: where there is one, and they can be used."""
+        is_on_cpu = isinstance(arrays.device(), core.CPUPlace)
+        return bool(self._operators) and is_on_cpu and kernels.are_wanted() and load_library()
 
     def load(self) -> paddle.jit.TranslatedLayer:
         """The graph."""
-        return paddle.jit.load(str(self._program.with_suffix("")))
+        if not self.has_operators:
+            return paddle.jit.load(str(self._program.with_suffix("")))
+        # paddle reads nothing but two files of one name
+        with TemporaryDirectory() as folder:
+            program, constants = _files_of(f"{folder}/model.json")
+            program.write_text(self._operators, encoding="utf-8")
+            constants.symlink_to(self._constants.resolve())
+            return paddle.jit.load(str(program.with_suffix("")))
 
 
 def _read(path: Path) -> bytes:
@@ -133,20 +154,3 @@ def _added(text: str, program: Path) -> dict[str, Any]:
             "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
         )
     return data["deepmd"]
-
-
-class Graph:
-    """A frozen file's own graph."""
-
-    def __init__(self, file: FrozenFile, signature: Signature) -> None:
-        self._layer = file.load()
-        self._signature = signature
-
-    def __call__(self, env: Environment, fparam: Tensor | None, aparam: Tensor | None) -> dict[str, Tensor]:
-        """All terms by name, of an environment that has what files take."""
-        given = self._signature.pack(env, fparam, aparam).values()
-        # frame parameters that the model has itself are no tensors yet
-        tensors = [each if isinstance(each, paddle.Tensor) else arrays.from_numpy(each) for each in given]
-        with paddle.no_grad():
-            *results, _ = self._layer(*tensors)
-        return {term.name: result for term, result in zip(self._signature.outputs, results, strict=True)}

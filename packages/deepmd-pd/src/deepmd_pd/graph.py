@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from deepmd_pd.framework import paddle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from paddle import Tensor
 
@@ -33,7 +35,7 @@ class FrozenModel(paddle.nn.Layer):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self._model = model
-        self._signature = Signature.of(model)
+        self.signature = Signature.of(model)
         for path, array, _ in leaves(model):
             self.register_buffer(path.replace(".", "/"), arrays.from_numpy(array))
 
@@ -45,20 +47,29 @@ class FrozenModel(paddle.nn.Layer):
     # but not these, nor the models: in their source it does not find all names
     @paddle.jit.not_to_static
     def _record(self, constants: dict[str, Tensor], inputs: list[Tensor]) -> tuple[Tensor, ...]:
+        for each in (*constants.values(), *inputs):
+            each.stop_gradient = True  # unlike paddle has it here; `derivative` says what is a variable
         model = with_leaves(self._model, {name.replace("/", "."): each for name, each in constants.items()})
-        given = dict(zip((each.name for each in self._signature.inputs), inputs, strict=True))
+        given = dict(zip((each.name for each in self.signature.inputs), inputs, strict=True))
         with exact_numbers():
-            terms = self._signature.evaluate(model, given, derivative)
+            terms = self.signature.evaluate(model, given, derivative)
         sizes = paddle.concat([paddle.shape(each) for each in inputs])
-        return *(terms[each.name] for each in self._signature.outputs), sizes
+        return *(terms[each.name] for each in self.signature.outputs), sizes
 
 
-def input_specs(signature: Signature) -> list[paddle.static.InputSpec]:
-    """The inputs as paddle describes them; an open size is None."""
-    return [
+def record(model: FrozenModel, program: Path) -> str:
+    """The text of a model's program, which is written to this file, with its constants beside."""
+    # an open size is None
+    specs = [
         paddle.static.InputSpec([size if isinstance(size, int) else None for size in each.axes], each.dtype, each.name)
-        for each in signature.inputs
+        for each in model.signature.inputs
     ]
+    paddle.jit.to_static(model, full_graph=True, input_spec=[specs])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # paddle's, of its own use of what a graph does not have
+        paddle.jit.save(model, str(program.with_suffix("")))
+    model.forward.rollback()  # the next one is recorded anew
+    return program.read_text(encoding="utf-8").rstrip()
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from deepmd_dp.kit.moments_call import MomentsCall, Pass
-from deepmd_pd.framework import NUM_THREADS, paddle
+from deepmd_pd.framework import paddle
 from deepmd_pd.kernel_library import call as run_kernel
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class _Geometry:
     def run(self, which: Pass, operand: Sequence[Tensor] = ()) -> list[Tensor]:
         """A pass of the kernel; the operand is the gradient of A, or the direction."""
         inputs = [tensor.detach().contiguous() for tensor in (*self.derived, *self.fixed, *operand)]
-        results = run_kernel("moments", _numbers(self.call), inputs, self.call.counts(which), NUM_THREADS)
+        results = run_kernel("moments", _numbers(self.call), inputs, self.call.counts(which))
         return results[: len(self.derived) if which is Pass.TRANSPOSE else 1]
 
     def zeros(self) -> list[Tensor]:
@@ -63,7 +65,13 @@ class _Geometry:
 
 
 def moments(call: MomentsCall, derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> Tensor:
-    """A, with its derivative by `derived`, which is derived by the gradient of A; see `MomentsCall`."""
+    """A, with its derivative by `derived`, which is derived by the gradient of A; see `MomentsCall`.
+
+    What a graph is recorded of is one operator, which has its first derivative in the library.
+    """
+    if not paddle.in_dynamic_mode():
+        numbers = paddle.to_tensor(np.array(call.numbers))
+        return run_kernel("graph_moments", list(derived), [numbers, *fixed], call.counts(Pass.FORWARD)[:-1])[0]
     return _Moments.apply(list(derived), _Geometry(call, derived, fixed))
 
 

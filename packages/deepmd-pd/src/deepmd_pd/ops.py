@@ -36,13 +36,15 @@ def scatter_add(values: Tensor, index: Tensor, size: Any) -> Tensor:
 
 
 def can_run(derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> bool:
-    """Whether the kernels can run on these: on the CPU, of known types, not while a file is recorded."""
-    if not (paddle.in_dynamic_mode() and kernels.are_wanted()):
-        return False
+    """Whether the kernels can run on these: on the CPU, of known types, recorded where a graph is to run on them."""
     tensors = (*derived, *fixed)
     return (
-        all(each.place.is_cpu_place() and each.size > 0 for each in tensors)
+        (_are_at_hand(tensors) if paddle.in_dynamic_mode() else kernels.are_wanted_in_graphs())
         and all(each.stop_gradient for each in fixed)
         and moments_call.are_types_known([str(each.dtype).rpartition(".")[2] for each in tensors], len(derived))
         and load_library()
     )
+
+
+def _are_at_hand(tensors: tuple[Tensor, ...]) -> bool:
+    return kernels.are_wanted() and all(each.place.is_cpu_place() and each.size > 0 for each in tensors)

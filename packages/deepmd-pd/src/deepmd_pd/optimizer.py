@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 
 
 class Optimizer:
-    """Moments of the parameters, and steps.
-
-    Parameters
-    ----------
-    config : dict
-        The normalised input.
-    moments : dict of ndarray
-        Of a checkpoint, see `deepmd_dp.kit.optimizer.read_moments`.
-    parameters : dict of ndarray
-        First values.
-    """
+    """Moments of the parameters, and steps: of a normalized input, a checkpoint's moments and first values."""
 
     def __init__(
         self, config: dict[str, Any], moments: dict[str, np.ndarray], parameters: dict[str, np.ndarray]

@@ -26,6 +26,7 @@ class PaddleTrainer(BaseTrainer):
     """Trains the leaves of a model as tensors of paddle, in dynamic mode."""
 
     backend_name = "Paddle"
+    from_numpy = staticmethod(arrays.from_numpy)
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         trained = self.trained_leaves()
@@ -38,9 +39,6 @@ class PaddleTrainer(BaseTrainer):
     def rebuild(self) -> None:
         constants = map_leaves(self._numpy_model, lambda _, array: arrays.from_numpy(array))
         self._model = with_leaves(constants, self._parameters)
-
-    def from_numpy(self, array: np.ndarray) -> Tensor:
-        return arrays.from_numpy(array)
 
     def parameters(self) -> dict[str, np.ndarray]:
         return {path: arrays.to_numpy(parameter) for path, parameter in self._parameters.items()}
