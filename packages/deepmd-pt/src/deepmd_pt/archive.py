@@ -33,10 +33,10 @@ class FrozenFile(NamedTuple):
     document: dict
 
 
-def finish(plain: bytes, operators: bytes) -> bytes:
-    """An archive of both forms, as torch writes them with some digest in the metadata, with the right one."""
+def finish(plain: bytes, operators: bytes | None = None) -> bytes:
+    """An archive of the forms, as torch writes them with some digest in the metadata, with the right one."""
     members = _kept(plain)
-    own = {name: member for name, member in _kept(operators).items() if members.get(name) != member}
+    own = {name: member for name, member in _kept(operators or plain).items() if members.get(name) != member}
     members |= {f"{_OPERATORS}{name}": member for name, member in own.items()}
     record = members[_RECORD]
     right = sealed(record.decode(), _parts(members)).encode()

@@ -8,6 +8,7 @@ displacements. Beside them the file has the contract's document and the metadata
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,8 +59,8 @@ def write(path: str, document: dict) -> None:
     model = with_matrices(deserialize_model(document["model"]))
     record = write_metadata(model, [])
     beside = {archive.DOCUMENT: document_to_bytes(document), archive.METADATA: record.encode()}
-    plain, operators = (_save(script, beside) for script in _compile(model, record))
-    Path(path).write_bytes(archive.finish(plain, operators))
+    forms = (_save(script, beside) for script in _compile(model, record))
+    Path(path).write_bytes(archive.finish(*forms))
 
 
 def _save(script: torch.jit.ScriptModule, beside: dict[str, bytes]) -> bytes:
@@ -85,7 +86,7 @@ def read_any(path: str) -> dict:
 
 
 def _compile(model: Model, metadata: str) -> list[torch.jit.ScriptModule]:
-    """Traces on an example and scripts the derivatives around it, in plain form and with our operator.
+    """Traces on an example and scripts the derivatives around it, in plain form and, if that differs, with our operator.
 
     On the CPU, loading moves it.
     """
@@ -107,14 +108,25 @@ def _compile(model: Model, metadata: str) -> list[torch.jit.ScriptModule]:
         kinds = ("sum", "atom", "force", "virial")
         terms = [terms_of(*kinds[:2]), terms_of(*kinds), terms_of(*kinds, "atom_virial")]
         cores = [_trace(core, inputs)]
-        with kernels.in_graphs():
+        for vec in edge_vectors(signature, inputs):
+            vec.requires_grad_()  # an operation whose constants depend on these stays plain
+        with kernels.in_graphs(), torch.enable_grad():
             cores.append(_trace(core, inputs))
+        if cores[1].graph.findNode("deepmd_pt::moments") is None:
+            del cores[1]
         return [torch.jit.script(FrozenModel(signature, metadata, noutputs, each, *terms)) for each in cores]
 
 
 def _trace(function: torch.nn.Module, *examples: list[torch.Tensor]) -> torch.jit.ScriptModule:
     """Not strict, since lists and dicts are given: their lengths are the model's."""
-    return torch.jit.trace(function, examples, check_trace=False, strict=False)
+    traced = torch.jit.trace(function, examples, check_trace=False, strict=False)
+    # of `x[:, 0]` a trace records a slice of all rows too, whose derivative would be a copy into zeros
+    for node in traced.graph.findAllNodes("aten::slice"):
+        whole, _, *bounds = node.inputs()
+        if [bound.toIValue() for bound in bounds] == [0, sys.maxsize, 1]:
+            node.output().replaceAllUsesWith(whole)
+            node.destroy()
+    return traced
 
 
 def _example_inputs(model: Model, signature: Signature) -> list[torch.Tensor]:
