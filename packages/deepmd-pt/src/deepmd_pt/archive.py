@@ -2,8 +2,8 @@
 """What a `.pth` is as a file: a zip archive of TorchScript with the contract's document and the metadata beside it.
 
 Both are extra files of the archive. The metadata are a string of the script too, for C++. The digest in them is made of
-all other members, that string cut out. A second form of the script, with our operator, shares the constants: the members
-that it has of its own lie in ``extra/operators/``, where torch does not look, and `with_operators` puts them in place.
+all other members, that string cut out. A second form of the script, with our operator, shares the constants: members
+that only it has lie in ``extra/operators/``, where torch does not look, and `with_operators` puts them in place.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def members_of(content: bytes) -> dict[str, bytes]:
 
 
 def _kept(content: bytes) -> dict[str, bytes]:
-    """The members that do not depend on who froze the model: not the paths on their machine, nor a number made of all."""
+    """The members without the lines of the script's source, with paths of who froze it, and the number made of all."""
     members = members_of(content).items()
     return {name: member for name, member in members if not name.endswith((".debug_pkl", "serialization_id"))}
 

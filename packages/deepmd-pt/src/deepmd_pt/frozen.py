@@ -86,9 +86,9 @@ def read_any(path: str) -> dict:
 
 
 def _compile(model: Model, metadata: str) -> list[torch.jit.ScriptModule]:
-    """Traces on an example and scripts the derivatives around it, in plain form and, if that differs, with our operator.
+    """Traces on an example and scripts the derivatives around it; on the CPU, loading moves it.
 
-    On the CPU, loading moves it.
+    In plain form, and with our operator where the model can run on it.
     """
     signature = Signature.of(model)
     core = Core(model, signature)

@@ -10,6 +10,7 @@ import torch
 
 from deepmd_dp.kit.kernels import find_library, warn_without_kernels
 
+
 @cache
 def load_library(library: str = "libdeepmd_pt_ops") -> bool:
     """Load the kernels; where that fails, warn once and say why."""
