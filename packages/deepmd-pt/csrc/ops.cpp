@@ -24,8 +24,7 @@ deepmd::Shape shape_of(const Tensor& tensor) {
 }
 
 deepmd::TensorView view_of(const Tensor& tensor) {
-  deepmd::require(tensor.is_cpu() && tensor.is_contiguous(),
-                  "a tensor is not contiguous, or not on the CPU");
+  deepmd::require(tensor.is_cpu(), "a tensor is not on the CPU");
   deepmd::TensorView view{tensor.data_ptr(), deepmd::DType::other, shape_of(tensor)};
   switch (tensor.scalar_type()) {
     case ScalarType::Double:
@@ -47,14 +46,16 @@ deepmd::TensorView view_of(const Tensor& tensor) {
 }
 
 /// A pass on these tensors; what there are and what they mean: deepmd::run_moments.
-std::vector<Tensor> moments(const std::vector<Tensor> inputs, const std::vector<double> numbers,
+std::vector<Tensor> moments(std::vector<Tensor> inputs, const std::vector<double> numbers,
                             const std::vector<int64_t> counts) {
   try {
     const deepmd::MomentsSpec spec(numbers, counts);
     std::vector<deepmd::TensorView> in, out;
     std::vector<deepmd::Shape> shapes;
-    for (const auto& input : inputs)
+    for (auto& input : inputs) {
+      input = torch::stable::contiguous(input);
       in.push_back(view_of(input)), shapes.push_back(in.back().shape);
+    }
     std::vector<Tensor> results;
     for (const auto& shape : spec.result_shapes(shapes)) {
       // as those by which A is derived; A as the weights, or the rows

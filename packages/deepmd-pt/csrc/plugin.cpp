@@ -4,14 +4,15 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
+#include <caffe2/serialize/inline_container.h>
 #include <caffe2/serialize/read_adapter_interface.h>
-#include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
-#include <torch/headeronly/version.h>
 
 #include <algorithm>
+#include <list>
+#include <map>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -22,39 +23,70 @@
 
 #include "deepmd/graph_plugin.hpp"
 #include "deepmd/zip_archive.hpp"
+#include "torch_release.hpp"
 
 namespace deepmd_pt {
 namespace {
 
-/// libtorch's C++ interface is that of one minor release.
 void check_torch() {
   const std::uint64_t found = aoti_torch_abi_version();
-  if (found >> 48 != TORCH_ABI_VERSION >> 48)
+  if (!is_torch_release())
     throw std::runtime_error(
         "the plug-in of deepmd-pt was built with PyTorch " TORCH_VERSION ", here is " +
         std::to_string(found >> 56) + "." + std::to_string((found >> 48) & 255) +
         "; install the release that it was built with");
 }
 
-/// The record of an archive, whose members are its parts by their names without the top folder;
-/// the record's own text in the script is not hashed (deepmd_pt/archive.py).
-deepmd::Record read_record(const std::string& content) {
+/// The folder of the members that only the form with our operator has (deepmd_pt/archive.py).
+const std::string OPERATORS = "extra/operators/";
+
+/// An archive's members by their names without the top folder.
+using Members = std::map<std::string, std::string_view>;
+
+Members members_of(std::string_view content) {
+  Members members;
+  for (const auto& [name, member] : deepmd::zip_members(content))
+    members[name.substr(name.find('/') + 1)] = member;
+  return members;
+}
+
+/// The record of an archive, whose members are its parts; the record's own text in the scripts is
+/// not hashed (deepmd_pt/archive.py).
+deepmd::Record read_record(const Members& members) {
+  const auto found = members.find("extra/deepmd_metadata.json");
+  const std::string_view record = found == members.end() ? "" : found->second;
   std::vector<deepmd::Part> parts;
-  std::string_view record;
-  std::string strings;
-  for (const auto& [name, member] : deepmd::zip_members(content)) {
-    const std::string inner = name.substr(name.find('/') + 1);
-    if (inner == "extra/deepmd_metadata.json")
-      record = member;
-    else if (inner == "data.pkl")
-      strings = member;
-    else
-      parts.emplace_back(inner, member);
+  std::list<std::string> scripts;
+  for (const auto& [name, member] : members) {
+    if (name == "data.pkl" || name == OPERATORS + "data.pkl") {
+      std::string& rest = scripts.emplace_back(member);
+      for (std::size_t at; !record.empty() && (at = rest.find(record)) != rest.npos;)
+        rest.erase(at, record.size());
+      parts.emplace_back(name, rest);
+    } else if (found == members.end() || name != found->first) {
+      parts.emplace_back(name, member);
+    }
   }
-  for (std::size_t at; !record.empty() && (at = strings.find(record)) != std::string::npos;)
-    strings.erase(at, record.size());
-  parts.emplace_back("data.pkl", strings);
   return deepmd::read_frozen(record, std::move(parts));
+}
+
+/// The archive of the form with our operator; the plain form where there is no other.
+std::string with_operators(const Members& members) {
+  Members chosen;
+  for (const auto& [name, member] : members) {
+    if (name.rfind(OPERATORS, 0) == 0)
+      chosen[name.substr(OPERATORS.size())] = member;
+    else if (name.rfind("extra/", 0) != 0)
+      chosen.emplace(name, member);
+  }
+  std::string archive;
+  caffe2::serialize::PyTorchStreamWriter writer([&](const void* bytes, std::size_t size) {
+    archive.append(static_cast<const char*>(bytes), size);
+    return size;
+  });
+  for (const auto& [name, member] : chosen) writer.writeRecord(name, member.data(), member.size());
+  writer.writeEndOfFile();
+  return archive;
 }
 
 /// Bytes as torch reads a file.
@@ -90,8 +122,10 @@ class Model {
       device_ = at::Device(at::kCUDA, at::DeviceIndex(options.device));
     }
     std::string content = deepmd::read_file(path);
-    record_ = read_record(content);
+    const Members members = members_of(content);
+    record_ = read_record(members);
     in_few_words([&] {
+      if (deepmd::are_kernels_wanted(options)) content = with_operators(members);
       script_ = torch::jit::load(std::make_shared<Memory>(std::move(content)), device_);
       script_.eval();
     });

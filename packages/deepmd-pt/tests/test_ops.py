@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
 from deepmd_dp.dialect import operation
 from deepmd_dp.dialect import ops as plain_ops
+from deepmd_dp.kit import kernels
 from deepmd_pt import arrays, kernel_library, moments, ops
 
 
@@ -172,3 +175,59 @@ def test_the_operator_refuses_wrong_arguments():
             torch.ops.deepmd_pt.moments(inputs, numbers, counts)
     with pytest.raises(RuntimeError, match="deepmd_pt: the bounds"):
         torch.ops.deepmd_pt.moments([s, rows], [0.0, 0.0, 0.0, 1.0, 1.0], counts)
+
+
+def operator_of(case, derived):
+    """The operator as a frozen file calls it."""
+    assert kernel_library.load_derivative()
+    seen = []
+    run, _ = case.forms()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(moments._Moments, "apply", lambda geometry, *_: seen.append(geometry) or torch.zeros(()))
+        call(case, run, derived)
+    (geometry,) = seen
+    return geometry, [*geometry.derived, *geometry.fixed]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_derivative_without_python(kind):
+    case = make_case(kind)
+    derived = [each.requires_grad_() for each in tensors(case.derived)]
+    geometry, inputs = operator_of(case, derived)
+    counts = geometry.call.counts(moments.Pass.FORWARD)
+    found = torch.ops.deepmd_pt.moments(inputs, geometry.call.numbers, counts)[0]
+    expected = call(case, case.forms()[1], derived)
+    c = torch.tensor(case.coefficients())
+    gradients = [torch.autograd.grad((each * c).sin().sum(), derived) for each in (found, expected)]
+    assert_agree(*([each.numpy() for each in some] for some in gradients), 1e-12)
+
+
+def test_what_has_no_derivative_without_python():
+    """The second one, and those by constants, are refused."""
+    case = make_case("environment")
+    (vec,) = tensors(case.derived)
+    geometry, inputs = operator_of(case, [vec.requires_grad_()])
+    counts = geometry.call.counts(moments.Pass.FORWARD)
+    found = torch.ops.deepmd_pt.moments(inputs, geometry.call.numbers, counts)[0]
+    (gradient,) = torch.autograd.grad(found.sin().sum(), vec, create_graph=True)
+    with pytest.raises(RuntimeError, match="moments have one derivative here"):
+        torch.autograd.grad((gradient**2).sum(), vec)
+    inputs[1] = inputs[1].clone().requires_grad_()
+    found = torch.ops.deepmd_pt.moments(inputs, geometry.call.numbers, counts)[0]
+    with pytest.raises(RuntimeError, match="constants of moments have no derivative"):
+        torch.autograd.grad(found.sum(), vec)
+
+
+def test_constants_that_depend_on_the_geometry_stay_plain_in_files():
+    case = make_case("environment")
+    (vec,), (weights, *rest) = tensors(case.derived), tensors(case.constants)
+
+    def moments_of(vec, weights):
+        return case.forms()[0](vec, weights, *rest, **case.keywords)
+
+    functions = {True: moments_of, False: lambda vec, weights: moments_of(vec, weights * vec.square().sum(-1))}
+    for holds_operator, function in functions.items():
+        with kernels.in_graphs(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace(function, (vec.clone().requires_grad_(), weights), check_trace=False)
+        assert (traced.graph.findNode("deepmd_pt::moments") is not None) is holds_operator

@@ -44,17 +44,19 @@ def _run(command: list[str], folder, **environment: str) -> None:
     subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, capture_output=True)
 
 
-def computed_with(path) -> dict[str, bytes]:
-    """Graph and constants."""
+def computed_with(path, *forms: str) -> dict[str, bytes]:
+    """Graph and constants of the plain form, and of others."""
     members = archive.members_of(path.read_bytes())
-    kept = ("code/", "constants", "data/")
+    kept = tuple(f"{form}{name}" for form in ("", *forms) for name in ("code/", "constants", "data/"))
     return {name: content for name, content in members.items() if name.startswith(kept)}
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_same_graph(folder, route):
-    _run(ROUTES[route], folder, **({"DP_PLAIN_OPS": "1"} if route == "plain operators" else {}))
-    here, there = (computed_with(folder / f"{name}.pth") for name in ("after imports", route))
+    is_plain = route == "plain operators"
+    _run(ROUTES[route], folder, **({"DP_PLAIN_OPS": "1"} if is_plain else {}))
+    forms = () if is_plain else ("extra/operators/",)
+    here, there = (computed_with(folder / f"{name}.pth", *forms) for name in ("after imports", route))
     assert set(there) == set(here)
     assert [name for name in here if here[name] != there[name]] == []
     code = b"".join(content for name, content in there.items() if name.endswith(".py"))

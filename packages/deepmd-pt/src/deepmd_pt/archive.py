@@ -2,7 +2,8 @@
 """What a `.pth` is as a file: a zip archive of TorchScript with the contract's document and the metadata beside it.
 
 Both are extra files of the archive. The metadata are a string of the script too, for C++. The digest in them is made of
-all other members, that string cut out.
+all other members, that string cut out. A second form of the script, with our operator, shares the constants: members
+that only it has lie in ``extra/operators/``, where torch does not look, and `with_operators` puts them in place.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 DOCUMENT = "deepmd_document.safetensors"
 METADATA = "deepmd_metadata.json"
 _FOLDER = "model"
-_RECORD, _STRINGS = f"extra/{METADATA}", "data.pkl"
+_RECORD, _STRINGS, _OPERATORS = f"extra/{METADATA}", "data.pkl", "extra/operators/"
 
 
 class FrozenFile(NamedTuple):
@@ -32,20 +33,23 @@ class FrozenFile(NamedTuple):
     document: dict
 
 
-def finish(content: bytes) -> bytes:
-    """An archive as torch writes it, whose metadata have some digest, with the right one.
-
-    Without where the lines of the script came from, which are paths on the machine of the one who froze it.
-    """
-    members = {name: member for name, member in members_of(content).items() if not name.endswith(".debug_pkl")}
-    record, buffer = members[_RECORD], io.BytesIO()
+def finish(plain: bytes, operators: bytes | None = None) -> bytes:
+    """An archive of the forms, as torch writes them with some digest in the metadata, with the right one."""
+    members = _kept(plain)
+    own = {name: member for name, member in _kept(operators or plain).items() if members.get(name) != member}
+    members |= {f"{_OPERATORS}{name}": member for name, member in own.items()}
+    record = members[_RECORD]
     right = sealed(record.decode(), _parts(members)).encode()
-    for name in (_RECORD, _STRINGS):
-        members[name] = members[name].replace(record, right)
-    with zipfile.ZipFile(buffer, "w") as target:
-        for name, member in members.items():
-            target.writestr(zipfile.ZipInfo(f"{_FOLDER}/{name}"), member)
-    return buffer.getvalue()
+    return _packed(
+        {name: member.replace(record, right) if _has_record(name) else member for name, member in members.items()}
+    )
+
+
+def with_operators(content: bytes) -> bytes:
+    """The archive of the form with our operator alone; the plain form where there is no other."""
+    members = members_of(content)
+    own = {name.removeprefix(_OPERATORS): member for name, member in members.items() if name.startswith(_OPERATORS)}
+    return _packed({name: member for name, member in (members | own).items() if not name.startswith("extra/")})
 
 
 def read(path: str) -> FrozenFile | None:
@@ -82,8 +86,27 @@ def members_of(content: bytes) -> dict[str, bytes]:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
 
 
+def _kept(content: bytes) -> dict[str, bytes]:
+    """The members without the lines of the script's source, with paths of who froze it, and the number made of all."""
+    members = members_of(content).items()
+    return {name: member for name, member in members if not name.endswith((".debug_pkl", "serialization_id"))}
+
+
+def _packed(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, member in members.items():
+            target.writestr(zipfile.ZipInfo(f"{_FOLDER}/{name}"), member)
+    return buffer.getvalue()
+
+
 def _parts(members: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
     """What the digest is made of."""
     for name, content in members.items():
         if name != _RECORD:
-            yield name, content.replace(members[_RECORD], b"") if name == _STRINGS else content
+            yield name, content.replace(members[_RECORD], b"") if _has_record(name) else content
+
+
+def _has_record(name: str) -> bool:
+    """Whether a member holds the metadata: they themselves, and the strings of both scripts."""
+    return name == _RECORD or name.endswith(_STRINGS)

@@ -8,6 +8,7 @@ displacements. Beside them the file has the contract's document and the metadata
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,13 @@ import torch
 from deepmd.contract import document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.environment.parts import environment_with_ghosts
+from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pt import archive, arrays, checkpoint
+from deepmd_pt.kernel_library import load_derivative
 from deepmd_pt.script import Core, FrozenModel, Terms, edge_vectors
 
 if TYPE_CHECKING:
@@ -53,19 +56,27 @@ def write(path: str, document: dict) -> None:
     """
     if not str(path).endswith(".pth"):
         raise ModelFileError(f"{path}: PyTorch models are written as .pth; .pt is the ending of training checkpoints.")
-    model, buffer = with_matrices(deserialize_model(document["model"])), io.BytesIO()
+    model = with_matrices(deserialize_model(document["model"]))
     record = write_metadata(model, [])
-    script = _compile(model, record)
     beside = {archive.DOCUMENT: document_to_bytes(document), archive.METADATA: record.encode()}
+    forms = (_save(script, beside) for script in _compile(model, record))
+    Path(path).write_bytes(archive.finish(*forms))
+
+
+def _save(script: torch.jit.ScriptModule, beside: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
     with _torchscript():
         torch.jit.save(script, buffer, _extra_files=beside)
-    Path(path).write_bytes(archive.finish(buffer.getvalue()))
+    return buffer.getvalue()
 
 
 def load(content: bytes) -> torch.jit.ScriptModule:
-    """The TorchScript of an archive, on the device used."""
+    """The TorchScript of an archive, on the device used; the form with our operator where that runs."""
+    device = arrays.device()
+    if device.type == "cpu" and kernels.are_wanted() and load_derivative():
+        content = archive.with_operators(content)
     with _torchscript():
-        return torch.jit.load(io.BytesIO(content), map_location=arrays.device()).eval()
+        return torch.jit.load(io.BytesIO(content), map_location=device).eval()
 
 
 def read_any(path: str) -> dict:
@@ -74,8 +85,11 @@ def read_any(path: str) -> dict:
     return checkpoint.read(path).model if found is None else found.document
 
 
-def _compile(model: Model, metadata: str) -> torch.jit.ScriptModule:
-    """Traces on an example and scripts the derivatives around it; on the CPU, loading moves it."""
+def _compile(model: Model, metadata: str) -> list[torch.jit.ScriptModule]:
+    """Traces on an example and scripts the derivatives around it; on the CPU, loading moves it.
+
+    In plain form, and with our operator where the model can run on it.
+    """
     signature = Signature.of(model)
     core = Core(model, signature)
     inputs = _example_inputs(model, signature)
@@ -93,12 +107,26 @@ def _compile(model: Model, metadata: str) -> torch.jit.ScriptModule:
 
         kinds = ("sum", "atom", "force", "virial")
         terms = [terms_of(*kinds[:2]), terms_of(*kinds), terms_of(*kinds, "atom_virial")]
-        return torch.jit.script(FrozenModel(signature, metadata, noutputs, _trace(core, inputs), *terms))
+        cores = [_trace(core, inputs)]
+        for vec in edge_vectors(signature, inputs):
+            vec.requires_grad_()  # an operation whose constants depend on these stays plain
+        with kernels.in_graphs(), torch.enable_grad():
+            cores.append(_trace(core, inputs))
+        if cores[1].graph.findNode("deepmd_pt::moments") is None:
+            del cores[1]
+        return [torch.jit.script(FrozenModel(signature, metadata, noutputs, each, *terms)) for each in cores]
 
 
 def _trace(function: torch.nn.Module, *examples: list[torch.Tensor]) -> torch.jit.ScriptModule:
     """Not strict, since lists and dicts are given: their lengths are the model's."""
-    return torch.jit.trace(function, examples, check_trace=False, strict=False)
+    traced = torch.jit.trace(function, examples, check_trace=False, strict=False)
+    # of `x[:, 0]` a trace records a slice of all rows too, whose derivative would be a copy into zeros
+    for node in traced.graph.findAllNodes("aten::slice"):
+        whole, _, *bounds = node.inputs()
+        if [bound.toIValue() for bound in bounds] == [0, sys.maxsize, 1]:
+            node.output().replaceAllUsesWith(whole)
+            node.destroy()
+    return traced
 
 
 def _example_inputs(model: Model, signature: Signature) -> list[torch.Tensor]:

@@ -32,12 +32,14 @@ class _Geometry(NamedTuple):
 
     def run(self, which: Pass, operand: Sequence[Tensor] = ()) -> tuple[Tensor, ...]:
         """A pass of the kernel; the operand is the gradient of A, or the direction."""
-        inputs = [tensor.detach().contiguous() for tensor in (*self.derived, *self.fixed, *operand)]
+        inputs = [tensor.detach() for tensor in (*self.derived, *self.fixed, *operand)]
         return tuple(torch.ops.deepmd_pt.moments(inputs, self.call.numbers, self.call.counts(which)))
 
 
 def moments(call: MomentsCall, derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> Tensor:
     """A, with derivatives of all orders by `derived`; see `MomentsCall`."""
+    if torch.jit.is_tracing():  # a file's operator has one derivative, in C++
+        return torch.ops.deepmd_pt.moments([*derived, *fixed], call.numbers, call.counts(Pass.FORWARD))[0]
     return _Moments.apply(_Geometry(call, derived, fixed), *derived)
 
 

@@ -37,6 +37,11 @@ def asarray(
     return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
+def astype(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Without a copy where the type is that one: nothing is written in place."""
+    return x.to(dtype)
+
+
 def device(x: torch.Tensor) -> torch.device:
     return x.device
 

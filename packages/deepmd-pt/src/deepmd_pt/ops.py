@@ -32,8 +32,9 @@ def scatter_add(values: Tensor, index: Tensor, size: int) -> Tensor:
 
 
 def can_run(derived: tuple[Tensor, ...], fixed: tuple[Tensor, ...]) -> bool:
-    """Whether the kernels can run on these: on the CPU, of known types, not while a file is recorded."""
-    if torch.jit.is_tracing() or torch.compiler.is_compiling() or not kernels.are_wanted():
+    """Whether the kernels can run on these: on the CPU, of known types; in files, where these may hold them."""
+    wanted = kernels.are_wanted_in_graphs if torch.jit.is_tracing() else kernels.are_wanted
+    if torch.compiler.is_compiling() or not wanted():
         return False
     tensors = (*derived, *fixed)
     return (
