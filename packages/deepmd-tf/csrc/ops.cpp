@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -58,24 +59,13 @@ absl::Status infer_shapes(InferenceContext* context) {
 }
 
 deepmd::TensorView view_of(const Tensor& tensor) {
-  deepmd::TensorView view{tensor.data(), deepmd::DType::other, {}};
+  static const std::map<tensorflow::DataType, deepmd::DType> known{
+      {tensorflow::DT_DOUBLE, deepmd::DType::float64},
+      {tensorflow::DT_FLOAT, deepmd::DType::float32},
+      {tensorflow::DT_INT64, deepmd::DType::int64},
+      {tensorflow::DT_INT32, deepmd::DType::int32}};
+  deepmd::TensorView view{tensor.data(), known.at(tensor.dtype()), {}};
   for (int i = 0; i < tensor.dims(); ++i) view.shape.push_back(tensor.dim_size(i));
-  switch (tensor.dtype()) {
-    case tensorflow::DT_DOUBLE:
-      view.dtype = deepmd::DType::float64;
-      break;
-    case tensorflow::DT_FLOAT:
-      view.dtype = deepmd::DType::float32;
-      break;
-    case tensorflow::DT_INT64:
-      view.dtype = deepmd::DType::int64;
-      break;
-    case tensorflow::DT_INT32:
-      view.dtype = deepmd::DType::int32;
-      break;
-    default:
-      break;
-  }
   return view;
 }
 
