@@ -22,7 +22,6 @@ namespace {
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 
 /// What the attributes say; `numbers` are the bits of float64s, since TensorFlow's own lists are of
@@ -51,7 +50,7 @@ absl::Status infer_shapes(InferenceContext* context) {
     for (int i = 0; i < context->num_outputs(); ++i) context->set_output(i, context->input(i));
     return absl::OkStatus();
   }
-  std::vector<DimensionHandle> sizes{context->Dim(context->input(0), 0)};
+  std::vector sizes{context->Dim(context->input(0), 0)};
   const deepmd::Shape shape = spec->moments_shape(0);
   for (std::size_t i = 1; i < shape.size(); ++i) sizes.push_back(context->MakeDim(shape[i]));
   context->set_output(0, context->MakeShape(sizes));
@@ -64,9 +63,8 @@ deepmd::TensorView view_of(const Tensor& tensor) {
       {tensorflow::DT_FLOAT, deepmd::DType::float32},
       {tensorflow::DT_INT64, deepmd::DType::int64},
       {tensorflow::DT_INT32, deepmd::DType::int32}};
-  deepmd::TensorView view{tensor.data(), known.at(tensor.dtype()), {}};
-  for (int i = 0; i < tensor.dims(); ++i) view.shape.push_back(tensor.dim_size(i));
-  return view;
+  const auto sizes = tensor.shape().dim_sizes();
+  return {tensor.data(), known.at(tensor.dtype()), {sizes.begin(), sizes.end()}};
 }
 
 /// A pass on these tensors; what there are and what they mean: deepmd::run_moments.
@@ -118,7 +116,6 @@ REGISTER_OP("DeepmdMoments")
     .Attr("counts: list(int)")
     .Input("inputs: Tin")
     .Output("results: Tout")
-    .SetShapeFn(deepmd_tf::infer_shapes)
-    .Doc("A pass of the Chebyshev moments.");
+    .SetShapeFn(deepmd_tf::infer_shapes);
 
 REGISTER_KERNEL_BUILDER(Name("DeepmdMoments").Device(tensorflow::DEVICE_CPU), deepmd_tf::Moments);

@@ -34,7 +34,7 @@ std::string_view constant_of(std::string_view node) {
 }
 
 /// A `.pb`: a GraphDef with constants that compute nothing (deepmd_tf/frozen.py), of which
-/// `metadata` alone is not hashed. `deepmd_operators` is nodes to be added for the form on operators.
+/// `metadata` alone is not hashed, and `deepmd_operators` is nodes of a form on operators.
 Graph read_graph(const std::string& path, const deepmd_open_options& options) {
   const std::string content = deepmd::read_file(path);
   std::string hashed, computes, scope;

@@ -29,16 +29,14 @@ class Status {
                                                            DEEPMD_TF(DeleteStatus)};
 };
 
-/// Whether TensorFlow has the operators of the library beside this one, which is for one release, in
-/// its name. They stay for the rest of the process.
+/// Whether the operators beside this library are loaded, for this TensorFlow; once a process.
 inline bool are_operators_loaded() {
   static const bool loaded = [] {
     Dl_info info{};
     if (dladdr(reinterpret_cast<const void*>(&are_operators_loaded), &info) == 0) return false;
     const std::string version = DEEPMD_TF(Version)();
-    const std::string release = version.substr(0, version.find('.', version.find('.') + 1));
-    const auto file = std::filesystem::path(info.dli_fname)
-                          .replace_filename("libdeepmd_tf_ops-" + release + ".so");
+    const auto name = "libdeepmd_tf_ops-" + version.substr(0, version.rfind('.')) + ".so";
+    const auto file = std::filesystem::path(info.dli_fname).replace_filename(name);
     const Status status;
     DEEPMD_TF(LoadLibrary)(file.c_str(), status);
     return DEEPMD_TF(GetCode)(status) == TF_OK;

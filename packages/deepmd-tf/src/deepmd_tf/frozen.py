@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Frozen models `.pb`: a GraphDef that computes all terms of a model from displacements, and runs by itself.
 
-Three constants of strings are in it beside what computes: ``deepmd_document``, the contract's document;
-``deepmd_operators``, the nodes of a second form of the graph, which runs on the library's operators, where it has one;
-and ``metadata``, the record of `deepmd_dp.kit.metadata`. The nodes of the second form, a GraphDef, refer to those of
-the first one: the bytes of both one after the other are the graph of both. The record's digest is that of itself and of
+Three constants of strings are in it beside what computes: ``deepmd_document``, the contract's document; where the
+library's operators serve a model, ``deepmd_operators``, nodes of a second form of the graph, which runs on these; and
+``metadata``, the record of `deepmd_dp.kit.metadata`. The second form takes inputs and constants of the first one, so
+that the bytes of both, one after the other, are the graph that has both. The record's digest is that of itself and of
 one part, ``graph``: the bytes of the file without the node ``metadata``. They are found without any library of protobuf
 or TensorFlow: a GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's
 first field is its name; the whole field of the node of this name is left out, its key and length too. In files that are
@@ -14,7 +14,7 @@ written here it stands last.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -59,19 +59,16 @@ def write(path: str, document: dict) -> None:
     for node in (*plain.node, *second.node):
         # for further derivatives, which are looked up by a number of this process
         node.attr.pop("_gradient_op_type", None)
-    strings = {DOCUMENT: document_to_bytes(document)}
+    content = _serialized(plain) + _constant(DOCUMENT, document_to_bytes(document))
     if any(node.op == "DeepmdMoments" for node in second.node):
-        strings[SECOND_FORM] = _serialized(second)
-    content = _serialized(plain) + _constants(strings)
-    record = write_metadata(model, [("graph", content)])
-    Path(path).write_bytes(content + _constants({METADATA: record}))
+        content += _constant(SECOND_FORM, _serialized(second))
+    Path(path).write_bytes(content + _constant(METADATA, write_metadata(model, [("graph", content)])))
 
 
-def _constants(values: dict[str, bytes | str]) -> bytes:
-    """Nodes that hold strings."""
+def _constant(name: str, value: bytes | str) -> bytes:
+    """A node that holds a string."""
     with tf.Graph().as_default() as graph:
-        for name, value in values.items():
-            tf.constant(value, name=name)
+        tf.constant(value, name=name)
     return _serialized(GraphDef(node=graph.as_graph_def().node))
 
 
@@ -85,11 +82,11 @@ def is_frozen(path: str) -> bool:
 
 
 class FrozenFile(NamedTuple):
-    """What is in a frozen file: the contract's document, the plain graph, and the nodes of its second form, if any."""
+    """What is in a frozen file: the contract's document, the plain graph, and the nodes of the other form, if any."""
 
     document: dict
-    graph: GraphDef
-    second: GraphDef
+    plain: bytes
+    second: bytes
 
 
 def read_frozen(path: str) -> FrozenFile:
@@ -100,26 +97,27 @@ def read_frozen(path: str) -> FrozenFile:
     ModelFileError
         The file is missing or damaged, or holds no graph of ours, for instance since deepmd-kit wrote it.
     """
-    kept, strings = [], {}
+    hashed, plain, strings = bytearray(), bytearray(), dict.fromkeys((DOCUMENT, SECOND_FORM, METADATA), b"")
     try:
         content = Path(path).read_bytes()
         for each in fields(content):
             name = _name(content, each) if each.number == 1 else None
-            if name in (DOCUMENT, SECOND_FORM, METADATA):
-                strings[name] = _value(GraphDef.FromString(content[each.start : each.end]).node[0])
+            whole = content[each.start : each.end]
+            if name in strings:
+                strings[name] = b"".join(GraphDef.FromString(whole).node[0].attr["value"].tensor.string_val)
+            else:
+                plain += whole
             if name != METADATA:
-                kept.append((name, content[each.start : each.end]))
+                hashed += whole
     except (OSError, ValueError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
-    if METADATA not in strings:
+    if not strings[METADATA]:
         raise ModelFileError(
             f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
             "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
         )
-    read_metadata(strings[METADATA], [("graph", b"".join(part for _, part in kept))], path)
-    graph = b"".join(part for name, part in kept if name not in strings)
-    second = GraphDef.FromString(strings.get(SECOND_FORM, b""))
-    return FrozenFile(document_from_bytes(strings[DOCUMENT]), GraphDef.FromString(graph), second)
+    read_metadata(strings[METADATA], [("graph", bytes(hashed))], path)
+    return FrozenFile(document_from_bytes(strings[DOCUMENT]), bytes(plain), strings[SECOND_FORM])
 
 
 def _name(content: bytes, node: Field) -> str | None:
@@ -128,39 +126,24 @@ def _name(content: bytes, node: Field) -> str | None:
     return None if first is None else content[first.content : first.end].decode(errors="replace")
 
 
-def _value(node: Any) -> bytes:
-    """The string that a constant holds."""
-    return b"".join(node.attr["value"].tensor.string_val)
-
-
 def read_any(path: str) -> dict:
     """The document of a frozen file or of a checkpoint."""
     return read_frozen(path).document if is_frozen(path) else checkpoint.read(path).model
 
 
 class FrozenModel:
-    """The graph of a frozen file, ready to run: its form on operators where it has one and they can be used.
+    """The graph of a frozen file, ready to run, in its form on operators where that is possible.
 
     It runs in a session of TensorFlow 1, as in C++; made into a function of TensorFlow 2 it would take twice as long
     to load (2.21).
-
-    Attributes
-    ----------
-    has_operators : bool
-        Which form runs.
     """
 
     def __init__(self, file: FrozenFile) -> None:
-        self.has_operators = (
-            len(file.second.node) > 0 and kernels.are_wanted() and not gpus() and load_library() is not None
-        )
-        graph = GraphDef()
-        graph.MergeFrom(file.graph)
-        if self.has_operators:
-            graph.MergeFrom(file.second)
-        whole = tf.Graph()
-        with whole.as_default():
-            tf.graph_util.import_graph_def(graph, name="")
+        can_run = file.second and kernels.are_wanted() and not gpus() and load_library() is not None
+        self.scope = f"{OPERATORS}/" if can_run else ""
+        with tf.Graph().as_default() as whole:
+            definition = file.plain + file.second if can_run else file.plain
+            tf.graph_util.import_graph_def(GraphDef.FromString(definition), name="")
         threads = tf.config.threading.get_intra_op_parallelism_threads()
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)
@@ -168,5 +151,4 @@ class FrozenModel:
     def run(self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]) -> dict[str, np.ndarray]:
         """The terms of these names; what none of them needs is not computed."""
         feeds = {f"{name}:0": np.asarray(array) for name, array in inputs.items()}
-        scope = f"{OPERATORS}/" if self.has_operators else ""
-        return self._session.run({term: f"{scope}{output_name(term)}:0" for term in terms}, feeds)
+        return self._session.run({term: f"{self.scope}{output_name(term)}:0" for term in terms}, feeds)

@@ -28,22 +28,12 @@ def output_name(term: str) -> str:
 
 
 def build_graph(model: Model) -> tuple[GraphDef, GraphDef]:
-    """A graph of all that a model gives in two forms; every size is open, and all constants lie inside.
+    """A graph of all that a model of NumPy arrays gives; every size is open, and all constants lie inside.
 
     Inputs are placeholders by the names of `deepmd_dp.kit.signature.Signature`, none of which has a default.
-    Outputs are by `output_name` all terms of the model's outputs, see `deepmd.outputs`.
-
-    Parameters
-    ----------
-    model : Model
-        Of NumPy arrays.
-
-    Returns
-    -------
-    plain
-        A whole graph, of TensorFlow's own operations.
-    second
-        Nodes to be added to it, by which the same comes on the library's operators, in the scope `OPERATORS`.
+    Outputs are by `output_name` all terms of the model's outputs, see `deepmd.outputs`. Given are the graph, of
+    TensorFlow's own operations, and nodes to be added to it, which give the same on the library's operators and are
+    in the scope `OPERATORS`.
     """
     signature = Signature.of(model)
     with tf.Graph().as_default() as graph:
