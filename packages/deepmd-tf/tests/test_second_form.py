@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from models import Pair, case
 
 from deepmd.errors import ModelFileError
