@@ -50,8 +50,8 @@ inline std::vector<deepmd_array> match_inputs(const Record& record, const deepmd
   return matched;
 }
 
-/// Whether a file's form with operators is to be taken where it has one and they are installed: they
-/// run on the CPU, and the environment variable turns them off (deepmd_dp/kit/kernels.py).
+/// Whether a file's form with operators is to be taken where it has one and they are installed:
+/// they run on the CPU, and the environment variable turns them off (deepmd_dp/kit/kernels.py).
 inline bool are_kernels_wanted(const deepmd_open_options& options) {
   const char* const plain = std::getenv("DP_PLAIN_OPS");
   return options.device < 0 && (plain == nullptr || std::string(plain) != "1");
