@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -21,7 +22,6 @@ namespace {
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 
 /// What the attributes say; `numbers` are the bits of float64s, since TensorFlow's own lists are of
@@ -50,7 +50,7 @@ absl::Status infer_shapes(InferenceContext* context) {
     for (int i = 0; i < context->num_outputs(); ++i) context->set_output(i, context->input(i));
     return absl::OkStatus();
   }
-  std::vector<DimensionHandle> sizes{context->Dim(context->input(0), 0)};
+  std::vector sizes{context->Dim(context->input(0), 0)};
   const deepmd::Shape shape = spec->moments_shape(0);
   for (std::size_t i = 1; i < shape.size(); ++i) sizes.push_back(context->MakeDim(shape[i]));
   context->set_output(0, context->MakeShape(sizes));
@@ -58,25 +58,13 @@ absl::Status infer_shapes(InferenceContext* context) {
 }
 
 deepmd::TensorView view_of(const Tensor& tensor) {
-  deepmd::TensorView view{tensor.data(), deepmd::DType::other, {}};
-  for (int i = 0; i < tensor.dims(); ++i) view.shape.push_back(tensor.dim_size(i));
-  switch (tensor.dtype()) {
-    case tensorflow::DT_DOUBLE:
-      view.dtype = deepmd::DType::float64;
-      break;
-    case tensorflow::DT_FLOAT:
-      view.dtype = deepmd::DType::float32;
-      break;
-    case tensorflow::DT_INT64:
-      view.dtype = deepmd::DType::int64;
-      break;
-    case tensorflow::DT_INT32:
-      view.dtype = deepmd::DType::int32;
-      break;
-    default:
-      break;
-  }
-  return view;
+  static const std::map<tensorflow::DataType, deepmd::DType> known{
+      {tensorflow::DT_DOUBLE, deepmd::DType::float64},
+      {tensorflow::DT_FLOAT, deepmd::DType::float32},
+      {tensorflow::DT_INT64, deepmd::DType::int64},
+      {tensorflow::DT_INT32, deepmd::DType::int32}};
+  const auto sizes = tensor.shape().dim_sizes();
+  return {tensor.data(), known.at(tensor.dtype()), {sizes.begin(), sizes.end()}};
 }
 
 /// A pass on these tensors; what there are and what they mean: deepmd::run_moments.
@@ -128,7 +116,6 @@ REGISTER_OP("DeepmdMoments")
     .Attr("counts: list(int)")
     .Input("inputs: Tin")
     .Output("results: Tout")
-    .SetShapeFn(deepmd_tf::infer_shapes)
-    .Doc("A pass of the Chebyshev moments.");
+    .SetShapeFn(deepmd_tf::infer_shapes);
 
 REGISTER_KERNEL_BUILDER(Name("DeepmdMoments").Device(tensorflow::DEVICE_CPU), deepmd_tf::Moments);

@@ -3,6 +3,7 @@
 // The plug-in that runs `.pb`, and the `.savedmodel` of deepmd-jax (deepmd/backend_plugin.h), by
 // TensorFlow's C interface, which is the same in all its releases.
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,25 +33,29 @@ std::string_view constant_of(std::string_view node) {
                                    : deepmd::field(deepmd::field(value->second, 8), 8);
 }
 
-/// A `.pb`: a GraphDef with the nodes `metadata`, which alone is not hashed, and `deepmd_document`,
-/// which computes nothing (deepmd_tf/frozen.py).
+/// A `.pb`: a GraphDef with constants that compute nothing (deepmd_tf/frozen.py), of which
+/// `metadata` alone is not hashed, and `deepmd_operators` is nodes of a form on operators.
 Graph read_graph(const std::string& path, const deepmd_open_options& options) {
   const std::string content = deepmd::read_file(path);
-  std::string hashed, computes;
-  std::string_view record;
+  std::string hashed, computes, scope;
+  std::map<std::string_view, std::string_view> strings{
+      {"metadata", {}}, {"deepmd_document", {}}, {"deepmd_operators", {}}};
   for (const auto& each : deepmd::fields(content)) {
-    const std::string_view name =
-        each.number == 1 ? deepmd::field(each.value, 1) : std::string_view();
-    if (name == "metadata") record = constant_of(each.value);
+    const auto name = each.number == 1 ? deepmd::field(each.value, 1) : std::string_view();
+    const auto found = strings.find(name);
+    if (found != strings.end()) found->second = constant_of(each.value);
+    if (found == strings.end()) computes += each.whole;
     if (name != "metadata") hashed += each.whole;
-    if (name != "metadata" && name != "deepmd_document") computes += each.whole;
   }
-  Graph graph{deepmd::read_frozen(record, {{"graph", hashed}}), nullptr, {}, {}};
+  Graph graph{deepmd::read_frozen(strings["metadata"], {{"graph", hashed}}), nullptr, {}, {}};
+  const std::string_view second = strings["deepmd_operators"];
+  if (!second.empty() && deepmd::are_kernels_wanted(options) && are_operators_loaded())
+    computes += second, scope = "operators/";
   graph.session = std::make_unique<Session>(computes, options);
   for (const auto& each : graph.record.inputs)
     graph.inputs.push_back(graph.session->find(each.name));
   for (const auto& each : graph.record.outputs)
-    graph.outputs.push_back(graph.session->find("o_" + each.name));
+    graph.outputs.push_back(graph.session->find(scope + "o_" + each.name));
   return graph;
 }
 

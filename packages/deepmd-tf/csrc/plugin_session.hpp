@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,21 @@ class Status {
   std::unique_ptr<TF_Status, void (*)(TF_Status*)> status_{DEEPMD_TF(NewStatus)(),
                                                            DEEPMD_TF(DeleteStatus)};
 };
+
+/// Whether the operators beside this library are loaded, for this TensorFlow; once a process.
+inline bool are_operators_loaded() {
+  static const bool loaded = [] {
+    Dl_info info{};
+    if (dladdr(reinterpret_cast<const void*>(&are_operators_loaded), &info) == 0) return false;
+    const std::string version = DEEPMD_TF(Version)();
+    const auto name = "libdeepmd_tf_ops-" + version.substr(0, version.rfind('.')) + ".so";
+    const auto file = std::filesystem::path(info.dli_fname).replace_filename(name);
+    const Status status;
+    DEEPMD_TF(LoadLibrary)(file.c_str(), status);
+    return DEEPMD_TF(GetCode)(status) == TF_OK;
+  }();
+  return loaded;
+}
 
 template <class T>
 using Handle = std::unique_ptr<T, void (*)(T*)>;

@@ -27,6 +27,7 @@ class Pair:
     """A frozen model and the same in NumPy."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
         self.document = random_document(case(name))
         self.path = folder / "model.pb"
         frozen.write(str(self.path), self.document)

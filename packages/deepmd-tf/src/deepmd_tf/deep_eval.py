@@ -33,7 +33,7 @@ class TensorFlowDeepEval(BaseDeepEval):
         if not is_frozen(path):
             return checkpoint.read(path).model
         file = read_frozen(path)
-        self._frozen = FrozenModel(file.graph)
+        self._frozen = FrozenModel(file)
         return file.document
 
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Frozen models `.pb`: a GraphDef that computes all terms of a model from displacements, and runs by itself.
 
-Two constants of strings are in it beside what computes: ``deepmd_document``, the contract's document, and
-``metadata``, the record of `deepmd_dp.kit.metadata`. The record's digest is that of itself and of one part, ``graph``:
-the bytes of the file without the node ``metadata``. They are found without any library of protobuf or TensorFlow: a
-GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's first field is its
-name; the whole field of the node of this name is left out, its key and length too. In files that are written here it
-stands last.
+Three constants of strings are in it beside what computes: ``deepmd_document``, the contract's document; where the
+library's operators serve a model, ``deepmd_operators``, nodes of a second form of the graph, which runs on these; and
+``metadata``, the record of `deepmd_dp.kit.metadata`. The second form takes inputs and constants of the first one, so
+that the bytes of both, one after the other, are the graph that has both. The record's digest is that of itself and of
+one part, ``graph``: the bytes of the file without the node ``metadata``. They are found without any library of protobuf
+or TensorFlow: a GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's
+first field is its name; the whole field of the node of this name is left out, its key and length too. In files that are
+written here it stands last.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,11 +22,14 @@ from google.protobuf.message import DecodeError
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_tf import checkpoint
-from deepmd_tf.graph import build_graph, output_name
+from deepmd_tf.device import gpus
+from deepmd_tf.graph import OPERATORS, GraphDef, build_graph, output_name
+from deepmd_tf.kernel_library import load_library
 from deepmd_tf.wire_format import fields
 
 if TYPE_CHECKING:
@@ -33,9 +38,9 @@ if TYPE_CHECKING:
     from deepmd_dp.interface import Model
     from deepmd_tf.wire_format import Field
 
-GraphDef = tf.compat.v1.GraphDef
 ENDING = ".pb"
 DOCUMENT = "deepmd_document"
+SECOND_FORM = "deepmd_operators"
 METADATA = "metadata"
 
 
@@ -50,18 +55,25 @@ def write(path: str, document: dict) -> None:
     if not is_frozen(path):
         raise ModelFileError(f"{path}: TensorFlow models are written as .pb; .meta is the ending of checkpoints.")
     model: Model = with_matrices(deserialize_model(document["model"]))
-    graph = build_graph(model)
-    with graph.as_default():
-        tf.constant(document_to_bytes(document), name=DOCUMENT)
-    definition = graph.as_graph_def()
-    for node in definition.node:
+    plain, second = build_graph(model)
+    for node in (*plain.node, *second.node):
         # for further derivatives, which are looked up by a number of this process
         node.attr.pop("_gradient_op_type", None)
-    content = definition.SerializeToString(deterministic=True)
-    with tf.Graph().as_default() as rest:
-        tf.constant(write_metadata(model, [("graph", content)]), name=METADATA)
-    record = GraphDef(node=rest.as_graph_def().node).SerializeToString(deterministic=True)
-    Path(path).write_bytes(content + record)
+    content = _serialized(plain) + _constant(DOCUMENT, document_to_bytes(document))
+    if any(node.op == "DeepmdMoments" for node in second.node):
+        content += _constant(SECOND_FORM, _serialized(second))
+    Path(path).write_bytes(content + _constant(METADATA, write_metadata(model, [("graph", content)])))
+
+
+def _constant(name: str, value: bytes | str) -> bytes:
+    """A node that holds a string."""
+    with tf.Graph().as_default() as graph:
+        tf.constant(value, name=name)
+    return _serialized(GraphDef(node=graph.as_graph_def().node))
+
+
+def _serialized(graph: GraphDef) -> bytes:
+    return graph.SerializeToString(deterministic=True)
 
 
 def is_frozen(path: str) -> bool:
@@ -70,10 +82,11 @@ def is_frozen(path: str) -> bool:
 
 
 class FrozenFile(NamedTuple):
-    """What is in a frozen file: the contract's document, and the graph that computes."""
+    """What is in a frozen file: the contract's document, the plain graph, and the nodes of the other form, if any."""
 
     document: dict
-    graph: GraphDef
+    plain: bytes
+    second: bytes
 
 
 def read_frozen(path: str) -> FrozenFile:
@@ -84,24 +97,27 @@ def read_frozen(path: str) -> FrozenFile:
     ModelFileError
         The file is missing or damaged, or holds no graph of ours, for instance since deepmd-kit wrote it.
     """
+    hashed, plain, strings = bytearray(), bytearray(), dict.fromkeys((DOCUMENT, SECOND_FORM, METADATA), b"")
     try:
         content = Path(path).read_bytes()
-        found = [each for each in fields(content) if each.number == 1 and _name(content, each) == METADATA]
-        nodes = [GraphDef.FromString(content[each.start : each.end]).node[0] for each in found]
+        for each in fields(content):
+            name = _name(content, each) if each.number == 1 else None
+            whole = content[each.start : each.end]
+            if name in strings:
+                strings[name] = b"".join(GraphDef.FromString(whole).node[0].attr["value"].tensor.string_val)
+            else:
+                plain += whole
+            if name != METADATA:
+                hashed += whole
     except (OSError, ValueError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
-    if not found:
+    if not strings[METADATA]:
         raise ModelFileError(
             f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
             "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
         )
-    rest = content[: found[0].start] + content[found[0].end :]
-    read_metadata(_value(nodes[0]), [("graph", rest)], path)
-    graph = GraphDef.FromString(rest)
-    position = next(k for k, node in enumerate(graph.node) if node.name == DOCUMENT)
-    document = document_from_bytes(_value(graph.node[position]))
-    del graph.node[position]
-    return FrozenFile(document, graph)
+    read_metadata(strings[METADATA], [("graph", bytes(hashed))], path)
+    return FrozenFile(document_from_bytes(strings[DOCUMENT]), bytes(plain), strings[SECOND_FORM])
 
 
 def _name(content: bytes, node: Field) -> str | None:
@@ -110,27 +126,24 @@ def _name(content: bytes, node: Field) -> str | None:
     return None if first is None else content[first.content : first.end].decode(errors="replace")
 
 
-def _value(node: Any) -> bytes:
-    """The string that a constant holds."""
-    return b"".join(node.attr["value"].tensor.string_val)
-
-
 def read_any(path: str) -> dict:
     """The document of a frozen file or of a checkpoint."""
     return read_frozen(path).document if is_frozen(path) else checkpoint.read(path).model
 
 
 class FrozenModel:
-    """The graph of a frozen file, ready to run.
+    """The graph of a frozen file, ready to run, in its form on operators where that is possible.
 
     It runs in a session of TensorFlow 1, as in C++; made into a function of TensorFlow 2 it would take twice as long
     to load (2.21).
     """
 
-    def __init__(self, graph: GraphDef) -> None:
-        whole = tf.Graph()
-        with whole.as_default():
-            tf.graph_util.import_graph_def(graph, name="")
+    def __init__(self, file: FrozenFile) -> None:
+        can_run = file.second and kernels.are_wanted() and not gpus() and load_library() is not None
+        self.scope = f"{OPERATORS}/" if can_run else ""
+        with tf.Graph().as_default() as whole:
+            definition = file.plain + file.second if can_run else file.plain
+            tf.graph_util.import_graph_def(GraphDef.FromString(definition), name="")
         threads = tf.config.threading.get_intra_op_parallelism_threads()
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)
@@ -138,4 +151,4 @@ class FrozenModel:
     def run(self, inputs: Mapping[str, tf.Tensor | np.ndarray], terms: Iterable[str]) -> dict[str, np.ndarray]:
         """The terms of these names; what none of them needs is not computed."""
         feeds = {f"{name}:0": np.asarray(array) for name, array in inputs.items()}
-        return self._session.run({term: f"{output_name(term)}:0" for term in terms}, feeds)
+        return self._session.run({term: f"{self.scope}{output_name(term)}:0" for term in terms}, feeds)

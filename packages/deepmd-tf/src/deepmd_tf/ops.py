@@ -10,7 +10,6 @@ import tensorflow as tf
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels, moments_call
 from deepmd_tf import namespace
-from deepmd_tf.device import gpus
 from deepmd_tf.kernel_library import load_library
 from deepmd_tf.moments import moments
 
@@ -18,6 +17,7 @@ from deepmd_tf.moments import moments
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
     plain_ops.override("outer_products", namespace, plain_ops.outer_products_by_matmul)
+    plain_ops.override("halves", namespace, lambda a: tf.unstack(a, axis=1))
     plain_ops.override("scatter_add", namespace, scatter_add)
     plain_ops.override("gather_rows", namespace, gather_rows)
     for name, operation in moments_call.overrides(moments, can_run).items():
@@ -39,12 +39,11 @@ def gather_rows(array: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 
 def can_run(derived: tuple[tf.Tensor, ...], fixed: tuple[tf.Tensor, ...]) -> bool:
-    """Whether the kernels can run on these: in a graph that may use them, on the CPU, of known types."""
+    """Whether the kernels can run on these: in a graph that may use them, of known types."""
     return (
         kernels.are_wanted_in_graphs()
         # eagerly TensorFlow would compute all parts of a derivative, those that nothing needs as well
         and not tf.executing_eagerly()
         and moments_call.are_types_known([each.dtype.name for each in (*derived, *fixed)], len(derived))
-        and not gpus()
         and load_library() is not None
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from deepmd_dp.kit.optimizer import Adam
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_tf import arrays, checkpoint
 from deepmd_tf.derivative import derivative
+from deepmd_tf.device import gpus
 from deepmd_tf.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class TensorFlowTrainer(BaseTrainer):
 
         def run(tensors: Tensors, lr: tf.Tensor) -> Any:
             batch = Prepared(with_leaves(example.env, tensors["env"]), tensors["labels"], example.found)
-            with kernels.in_graphs():
+            with nullcontext() if gpus() else kernels.in_graphs():
                 return function(batch, lr)
 
         signature = [specs, tf.TensorSpec((), tf.float64)]

@@ -91,6 +91,12 @@ def environment_moments(
 
 
 @operation
+def halves(a: Float[Array, "n 2 *rest"]) -> tuple[Float[Array, "n *rest"], Float[Array, "n *rest"]]:
+    """Both parts along the second axis. Derivatives of slices are arrays of zeros to be filled, one for each."""
+    return a[:, 0, ...], a[:, 1, ...]
+
+
+@operation
 def chebyshev_moments(
     s: Float[Array, "ncenters nnei"],
     rows: Float[Array, "ncenters nnei columns"],

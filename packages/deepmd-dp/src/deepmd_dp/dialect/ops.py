@@ -16,6 +16,7 @@ from deepmd_dp.dialect.moments import (
     Basis,
     chebyshev_moments,
     environment_moments,
+    halves,
     outer_products,
     outer_products_by_matmul,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "chebyshev_moments",
     "environment_moments",
     "gather_rows",
+    "halves",
     "layer",
     "outer_products",
     "outer_products_by_matmul",
