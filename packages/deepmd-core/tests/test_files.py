@@ -15,8 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 from deepmd.errors import InputError
-from deepmd.files import MARK, atomic_path
-from deepmd.unfinished import PREFIX, Unfinished
+from deepmd.files import atomic_path
+from deepmd.files.atomic import MARK
+from deepmd.files.unfinished import PREFIX, Unfinished
 
 
 def test_a_file_takes_the_place_of_the_old_one(tmp_path):
@@ -303,7 +304,7 @@ def test_where_there_was_nothing_nothing_is_left_of_a_kill(tmp_path):
 
 
 def test_what_another_process_is_writing_stays(tmp_path):
-    code = "import sys\nfrom pathlib import Path\nfrom deepmd.unfinished import Unfinished\n"
+    code = "import sys\nfrom pathlib import Path\nfrom deepmd.files.unfinished import Unfinished\n"
     code += "folder = Unfinished(Path(sys.argv[1]))\nprint(folder.path.name, flush=True)\ninput()"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -189,7 +189,7 @@ def _check_log_path(args: argparse.Namespace) -> None:
     """The log is added to the end of a file, which must be none that the command reads."""
     log_path = getattr(args, "log_path", None)
     if log_path:
-        from deepmd.overwrite import check_not_read
+        from deepmd.files.overwrite import check_not_read
 
         given = {key: value for key, value in vars(args).items() if key != "log_path"}
         check_not_read(log_path, [value for value in given.values() if isinstance(value, str)])

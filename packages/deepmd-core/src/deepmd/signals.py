@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deepmd.unfinished import Unfinished
+from deepmd.files.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,12 +34,8 @@ def write(path: str, state: TrainingState) -> None:
     prefix = _prefix(path)
     tensors = {name: plain_array(array) for name, array in walk_arrays(state.model)}
     names = iter(tensors)
-    tree = {
-        "model": map_arrays(state.model, lambda _: {_REFERENCE: next(names)}),
-        "optimizer": list(state.optimizer),
-        "step": state.step,
-        "loop": state.loop,
-    }
+    model = map_arrays(state.model, lambda _: {_REFERENCE: next(names)})
+    tree = {"model": model, "optimizer": list(state.optimizer), "step": state.step, "loop": state.loop}
     tensors |= state.optimizer
     tf.raw_ops.SaveV2(
         prefix=prefix,
@@ -84,10 +80,6 @@ def read(path: str) -> TrainingState:
     tree = json.loads(text)
     model = map_variables(tree["model"], lambda value: arrays[value[_REFERENCE]], _is_reference)
     return TrainingState(model, {name: arrays[name] for name in tree["optimizer"]}, tree["step"], tree["loop"])
-
-
-def _prefix(path: str) -> str:
-    return _ENDING.sub("", path)
 
 
 def _prefix(path: str) -> str:

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Frozen models `.pb`: a GraphDef that computes all terms of a model from displacements, and runs by itself.
 
-Three constants of strings are in it beside what computes: ``deepmd_document``, the contract's document; where the
-library's operators serve a model, ``deepmd_operators``, nodes of a second form of the graph, which runs on these; and
-``metadata``, the record of `deepmd_dp.kit.metadata`. The second form takes inputs and constants of the first one, so
-that the bytes of both, one after the other, are the graph that has both. The record's digest is that of itself and of
-one part, ``graph``: the bytes of the file without the node ``metadata``. They are found without any library of protobuf
-or TensorFlow: a GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are its nodes, and a node's
-first field is its name; the whole field of the node of this name is left out, its key and length too. In files that are
-written here it stands last.
+Three constants of strings are in it beside what computes: ``deepmd_document``, the contract's document; where
+operators of ours serve a model, ``deepmd_operators``, nodes of a second form of the graph, which takes inputs and
+constants of the first one, so that the bytes of both, one after the other, are the graph of both; and ``metadata``, the
+record of `deepmd_dp.kit.metadata`. The record's digest is that of itself and of one part, ``graph``: the bytes of the
+file without the whole field of the node ``metadata``. It is found without a library of protobuf or TensorFlow: a
+GraphDef is a row of fields (`deepmd_tf.wire_format`), those of number 1 are nodes, whose first field is their name.
 """
 
 from __future__ import annotations

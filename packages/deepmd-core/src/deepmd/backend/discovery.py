@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from deepmd.backend.known import known_backend, known_reader
 from deepmd.errors import BackendError, InputError, ModelFileError, last_line
-from deepmd.overwrite import check_outputs
+from deepmd.files.overwrite import check_outputs
 
 if TYPE_CHECKING:
     from deepmd.backend.backend import Backend

@@ -12,9 +12,9 @@ import numpy as np
 
 from deepmd.data import System
 from deepmd.files import atomic_path
+from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.infer import DeepEval
 from deepmd.infer.systems import choose_systems, eval_arguments, iterate_frames, naming_frames, needed_inputs
-from deepmd.overwrite import check_outputs_of_new_folders
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd.overwrite import check_outputs
+from deepmd.files.overwrite import check_outputs
 from deepmd.plot.detail import is_detail_file, plot_detail_file
 from deepmd.plot.lcurve import plot_lcurve
 

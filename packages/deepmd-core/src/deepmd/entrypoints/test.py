@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd.data import System
 from deepmd.errors import InputError
+from deepmd.files.overwrite import check_outputs
 from deepmd.infer import DeepEval
 from deepmd.infer.comparison import Comparison, comparisons
 from deepmd.infer.detail_files import DetailFiles, detail_names
@@ -23,7 +24,6 @@ from deepmd.infer.systems import (
     needed_inputs,
     systems_of_input,
 )
-from deepmd.overwrite import check_outputs
 from deepmd.plot.parity import ParityData
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import numpy as np
 from deepmd.data import DataRequirement, System, find_systems
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.files.overwrite import check_outputs
 from deepmd.infer.deep_pot import DeepPot
 from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.systems import eval_arguments, iterate_frames, naming_frames, needed_inputs
-from deepmd.overwrite import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

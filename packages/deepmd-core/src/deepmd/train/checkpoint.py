@@ -15,7 +15,7 @@ from deepmd.backend.discovery import backend_of_file, installed_backends
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
-from deepmd.unfinished import remove_leftovers
+from deepmd.files.unfinished import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.errors import TrainingError
-from deepmd.locks import lock_folder
+from deepmd.files.locks import lock_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

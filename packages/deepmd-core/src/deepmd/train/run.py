@@ -13,7 +13,7 @@ from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
-from deepmd.overwrite import check_outputs_of_new_folders
+from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.registry import check_backend
 from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.errors import InputError
-from deepmd.files import check_target
+from deepmd.files.atomic import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,7 @@
 """Replacing several files as one: until the last one has its name, the old ones can be taken back.
 
 One rename is atomic, several are not. So the old files are kept, by hard links, beside a record of where they belong;
-whoever finds a record after a kill (`deepmd.unfinished`) takes them back.
+whoever finds a record after a kill (`deepmd.files.unfinished`) takes them back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 from pathlib import Path
 
-from deepmd.disk import sync
+from deepmd.files.disk import sync
 
 OLD, RECORD = ".old", ".record"
 """In the temporary folder: the old files by number; and the name of the last new one with the places of all."""

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd import undo
-from deepmd.disk import sync, sync_folder
 from deepmd.errors import DeepmdError, InputError
-from deepmd.unfinished import Unfinished, remove_leftovers_once
+from deepmd.files import undo
+from deepmd.files.disk import sync, sync_folder
+from deepmd.files.unfinished import Unfinished, remove_leftovers_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
-from deepmd import undo
-from deepmd.locks import lock_folder
+from deepmd.files import undo
+from deepmd.files.locks import lock_folder
 
 PREFIX = ".deepmd-"
 
