@@ -139,21 +139,22 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(f"dp: error: {error}")
     except BrokenPipeError:
         # the reader, such as `head`, has had enough
-        _close_output()
         sys.exit(141)
     except (OSError, UnicodeDecodeError) as error:
-        _close_output()
         sys.exit(f"dp: error: {describe_failure(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        _close_output()
 
 
 def _close_output() -> None:
-    """Where nothing can be written Python would complain again when it flushes at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Where nothing can be written Python would complain when it flushes at exit, and end with a status of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _hook(args: argparse.Namespace) -> Callable[[argparse.Namespace], None]:
