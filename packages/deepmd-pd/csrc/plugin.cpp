@@ -79,9 +79,13 @@ bool load_operators() {
 /// A folder that lasts as long as the object.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_((fs::temp_directory_path() / "deepmd_pd_XXXXXX").string()) {
+  TemporaryFolder() {
+    std::error_code failed;
+    fs::path place = fs::temp_directory_path(failed);
+    if (failed) place = "/tmp";  // TMPDIR may name a folder of another machine
+    path_ = (place / "deepmd_pd_XXXXXX").string();
     if (mkdtemp(path_.data()) == nullptr)
-      throw std::runtime_error("no folder can be made like " + path_);
+      throw std::runtime_error("no folder can be made like " + path_ + "; set TMPDIR");
   }
   ~TemporaryFolder() {
     std::error_code ignored;

@@ -120,6 +120,13 @@ def test_nothing_is_left_behind(written, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_cpp_needs_no_folder_of_the_environment(written, monkeypatch):
+    """TMPDIR may name a folder that only another machine of a cluster has."""
+    path = written(CASES[0])
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    plugin_of("deepmd-pd", "pd").open(path).close()
+
+
 def test_a_model_without_moments_has_one_form(written):
     path = written("se_e2_a: relu and linear")
     assert set(json.loads(path.read_text())["deepmd"]) == {"metadata", "document"}
