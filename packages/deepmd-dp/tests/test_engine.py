@@ -201,17 +201,17 @@ def test_mistakes_are_named(changes, error, message):
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["matrices", "nets"])
-@pytest.mark.parametrize("name", [name for name in COVERED if "dipole" not in name])
+@pytest.mark.parametrize("name", [name for name in COVERED if "dipole" not in name and "exclude" not in name])
 def test_atoms_at_the_same_place_are_named_with_their_frame(name, plain, monkeypatch):
     """In later parts of the frames too, whatever the nets make of a distance of zero."""
     if plain:
         monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
     model = DeepPot(REFERENCE / name / "model.dp", auto_batch_size=12)
     coord, box, _ = water_like(model, 12, nframes=3)
-    coord[2, 9] = coord[2, 4]
+    coord[2, 10] = coord[2, 4]
     types = np.arange(12) % model.get_ntypes()
     parameters = [np.full(shape, 0.1) for shape in (model.get_dim_fparam(), (12, model.get_dim_aparam()))]
-    with pytest.raises(ResultError, match="^frame 2: the model's energy is not finite; atoms 4 and 9 are at the same"):
+    with pytest.raises(ResultError, match="^frame 2: the model's energy is not finite; atoms 4 and 10 are at the same"):
         model.eval(coord, box, types, False, *(each if each.size else None for each in parameters))
 
 
