@@ -52,6 +52,14 @@ def test_engine_and_numpy_agree(kind):
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
+def test_atoms_at_the_same_place_have_no_energy(kind):
+    """In the engine, where their s, NaN, lies in no piece of a table."""
+    coord = COORD.copy()
+    coord[:, 1] = coord[:, 0]
+    assert not np.isfinite(evaluate(DATA / f"{kind}.dp", True, coord)["energy"]).any()
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "se_atten_v2"])
 def test_forces_are_derivatives(kind):
     """Of the frame with the short bond too: the table goes on linearly, not constantly."""
     step, path = 1e-5, DATA / f"{kind}.dp"
