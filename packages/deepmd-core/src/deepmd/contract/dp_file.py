@@ -50,12 +50,12 @@ def from_bytes(content: bytes, source: str) -> Any:
         with h5py.File(h5py.h5f.open_file_image(content)) as file:
             tree = json.loads(file.attrs["json"])
             return map_variables(tree, lambda name: _dataset(file, name, source), is_reference)
-    except OSError as error:
-        raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
     except KeyError as error:
         raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.") from error
     except json.JSONDecodeError as error:
         raise ModelFileError(f"{source}: the attribute `json` is no valid JSON ({error}); copy it again.") from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
 
 
 def _dataset(file: h5py.File, name: str, source: str) -> np.ndarray:

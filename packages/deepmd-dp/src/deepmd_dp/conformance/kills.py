@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Commands are killed before each of their file operations: what was whole stays whole, and the next run mends the rest.
+"""Commands are killed at each of their file operations: what was whole stays whole, and the next run mends the rest.
 
 ``python -m deepmd_dp.conformance.kills pt save FOLDER`` kills the writing of a checkpoint, in a new folder there. This
 process only imports the framework: what uses it is done by forks of it.
