@@ -126,7 +126,7 @@ say([[0, 0, 0], [0, 0, 0]], [0, -1])
 """
 
 
-@pytest.mark.parametrize("flag", ("dp", *FLAGS))
+@pytest.mark.parametrize("flag", ["dp", *FLAGS])
 def test_odd_frames(models, flag):
     """The same words whatever computes: overlapping atoms, NaN, an unknown type; none, one alone, a virtual one."""
     path = models.path(CASES[0], file_kinds_of(flag)[0])

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepmd.contract import read_document, write_document
-from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.contract import document_to_bytes, read_document, write_document
 from deepmd.errors import InputError, ResultError
 from deepmd.infer import DeepPot
 from deepmd_dp import _engine
@@ -211,7 +210,7 @@ def test_atoms_at_the_same_place_are_named_with_their_frame(name, plain, monkeyp
     coord[2, 10] = coord[2, 4]
     types = np.arange(12) % model.get_ntypes()
     parameters = [np.full(shape, 0.1) for shape in (model.get_dim_fparam(), (12, model.get_dim_aparam()))]
-    with pytest.raises(ResultError, match="^frame 2: the model's energy is not finite; atoms 4 and 10 are at the same"):
+    with pytest.raises(ResultError, match=r"^frame 2: the model's energy is not finite; atoms 4 and 10 are at the same"):
         model.eval(coord, box, types, False, *(each if each.size else None for each in parameters))
 
 
@@ -288,6 +287,19 @@ def test_plugin_for_cpp_programs(name, suffix, tmp_path):
             for term in expected:
                 shape = expected[term][0].shape
                 assert_close(terms[term].reshape(shape), expected[term][0], 1e-5 if "f32" in name else 1e-12, term)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".dp"])
+def test_a_flipped_bit_is_found_in_cpp_too(suffix, tmp_path):
+    cc = pytest.importorskip("deepmd_cc.model", exc_type=ImportError)
+    path, rng = Path(tmp_path, f"model{suffix}"), random.Random(2)
+    write_document(path, read_document(REFERENCE / "sea" / "model.dp"))
+    whole = path.read_bytes()
+    for _ in range(50):
+        place = rng.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.randrange(8))]) + whole[place + 1 :])
+        with pytest.raises(cc.ModelError, match=r"model\.\w+ is damaged: its contents are not what was written"):
+            cc.Model(path, nthreads=1)
 
 
 def resident_size():

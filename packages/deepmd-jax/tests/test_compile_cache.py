@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-import pytest
+from deepmd_dp.conformance.permissions import obey_permissions
 
 CODE = (
     "import os; os.chdir('/'); from deepmd_jax.compile_cache import use_compile_cache; import jax;"
@@ -17,8 +17,9 @@ CODE = (
 
 def folder_with(**environment: str) -> str:
     base = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    command = [sys.executable, "-c", CODE]
     out = subprocess.run(
-        [sys.executable, "-c", CODE], env=base | environment, check=True, capture_output=True, text=True
+        command, env=base | environment, preexec_fn=obey_permissions, check=True, capture_output=True, text=True
     )
     assert out.stderr == ""
     return out.stdout.strip()
@@ -39,7 +40,6 @@ def test_off_where_nothing_can_be_written(tmp_path):
     assert folder_with(XDG_CACHE_HOME=str(tmp_path / "file")) == "None"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_off_in_a_folder_of_someone_else(tmp_path):
+def test_off_in_a_folder_that_must_not_be_written_to(tmp_path):
     (tmp_path / "deepmd-jax").mkdir(mode=0o500)
     assert folder_with(XDG_CACHE_HOME=str(tmp_path)) == "None"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """``.yaml`` and ``.yml``: the document as text, laid out as deepmd-kit lays it out.
 
-Each array is a mapping with ``"@class": np.ndarray``, its ``dtype`` and its ``value`` as nested lists.
+Each array is a mapping with ``"@class": np.ndarray``, its ``dtype`` and its ``value`` as nested lists. A comment is
+the file's digest; who edits the text takes that line out.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ import numpy as np
 import yaml
 
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
+from deepmd.contract.digest import BLANK
 from deepmd.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deepmd.aliases import Document
 
 # the C versions read and write the same, some ten times faster; PyYAML may be built without them
@@ -24,22 +24,21 @@ SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def write(path: Path, document: Document) -> None:
-    """Writes the document to a new file."""
+def to_bytes(document: Document) -> bytes:
+    """The content of a file."""
     tree = map_arrays(document, _mapping_of_array)
-    with open(path, "w", encoding="utf-8") as file:
-        yaml.dump(tree, file, Dumper=SafeDumper, default_flow_style=False)
+    text: str = yaml.dump(tree, Dumper=SafeDumper, default_flow_style=False)
+    return f"# {BLANK}\n{text}".encode()
 
 
-def read(path: Path) -> Any:
-    """Reads what `write` or deepmd-kit wrote; tags that would build Python objects are refused."""
+def from_bytes(content: bytes, source: str) -> Any:
+    """The tree in a file of ours or of deepmd-kit; tags that would build Python objects are refused."""
     try:
-        with open(path, encoding="utf-8") as file:
-            tree = yaml.load(file, Loader=SafeLoader)
+        tree = yaml.load(content.decode(), Loader=SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path} is not plain YAML or is truncated: {reason}") from error
-    return map_variables(tree, lambda mapping: _array_of_mapping(mapping, path), _is_array)
+        raise ModelFileError(f"{source} is not plain YAML or is truncated: {reason}") from error
+    return map_variables(tree, lambda mapping: _array_of_mapping(mapping, source), _is_array)
 
 
 def _is_array(value: Any) -> bool:
@@ -52,9 +51,9 @@ def _mapping_of_array(array: np.ndarray) -> dict[str, Any]:
     return head | {"dtype": array.dtype.name, "value": array.tolist()}
 
 
-def _array_of_mapping(mapping: dict[str, Any], path: Path) -> np.ndarray:
+def _array_of_mapping(mapping: dict[str, Any], source: str) -> np.ndarray:
     dtype = mapping.get("dtype")
     try:
         return np.array(mapping["value"], dtype="float32" if dtype == "bfloat16" else dtype)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path}: an array of type {dtype} cannot be read ({error}); write it again.") from error
+        raise ModelFileError(f"{source}: an array of type {dtype} cannot be read ({error}); write it again.") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
 from deepmd.contract.self_test import describe, make_self_test, verify
+from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
 from deepmd.registry import check_tree
 
@@ -28,8 +29,8 @@ def run(args: Namespace) -> None:
 def convert(source: str, target: str) -> dict[str, Difference]:
     """Writes the model of ``source`` to ``target``; the endings pick the backends.
 
-    The target is put in place only when it has reproduced the self-test, which is the one in the source file,
-    or made with the source's backend where the file has none.
+    The target is put in place only when it has reproduced the self-test, which is the one in the source file, and which
+    the source's own graph reproduces too, or made with the source's backend where the file has none.
 
     Returns
     -------
@@ -53,9 +54,19 @@ def convert(source: str, target: str) -> dict[str, Difference]:
 
 
 def read_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
-    """The document of a model file; its self-test is made where it has none."""
+    """The document of a model file, whose own graph has reproduced its self-test, or made it where there is none.
+
+    Raises
+    ------
+    ModelFileError
+        The graph is not that of the document.
+    """
     document = backend.serialize_hook(path)
-    if document.get("self_test") is None:
-        with closing(backend.deep_eval(path)) as model:
-            document = {**document, "self_test": make_self_test(model)}
+    with closing(backend.deep_eval(path)) as model:
+        if document.get("self_test") is None:
+            return {**document, "self_test": make_self_test(model)}
+        try:
+            verify(model, document)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from error
     return document
