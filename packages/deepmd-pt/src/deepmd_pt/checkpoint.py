@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,10 @@ import torch
 
 from deepmd.contract import map_arrays
 from deepmd.errors import ModelFileError, first_line
+from deepmd.files.plain import check_plain
 from deepmd.train.trainer import TrainingState
+from deepmd_dp.kit.foreign import not_ours
+from deepmd_pt.checked_pickle import check_checkpoint
 
 _FORMAT = "deepmd-core training state"
 
@@ -38,18 +43,19 @@ def read(path: str) -> TrainingState:
         The file is damaged, or another program's.
     """
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        content = Path(path).read_bytes()
+        check_checkpoint(content, path)
+        data = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except ModelFileError:
+        raise
     except Exception as error:  # torch's unpickler lets pass whatever foreign bytes raise
         raise ModelFileError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}); it is damaged or of another program."
         ) from error
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
-        raise ModelFileError(
-            f"{path} is not a checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
-            "freezing it there and `dp convert-backend frozen.pth model.dp` there."
-        )
-    optimizer = {name: tensor.numpy() for name, tensor in data["optimizer"].items()}
-    return TrainingState(_as_arrays(data["model"]), optimizer, data["step"], data["loop"])
+        raise not_ours(path, "written by deepmd-pt")
+    check_plain(data, path, ModelFileError, others=(torch.Tensor,), most=len(content))
+    return TrainingState.of_tree(_as_arrays(data), path)
 
 
 def _as_tensor(array: Any) -> torch.Tensor:
@@ -61,4 +67,6 @@ def _as_arrays(tree: Any) -> Any:
         return {key: _as_arrays(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [_as_arrays(value) for value in tree]
+    if isinstance(tree, torch.Tensor) and not tree.is_contiguous():
+        raise ModelFileError(f"a tensor of shape {list(tree.shape)} has fewer numbers than places; it is damaged.")
     return tree.numpy() if isinstance(tree, torch.Tensor) else tree

@@ -21,6 +21,7 @@ from deepmd.contract import map_arrays, walk_arrays
 from deepmd.contract.arrays import map_variables, plain_array
 from deepmd.errors import ModelFileError, first_line
 from deepmd.train.trainer import TrainingState
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.state_file import digest_of_files
 
 _COLLECTION = "deepmd_training_state"
@@ -70,10 +71,7 @@ def read(path: str) -> TrainingState:
             "missing, or of another program."
         ) from error
     if not meta.collection_def[_COLLECTION].bytes_list.value:
-        raise ModelFileError(
-            f"{path} is damaged or no checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
-            "freezing it there and `dp convert-backend frozen.pb model.dp` there."
-        )
+        raise not_ours(path, "written by deepmd-tf")
     text, *digests = meta.collection_def[_COLLECTION].bytes_list.value
     if digests != [digest_of_files(text, prefix, _BESIDE)]:
         raise ModelFileError(f"{path} is damaged, or its three files are not of one checkpoint; take another one.")

@@ -8,12 +8,15 @@ the arrays are the root's datasets of these names, numbered depth first.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
+from deepmd.files.reading import check_unfolded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,17 +51,45 @@ def read(path: Path) -> Any:
     """Reads what `write` or deepmd-kit wrote."""
     try:
         with h5py.File(path, "r") as file:
-            tree = json.loads(file.attrs["json"])
-            return map_variables(tree, lambda name: _dataset(file, name, path), is_reference)
+            if "json" not in file.attrs:
+                raise ModelFileError(f"{path} is HDF5 but no model: its root has no attribute `json`.")
+            tree = parse_json(_text(file.attrs["json"]), str(path), ModelFileError)
+            return map_variables(tree, _Arrays(file, path).take, is_reference)
     except OSError as error:
         raise ModelFileError(f"{path} is not an HDF5 file or is truncated ({error}); copy it again.") from error
-    except KeyError as error:
-        raise ModelFileError(f"{path} is HDF5 but no model: its root has no attribute `json`.") from error
-    except json.JSONDecodeError as error:
-        raise ModelFileError(f"{path}: the attribute `json` is no valid JSON ({error}); copy it again.") from error
 
 
-def _dataset(file: h5py.File, name: str, path: Path) -> np.ndarray:
-    if name not in file:
-        raise ModelFileError(f"{path}: the array {name} is missing; the file is incomplete, write it again.")
-    return plain_array(file[name][()])
+def _text(value: Any) -> str | bytes:
+    """An attribute that must be a text; HDF5 may hold anything there."""
+    return value if isinstance(value, str | bytes) else str(value)
+
+
+class _Arrays:
+    """The datasets of a file, each read once, however many references there are to it, and none that unfolds.
+
+    HDF5 has compressed datasets, such as were never written, and such as lie in other files.
+    """
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._file, self._path = file, path
+        self._size = os.path.getsize(path)
+        self._unfolded = 0
+        self._read: dict[str, np.ndarray] = {}
+
+    def take(self, name: str) -> np.ndarray:
+        """The array of a reference."""
+        if name not in self._read:
+            self._read[name] = self._of(name)
+        return self._read[name]
+
+    def _of(self, name: str) -> np.ndarray:
+        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+            raise ModelFileError(f"{self._path}: the array {name} is missing; the file is incomplete, write it again.")
+        dataset = self._file[name]
+        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+            raise ModelFileError(f"{self._path}: {name} is no array in this file; write it again.")
+        if dataset.dtype.kind not in "fiubV" or dataset.dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
+            raise ModelFileError(f"{self._path}: the array {name} holds {dataset.dtype}; expected numbers.")
+        self._unfolded += dataset.nbytes
+        check_unfolded(self._unfolded, self._size, str(self._path))
+        return plain_array(dataset[()])

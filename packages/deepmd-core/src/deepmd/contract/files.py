@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
+from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -37,7 +38,8 @@ def read_document(path: str | Path) -> Document:
     module = _format_of(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such model file.")
-    return check_document(module.read(path), str(path))
+    with reading(path):
+        return check_document(module.read(path), str(path))
 
 
 def write_document(path: str | Path, document: Document) -> None:

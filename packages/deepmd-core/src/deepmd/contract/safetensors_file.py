@@ -17,9 +17,13 @@ from safetensors.numpy import load, save
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array, walk_arrays
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    import numpy as np
 
     from deepmd.aliases import Document
 
@@ -44,19 +48,32 @@ def document_from_bytes(data: bytes, source: str = "the embedded model") -> Docu
         Where the bytes are something else, truncated, or lack an array.
     """
     try:
-        tensors = load(data)
-        tree = json.loads(_metadata(data)[METADATA_KEY])
-    except KeyError as error:
-        raise ModelFileError(f"{source} has no metadata {error}: it was not written by deepmd-core.") from error
-    except (SafetensorError, ValueError) as error:
+        tensors, metadata = load(data), _metadata(data)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:  # the last two: types that NumPy lacks
         raise ModelFileError(f"{source} is not in the safetensors format or is truncated ({error}).") from error
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{source} has no metadata {METADATA_KEY!r}: it was not written by deepmd-core.")
+    tree = parse_json(metadata[METADATA_KEY], source, ModelFileError)
 
-    def take(reference: Document) -> Any:
-        if reference[REFERENCE] not in tensors:
-            raise ModelFileError(f"{source}: the array {reference[REFERENCE]} is missing; write the file again.")
-        return tensors[reference[REFERENCE]]
+    return check_document(with_arrays(tree, tensors, source), source)
 
-    return check_document(map_variables(tree, take, _is_reference), source)
+
+def with_arrays(tree: Any, arrays: Mapping[str, np.ndarray], source: str) -> Any:
+    """A tree with the arrays in the place of the references to them.
+
+    Raises
+    ------
+    ModelFileError
+        One is not there.
+    """
+
+    def take(reference: Document) -> np.ndarray:
+        name = reference[REFERENCE]
+        if not isinstance(name, str) or name not in arrays:
+            raise ModelFileError(f"{source}: the array {name} is missing; write the file again.")
+        return arrays[name]
+
+    return map_variables(tree, take, _is_reference)
 
 
 def write(path: Path, document: Document) -> None:

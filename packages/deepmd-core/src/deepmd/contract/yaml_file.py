@@ -6,22 +6,25 @@ Each array is a mapping with ``"@class": np.ndarray``, its ``dtype`` and its ``v
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
 
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
-from deepmd.errors import ModelFileError
+from deepmd.errors import ModelFileError, first_line
+from deepmd.files import read_text
+from deepmd.files.plain import describe, parse_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from deepmd.aliases import Document
 
-# the C versions read and write the same, some ten times faster; PyYAML may be built without them
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# the C version writes the same, some ten times faster; PyYAML may be built without it
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_NUMBERS = re.compile("(float(16|32|64)|u?int(8|16|32|64)|bool)")
 
 
 def write(path: Path, document: Document) -> None:
@@ -33,12 +36,7 @@ def write(path: Path, document: Document) -> None:
 
 def read(path: Path) -> Any:
     """Reads what `write` or deepmd-kit wrote; tags that would build Python objects are refused."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            tree = yaml.load(file, Loader=SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{path} is not plain YAML or is truncated: {reason}") from error
+    tree = parse_yaml(read_text(path, ModelFileError), str(path), ModelFileError)
     return map_variables(tree, lambda mapping: _array_of_mapping(mapping, path), _is_array)
 
 
@@ -53,8 +51,12 @@ def _mapping_of_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def _array_of_mapping(mapping: dict[str, Any], path: Path) -> np.ndarray:
-    dtype = mapping.get("dtype")
+    dtype = "float32" if mapping.get("dtype") == "bfloat16" else mapping.get("dtype")
+    if not isinstance(dtype, str) or not _NUMBERS.fullmatch(dtype):
+        raise ModelFileError(f"{path}: an array is of the type {describe(dtype)}; expected one of numbers.")
     try:
-        return np.array(mapping["value"], dtype="float32" if dtype == "bfloat16" else dtype)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path}: an array of type {dtype} cannot be read ({error}); write it again.") from error
+        return np.array(mapping["value"], dtype=dtype)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(
+            f"{path}: an array of type {dtype} cannot be read ({first_line(error)}); write it again."
+        ) from error

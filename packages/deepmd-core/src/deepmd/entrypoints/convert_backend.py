@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
+from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.files import atomic_path
 from deepmd.registry import check_tree
@@ -14,8 +15,8 @@ from deepmd.registry import check_tree
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from deepmd.backend import Backend
-    from deepmd.contract.self_test import Difference
+    from deepmd.backend.model_files import open_model, read_model
+from deepmd.contract.self_test import Difference
 
 
 def run(args: Namespace) -> None:
@@ -43,8 +44,8 @@ def convert(source: str, target: str) -> dict[str, Difference]:
     BackendError
         Where the target's framework can't do such a model.
     """
-    reader, writer = backend_of_file(source), backend_of_file(target)
-    document = read_with_self_test(reader, source)
+    writer = backend_of_file(target)
+    document = read_with_self_test(source)
     check_tree(document["model"], writer)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
@@ -52,10 +53,10 @@ def convert(source: str, target: str) -> dict[str, Difference]:
             return verify(model, document)
 
 
-def read_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
+def read_with_self_test(path: str) -> dict[str, Any]:
     """The document of a model file; its self-test is made where it has none."""
-    document = backend.serialize_hook(path)
+    document = read_model(path)
     if document.get("self_test") is None:
-        with closing(backend.deep_eval(path)) as model:
+        with closing(open_model(path)) as model:
             document = {**document, "self_test": make_self_test(model)}
     return document

@@ -7,7 +7,7 @@ import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree
 from deepmd.errors import InputError
@@ -16,14 +16,11 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from deepmd.backend import Backend
-
 
 class File(NamedTuple):
     """What is shown."""
 
     path: str
-    backend: Backend
     document: dict[str, Any]
 
     @property
@@ -43,7 +40,7 @@ def _size(file: File) -> str:
 
 
 def _memory(file: File) -> str:
-    with closing(file.backend.deep_eval(file.path)) as model:
+    with closing(open_model(file.path)) as model:
         of_atom = model.get_bytes_per_atom()
     if of_atom is None:
         return "not known"
@@ -76,15 +73,14 @@ def run(args: Namespace) -> None:
     for name in args.ATTRIBUTES:
         if name not in ATTRIBUTES:
             raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
-    backend = backend_of_file(args.INPUT)
-    document = backend.serialize_hook(args.INPUT)
-    file = File(args.INPUT, backend, document)
+    document = read_model(args.INPUT)
+    file = File(args.INPUT, document)
     if not args.ATTRIBUTES:
         print(f"written: {_origin(document)}")
     for name in args.ATTRIBUTES or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
-        with closing(backend.deep_eval(args.INPUT)) as model:
+        with closing(open_model(args.INPUT)) as model:
             print(f"self-test: passed; largest differences: {describe(verify(model, document))}")
 
 

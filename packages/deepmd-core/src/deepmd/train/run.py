@@ -6,17 +6,20 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepmd.backend.model_files import read_state
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.files.overwrite import check_outputs_of_new_folders
+from deepmd.files.reading import reading
 from deepmd.registry import check_backend
 from deepmd.train.backup import set_aside
-from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
+from deepmd.train.checkpoint import POINTER, CheckpointStore
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels, say_missing_labels
@@ -79,14 +82,17 @@ def run_training(
     saved = state.loop if state else {}
     training = config["training"]
     training["seed"] = _seed(training.get("seed"), saved)
-    data, validation = _open_data(config, saved)
+    data, validation = _open_data(config)
+    _go_on(data, validation, saved)
     min_nbor_dist = state.model.get("min_nbor_dist") if state else None
     if state is None:
         min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
         _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
-    trainer = _make_trainer(config, backend, data, state)
+    source = restart or init_model
+    with reading(source) if source else nullcontext():
+        trainer = _make_trainer(config, backend, data, state)
     _require(trainer, data, validation)
     start, store = state.step if state else 0, _open_store(training, backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
@@ -166,12 +172,12 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
     """The saved seed goes first, so that a restart draws the same data."""
-    if saved:
+    if "data" in saved:
         return int(saved["data"]["seed"])
     return secrets.randbits(31) if given is None else given
 
 
-def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
+def _open_data(config: Section) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
     data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
@@ -180,11 +186,15 @@ def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, Tr
         # its own seed: the same folder may serve for both
         validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
         log.info("%s", validation.summary("validation"))
-    if saved:
+    return data, validation
+
+
+def _go_on(data: TrainingData, validation: TrainingData | None, saved: dict[str, Any]) -> None:
+    """Takes up the sequences of frames where a checkpoint left them."""
+    if "data" in saved:
         data.restore(saved["data"])
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
-    return data, validation
 
 
 def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, skip: bool) -> float | None:

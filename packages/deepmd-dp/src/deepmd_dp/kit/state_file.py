@@ -50,4 +50,6 @@ def read_state(path: str | Path) -> TrainingState:
     data = document_from_bytes(content, f"the checkpoint {path}")
     if data.get("format") != _FORMAT:
         raise ModelFileError(f"{path} is not a checkpoint of deepmd-core; write it again by `dp train`.")
-    return TrainingState(data["model"], data["optimizer"]["@variables"], data["step"], data["loop"])
+    optimizer = data.get("optimizer")
+    arrays = optimizer.get("@variables") if isinstance(optimizer, dict) else None
+    return TrainingState.of_tree({**data, "optimizer": arrays}, str(path))

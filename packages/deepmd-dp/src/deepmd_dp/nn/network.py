@@ -318,6 +318,8 @@ class NetworkCollection(Module):
         """The module of the contract's tree; `where` says in messages which one it is."""
         check_class(data, "NetworkCollection", 1, 1)
         family = _NETWORKS[data["network_type"]]
+        if data["ndim"] not in (0, 1, 2):
+            raise ModelFileError(f"{where}: ndim is {data['ndim']!r}; expected 0, 1 or 2: damaged.")
         expected = data["ntypes"] ** data["ndim"]
         if len(data["networks"]) != expected:
             raise ModelFileError(f"{where}: {len(data['networks'])} nets; expected {expected}: damaged.")
