@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from water import water_box
 
-from deepmd.contract import new_document
-from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.contract import document_to_bytes, new_document
 from deepmd.schema import normalize
 from deepmd_dp import _engine
 from deepmd_dp.model import new_model

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 
 import h5py
 import numpy as np
@@ -70,11 +72,45 @@ def assert_same(left, right):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_each_format_gives_back_the_document(tmp_path, document, ending):
     write_document(tmp_path / f"model{ending}", document)
-    assert_same(read_document(tmp_path / f"model{ending}"), document)
+    read = read_document(tmp_path / f"model{ending}")
+    assert len(read.pop("digest")) == 64
+    assert_same(read, document)
 
 
 def test_bytes_give_back_the_document(document):
-    assert_same(document_from_bytes(document_to_bytes(document)), document)
+    read = document_from_bytes(document_to_bytes(document))
+    assert len(read.pop("digest")) == 64
+    assert_same(read, document)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_flipped_bit_anywhere_is_found_before_anything_is_parsed(tmp_path, document, ending):
+    path = tmp_path / f"model{ending}"
+    write_document(path, document)
+    whole = path.read_bytes()
+    mark = whole.index(b"deepmd-sha256:")
+    for place in random.Random(0).sample(range(len(whole)), 200):
+        if not mark <= place < mark + 14:
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+            with pytest.raises(ModelFileError, match=r"model\.\w+ is damaged: its contents are not what was written"):
+                read_document(path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_digest_by_itself(tmp_path, document, ending):
+    """As any program can check it: SHA-256 of the file with zeros for its 64 digits."""
+    write_document(tmp_path / f"model{ending}", document)
+    before, mark, rest = (tmp_path / f"model{ending}").read_bytes().partition(b"deepmd-sha256:")
+    expected = hashlib.sha256(before + mark + b"0" * 64 + rest[64:]).hexdigest()
+    assert rest[:64].decode() == expected == read_document(tmp_path / f"model{ending}")["digest"]
+
+
+def test_a_file_of_another_program_has_no_digest(tmp_path, document):
+    """Also not where it was made of one of ours, all of whose entries deepmd-kit writes again."""
+    write_document(tmp_path / "model.yaml", document)
+    tree = yaml.safe_load((tmp_path / "model.yaml").read_text())
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump(tree))
+    assert read_document(tmp_path / "model.yaml")["digest"] is None
 
 
 def test_document_says_who_wrote_it(document):

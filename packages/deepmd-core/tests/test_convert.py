@@ -55,7 +55,23 @@ def test_a_damaged_source_is_found_by_its_own_self_test(source, tmp_path):
     document = read_document(frozen)
     document["model"]["@variables"]["depth"] *= 1.001
     write_document(frozen, document)
-    with pytest.raises(ModelFileError, match="self-test fails"):
+    with pytest.raises(ModelFileError, match=r"model\.dp: the self-test fails"):
+        convert(frozen, str(tmp_path / "copy.yaml"))
+
+
+class OtherGraph(FrozenEval):
+    """Computes something else than its document says."""
+
+    def eval(self, *args, **kwargs):
+        results = super().eval(*args, **kwargs)
+        return results | {"energy": results["energy"] + 1.0}
+
+
+def test_a_source_whose_graph_is_not_that_of_its_document(source, tmp_path, monkeypatch):
+    frozen = str(tmp_path / "model.frozen")
+    convert(source, frozen)
+    monkeypatch.setattr(document_backends.FrozenBackend, "deep_eval", OtherGraph)
+    with pytest.raises(ModelFileError, match=r"model\.frozen: the self-test fails"):
         convert(frozen, str(tmp_path / "copy.yaml"))
 
 

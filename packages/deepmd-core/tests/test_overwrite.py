@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -209,21 +210,115 @@ def test_standard_output_on_a_full_disk():
     assert line == "dp: error: No space left on device: free some of the disk that this command writes to."
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="all is permitted to root")
+AS_NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+"""To root all is permitted."""
+
+
+@pytest.fixture
+def as_nobody(folder, tmp_path_factory):
+    """A user to whom a folder or a file of the test is closed: the lines of a command that is run then."""
+    above = [tmp_path_factory.getbasetemp().parent, *folder.relative_to(tmp_path_factory.getbasetemp().parent).parents]
+    above = [above[0], *(above[0] / path for path in above[1:-1])]
+    modes = {path: path.stat().st_mode for path in above}
+    for path in above:
+        path.chmod(modes[path] | 0o111)
+    folder.chmod(0o777)
+    try:
+        run_apart(["-h"], **AS_NOBODY, stdout=subprocess.DEVNULL).check_returncode()
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("another user cannot run this Python")
+
+    def run(path, mode, arguments):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        result = run_apart([*arguments, "-v", "ERROR"], **AS_NOBODY)
+        path.chmod(before)
+        assert result.returncode == 1
+        return result.stderr.splitlines()
+
+    yield run
+    for path in above:
+        path.chmod(modes[path])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("train", "input.json"),
+        ("train", "input.json", "-r", "."),
         ("freeze", "-o", "new.toymodel"),
+        ("freeze", "-o", "model.toymodel"),
+        ("convert-backend", "model.toymodel", "x.othermodel"),
+        ("compress", "-i", "model.toymodel", "-o", "x.toymodel", "--precision", "float32"),
+        ("model-devi", *MODELS, *DATA),
+        ("test", *MODEL, *DATA, "-d", "x"),
+        ("eval-desc", *MODEL, *DATA),
+        ("plot", "lcurve.out"),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_without_permission(folder, arguments, as_nobody):
+    before = all_files(folder)
+    (line,) = as_nobody(folder, 0o555, arguments)
+    assert line.startswith("dp: error: ") and "ermission" in line
+    assert all_files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("input.json", ("train", "input.json")),
+        ("model.ckpt-8.toy", ("train", "input.json", "-r", "model.ckpt-8.toy")),
+        ("checkpoint", ("train", "input.json", "-r", ".")),
+        ("checkpoint", ("freeze",)),
+        ("model.toymodel", ("convert-backend", "model.toymodel", "x.othermodel")),
+        ("model.toymodel", ("test", *MODEL, *DATA)),
+        ("model.toymodel", ("show", "model.toymodel")),
+        ("model.toymodel", ("model-devi", *MODELS, *DATA)),
+        ("data/set.000/coord.npy", ("test", *MODEL, *DATA)),
+        ("data/set.000/coord.npy", ("train", "input.json")),
+        ("data/type.raw", ("test", *MODEL, *DATA)),
+        ("data/set.000", ("test", *MODEL, *DATA)),
+        ("data", ("train", "input.json")),
+        ("lcurve.out", ("plot", "lcurve.out")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_a_file_without_permission(folder, name, arguments, as_nobody):
+    (line,) = as_nobody(folder / name, 0o000, arguments)
+    assert line.startswith("dp: error: ") and "ermission" in line
+    assert Path(name).name in line
+
+
+@pytest.mark.parametrize("limit", [0, 100, 1000])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "input.json"),
+        ("train", "input.json", "-r", "."),
+        ("freeze", "-o", "model.toymodel"),
+        ("convert-backend", "model.toymodel", "x.othermodel"),
         ("model-devi", *MODELS, *DATA),
         ("test", *MODEL, *DATA, "-d", "x"),
         ("plot", "lcurve.out"),
     ],
     ids=" ".join,
 )
-def test_a_folder_without_permission(folder, arguments, capsys):
-    folder.chmod(0o555)
-    try:
-        assert "ermission" in fails(arguments, capsys)
-    finally:
-        folder.chmod(0o755)
+def test_a_disk_that_takes_no_more(folder, arguments, limit):
+    """No file may grow beyond some bytes, which is what a full disk is to a command."""
+    before = all_files(folder)
+
+    def fill_up():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    result = run_apart([*arguments, "-v", "ERROR"], preexec_fn=fill_up)
+    after = all_files(folder)
+    assert not [path for path in after if path.name.startswith(".deepmd-")]
+    if result.returncode == 0:
+        assert limit == 1000  # all of its files are smaller
+        return
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("dp: error: ") and "File too large" in line
+    models = [path for path in before if "model" in path.name]
+    kept = [after.get(path, after.get(path.parent / "backup.1" / path.name)) for path in models]
+    assert kept == [before[path] for path in models]

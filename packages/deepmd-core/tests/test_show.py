@@ -31,7 +31,16 @@ def test_summary(path, capsys):
     lines = show(capsys, path)
     assert lines[0].startswith("written: by deepmd-core ")
     assert "(Document)" in lines[0]
-    assert [line.split(":")[0] for line in lines[1:]] == ["type-map", "descriptor", "fitting-net", "size"]
+    assert lines[1] == "digest: verified"
+    assert [line.split(":")[0] for line in lines[2:]] == ["type-map", "descriptor", "fitting-net", "size"]
+
+
+def test_a_file_without_digest_is_unverified(path, tmp_path, capsys):
+    """As those of deepmd-kit."""
+    write_document(tmp_path / "model.yaml", make_document())
+    text = (tmp_path / "model.yaml").read_text().split("\n", 1)[1]
+    (tmp_path / "model.yaml").write_text(text)
+    assert show(capsys, str(tmp_path / "model.yaml"))[1] == "digest: unverified, the file has none"
 
 
 @pytest.mark.parametrize(

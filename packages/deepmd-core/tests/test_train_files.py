@@ -229,6 +229,21 @@ def test_without_the_text_file_the_newest_whole_checkpoint_is_taken(content, rea
     assert reason in line and line.endswith("the newest whole checkpoint is taken: model.ckpt-5.toy")
 
 
+def test_a_damaged_newest_checkpoint_is_passed_over(caplog):
+    for step in (4, 5, 6):
+        CheckpointStore("model.ckpt", ".toy").write(ToyTrainer, new_state(step))
+    for step in (6, 5):
+        Path(f"model.ckpt-{step}.toy").write_bytes(b"damaged")
+    assert find_checkpoint(".") == Path("model.ckpt-4.toy")
+    (line,) = caplog.messages
+    assert line == (
+        "model.ckpt-6.toy, which checkpoint names, is damaged; the newest whole checkpoint is taken: model.ckpt-4.toy"
+    )
+    Path("model.ckpt-4.toy").write_bytes(b"")
+    with pytest.raises(ModelFileError, match=r"model\.ckpt-6\.toy, which checkpoint names, is damaged; there is no whole"):
+        find_checkpoint(".")
+
+
 def test_clock_tells_rate_and_time_left():
     clock = Clock(total=1000)
     assert clock.mark(1, now=10.0) is None

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepmd.contract import read_document, write_document
-from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.contract import document_to_bytes, read_document, write_document
 from deepmd.errors import InputError
 from deepmd_dp import _engine
 from deepmd_dp.conformance.cases import CASES

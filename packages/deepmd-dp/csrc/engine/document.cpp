@@ -15,6 +15,7 @@ namespace {
 
 const char* const kReference = "@array";
 const char* const kVariables = "@variables";
+constexpr std::string_view kMark = "deepmd-sha256:";
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -56,6 +57,17 @@ Array read_tensor(const json& entry, const char* data, std::size_t size) {
     if (ends[1] - ends[0] != needed) throw Error("an array has not the size of its shape");
     return data + ends[0];
   });
+}
+
+/// Refuses a file whose digest, if any, is not that of all bytes with zeros in its place; see
+/// deepmd/contract/digest.py.
+void check_digest(std::string bytes, const std::string& path) {
+  std::size_t at = bytes.find(kMark);
+  if (at == std::string::npos) return;
+  at += kMark.size();
+  const std::string digest = bytes.substr(at, 64);
+  if (sha256(bytes.replace(at, 64, 64, '0')) != digest)
+    throw Error(path + " is damaged: its contents are not what was written; get the file again.");
 }
 
 }  // namespace
@@ -108,10 +120,13 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
 }
 
 Document read_document(const std::string& path) {
-  if (ends_with(path, ".safetensors")) return parse_safetensors(read_file(path), path);
-  if (ends_with(path, ".dp")) return parse_hdf5(read_file(path), path);
-  throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
-              "dp convert-backend " + path + " model.safetensors");
+  const bool is_hdf5 = ends_with(path, ".dp");
+  if (!is_hdf5 && !ends_with(path, ".safetensors"))
+    throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
+                "dp convert-backend " + path + " model.safetensors");
+  const std::string bytes = read_file(path);
+  check_digest(bytes, path);
+  return is_hdf5 ? parse_hdf5(bytes, path) : parse_safetensors(bytes, path);
 }
 
 void Node::fail(const std::string& what) const {

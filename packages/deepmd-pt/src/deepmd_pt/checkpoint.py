@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Checkpoints `.pt`: a dict of tensors and plain values that `torch.load(weights_only=True)` reads."""
+"""Checkpoints `.pt`: a dict of tensors and plain values that `torch.load(weights_only=True)` reads.
+
+The digest of the file is the comment of the zip archive that it is.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,29 @@ import numpy as np
 import torch
 
 from deepmd.contract import map_arrays
+from deepmd.contract.digest import BLANK, KEY, check_digest, sealed
 from deepmd.errors import ModelFileError, first_line
 from deepmd.files.plain import check_plain
 from deepmd.train.trainer import TrainingState
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_pt.checked_pickle import check_checkpoint
 
-_FORMAT = "deepmd-core training state"
+_COMMENT = len(BLANK).to_bytes(2, "little") + BLANK.encode()
+"""What ends a zip archive, in the place of the length 0 of no comment."""
 
 
 def write(path: str, state: TrainingState) -> None:
     """Writes the state; arrays become tensors, all else stays plain."""
-    torch.save(
-        {
-            "format": _FORMAT,
-            "model": map_arrays(state.model, _as_tensor),
-            "optimizer": {name: _as_tensor(array) for name, array in state.optimizer.items()},
-            "step": state.step,
-            "loop": state.loop,
-        },
-        path,
-    )
+    tree = {
+        "format": TrainingState.FORMAT,
+        "model": map_arrays(state.model, _as_tensor),
+        "optimizer": {name: _as_tensor(array) for name, array in state.optimizer.items()},
+        "step": state.step,
+        "loop": state.loop,
+    }
+    buffer = io.BytesIO()
+    torch.save(tree, buffer)
+    Path(path).write_bytes(sealed(buffer.getvalue()[:-2] + _COMMENT))
 
 
 def read(path: str) -> TrainingState:
@@ -44,18 +49,22 @@ def read(path: str) -> TrainingState:
     """
     try:
         content = Path(path).read_bytes()
-        check_checkpoint(content, path)
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read as a checkpoint: {error.strerror}.") from error
+    digest = check_digest(content, path)
+    check_checkpoint(content, path)
+    try:
         data = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except ModelFileError:
-        raise
     except Exception as error:  # torch's unpickler lets pass whatever foreign bytes raise
         raise ModelFileError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}); it is damaged or of another program."
         ) from error
-    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+    if not isinstance(data, dict) or data.get("format") != TrainingState.FORMAT:
         raise not_ours(path, "written by deepmd-pt")
     check_plain(data, path, ModelFileError, others=(torch.Tensor,), most=len(content))
-    return TrainingState.of_tree(_as_arrays(data), path)
+    state = TrainingState.of_tree(_as_arrays(data), path)
+    state.model[KEY] = digest
+    return state
 
 
 def _as_tensor(array: Any) -> torch.Tensor:

@@ -3,8 +3,7 @@
 
 from deepmd.contract.arrays import check_class, count_arrays, map_arrays, take_array, walk_arrays
 from deepmd.contract.document import new_document
-from deepmd.contract.files import read_document, write_document
-from deepmd.contract.safetensors_file import document_from_bytes, document_to_bytes
+from deepmd.contract.files import document_from_bytes, document_to_bytes, read_document, write_document
 
 __all__ = [
     "check_class",

@@ -14,9 +14,10 @@ import numpy as np
 from deepmd.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 VARIABLES = "@variables"
+REFERENCE = "@array"
 
 
 def is_array(value: Any) -> bool:
@@ -76,6 +77,30 @@ def map_variables(
     if isinstance(tree, list | tuple):
         return [map_variables(value, function, chosen, inside) for value in tree]
     return tree.item() if isinstance(tree, np.generic) else tree
+
+
+def without_arrays(tree: Any) -> tuple[Any, dict[str, np.ndarray]]:
+    """The tree with ``{"@array": NAME}`` in the place of each array, and the arrays by these names, their paths."""
+    arrays = {name: plain_array(array) for name, array in walk_arrays(tree)}
+    names = iter(arrays)
+    return map_arrays(tree, lambda _: {REFERENCE: next(names)}), arrays
+
+
+def with_arrays(tree: Any, arrays: Mapping[str, np.ndarray], source: str) -> Any:
+    """The inverse of `without_arrays`; ``source`` names the file in messages.
+
+    Raises
+    ------
+    ModelFileError
+        Where an array is missing.
+    """
+
+    def take(reference: dict[str, str]) -> np.ndarray:
+        if reference[REFERENCE] not in arrays:
+            raise ModelFileError(f"{source}: the array {reference[REFERENCE]} is missing; write the file again.")
+        return arrays[reference[REFERENCE]]
+
+    return map_variables(tree, take, lambda value: isinstance(value, dict) and REFERENCE in value)
 
 
 def count_arrays(tree: Any) -> int:

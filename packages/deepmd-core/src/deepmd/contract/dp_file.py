@@ -2,27 +2,24 @@
 """``.dp``: the document in HDF5, laid out as deepmd-kit lays it out.
 
 The root attribute ``json`` holds the tree with each array replaced by ``/variable_NNNN``;
-the arrays are the root's datasets of these names, numbered depth first.
+the arrays are the root's datasets of these names, numbered depth first. Another attribute is the file's digest.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import h5py
+import numpy as np
 
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
+from deepmd.contract.digest import BLANK, KEY
 from deepmd.errors import ModelFileError
 from deepmd.files.plain import parse_json
 from deepmd.files.reading import check_unfolded
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-
     from deepmd.aliases import Document
 
 PREFIX = "/variable_"
@@ -33,30 +30,32 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(PREFIX)
 
 
-def write(path: Path, document: Document) -> None:
-    """Writes the document to a new file."""
-    # in memory first: where a disk is full, HDF5 complains again whenever one of its objects goes
-    with h5py.File(path, "w", driver="core", backing_store=False) as file:
+def to_bytes(document: Document) -> bytes:
+    """The content of a file."""
+    # in memory: where a disk is full, HDF5 complains again whenever one of its objects goes
+    with h5py.File("model.dp", "w", driver="core", backing_store=False) as file:
 
         def store(array: np.ndarray) -> str:
             return str(file.create_dataset(f"{PREFIX}{len(file):04d}", data=plain_array(array)).name)
 
         tree = map_arrays(document, store)
         file.attrs["json"] = json.dumps(tree, separators=(",", ":"))
+        file.attrs[KEY] = np.bytes_(BLANK)
         file.flush()
-        path.write_bytes(file.id.get_file_image())
+        image: bytes = file.id.get_file_image()
+    return image
 
 
-def read(path: Path) -> Any:
-    """Reads what `write` or deepmd-kit wrote."""
+def from_bytes(content: bytes, source: str) -> Any:
+    """The tree in a file of ours or of deepmd-kit; ``source`` names it in messages."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(h5py.h5f.open_file_image(content)) as file:
             if "json" not in file.attrs:
-                raise ModelFileError(f"{path} is HDF5 but no model: its root has no attribute `json`.")
-            tree = parse_json(_text(file.attrs["json"]), str(path), ModelFileError)
-            return map_variables(tree, _Arrays(file, path).take, is_reference)
+                raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.")
+            tree = parse_json(_text(file.attrs["json"]), source, ModelFileError)
+            return map_variables(tree, _Arrays(file, len(content), source).take, is_reference)
     except OSError as error:
-        raise ModelFileError(f"{path} is not an HDF5 file or is truncated ({error}); copy it again.") from error
+        raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
 
 
 def _text(value: Any) -> str | bytes:
@@ -70,9 +69,8 @@ class _Arrays:
     HDF5 has compressed datasets, such as were never written, and such as lie in other files.
     """
 
-    def __init__(self, file: h5py.File, path: Path) -> None:
-        self._file, self._path = file, path
-        self._size = os.path.getsize(path)
+    def __init__(self, file: h5py.File, size: int, source: str) -> None:
+        self._file, self._size, self._source = file, size, source
         self._unfolded = 0
         self._read: dict[str, np.ndarray] = {}
 
@@ -83,13 +81,14 @@ class _Arrays:
         return self._read[name]
 
     def _of(self, name: str) -> np.ndarray:
+        where = f"{self._source}: the array {name}"
         if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
-            raise ModelFileError(f"{self._path}: the array {name} is missing; the file is incomplete, write it again.")
+            raise ModelFileError(f"{where} is missing; the file is incomplete, write it again.")
         dataset = self._file[name]
         if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-            raise ModelFileError(f"{self._path}: {name} is no array in this file; write it again.")
+            raise ModelFileError(f"{where} does not lie in this file; write it again.")
         if dataset.dtype.kind not in "fiubV" or dataset.dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
-            raise ModelFileError(f"{self._path}: the array {name} holds {dataset.dtype}; expected numbers.")
+            raise ModelFileError(f"{where} holds {dataset.dtype}; expected numbers.")
         self._unfolded += dataset.nbytes
-        check_unfolded(self._unfolded, self._size, str(self._path))
+        check_unfolded(self._unfolded, self._size, self._source)
         return plain_array(dataset[()])

@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepmd.contract import safetensors_file
+from deepmd.contract.digest import KEY, check_digest, sealed
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
@@ -23,7 +25,7 @@ FORMATS = {
     ".yml": "deepmd.contract.yaml_file",
     ".safetensors": "deepmd.contract.safetensors_file",
 }
-"""Ending of a file to the module with its ``read`` and ``write``."""
+"""Ending of a file to the module with its ``to_bytes`` and ``from_bytes``."""
 
 
 def read_document(path: str | Path) -> Document:
@@ -32,22 +34,47 @@ def read_document(path: str | Path) -> Document:
     Raises
     ------
     ModelFileError
-        Where there is no such file, its ending is not one of ours, or it does not hold a model.
+        Where there is no such file, its ending is not one of ours, it does not hold a model, or it is damaged.
     """
     path = Path(path)
     module = _format_of(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such model file.")
     with reading(path):
-        return check_document(module.read(path), str(path))
+        return _from_bytes(module, path.read_bytes(), str(path))
 
 
 def write_document(path: str | Path, document: Document) -> None:
     """Writes a document; an existing file is replaced when all is written."""
     path = Path(path)
-    module = _format_of(path)
+    content = _to_bytes(_format_of(path), document)
     with atomic_path(path) as temporary:
-        module.write(temporary, document)
+        temporary.write_bytes(content)
+
+
+def document_to_bytes(document: Document) -> bytes:
+    """The document as one block of bytes, in the safetensors format."""
+    return _to_bytes(safetensors_file, document)
+
+
+def document_from_bytes(content: bytes, source: str = "the embedded model") -> Document:
+    """The document of what `document_to_bytes` gave; ``source`` names it in messages.
+
+    Raises
+    ------
+    ModelFileError
+        Where the bytes are something else, damaged, or lack an array.
+    """
+    return _from_bytes(safetensors_file, content, source)
+
+
+def _to_bytes(module: ModuleType, document: Document) -> bytes:
+    return sealed(module.to_bytes({key: value for key, value in document.items() if key != KEY}))
+
+
+def _from_bytes(module: ModuleType, content: bytes, source: str) -> Document:
+    digest = check_digest(content, source)
+    return {**check_document(module.from_bytes(content, source), source), KEY: digest}
 
 
 def _format_of(path: Path) -> ModuleType:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
 from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.self_test import describe, make_self_test, verify
+from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
 from deepmd.registry import check_tree
 
@@ -29,8 +30,8 @@ def run(args: Namespace) -> None:
 def convert(source: str, target: str) -> dict[str, Difference]:
     """Writes the model of ``source`` to ``target``; the endings pick the backends.
 
-    The target is put in place only when it has reproduced the self-test, which is the one in the source file,
-    or made with the source's backend where the file has none.
+    The target is put in place only when it has reproduced the self-test, which is the one in the source file, and which
+    the source's own graph reproduces too, or made with the source's backend where the file has none.
 
     Returns
     -------
@@ -54,9 +55,19 @@ def convert(source: str, target: str) -> dict[str, Difference]:
 
 
 def read_with_self_test(path: str) -> dict[str, Any]:
-    """The document of a model file; its self-test is made where it has none."""
+    """The document of a model file, whose own graph has reproduced its self-test, or made it where there is none.
+
+    Raises
+    ------
+    ModelFileError
+        The graph is not that of the document.
+    """
     document = read_model(path)
-    if document.get("self_test") is None:
-        with closing(open_model(path)) as model:
-            document = {**document, "self_test": make_self_test(model)}
+    with closing(open_model(path)) as model:
+        if document.get("self_test") is None:
+            return {**document, "self_test": make_self_test(model)}
+        try:
+            verify(model, document)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path}: {error}") from error
     return document

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from deepmd.backend.model_files import open_model, read_model
+from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree
 from deepmd.errors import InputError
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
+    from deepmd.aliases import Document
+
 
 class File(NamedTuple):
     """What is shown."""
 
     path: str
-    document: dict[str, Any]
+    document: Document
 
     @property
-    def model(self) -> dict[str, Any]:
+    def model(self) -> Document:
         """The model's tree."""
-        tree: dict[str, Any] = self.document["model"]
+        tree: Document = self.document["model"]
         return tree
 
 
@@ -77,6 +80,7 @@ def run(args: Namespace) -> None:
     file = File(args.INPUT, document)
     if not args.ATTRIBUTES:
         print(f"written: {_origin(document)}")
+        print(f"digest: {_digest(document)}")
     for name in args.ATTRIBUTES or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
@@ -84,6 +88,10 @@ def run(args: Namespace) -> None:
             print(f"self-test: passed; largest differences: {describe(verify(model, document))}")
 
 
-def _origin(document: dict[str, Any]) -> str:
+def _digest(document: Document) -> str:
+    return "unverified, the file has none" if document.get(KEY) is None else "verified"
+
+
+def _origin(document: Document) -> str:
     software, version, backend = (document.get(key, "?") for key in ("software", "version", "backend"))
     return f"by {software} {version} ({backend}) at {document.get('time', '?')}"

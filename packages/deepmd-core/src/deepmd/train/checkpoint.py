@@ -129,7 +129,8 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Raises
     ------
     ModelFileError
-        If there is none. Where the text file is empty or damaged, the newest whole checkpoint beside it is taken.
+        If there is none. Where the text file is empty or damaged, or what it names is, the newest whole checkpoint beside
+        it is taken, with a warning.
     """
     path = Path(path)
     remove_leftovers(path if path.is_dir() else path.parent)
@@ -146,17 +147,21 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
 def _newest_in(folder: Path) -> Path:
     pointer = folder / POINTER
     name = pointer.read_bytes().decode(errors="replace").strip("\0 \n") if pointer.is_file() else None
-    if name and os.path.isfile(folder / name):
-        return folder / name
     if name is None:
         reason = f"{folder}: no file `{POINTER}` here"
+    elif not name:
+        reason = f"{pointer} is empty"
+    elif not os.path.isfile(folder / name):
+        reason = f"{pointer} names {folder / name}, which is not there"
+    elif _is_whole(folder / name):
+        return folder / name
     else:
-        reason = f"{pointer} names {folder / name}, which is not there" if name else f"{pointer} is empty"
+        reason = f"{folder / name}, which {pointer} names, is damaged"
     for path in _numbered_in(folder):
         if _is_whole(path):
             log.warning("%s; the newest whole checkpoint is taken: %s", reason, path)
             return path
-    raise ModelFileError(f"{reason}; give the checkpoint itself, e.g. model.ckpt-1000.pt.")
+    raise ModelFileError(f"{reason}; there is no whole checkpoint, give one itself, e.g. model.ckpt-1000.pt.")
 
 
 def _numbered_in(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepmd.contract.document import check_document
 from deepmd.contract.schema import STATE, check_table
@@ -35,6 +35,9 @@ class TrainingState:
     loop : dict
         The loop's own state: plain numbers, strings, lists (generator states, best scores).
     """
+
+    FORMAT: ClassVar[str] = "deepmd-core training state"
+    """What a file says that holds one."""
 
     model: Document
     optimizer: dict[str, np.ndarray]

@@ -16,6 +16,7 @@ from deepmd.backend.discovery import backend_of_file, registered_flags
 from deepmd.errors import DeepmdError
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd_dp.conformance.cases import CONVERSION_CASE
+from deepmd_dp.conformance.flips import try_flips
 from deepmd_dp.conformance.parts import Part
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from deepmd_dp.conformance.evaluation import Models
     from deepmd_dp.conformance.file_kinds import FileKind
+
+
+NFLIPS = 10
 
 
 class FileTests(Part):
@@ -60,6 +64,15 @@ class FileTests(Part):
                 _truncate(file, keep)
             with pytest.raises(DeepmdError, match=rf"damaged|{re.escape(path.name)}"):
                 self.backend.deep_eval(str(path))
+
+
+    def test_a_flipped_bit(self, models: Models, any_file_kind: FileKind, tmp_path: Path) -> None:
+        """A few of many: `tests-consistency/try_flips.py` tries any number."""
+        whole = models.path(CONVERSION_CASE, any_file_kind)
+        path = shutil.copytree(whole.parent, tmp_path / "copy") / whole.name
+        outcome = try_flips(path, any_file_kind, NFLIPS)
+        assert not outcome.wrong and not outcome.failed
+        assert outcome.refused > NFLIPS // 2
 
 
 def _truncate(file: Path, keep: float) -> None:

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from deepmd.entrypoints.freeze import freeze
 from deepmd.entrypoints.test import run_test
@@ -20,9 +24,8 @@ from deepmd_dp.conformance.parts import Part
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
 NSTEPS, HALF = 20, 10
+NKILLS = 12
 CHOSEN = FRAMES["periodic and triclinic"]
 assert CHOSEN.cells is not None
 CELLS = CHOSEN.cells
@@ -44,6 +47,12 @@ class WorkflowTests(Part):
         errors = run_test(model=str(model), systems=[str(tmp_path / "data")])
         assert all(np.isfinite(value) for value in errors.values())
         self._compare(model, whole)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="only a fork of a process that has imported a framework is quick")
+    def test_kills_while_a_checkpoint_is_saved(self, tmp_path: Path) -> None:
+        """At some file operations; `deepmd_dp.conformance.kills` does so at all of them, and in other commands."""
+        module = "deepmd_dp.conformance.kills"
+        subprocess.run([sys.executable, "-m", module, self.flag, "save", str(tmp_path), str(NKILLS)], check=True)
 
     def _train(self, folder: Path, name: str, restart: str | None = None) -> Path:
         """Writes the input, trains, gives the last checkpoint."""

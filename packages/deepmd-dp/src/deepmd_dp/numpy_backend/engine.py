@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.contract.safetensors_file import document_to_bytes
+from deepmd.contract import safetensors_file
 from deepmd.errors import InputError
 from deepmd.outputs import TERM_KINDS, OutputDef
 from deepmd_dp import _engine
@@ -35,7 +35,7 @@ class NativeEngine:
     """
 
     def __init__(self, document: Document, output: OutputDef, ntypes: int) -> None:
-        self._model = _engine.Model(document_to_bytes({"model": document["model"]}), number_of_threads())
+        self._model = _engine.Model(safetensors_file.to_bytes({"model": document["model"]}), number_of_threads())
         self._output = output
         self._ntypes = ntypes
 
