@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file
 from deepmd.contract.document import check_document
-from deepmd.contract.schema import STATE, check_table
+from deepmd.contract.schema import LOOP, STATE, check_table
 from deepmd.contract.self_test import read_self_test
 from deepmd.errors import ModelFileError
 from deepmd.files.reading import reading
@@ -68,5 +68,5 @@ def read_state(path: str | Path) -> TrainingState:
     backend = backend_of_file(path)
     with reading(path):
         state = backend.trainer.read_checkpoint(str(path))
-        check_table(vars(state), STATE, str(path))
+        check_table(vars(state), STATE | {"loop": LOOP}, str(path))
     return state

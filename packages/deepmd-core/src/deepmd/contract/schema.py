@@ -30,16 +30,13 @@ DOCUMENT: Table = {
     "self_test?": (dict, type(None)),
 }
 _SEQUENCE: Table = {"seed": range(2**63), "drawn": range(2**31)}
-STATE: Table = {
-    "model": DOCUMENT,
-    "optimizer": {REST: np.ndarray},
-    "step": range(2**31),
-    "loop": {
-        "data?": _SEQUENCE,
-        "validation?": _SEQUENCE,
-        "average?": {"weights": {REST: NUMBER}, "sums": {REST: NUMBER}},
-    },
+STATE: Table = {"model": DOCUMENT, "optimizer": {REST: np.ndarray}, "step": range(2**31), "loop": dict}
+LOOP: Table = {
+    "data?": _SEQUENCE,
+    "validation?": _SEQUENCE,
+    "average?": {"weights": {REST: NUMBER}, "sums": {REST: NUMBER}},
 }
+"""What our own training loop has in a state; a reader of files knows nothing of it."""
 
 _WORDS = {dict: "a mapping", str: "a text", float: "a number", int: "an integer", np.ndarray: "an array"}
 

@@ -49,7 +49,10 @@ def _static_fields(kind: type[Module]) -> tuple[tuple[str, str, Predicate], ...]
     for each in fields(kind):
         if "static" in each.metadata:
             names = vars(sys.modules[_declaring(kind, each.name).__module__])
-            is_right, expected = _predicate(eval(str(each.type), dict(names))), str(each.type)
+            try:
+                is_right, expected = _predicate(eval(str(each.type), dict(names))), str(each.type)
+            except NameError:  # a stranger's, known to type checkers only
+                continue
             bounds = each.metadata.get("bounds")
             if bounds:
                 is_right, expected = _within(is_right, *bounds), f"{expected} from {bounds[0]:g} to {bounds[1]:g}"
