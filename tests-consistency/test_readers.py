@@ -30,7 +30,7 @@ from deepmd.data import System
 from deepmd.entrypoints.convert_backend import read_with_self_test
 from deepmd.errors import DeepmdError, ResultError
 from deepmd.infer import DeepEval
-from deepmd.schema import load_input, normalize
+from deepmd.schema import read_input
 from deepmd.train import TrainingState
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.documents import random_document
@@ -73,7 +73,7 @@ def use_state(path: Path) -> None:
 
 def use_input(path: Path) -> None:
     """What a training does with its input."""
-    normalize(load_input(path))
+    read_input(path)
 
 
 def use_data(path: Path) -> None:

@@ -8,16 +8,18 @@ import math
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dargs import Argument, Variant
 from dargs.dargs import isinstance_annotation
 
 from deepmd.errors import InputError
 from deepmd.files.plain import describe
+from deepmd.files.reading import reading
 from deepmd.registry import LOSS, MODEL
 from deepmd.registry.installed import nothing_installed, usable_names
 from deepmd.schema.argument import NotYet, Unused, acts, not_yet
+from deepmd.schema.load import load_input
 from deepmd.schema.learning_rate import learning_rate
 from deepmd.schema.loss import loss
 from deepmd.schema.model import model
@@ -25,6 +27,9 @@ from deepmd.schema.optimizer import optimizer
 from deepmd.schema.semantics import check_meaning
 from deepmd.schema.training import training, validating
 from deepmd.schema.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +55,18 @@ def schema() -> Argument:
     sections = [model(), learning_rate(), optimizer(), loss(), training(), validating()]
     multi_task = [not_yet(name) for name in ("loss_dict", "learning_rate_dict")]
     return Argument("input", dict, [*sections, *multi_task, not_yet("nvnmd")], doc="Input of a training.")
+
+
+def read_input(path: str | Path) -> dict[str, Any]:
+    """What an input file asks for, with all defaults; errors name the file.
+
+    Raises
+    ------
+    InputError
+        See `load_input` and `normalize`.
+    """
+    with reading(path, InputError):
+        return normalize(load_input(path))
 
 
 def normalize(config: dict[str, Any]) -> dict[str, Any]:
