@@ -50,6 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--backend", nargs="+", metavar="FLAG", help="default: all installed ones that train")
     parser.add_argument("--ours", **pairs, help="Python for a backend of ours; default: the one that runs this")
     parser.add_argument("--peer", **pairs, help="Python of an environment with deepmd-kit and that framework")
+    parser.add_argument("--peer-flag", metavar="FLAG", help="the peer's framework; default: the backend's own")
     parser.add_argument("--plain", action="store_true", help="training: beside ours without the C++ operator too")
     parser.add_argument("--beside", metavar="FLAG", help="training, inference: beside this backend of ours too")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS)
@@ -140,7 +141,7 @@ class Comparison:
         sides = [self._side(subject, "ours", flag)]
         if flag in self._peers:
             work = self._folder / subject / f"{flag} deepmd-kit"
-            sides.append(Side("deepmd-kit", flag, self._peers[flag], work))
+            sides.append(Side("deepmd-kit", self._args.peer_flag or flag, self._peers[flag], work))
         return sides
 
     def _other_backend(self, subject: str, flag: str) -> list[Side]:

@@ -5,9 +5,10 @@
 
     python tests-consistency/try_disk.py FOLDER [pt tf jax pd]
 
-A command must end in one line of error with status 1, or do all its work, and leave all files that were there as they were.
-Full disks are limits on the size of files; where `FOLDER` is on a small file system, such as a tmpfs, that is filled up too.
-What is not permitted is tried as the user nobody, where this is run by root.
+A command must end in one line of error with status 1, or do all its work, and leave all files that were there as they
+were. Full disks are limits on the size of files; where `FOLDER` is on a small file system, such as a tmpfs, that is
+filled up too.
+Where this is run by root, commands are run without root's power to do what is not permitted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from backends import BACKENDS, TRAINING
 
 from deepmd_dp.conformance.cases import CASES
+from deepmd_dp.conformance.permissions import obey_permissions
 from deepmd_dp.conformance.workflow import input_of, write_system
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 LIMITS = (0, 100, 3000, 30_000)
 """Sizes of files at which the disk is full [bytes]."""
-NOBODY = 65534
+CLOSED = ("input.json", "longer.json", "data", "data/set.000/coord.npy", "lcurve.out", "checkpoint", "frozen", "model")
+"""Beginnings of files and folders that a command must do without."""
 LARGEST_DISK = 1 << 28
 """Only disks smaller than that are filled up [bytes]."""
 
@@ -71,33 +74,36 @@ def prepare(folder: Path, flag: str) -> None:
             assert result.returncode == 0, f"{name}: {result.stderr}"
 
 
-def run(arguments: list[str], folder: Path, before: Callable[[], None] | None = None, **options: Any) -> Any:
+def run(arguments: list[str], folder: Path, before: Callable[[], None] | None = None) -> Any:
     """`dp` in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-m", "deepmd", *arguments, "-v", "ERROR"]
     environment = os.environ | {"HOME": str(folder.parent / "home"), "XDG_CACHE_HOME": str(folder.parent / "home")}
     return subprocess.run(
-        command, cwd=folder, env=environment, preexec_fn=before, capture_output=True, text=True, check=False, **options
+        command, cwd=folder, env=environment, preexec_fn=before, capture_output=True, text=True, check=False
     )
 
 
 def faults(folder: Path) -> Iterator[tuple[str, Callable[[list[str]], Any]]]:
     """Ways to run a command in which something fails."""
     for limit in LIMITS:
-        yield f"files of {limit} bytes", lambda arguments, limit=limit: run(
-            arguments, folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        yield (
+            f"files of {limit} bytes",
+            lambda arguments, limit=limit: run(
+                arguments, folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            ),
         )
     disk = shutil.disk_usage(folder)
     if disk.total < LARGEST_DISK:
         for free in (0, 20_000):
             yield f"{free} bytes free", lambda arguments, free=free: _run_filled(arguments, folder, free)
-    if os.geteuid() == 0:
-        yield "a folder that only root may write to", lambda arguments: _run_as_nobody(arguments, folder, folder, 0o555)
-        for name in ("input.json", "longer.json", "data/set.000/coord.npy", "lcurve.out", "checkpoint", "frozen", "model"):
-            for path in sorted(folder.glob(f"{name}*")):
-                if path.is_file():
-                    yield f"{path.name} that only root may read", lambda arguments, path=path: _run_as_nobody(
-                        arguments, folder, path, 0o600
-                    )
+    yield "a folder that is closed to writing", lambda arguments: _run_closed(arguments, folder, folder, 0o555)
+    for name in CLOSED:
+        for path in sorted(folder.glob(f"{name}*")):
+            if not path.is_symlink():
+                yield (
+                    f"{path.name} that is closed",
+                    lambda arguments, path=path: _run_closed(arguments, folder, path, 0),
+                )
 
 
 def _run_filled(arguments: list[str], folder: Path, free: int) -> Any:
@@ -116,13 +122,11 @@ def _run_filled(arguments: list[str], folder: Path, free: int) -> Any:
         filling.unlink()
 
 
-def _run_as_nobody(arguments: list[str], folder: Path, path: Path, mode: int) -> Any:
+def _run_closed(arguments: list[str], folder: Path, path: Path, mode: int) -> Any:
     before = path.stat().st_mode
-    if path != folder:
-        os.chmod(folder, 0o777)
     path.chmod(mode)
     try:
-        return run(arguments, folder, user=NOBODY, group=NOBODY, extra_groups=[])
+        return run(arguments, folder, obey_permissions)
     finally:
         path.chmod(before)
 
@@ -141,14 +145,15 @@ def judge(result: Any, before: dict[str, bytes], folder: Path) -> str:
         return f"status {result.returncode}, {len(lines)} lines: {' / '.join(lines[-2:])[-300:]}"
     after = contents(folder)
     left = [path for path in after if "/.deepmd-" in path]
-    lost = [path for path in before if after.get(path) != before[path] and not path.endswith(("lcurve.out", "out.json"))]
+    lost = [
+        path for path in before if after.get(path) != before[path] and not path.endswith(("lcurve.out", "out.json"))
+    ]
     return f"left {left}, changed {lost}" if left or lost else "refused"
 
 
 def try_backend(flag: str, folder: Path) -> bool:
     """Prints a row for each command; whether all is well."""
     (folder / "home").mkdir(parents=True, exist_ok=True)
-    os.chmod(folder / "home", 0o777)
     prepare(folder / "before", flag)
     now, is_well = folder / "now", True
     for name, arguments in commands_of(flag).items():
@@ -171,5 +176,5 @@ def try_backend(flag: str, folder: Path) -> bool:
 
 if __name__ == "__main__":
     top, *flags = sys.argv[1:]
-    os.umask(0o022)
-    sys.exit(not all([try_backend(flag, Path(top, flag).absolute()) for flag in flags or TRAINING]))
+    outcomes = [try_backend(flag, Path(top, flag).absolute()) for flag in flags or TRAINING]
+    sys.exit(not all(outcomes))

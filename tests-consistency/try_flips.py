@@ -5,7 +5,8 @@
 
     python tests-consistency/try_flips.py --flips 100 [--seed 1] [.pth .pt …]
 
-Each backend's tests do ten of them. It exits with 1 where a file was read with other numbers, or refused with more than a line.
+Each backend's tests do ten of them. It exits with 1 where a file was read with other numbers, or refused with more
+than a line. Columns: refused, unchanged, wrong numbers, errors that are not one line.
 """
 
 from __future__ import annotations

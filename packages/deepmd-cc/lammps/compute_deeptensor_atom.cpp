@@ -79,11 +79,7 @@ void ComputeDeepTensorAtom::compute_peratom() {
   }
   if (list_->occasional) neighbor->build_one(list_);
   const deepmd_atoms& atoms = frame_.gather(*list_, types_);
-  try {
-    model_->compute(atoms, DEEPMD_ATOMIC_VALUES, results_);
-  } catch (const std::runtime_error& failure) {
-    error->one(FLERR, "{}: {}", style, failure.what());
-  }
+  on_all_ranks(lmp, style, [&] { model_->compute(atoms, DEEPMD_ATOMIC_VALUES, results_); });
   const std::vector<double>& values = results_.at("atom");
   for (int i = 0; i < atom->nlocal; ++i)
     for (int k = 0; k < size_peratom_cols; ++k)

@@ -194,11 +194,8 @@ void PairDeepMD::compute(int eflag, int vflag) {
 
 void PairDeepMD::run_model(std::size_t index, const deepmd_atoms& atoms, std::int32_t wanted) {
   Results& results = results_[index];
-  try {
-    models_[index]->compute(atoms, wanted, results);
-  } catch (const std::runtime_error& failure) {
-    error->one(FLERR, "{}: {}", style, failure.what());
-  }
+  // an error of one rank, ended by MPI_Abort, is not always shown
+  on_all_ranks(lmp, style, [&] { models_[index]->compute(atoms, wanted, results); });
   for (const char* kind : {"sum", "atom", "force", "virial", "atom_virial"})
     if (energy_unit_ != 1 && results.has(kind))
       for (double& value : results.at(kind)) value *= energy_unit_;

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
@@ -210,35 +211,22 @@ def test_standard_output_on_a_full_disk():
     assert line == "dp: error: No space left on device: free some of the disk that this command writes to."
 
 
-AS_NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-"""To root all is permitted."""
+def obey_permissions():
+    """Takes CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH from what is executed next: without them root is like others."""
+    for capability in (1, 2) if os.geteuid() == 0 else ():
+        assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0  # PR_CAPBSET_DROP
 
 
-@pytest.fixture
-def as_nobody(folder, tmp_path_factory):
-    """A user to whom a folder or a file of the test is closed: the lines of a command that is run then."""
-    above = [tmp_path_factory.getbasetemp().parent, *folder.relative_to(tmp_path_factory.getbasetemp().parent).parents]
-    above = [above[0], *(above[0] / path for path in above[1:-1])]
-    modes = {path: path.stat().st_mode for path in above}
-    for path in above:
-        path.chmod(modes[path] | 0o111)
-    folder.chmod(0o777)
-    try:
-        run_apart(["-h"], **AS_NOBODY, stdout=subprocess.DEVNULL).check_returncode()
-    except (PermissionError, subprocess.CalledProcessError):
-        pytest.skip("another user cannot run this Python")
-
-    def run(path, mode, arguments):
-        before = path.stat().st_mode
-        path.chmod(mode)
-        result = run_apart([*arguments, "-v", "ERROR"], **AS_NOBODY)
-        path.chmod(before)
-        assert result.returncode == 1
-        return result.stderr.splitlines()
-
-    yield run
-    for path in above:
-        path.chmod(modes[path])
+def refused(path, mode, arguments):
+    """The line in which a command ends while a file or folder has other permissions."""
+    before = path.stat().st_mode
+    path.chmod(mode)
+    result = run_apart([*arguments, "-v", "ERROR"], preexec_fn=obey_permissions)
+    path.chmod(before)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("dp: error: ") and "ermission" in line
+    return line
 
 
 @pytest.mark.parametrize(
@@ -257,10 +245,9 @@ def as_nobody(folder, tmp_path_factory):
     ],
     ids=" ".join,
 )
-def test_a_folder_without_permission(folder, arguments, as_nobody):
+def test_a_folder_without_permission(folder, arguments):
     before = all_files(folder)
-    (line,) = as_nobody(folder, 0o555, arguments)
-    assert line.startswith("dp: error: ") and "ermission" in line
+    refused(folder, 0o555, arguments)
     assert all_files(folder) == before
 
 
@@ -284,13 +271,11 @@ def test_a_folder_without_permission(folder, arguments, as_nobody):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
 )
-def test_a_file_without_permission(folder, name, arguments, as_nobody):
-    (line,) = as_nobody(folder / name, 0o000, arguments)
-    assert line.startswith("dp: error: ") and "ermission" in line
-    assert Path(name).name in line
+def test_a_file_without_permission(folder, name, arguments):
+    assert Path(name).name in refused(folder / name, 0o000, arguments)
 
 
-@pytest.mark.parametrize("limit", [0, 100, 1000])
+@pytest.mark.parametrize("limit", [0, 1000])
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -9,6 +9,7 @@ from document_backends import DocumentEval, make_document
 
 from deepmd.contract import write_document
 from deepmd.contract.self_test import Difference, describe, make_self_test, tolerance_of, verify
+from deepmd.contract.self_test_frames import SPACING
 from deepmd.errors import ModelFileError
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef
@@ -43,18 +44,22 @@ def as_version_1(self_test):
     return {"@class": "SelfTest", "@version": 1, "@variables": inputs_of(self_test) | results}
 
 
-def test_frame_is_a_sensible_piece_of_matter(model):
+def test_frame_is_a_sensible_piece_of_matter(model, monkeypatch):
     self_test = make_self_test(model)
     frame = inputs_of(self_test)
     assert frame["coord"].shape == (1, 8, 3)
     assert set(np.bincount(frame["atype"][0])) == {4}
     box = frame["box"][0]
-    assert np.linalg.det(box) == pytest.approx(8 * 2.0**3)
+    assert np.linalg.det(box) == pytest.approx(8 * (4.0 * SPACING) ** 3)
     assert np.count_nonzero(box - np.diag(np.diag(box))) == 3
     _, _, vector = model._pairs(frame["coord"][0], box, frame["atype"][0])
     distances = np.linalg.norm(vector, axis=1)
     assert distances.min() > 1.0
     assert 20 < len(distances) / 8 < 50
+    # within a cut-off a little larger or smaller there are the same: rounding makes none come or go
+    for rcut in (4.0 - 1e-6, 4.0 + 1e-6):
+        monkeypatch.setattr(type(model), "get_rcut", lambda self, rcut=rcut: rcut)
+        assert len(model._pairs(frame["coord"][0], box, frame["atype"][0])[0]) == len(distances)
     assert np.abs(results_of(self_test)["force"]).max() > 0.01
 
 

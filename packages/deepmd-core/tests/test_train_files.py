@@ -240,7 +240,9 @@ def test_a_damaged_newest_checkpoint_is_passed_over(caplog):
         "model.ckpt-6.toy, which checkpoint names, is damaged; the newest whole checkpoint is taken: model.ckpt-4.toy"
     )
     Path("model.ckpt-4.toy").write_bytes(b"")
-    with pytest.raises(ModelFileError, match=r"model\.ckpt-6\.toy, which checkpoint names, is damaged; there is no whole"):
+    with pytest.raises(
+        ModelFileError, match=r"model\.ckpt-6\.toy, which checkpoint names, is damaged; there is no whole"
+    ):
         find_checkpoint(".")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deepmd.contract import read_document, write_document
+from deepmd.contract.self_test import Difference
 from deepmd.errors import InputError, ModelFileError
 from deepmd.main import main
 from deepmd_dp.conformance.cases import CASES_DOUBLE
@@ -186,9 +187,48 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert 0.0 < np.abs(tables["force"] - plain["force"]).max() < 1e-6
 
 
+@pytest.fixture
+def model_with_data(tmp_path, monkeypatch):
+    """In a folder of their own: `model.dp`, without tables, and `input.json` with frames of a data system."""
+    monkeypatch.chdir(tmp_path)
+    document = without_tables(read_document(DATA / "hybrid.dp"))
+    write_document("model.dp", document)
+    Path("system/set.000").mkdir(parents=True)
+    np.save("system/set.000/coord.npy", COORD.reshape(len(COORD), -1))
+    np.save("system/set.000/box.npy", np.stack([BOX.ravel()] * len(COORD)))
+    np.savetxt("system/type.raw", TYPES, fmt="%d")
+    Path("system/type_map.raw").write_text("\n".join(document["model"]["type_map"]))
+    Path("input.json").write_text(json.dumps({"training": {"training_data": {"systems": ["system"]}}}))
+
+
+@pytest.mark.parametrize(("how", "largest"), [([], 1e-6), (["--precision", "float32"], 1e-4)])
+def test_compares_on_data(how, largest, model_with_data, capsys):
+    main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "input.json", *how])
+    shown = capsys.readouterr().out.split("on frames of the data: ")[1]
+    found = {term: (float(value), unit) for term, value, unit in (each.split(" ") for each in shown.strip().split(", "))}
+    plain, other = (evaluate(name, True) for name in ("model.dp", "other.dp"))
+    natoms = {"energy": len(TYPES), "virial": len(TYPES)}
+    for term, (value, unit) in found.items():
+        expected = np.abs(other[term] - plain[term]).max() / natoms.get(term, 1)
+        assert value == pytest.approx(expected, rel=0.06, abs=1e-14)
+        assert value < largest
+        assert unit.endswith("/atom") == (term in natoms)
+    assert found["force"][0] > 0.0
+
+
+def test_a_table_too_coarse_for_the_data_is_refused(model_with_data, monkeypatch):
+    """Of the self-test alone the widest pieces would pass."""
+    monkeypatch.setattr("deepmd.entrypoints.compress.verify", lambda *_, **__: {"energy": Difference(0.0, "eV")})
+    with pytest.raises(SystemExit, match=r"with --step 1 the results change by .*; use --step 0"):
+        main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "input.json", "-s", "1"])
+    assert not Path("other.dp").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--precision", "float32", "-s", "0.01"], "are of tables; with --precision nets stay nets"),
+        (["--precision", "mixed", "-f", "-1"], "are of tables; with --precision nets stay nets"),
         (["-o", "x.pth"], "end in .dp, .yaml, .yml"),
         (["-s", "0"], "--step is 0.0, expected 0.0001 to 1"),
         (["-e", "0.5"], "--extrapolate is 0.5, expected 1 to 1000"),

@@ -265,6 +265,19 @@ def test_plugin_for_cpp_programs(name, suffix, tmp_path):
                 assert_close(terms[term].reshape(shape), expected[term][0], 1e-5 if "f32" in name else 1e-12, term)
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".dp"])
+def test_a_flipped_bit_is_found_in_cpp_too(suffix, tmp_path):
+    cc = pytest.importorskip("deepmd_cc.model", exc_type=ImportError)
+    path, rng = Path(tmp_path, f"model{suffix}"), random.Random(2)
+    write_document(path, read_document(REFERENCE / "sea" / "model.dp"))
+    whole = path.read_bytes()
+    for _ in range(50):
+        place = rng.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.randrange(8))]) + whole[place + 1 :])
+        with pytest.raises(cc.ModelError, match=r"model\.\w+ is damaged: its contents are not what was written"):
+            cc.Model(path, nthreads=1)
+
+
 def resident_size():
     """Memory of this process [MB]."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

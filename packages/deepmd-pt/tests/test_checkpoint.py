@@ -69,7 +69,7 @@ def test_changed_bytes(path):
     content = bytearray(path.read_bytes())
     content[:400] = bytes(400)
     path.write_bytes(bytes(content))
-    with pytest.raises(ModelFileError, match="damaged or of another program"):
+    with pytest.raises(ModelFileError, match="its contents are not what was written"):
         checkpoint.read(str(path))
 
 

@@ -54,7 +54,7 @@ def from_bytes(content: bytes, source: str) -> Any:
                 raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.")
             tree = parse_json(_text(file.attrs["json"]), source, ModelFileError)
             return map_variables(tree, _Arrays(file, len(content), source).take, is_reference)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from deepmd.data import System
 from deepmd.entrypoints.convert_backend import read_with_self_test
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
+from deepmd.infer.deviation import differences_on_data
 from deepmd.infer.systems import systems_of_input
 from deepmd.registry import check_tree
 from deepmd.train.neighbor_statistics import neighbor_statistics
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from deepmd.aliases import Document
     from deepmd.backend import Backend
     from deepmd.contract.self_test import Difference
-    from deepmd.infer.deep_eval import DeepEvalBackend
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ WRITTEN = (".dp", ".yaml", ".yml")
 REACH = 1.0
 """Down to this distance [Å] there are fine pieces in any case: data of liquids and solids with heavy atoms have larger
 smallest distances, frames of the self-test have not."""
+SELF_TEST, DATA = "its self-test", "frames of the data"
+"""What a model is compared on."""
 LARGEST = 1e-6
 """The largest difference of a term [its unit] that a table may make; deepmd-kit's default step makes less."""
 
@@ -53,18 +55,17 @@ def run(args: Namespace) -> None:
     """Runs the sub-command."""
     source = model_to_read(args.input, args.backend)
     target = model_to_write(args.output, WRITTEN[0], source)
+    tables = {"step": args.step, "extrapolate": args.extrapolate, "check_frequency": args.frequency}
+    given = {name: value for name, value in tables.items() if value is not None}
+    if args.precision and given:
+        raise InputError("--step, --extrapolate and --frequency are of tables; with --precision nets stay nets.")
     if args.precision:
-        differences = change_precision(source, target, args.precision)
+        differences = change_precision(source, target, args.precision, training_script=args.training_script)
     else:
-        differences = compress(
-            source,
-            target,
-            step=args.step,
-            extrapolate=args.extrapolate,
-            check_frequency=args.frequency,
-            training_script=args.training_script,
-        )
-    print(f"{target} written; largest differences from {source} on its self-test: {describe(differences)}")
+        differences = compress(source, target, training_script=args.training_script, **given)
+    print(f"{target} written")
+    for frames, each in differences.items():
+        print(f"largest differences from {source} on {frames}: {describe(each)}")
 
 
 def compress(
@@ -75,7 +76,7 @@ def compress(
     extrapolate: float = 5.0,
     check_frequency: int = -1,
     training_script: str | None = None,
-) -> dict[str, Difference]:
+) -> dict[str, dict[str, Difference]]:
     """Writes a model with a table for each embedding net of one number, and compares it with the model itself.
 
     Parameters
@@ -91,12 +92,13 @@ def compress(
     check_frequency : int
         Handed on to deepmd-kit.
     training_script : str, optional
-        Input file whose data the smallest distance is looked for in; None: it is in the file.
+        Input file whose data the smallest distance is looked for in, and some of whose frames are compared; None: the
+        distance is in the file.
 
     Returns
     -------
-    dict[str, Difference]
-        The largest one of each term on the self-test: ``energy``, ``force``, ...
+    dict[str, dict[str, Difference]]
+        The largest one of each term, ``energy``, ``force``, ..., on `SELF_TEST`, and where there are data on `DATA`.
 
     Raises
     ------
@@ -114,10 +116,12 @@ def compress(
 
     found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
     found = {**found, "min_nbor_dist": distance()}
-    return _write(writer, target, found, lambda model: _compare(model, document, step))
+    return _write(target, found, source, document, training_script, partial(_refuse_coarse, step=step))
 
 
-def change_precision(source: str, target: str, precision: str) -> dict[str, Difference]:
+def change_precision(
+    source: str, target: str, precision: str, *, training_script: str | None = None
+) -> dict[str, dict[str, Difference]]:
     """Writes a model with nets in single precision, and compares it with the model itself.
 
     Parameters
@@ -128,11 +132,13 @@ def change_precision(source: str, target: str, precision: str) -> dict[str, Diff
         File to write, of any kind.
     precision : str
         One of `deepmd.contract.precision.PARTS`.
+    training_script : str, optional
+        Input file on some frames of whose data the models are compared too.
 
     Returns
     -------
-    dict[str, Difference]
-        The largest one of each term on the self-test: ``energy``, ``force``, ...
+    dict[str, dict[str, Difference]]
+        As of `compress`.
 
     Raises
     ------
@@ -145,7 +151,7 @@ def change_precision(source: str, target: str, precision: str) -> dict[str, Diff
     found = in_precision(document, precision)
     if _types(found) == _types(document):
         raise InputError(f"{source} has these nets in single precision already; there is nothing to gain.")
-    return _write(writer, target, found, lambda model: verify(model, document, tolerance=math.inf))
+    return _write(target, found, source, document, training_script)
 
 
 def _types(document: Document) -> list[np.dtype]:
@@ -153,17 +159,25 @@ def _types(document: Document) -> list[np.dtype]:
 
 
 def _write(
-    writer: Backend,
     target: str,
     document: Document,
-    compare: Callable[[DeepEvalBackend], dict[str, Difference]],
-) -> dict[str, Difference]:
+    source: str,
+    original: Document,
+    training_script: str | None,
+    check: Callable[[dict[str, Difference]], None] = lambda differences: None,
+) -> dict[str, dict[str, Difference]]:
     """Writes a model that gives other numbers than its source, by which it is to prove itself from now on."""
+    writer = backend_of_file(target)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
         with closing(writer.deep_eval(str(temporary))) as model:
-            differences = compare(model)
+            differences = {SELF_TEST: verify(model, original, tolerance=math.inf)}
             document = {**document, "self_test": make_self_test(model)}
+        check(differences[SELF_TEST])
+        if training_script:
+            systems = systems_of_input(training_script, "training_data")
+            differences[DATA] = differences_on_data(source, str(temporary), systems)
+            check(differences[DATA])
         writer.deserialize_hook(str(temporary), document)
     return differences
 
@@ -202,9 +216,8 @@ def _smallest_distance(document: Document, reader: Backend, source: str, trainin
     return found.min_distance
 
 
-def _compare(model: DeepEvalBackend, document: Document, step: float) -> dict[str, Difference]:
-    """The compressed model's largest differences from the numbers that the document promises."""
-    differences = verify(model, document, tolerance=math.inf)
+def _refuse_coarse(differences: dict[str, Difference], step: float) -> None:
+    """Raises InputError where a table changes a result by too much."""
     worst = max(difference.value for difference in differences.values())
     if worst > LARGEST:
         # the polynomials miss a derivative by a constant times the fifth power of the step
@@ -213,4 +226,3 @@ def _compare(model: DeepEvalBackend, document: Document, step: float) -> dict[st
             f"with --step {step:g} the results change by {worst:.1e}, more than {LARGEST:g} (eV, eV/Å, ...); "
             f"use --step {float(f'{0.8 * advice:.1g}'):g}."
         )
-    return differences

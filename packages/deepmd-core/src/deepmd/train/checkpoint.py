@@ -129,8 +129,8 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Raises
     ------
     ModelFileError
-        If there is none. Where the text file is empty or damaged, or what it names is, the newest whole checkpoint beside
-        it is taken, with a warning.
+        If there is none. Where the text file is empty or damaged, or what it names is, the newest whole checkpoint
+        beside it is taken, with a warning.
     """
     path = Path(path)
     remove_leftovers(path if path.is_dir() else path.parent)

@@ -65,7 +65,6 @@ class FileTests(Part):
             with pytest.raises(DeepmdError, match=rf"damaged|{re.escape(path.name)}"):
                 self.backend.deep_eval(str(path))
 
-
     def test_a_flipped_bit(self, models: Models, any_file_kind: FileKind, tmp_path: Path) -> None:
         """A few of many: `tests-consistency/try_flips.py` tries any number."""
         whole = models.path(CONVERSION_CASE, any_file_kind)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Single bits of a model file or checkpoint are turned over: it is refused in one line, or nothing of it has changed."""
+"""Single bits of a file are turned over: it is refused in one line, or what it gives is the same."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Commands are killed before each of their file operations: what was whole stays whole, and the next run mends the rest.
+"""Commands are killed at each of their file operations: what was whole stays whole, and the next run mends the rest.
 
 ``python -m deepmd_dp.conformance.kills pt save FOLDER`` kills the writing of a checkpoint, in a new folder there. This
 process only imports the framework: what uses it is done by forks of it.
@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,13 +95,13 @@ def kill_at_each(name: str, flag: str, folder: Path, most: int | None = None) ->
     for number in numbers:
         shutil.rmtree(now)
         shutil.copytree(before, now, symlinks=True)
-        status = _forked(lambda number=number: _kill_at(number, lambda: piece.work(backend)), now)
+        status = _forked(partial(_kill_at, int(number), partial(piece.work, backend)), now)
         assert status == -signal.SIGKILL, f"operation {number}: status {status}"
         assert _forked(lambda: _go_on(piece, backend), now) == 0, f"operation {number} of {count}"
     return len(numbers), count
 
 
-def _forked(work: Callable[[], None], folder: Path) -> int:
+def _forked(work: Callable[[], object], folder: Path) -> int:
     """Does work in a fork of this process; gives its status."""
     process = os.fork()
     if process:
@@ -142,10 +143,8 @@ def _kill_at(number: int, work: Callable[[], None]) -> int:
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def fsync(_: int) -> None:  # has no event; no power will be cut
-        watch("os.rename", (folder,))
-
-    os.fsync = fsync
+    # has no event; no power will be cut
+    os.fsync = lambda fd: watch("os.rename", (folder,))
     sys.addaudithook(watch)
     work()
     is_watching = False
@@ -188,7 +187,7 @@ def _trained_twice(backend: Backend) -> None:
     here = os.getcwd()
     os.chdir(straight)
     _train(backend, LAST, restart=".")
-    np.savez("../expected.npz", **_numbers())
+    np.savez("../expected.npz", allow_pickle=False, **_numbers())
     os.chdir(here)
 
 

@@ -48,7 +48,9 @@ class WorkflowTests(Part):
         assert all(np.isfinite(value) for value in errors.values())
         self._compare(model, whole)
 
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="only a fork of a process that has imported a framework is quick")
+    @pytest.mark.skipif(
+        not hasattr(os, "fork"), reason="only a fork of a process that has imported a framework is quick"
+    )
     def test_kills_while_a_checkpoint_is_saved(self, tmp_path: Path) -> None:
         """At some file operations; `deepmd_dp.conformance.kills` does so at all of them, and in other commands."""
         module = "deepmd_dp.conformance.kills"
