@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Readers on files that are damaged, misshapen or made to harm: one line that names the file, or a model, nothing else.
 
-Some seconds for each kind of file; ``DEEPMD_FUZZ_MINUTES=60`` tries for an hour in all, ``DEEPMD_FUZZ_SEED`` is where it
+Half a minute in all; ``DEEPMD_FUZZ_MINUTES=60`` tries for an hour, ``DEEPMD_FUZZ_SEED`` is where it
 starts. What fails is kept, and its seed is in the message.
 """
 
@@ -105,7 +105,9 @@ def problem_of(use: Callable[[Path], None], path: Path) -> str:
     return "more than 30 s" if time.monotonic() - begin > 30.0 else ""
 
 
-def try_for_a_while(name: str, make: Callable[[random.Random, Path], Path | None], use: Callable[[Path], None], folder: Path) -> None:
+def try_for_a_while(
+    name: str, make: Callable[[random.Random, Path], Path | None], use: Callable[[Path], None], folder: Path
+) -> None:
     """Reads changed files for this kind's share of the time; fails with a line for each different problem."""
     problems: dict[str, str] = {}
     kept = folder / "kept"

@@ -32,7 +32,10 @@ from deepmd.train import TrainingState
 MODEL = {"@class": "Model", "type_map": ["O", "H"], "@variables": {"w": np.arange(6.0).reshape(2, 3)}}
 DOCUMENT = new_document(MODEL, backend="test", model_def_script={})
 BOMB = "\n".join(
-    ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10))]
+    [
+        "a0: &a0 [x, x, x, x, x, x, x, x, x, x]",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)),
+    ]
 )
 """600 bytes that stand for 10¹⁰ values."""
 MERGES = "\n".join(
@@ -96,9 +99,9 @@ def test_keys_that_are_no_texts(tmp_path, text):
 
 
 def test_dates_and_sets_are_no_plain_values():
-    with pytest.raises(InputError, match="f: a is .*date"):
+    with pytest.raises(InputError, match=r"f: a is .*date"):
         check_plain(parse_yaml("a: 2001-01-01", "f"), "f")
-    with pytest.raises(InputError, match="f: a is .*set"):
+    with pytest.raises(InputError, match=r"f: a is .*set"):
         check_plain(parse_yaml("a: !!set {b}", "f"), "f")
 
 
@@ -125,7 +128,10 @@ def test_misshapen_documents(tmp_path, changes, message, ending):
     [
         ({"loop": 5}, "loop is 5; expected a mapping"),
         ({"loop": {"data": {"seed": 1}}}, "loop/data/drawn is missing"),
-        ({"loop": {"data": {"seed": 1, "drawn": 10**18}}}, "loop/data/drawn is 1000000000000000000; expected an integer"),
+        (
+            {"loop": {"data": {"seed": 1, "drawn": 10**18}}},
+            "loop/data/drawn is 1000000000000000000; expected an integer",
+        ),
         ({"step": "a"}, "step is 'a'; expected an integer from 0"),
         ({"step": True}, "step is True"),
         ({"optimizer": {"m": [1.0]}}, r"optimizer/m is \[1.0\]; expected an array"),
@@ -206,7 +212,9 @@ def test_hdf5_that_holds_no_array_of_its_own(tmp_path, kind):
 
 
 def test_big_endian_arrays_are_read(tmp_path):
-    path = write_dp(tmp_path / "model.dp", variable_0=lambda file, name: file.create_dataset(name, data=np.ones(2, ">f8")))
+    path = write_dp(
+        tmp_path / "model.dp", variable_0=lambda file, name: file.create_dataset(name, data=np.ones(2, ">f8"))
+    )
     array = read_document(path)["model"]["@variables"]["variable_0"]
     assert array.dtype.isnative
     assert array.tolist() == [1.0, 1.0]
@@ -344,7 +352,9 @@ def test_lengths_beyond_any_frame_are_refused_by_eval(morse):
     coord, cell, atype = make_frames()
     coord = coord.copy()
     coord[0, 1, 2] = 1e308
-    with pytest.raises(InputError, match=r"coords holds 1e\+308 at frame 0, atom 1, expected finite numbers up to 1e\+09 Å"):
+    with pytest.raises(
+        InputError, match=r"coords holds 1e\+308 at frame 0, atom 1, expected finite numbers up to 1e\+09 Å"
+    ):
         morse.eval(coord, cell, atype)
 
 

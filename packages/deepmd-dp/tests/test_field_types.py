@@ -58,7 +58,9 @@ def changed(path, value):
     return tree
 
 
-@pytest.mark.parametrize(("path", "value"), [(path, value) for path, values in CHANGES.items() for value in values], ids=repr)
+@pytest.mark.parametrize(
+    ("path", "value"), [(path, value) for path, values in CHANGES.items() for value in values], ids=repr
+)
 def test_other_values_are_told_in_a_line(path, value):
     with pytest.raises((ModelFileError, InputError)) as caught:
         deserialize_model(changed(path, value))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import pickletools
+import re
 
 from deepmd.errors import ModelFileError
 from deepmd.files.reading import open_archive
 
-_TENSORS = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2"}
+_TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
 
 
 def check_checkpoint(content: bytes, source: str) -> None:
@@ -23,6 +24,5 @@ def check_checkpoint(content: bytes, source: str) -> None:
         if len(pickles) != 1:
             raise ModelFileError(f"{source} is a zip archive, but no checkpoint: it has no data.pkl.")
         for opcode, argument, _ in pickletools.genops(archive.read(pickles[0])):
-            is_known = argument in _TENSORS or str(argument).startswith("torch ") and str(argument).endswith("Storage")
-            if opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST") and not is_known:
+            if opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST") and not _TENSORS.fullmatch(str(argument)):
                 raise ModelFileError(f"{source} holds {argument}; a checkpoint of ours holds tensors and plain values.")

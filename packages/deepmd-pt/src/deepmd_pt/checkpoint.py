@@ -56,8 +56,9 @@ def read(path: str) -> TrainingState:
     try:
         data = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's unpickler lets pass whatever foreign bytes raise
+        reason = first_line(error).partition(". In PyTorch")[0]  # torch goes on to advise to run the file's code
         raise ModelFileError(
-            f"{path} cannot be read as a checkpoint ({first_line(error)}); it is damaged or of another program."
+            f"{path} cannot be read as a checkpoint ({reason}); it is damaged or of another program."
         ) from error
     if not isinstance(data, dict) or data.get("format") != TrainingState.FORMAT:
         raise not_ours(path, "written by deepmd-pt")

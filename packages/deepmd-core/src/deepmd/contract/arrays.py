@@ -159,7 +159,9 @@ def take_array(
         want in (-1, size) for want, size in zip(expected, array.shape, strict=True)
     )
     if array.dtype.kind == "f" and array.dtype.name not in ("float64", "float32"):
-        raise ModelFileError(f"{where}: array `{key}` is {array.dtype}, which is not supported; use float32 or float64.")
+        raise ModelFileError(
+            f"{where}: array `{key}` is {array.dtype}, which is not supported; use float32 or float64."
+        )
     if not fits or array.dtype.kind not in "fiub":
         wanted = str(expected).replace("-1", "any")
         raise ModelFileError(

@@ -30,7 +30,7 @@ DOCUMENT: Table = {
     "self_test?": (dict, type(None)),
 }
 _SEQUENCE: Table = {"seed": range(2**63), "drawn": range(2**31)}
-STATE: Table = {"model": DOCUMENT, "optimizer": {REST: np.ndarray}, "step": range(2**31), "loop": dict}
+STATE: Table = {"model": DOCUMENT, "optimizer": {REST: (np.ndarray, np.generic)}, "step": range(2**31), "loop": dict}
 LOOP: Table = {
     "data?": _SEQUENCE,
     "validation?": _SEQUENCE,

@@ -84,7 +84,7 @@ def parse_yaml(
     except yaml.YAMLError as reason:
         words = " ".join(str(reason).split())
         raise error(f"{source} is not plain YAML or is truncated: {words}") from reason
-    except (ValueError, TypeError, AttributeError) as reason:  # what is no number or date of YAML's, keys that are lists
+    except (ValueError, TypeError, AttributeError) as reason:  # of no number or date of YAML's, keys that are lists
         raise error(f"{source} is not plain YAML: {first_line(reason)}.") from reason
 
 
@@ -122,9 +122,13 @@ def _check_events(events: Iterator[yaml.Event], most: int, source: str, error: t
 
 
 def check_plain(
-    tree: Any, source: str, error: type[DeepmdError] = InputError, others: tuple[type, ...] = (), most: int | None = None
+    tree: Any,
+    source: str,
+    error: type[DeepmdError] = InputError,
+    others: tuple[type, ...] = (),
+    most: int | None = None,
 ) -> None:
-    """Raises unless a tree has plain values only: texts, numbers, true, false, null, lists, mappings with texts as keys.
+    """Raises unless a tree is of plain values: texts, numbers, true, false, null, lists, mappings with texts as keys.
 
     Parameters
     ----------
@@ -158,7 +162,8 @@ def check_plain(
             if abs(value) >= LARGEST_INTEGER:
                 raise error(f"{source}: {place(path)} is an integer of {value.bit_length()} bits; expected at most 63.")
         elif not (value is None or isinstance(value, (float, *others))):
-            raise error(f"{source}: {place(path)} is {describe(value)}, a {type(value).__name__}; {_EXPECTED}.")
+            what = f"{describe(value)}, a {type(value).__name__}"
+            raise error(f"{source}: {place(path)} is {what}; {_EXPECTED}.")
 
 
 _EXPECTED = "expected a text, a number, true, false, null, a list or a mapping"

@@ -52,7 +52,9 @@ def reading(path: str | Path, error_class: type[DeepmdError] = ModelFileError) -
         raise error_class(f"{path} asks for more memory than there is; it is damaged or too large.") from error
     except Exception as error:  # a framework raises what it likes on bytes that it does not know
         reason = f"{type(error).__name__}: {first_line(error)}"[:200].rstrip(".")
-        raise error_class(f"{path} cannot be read ({reason}); it is damaged or was written by another program.") from error
+        raise error_class(
+            f"{path} cannot be read ({reason}); it is damaged or was written by another program."
+        ) from error
 
 
 def check_unfolded(unfolded: int, size: int, source: str) -> None:
@@ -88,7 +90,7 @@ def open_archive(file: str | Path | BinaryIO, source: str) -> Iterator[zipfile.Z
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            size = os.fstat(archive.fp.fileno()).st_size if isinstance(file, str | Path) else _length(file)
+            size = os.path.getsize(file) if isinstance(file, str | Path) else _length(file)
             check_unfolded(sum(member.file_size for member in archive.infolist()), size, source)
             yield archive
     except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, RuntimeError) as error:

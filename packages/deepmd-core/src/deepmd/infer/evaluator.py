@@ -155,7 +155,8 @@ class DeepEval:
         Returns
         -------
         dict[str, np.ndarray]
-            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local. Of no atoms: zeros.
+            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local;
+            zeros where there are no atoms.
 
         Raises
         ------

@@ -19,8 +19,8 @@ from deepmd.files.reading import reading
 from deepmd.registry import LOSS, MODEL
 from deepmd.registry.installed import nothing_installed, usable_names
 from deepmd.schema.argument import NotYet, Unused, acts, not_yet
-from deepmd.schema.load import load_input
 from deepmd.schema.learning_rate import learning_rate
+from deepmd.schema.load import load_input
 from deepmd.schema.loss import loss
 from deepmd.schema.model import model
 from deepmd.schema.optimizer import optimizer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Settings of modules held against their annotations: what a file says of a model, checked where the fields are declared.
+"""Settings of modules held against their annotations: what a file says of a model, checked where fields are declared.
 
 A tree of the contract may hold anything where a module takes it as it is: a text for a number, ``"no"`` for false. The
 annotation of each static field is its schema.
@@ -35,7 +35,7 @@ def check_settings(tree: Node) -> None:
     Numbers must be finite, and integers such as C++ takes.
     """
     for path, each in modules(tree, Module):
-        for name, expected, is_right in _static_fields(type(each)):
+        for name, expected, is_right in _static_fields(type(each)):  # type: ignore[arg-type]  # see module.py
             value = getattr(each, name)
             if not is_right(value):
                 where = f"{path}.{name}" if path else name
@@ -62,7 +62,9 @@ def _static_fields(kind: type[Module]) -> tuple[tuple[str, str, Predicate], ...]
 
 def _within(is_right: Predicate, least: float, most: float) -> Predicate:
     def holds(value: Any) -> bool:
-        return is_right(value) and all(least <= each <= most for each in (value if isinstance(value, tuple) else (value,)))
+        return is_right(value) and all(
+            least <= each <= most for each in (value if isinstance(value, tuple) else (value,))
+        )
 
     return holds
 
@@ -81,9 +83,7 @@ def _predicate(annotation: Any) -> Predicate:
     if annotation is float:
         return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if annotation is int:
-        return lambda value: (
-            isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_INTEGER
-        )
+        return lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_INTEGER
     if origin in (Union, UnionType):
         choices = [_predicate(each) for each in inner]
         return lambda value: any(is_right(value) for is_right in choices)

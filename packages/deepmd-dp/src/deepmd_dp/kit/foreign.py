@@ -13,8 +13,8 @@ _WAYS = {
     ".pt": _BY_DP,
     ".pb": _BY_DP,
     ".jax": _BY_DP,
-    ".meta": "`dp freeze` in deepmd-kit, there `dp convert-backend frozen_model.pb model.dp`, and here the same command "
-    "with model.dp",
+    ".meta": "`dp freeze` in deepmd-kit, there `dp convert-backend frozen_model.pb model.dp`, and here the same with "
+    "model.dp",
     ".hlo": "`dp convert-backend {name} model.dp` here, which reads such files",
     ".savedmodel": "freezing the checkpoint in deepmd-kit as model.hlo, which `dp convert-backend` reads here",
 }
