@@ -17,13 +17,15 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import BACKENDS, TRAINING
 
+from deepmd.backend.discovery import get_backend
+from deepmd.main import main
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.permissions import obey_permissions
 from deepmd_dp.conformance.workflow import input_of, write_system
@@ -31,10 +33,13 @@ from deepmd_dp.conformance.workflow import input_of, write_system
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LIMITS = (0, 100, 3000, 30_000)
+LIMITS = (0, 3000, 30_000)
 """Sizes of files at which the disk is full [bytes]."""
-CLOSED = ("input.json", "longer.json", "data", "data/set.000/coord.npy", "lcurve.out", "checkpoint", "frozen", "model")
-"""Beginnings of files and folders that a command must do without."""
+CHECKPOINT = ("checkpoint", "model.ckpt-2.*")
+MEANT = {"train": ("data/set.000/coord.npy", *CHECKPOINT), "freeze": CHECKPOINT}
+"""Patterns of what a command reads or writes beside the files that are named to it."""
+OF_BACKENDS = ("train", "train --restart", "freeze", "convert-backend", "convert-backend .dp", "compress")
+"""Commands in which a framework writes; the others are tried with the first backend."""
 LARGEST_DISK = 1 << 28
 """Only disks smaller than that are filled up [bytes]."""
 
@@ -56,7 +61,6 @@ def commands_of(flag: str) -> dict[str, list[str]]:
         "plot": ["plot", "lcurve.out"],
         "show": ["show", model, "--verify"],
         "neighbor-stat": ["neighbor-stat", *data, "-r", "4", "-t", "O", "H"],
-        "doc-train-input": ["doc-train-input"],
     }
 
 
@@ -70,20 +74,43 @@ def prepare(folder: Path, flag: str) -> None:
         (folder / f"{name}.json").write_text(json.dumps(config), encoding="utf-8")
     for name, arguments in commands_of(flag).items():
         if name != "train --restart":
-            result = run(arguments, folder)
-            assert result.returncode == 0, f"{name}: {result.stderr}"
+            assert run(arguments, folder) == (0, []), name
 
 
-def run(arguments: list[str], folder: Path, before: Callable[[], None] | None = None) -> Any:
-    """`dp` in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-m", "deepmd", *arguments, "-v", "ERROR"]
-    environment = os.environ | {"HOME": str(folder.parent / "home"), "XDG_CACHE_HOME": str(folder.parent / "home")}
-    return subprocess.run(
-        command, cwd=folder, env=environment, preexec_fn=before, capture_output=True, text=True, check=False
-    )
+def run(arguments: list[str], folder: Path, before: Callable[[], None] = lambda: None) -> tuple[int, list[str]]:
+    """`dp` in a fork of this process, after something has been done to it; gives the status and the lines of error."""
+    ours, its = os.pipe()
+    process = os.fork()
+    if process == 0:
+        _run_here([*arguments, "-v", "ERROR"], folder, before, its)
+    os.close(its)
+    with os.fdopen(ours, errors="replace") as lines:
+        text = lines.read()
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), text.splitlines()
 
 
-def faults(folder: Path) -> Iterator[tuple[str, Callable[[list[str]], Any]]]:
+def _run_here(arguments: list[str], folder: Path, before: Callable[[], None], errors: int) -> None:
+    """Ends this process as `dp` does."""
+    status: Any = 1
+    try:
+        os.dup2(errors, 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.chdir(folder)
+        before()
+        main(arguments)
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+        if isinstance(status, str):
+            print(status, file=sys.stderr)
+            status = 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def faults(folder: Path, arguments: list[str]) -> Iterator[tuple[str, Callable[[list[str]], Any]]]:
     """Ways to run a command in which something fails."""
     for limit in LIMITS:
         yield (
@@ -97,16 +124,16 @@ def faults(folder: Path) -> Iterator[tuple[str, Callable[[list[str]], Any]]]:
         for free in (0, 20_000):
             yield f"{free} bytes free", lambda arguments, free=free: _run_filled(arguments, folder, free)
     yield "a folder that is closed to writing", lambda arguments: _run_closed(arguments, folder, folder, 0o555)
-    for name in CLOSED:
-        for path in sorted(folder.glob(f"{name}*")):
-            if not path.is_symlink():
+    for name in (*(each for each in arguments if each != "."), *MEANT.get(arguments[1], ())):
+        for path in sorted(folder.glob(name)):
+            if not path.is_symlink() and path != folder:
                 yield (
-                    f"{path.name} that is closed",
+                    f"{name} that is closed",
                     lambda arguments, path=path: _run_closed(arguments, folder, path, 0),
                 )
 
 
-def _run_filled(arguments: list[str], folder: Path, free: int) -> Any:
+def _run_filled(arguments: list[str], folder: Path, free: int) -> tuple[int, list[str]]:
     filling = folder.parent / "filling"
     with open(filling, "wb") as file:
         try:
@@ -122,7 +149,7 @@ def _run_filled(arguments: list[str], folder: Path, free: int) -> Any:
         filling.unlink()
 
 
-def _run_closed(arguments: list[str], folder: Path, path: Path, mode: int) -> Any:
+def _run_closed(arguments: list[str], folder: Path, path: Path, mode: int) -> tuple[int, list[str]]:
     before = path.stat().st_mode
     path.chmod(mode)
     try:
@@ -136,30 +163,33 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def judge(result: Any, before: dict[str, bytes], folder: Path) -> str:
+def judge(result: tuple[int, list[str]], before: dict[str, bytes], folder: Path) -> str:
     """What came of a command: `done`, `refused`, or what is wrong."""
-    if result.returncode == 0:
+    status, lines = result
+    if status == 0:
         return "done"
-    lines = result.stderr.splitlines()
-    if result.returncode != 1 or len(lines) != 1 or not lines[0].startswith("dp: error: "):
-        return f"status {result.returncode}, {len(lines)} lines: {' / '.join(lines[-2:])[-300:]}"
+    if status != 1 or len(lines) != 1 or not lines[0].startswith("dp: error: "):
+        return f"status {status}, {len(lines)} lines: {' / '.join(lines[-2:])[-300:]}"
     after = contents(folder)
     left = [path for path in after if "/.deepmd-" in path]
-    lost = [
-        path for path in before if after.get(path) != before[path] and not path.endswith(("lcurve.out", "out.json"))
-    ]
+    kept = {*after.values()}  # a new training moves the files of one before
+    changes = ("lcurve.out", "out.json", "checkpoint")
+    lost = [path for path, content in before.items() if content not in kept and not path.endswith(changes)]
     return f"left {left}, changed {lost}" if left or lost else "refused"
 
 
-def try_backend(flag: str, folder: Path) -> bool:
+def try_backend(flag: str, folder: Path, is_first: bool) -> bool:
     """Prints a row for each command; whether all is well."""
-    (folder / "home").mkdir(parents=True, exist_ok=True)
+    backend = get_backend(flag)
+    _ = backend.trainer, backend.deep_eval  # what they import is imported once
     prepare(folder / "before", flag)
     now, is_well = folder / "now", True
     for name, arguments in commands_of(flag).items():
+        if name not in OF_BACKENDS and not is_first:
+            continue
         counts = {"done": 0, "refused": 0}
         shutil.copytree(folder / "before", now, symlinks=True)
-        for fault, run_with in list(faults(now)):
+        for fault, run_with in list(faults(now, arguments)):
             shutil.rmtree(now)
             shutil.copytree(folder / "before", now, symlinks=True)
             before = contents(now)
@@ -176,5 +206,6 @@ def try_backend(flag: str, folder: Path) -> bool:
 
 if __name__ == "__main__":
     top, *flags = sys.argv[1:]
-    outcomes = [try_backend(flag, Path(top, flag).absolute()) for flag in flags or TRAINING]
+    flags = flags or TRAINING
+    outcomes = [try_backend(flag, Path(top, flag).absolute(), flag == flags[0]) for flag in flags]
     sys.exit(not all(outcomes))

@@ -8,16 +8,25 @@ import os
 
 _PR_CAPBSET_DROP = 24
 _CAPABILITIES = {"CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2}
+_VERSION_3 = 0x20080522
 
 
 def obey_permissions() -> None:
-    """Lets what this process executes next obey the permissions of files, as ``preexec_fn`` of a new process.
+    """Lets this process, and what it executes, obey the permissions of files, for instance as ``preexec_fn``.
 
     Raises
     ------
     OSError
         Root's power cannot be given up here.
     """
-    for name, number in _CAPABILITIES.items() if os.geteuid() == 0 else ():
-        if ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, number, 0, 0, 0):
-            raise OSError(f"{name} cannot be dropped")
+    if os.geteuid() != 0:
+        return
+    system = ctypes.CDLL(None)
+    header, sets = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    refused = system.capget(header, sets)
+    for number in _CAPABILITIES.values():
+        refused |= system.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)
+        for k in range(3):  # effective, permitted, inheritable
+            sets[k] &= ~(1 << number)
+    if refused or system.capset(header, sets):
+        raise OSError(f"{', '.join(_CAPABILITIES)} cannot be dropped")
