@@ -28,7 +28,7 @@ def reading(path: str | Path, error_class: type[DeepmdError] = ModelFileError) -
     """Within it a file is read: whatever its content makes a reader stumble over is one line that names the file.
 
     Readers say themselves what they expected where they check something; this is for all else that bytes may hold. The
-    error behind stays its cause, which ``dp -v DEBUG`` shows: a mistake of ours looks the same.
+    error behind stays its cause, which the flag ``-v DEBUG`` shows: a mistake of ours looks the same.
 
     Raises
     ------

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +89,7 @@ def run_training(
         _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
-    source = restart or init_model
-    with reading(source) if source else nullcontext():
-        trainer = _make_trainer(config, backend, data, state)
+    trainer = _make_trainer(config, backend, data, state, restart or init_model)
     _require(trainer, data, validation)
     start, store = state.step if state else 0, _open_store(training, backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
@@ -217,9 +214,12 @@ def _numb_steps(training: Section, data: TrainingData) -> int:
     return data.steps_of_epochs(epochs)
 
 
-def _make_trainer(config: Section, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
-    if state is not None:
-        return backend.trainer.from_state(config, state)
+def _make_trainer(
+    config: Section, backend: Backend, data: TrainingData, state: TrainingState | None, source: Path | None
+) -> Trainer:
+    if state is not None and source is not None:
+        with reading(source):
+            return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
 
     def frames(labels: list[DataRequirement]) -> Iterator[Batch]:
