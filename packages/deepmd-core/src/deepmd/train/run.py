@@ -81,8 +81,7 @@ def run_training(
     saved = state.loop if state else {}
     training = config["training"]
     training["seed"] = _seed(training.get("seed"), saved)
-    data, validation = _open_data(config)
-    _go_on(data, validation, saved)
+    data, validation = _open_data(config, saved)
     min_nbor_dist = state.model.get("min_nbor_dist") if state else None
     if state is None:
         min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
@@ -174,7 +173,7 @@ def _seed(given: int | None, saved: dict[str, Any]) -> int:
     return secrets.randbits(31) if given is None else given
 
 
-def _open_data(config: Section) -> tuple[TrainingData, TrainingData | None]:
+def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
     data = TrainingData(training["training_data"], type_map, seed=training["seed"])
     log.info("%s", data.summary("training"))
@@ -183,15 +182,11 @@ def _open_data(config: Section) -> tuple[TrainingData, TrainingData | None]:
         # its own seed: the same folder may serve for both
         validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
         log.info("%s", validation.summary("validation"))
-    return data, validation
-
-
-def _go_on(data: TrainingData, validation: TrainingData | None, saved: dict[str, Any]) -> None:
-    """Takes up the sequences of frames where a checkpoint left them."""
     if "data" in saved:
         data.restore(saved["data"])
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
+    return data, validation
 
 
 def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, skip: bool) -> float | None:
