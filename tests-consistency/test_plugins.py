@@ -102,3 +102,43 @@ def test_atoms_in_parts(models, flag, tmp_path):
         [sys.executable, "-c", PARTS_SCRIPT, *files], env={}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+ODD_SCRIPT = """
+import sys
+import numpy as np
+import deepmd_cc.model as cc
+
+model = cc.Model(sys.argv[1])
+
+def say(coord, types):
+    try:
+        print(np.isfinite(model.compute(np.array(coord, float), None, types)["energy"]).all())
+    except cc.ModelError as error:
+        print(error)
+
+say([[0, 0, 0], [1, 0, 0], [0, 0, 0]], [0, 1, 1])
+say([[0, 0, 0], [np.nan, 0, 0]], [0, 1])
+say([[0, 0, 0], [1, 0, 0]], [0, 9])
+say(np.zeros((0, 3)), [])
+say([[0, 0, 0]], [0])
+say([[0, 0, 0], [0, 0, 0]], [0, -1])
+"""
+
+
+@pytest.mark.parametrize("flag", ["dp", *FLAGS])
+def test_odd_frames(models, flag):
+    """The same words whatever computes: overlapping atoms, NaN, an unknown type; none, one alone, a virtual one."""
+    path = models.path(CASES[0], file_kinds_of(flag)[0])
+    done = subprocess.run(
+        [sys.executable, "-c", ODD_SCRIPT, str(path)], env={}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "the model's energy is not finite; atom 0 and atom 2 are at the same place; move one.",
+        "the coordinates of atom 1 are (nan, 0.000000, 0.000000); expected finite numbers in Å",
+        "atom 1 has type 9, but the model has 2 types, from 0.",
+        "True",
+        "True",
+        "True",
+    ]

@@ -62,7 +62,7 @@ void check_odd_frames(Model& model) {
   Atoms overlapping = atoms;
   // all, since atoms that have no output are not looked at
   for (std::size_t k = 3; k < atoms.coord.size(); ++k) overlapping.coord[k] = atoms.coord[k % 3];
-  check_refusal(model, overlapping, "lie at the same place");
+  check_refusal(model, overlapping, "are at the same place");
   Atoms near = atoms;  // nets are continued there
   near.coord[3] = near.coord[0] + 1e-3;
   near.coord[4] = near.coord[1], near.coord[5] = near.coord[2];

@@ -206,6 +206,7 @@ void compute_frame(const Model& model, const Inputs<Real>& in, std::int64_t f, s
 
 template <class Real>
 void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
+  std::int64_t frame = -1;  // none yet
   guarded(models, [&] {
     if (models.models.empty()) throw std::runtime_error(models.why_none);
     if (in.natoms < 0 || in.nghost < 0 || in.nghost > in.natoms)
@@ -215,11 +216,13 @@ void compute(Models& models, const Inputs<Real>& in, const Outputs<Real>& out) {
       throw std::invalid_argument("coord or atype is NULL; give them for each atom.");
     std::int64_t place = 0;
     for (const auto& model : models.models)
-      for (std::int64_t f = 0; f < in.nframes; ++f, ++place)
-        compute_frame(*model, in, f, out.wanted(), [&](const deepmd_array& result) {
+      for (frame = 0; frame < in.nframes; ++frame, ++place)
+        compute_frame(*model, in, frame, out.wanted(), [&](const deepmd_array& result) {
           out.keep(result, model->record(), place);
         });
   });
+  if (!models.error.empty() && frame >= 0 && in.nframes > 1)
+    models.error = "frame " + std::to_string(frame) + ": " + models.error;
 }
 
 int output_dim(const Models& models) {
@@ -230,7 +233,7 @@ int output_dim(const Models& models) {
 // Values of the atoms go to memory that the caller frees.
 void compute_tensor(DP_DeepTensor& dt, const Inputs<double>& in, Outputs<double> out,
                     double** atomic, int* size) {
-  const std::int64_t count = (in.natoms - in.nghost) * output_dim(dt);
+  const std::int64_t count = std::max<std::int64_t>(in.natoms - in.nghost, 0) * output_dim(dt);
   if (atomic != nullptr)
     out.atom = *atomic = static_cast<double*>(std::calloc(count + 1, sizeof(double)));
   if (size != nullptr) *size = static_cast<int>(count);

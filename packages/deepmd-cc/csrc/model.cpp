@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 #include "model.hpp"
 
-#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 
 #include "atom_parts.hpp"
+#include "checks.hpp"
 #include "freed_memory.hpp"
 #include "ghosts.hpp"
 #include "graph_inputs.hpp"
@@ -33,55 +33,6 @@ void take_zeros(const Record& record, const deepmd_atoms& atoms, std::int32_t wa
     take({output.name.c_str(), DEEPMD_FLOAT64, static_cast<std::int32_t>(shape.size()),
           shape.data(), zeros.data()});
   }
-}
-
-void check_parameters(const deepmd_atoms& atoms, const Record& record) {
-  if (record.dim_fparam > 0 && atoms.fparam == nullptr)
-    throw std::invalid_argument("the model needs fparam of " + std::to_string(record.dim_fparam) +
-                                " numbers; give it.");
-  if (record.dim_aparam > 0 && atoms.aparam == nullptr)
-    throw std::invalid_argument("the model needs aparam of " + std::to_string(record.dim_aparam) +
-                                " numbers an atom; give it.");
-}
-
-// Whether atoms are what a model takes.
-void check_atoms(const deepmd_atoms& atoms, const Record& record) {
-  if (atoms.nloc < 0 || atoms.nall < atoms.nloc || atoms.nowned > atoms.nloc)
-    throw std::invalid_argument("numbers of atoms are " + std::to_string(atoms.nowned) +
-                                " owned, " + std::to_string(atoms.nloc) + " local and " +
-                                std::to_string(atoms.nall) + " in all; expected them to grow.");
-  const auto name_of = [&](std::int64_t i) {
-    return "atom " + std::to_string(atoms.id == nullptr ? i : atoms.id[i]);
-  };
-  for (std::int64_t i = 0; i < atoms.nall; ++i) {
-    if (atoms.type[i] >= record.ntypes())
-      throw std::invalid_argument(name_of(i) + " has type " + std::to_string(atoms.type[i]) +
-                                  ", but the model has " + std::to_string(record.ntypes()) +
-                                  " types, from 0.");
-    const double* r = atoms.coord + 3 * i;
-    if (!std::isfinite(r[0]) || !std::isfinite(r[1]) || !std::isfinite(r[2]))
-      throw std::invalid_argument("the coordinates of " + name_of(i) +
-                                  " are not finite; the simulation has blown up before.");
-  }
-  for (std::int64_t k = 0; k < atoms.ncenter; ++k) {
-    const std::int32_t i = atoms.center[k];
-    if (i < 0 || i >= atoms.nloc)
-      throw std::invalid_argument("atom " + std::to_string(i) + " has neighbors but is not local.");
-    for (std::int32_t n = 0; n < atoms.nneighbor[i]; ++n) {
-      const std::int64_t j = atoms.neighbor[i][n] & atoms.index_mask;
-      if (j < 0 || j >= atoms.nall)
-        throw std::invalid_argument(name_of(i) + " has the neighbor " + std::to_string(j) +
-                                    ", of " + std::to_string(atoms.nall) + " atoms.");
-    }
-  }
-  if (atoms.empty_type < 0 || atoms.empty_type >= record.ntypes())
-    throw std::invalid_argument("empty_type is " + std::to_string(atoms.empty_type) +
-                                "; expected a type of the model.");
-  check_parameters(atoms, record);
-  if (record.is_message_passing && atoms.mapping == nullptr && atoms.nall > atoms.nloc)
-    throw std::invalid_argument(
-        "the model passes messages between atoms: it needs to know of which local atom each ghost "
-        "is an image (mapping).");
 }
 
 const deepmd_plugin& plugin_of_file(const std::string& path) {
@@ -124,7 +75,12 @@ void Model::compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& 
     complete.fparam = record_.default_fparam.data();
   check_atoms(complete, record_);
   if (atoms.nloc == 0) return take_zeros(record_, atoms, wanted, take);
-  run(complete, wanted, take);
+  std::string odd;  // what is not finite is kept back; it is said when the plug-in has returned
+  run(complete, wanted, [&](const deepmd_array& result) {
+    if (odd.empty() && !is_finite(result)) odd = result.name;
+    if (odd.empty()) take(result);
+  });
+  if (!odd.empty()) refuse_result(odd, complete);
 }
 
 void Model::run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const {

@@ -94,6 +94,7 @@ def test_stranger_builds_and_runs(tmp_path, argon):
         "there are 2 energies; give a std::vector<double> for them.",
         "coord has 0 numbers, atype 2; expected 3 for each of 2 atoms in 1 frames.",
         "taken",
+        "frame 1: the model's energy is not finite; atom 0 and atom 1 are at the same place; move one.",
         "taken",
         "taken",
         f"{numbers} 1 atoms in 3 frames.",

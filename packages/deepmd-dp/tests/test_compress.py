@@ -205,9 +205,8 @@ def model_with_data(tmp_path, monkeypatch):
 def test_compares_on_data(how, largest, model_with_data, capsys):
     main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "input.json", *how])
     shown = capsys.readouterr().out.split("on frames of the data: ")[1]
-    found = {
-        term: (float(value), unit) for term, value, unit in (each.split(" ") for each in shown.strip().split(", "))
-    }
+    parts = (each.split(" ") for each in shown.strip().split(", "))
+    found = {term: (float(value), unit) for term, value, unit in parts}
     plain, other = (evaluate(name, True) for name in ("model.dp", "other.dp"))
     natoms = {"energy": len(TYPES), "virial": len(TYPES)}
     for term, (value, unit) in found.items():

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from deepmd.contract import document_to_bytes, read_document, write_document
-from deepmd.errors import InputError
+from deepmd.errors import InputError, ResultError
+from deepmd.infer import DeepPot
 from deepmd_dp import _engine
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.comparison import assert_close
@@ -179,7 +180,6 @@ def test_what_the_record_says(monkeypatch):
     ("changes", "error", "message"),
     [
         ({"coord": [[0, 0, 0], [np.nan, 0, 0]]}, ValueError, r"coordinates of atom 1 are \(nan"),
-        ({"coord": [[0, 0, 0], [0, 0, 0]]}, InputError, "atoms 0 and 1 lie at the same place"),
         ({"types": [0, 5]}, ValueError, "atom 1 has type 5"),
         ({"fparam": None}, InputError, "the model needs fparam of 2 numbers"),
         ({"aparam": None}, InputError, "the model needs aparam of 1 numbers an atom"),
@@ -197,6 +197,21 @@ def test_mistakes_are_named(changes, error, message):
     arrays = {key: None if value is None else np.array([value]) for key, value in given.items()}
     with pytest.raises(error, match=message):
         model.eval(arrays["coord"].astype(float), None, arrays["types"], False, arrays["fparam"], arrays["aparam"])
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["matrices", "nets"])
+@pytest.mark.parametrize("name", [name for name in COVERED if "dipole" not in name and "exclude" not in name])
+def test_atoms_at_the_same_place_are_named_with_their_frame(name, plain, monkeypatch):
+    """In later parts of the frames too, whatever the nets make of a distance of zero."""
+    if plain:
+        monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
+    model = DeepPot(REFERENCE / name / "model.dp", auto_batch_size=12)
+    coord, box, _ = water_like(model, 12, nframes=3)
+    coord[2, 10] = coord[2, 4]
+    types = np.arange(12) % model.get_ntypes()
+    parameters = [np.full(shape, 0.1) for shape in (model.get_dim_fparam(), (12, model.get_dim_aparam()))]
+    with pytest.raises(ResultError, match=r"^frame 2: the model's energy is not finite; atoms 4 and 10 are at the same"):
+        model.eval(coord, box, types, False, *(each if each.size else None for each in parameters))
 
 
 def damaged(data, rng):
@@ -235,6 +250,15 @@ def test_damaged_files_give_an_error_of_one_line(name):
             errors.append(str(error))
     assert len(errors) > 100
     assert not any("\n" in error for error in errors)
+
+
+def test_trees_that_are_too_deep():
+    """What goes down such a tree by recursion would run out of its stack."""
+    tree = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    header = json.dumps({"__metadata__": {"deepmd": tree.decode()}}).encode()
+    for text in (header, tree):
+        with pytest.raises(_engine.EngineError, match="its tree is deeper than that of a model"):
+            _engine.Model(len(text).to_bytes(8, "little") + text, 1)
 
 
 def test_newer_models_say_so():

@@ -175,7 +175,10 @@ class Model {
     // Paddle reads nothing but two files of one name
     const TemporaryFolder folder;
     const fs::path second = folder.path() / "model";
-    std::ofstream(second.string() + ".json", std::ios::binary) << operators;
+    std::ofstream program(second.string() + ".json", std::ios::binary);
+    if (!(program << operators << std::flush))
+      throw std::runtime_error("there is no room for a copy in " + second.string() +
+                               "; set TMPDIR");
     fs::create_symlink(stem.string() + ".pdiparams", second.string() + ".pdiparams");
     return paddle::jit::Load(second, phi::CPUPlace());
   }

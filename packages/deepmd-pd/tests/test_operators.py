@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,16 @@ CASES = [
     "hybrid: plain",
     "dpa2: plain",
 ]
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from deepmd_dp.conformance.plugin_calls import Plugin, PluginError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    Plugin(Path(sys.argv[1])).open(Path(sys.argv[2]))
+except PluginError as error:
+    print(error)
+"""
 LOAD = "import sys, paddle; print(len(paddle.jit.load(sys.argv[1])._output_spec()))"
 
 
@@ -125,6 +136,13 @@ def test_cpp_needs_no_folder_of_the_environment(written, monkeypatch):
     path = written(CASES[0])
     monkeypatch.setenv("TMPDIR", "/nowhere")
     plugin_of("deepmd-pd", "pd").open(path).close()
+
+
+def test_cpp_says_where_there_is_no_room(written):
+    """Paddle does not see half a file."""
+    command = [sys.executable, "-c", NO_ROOM, str(plugin_of("deepmd-pd", "pd").path), str(written(CASES[0]))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"0\.json: there is no room for a copy in .*deepmd_pd_.*; set TMPDIR", done.stdout)
 
 
 def test_a_model_without_moments_has_one_form(written):

@@ -46,8 +46,8 @@ deepmd::TensorView view_of(const Tensor& tensor) {
 }
 
 /// A pass on these tensors; what there are and what they mean: deepmd::run_moments.
-std::vector<Tensor> moments(std::vector<Tensor> inputs, const std::vector<double> numbers,
-                            const std::vector<int64_t> counts) {
+std::vector<Tensor> moments(std::vector<Tensor> inputs, const std::vector<double>& numbers,
+                            const std::vector<int64_t>& counts) {
   try {
     const deepmd::MomentsSpec spec(numbers, counts);
     std::vector<deepmd::TensorView> in, out;

@@ -43,6 +43,8 @@ int main(int argc, char** argv) {
   tell([&] { potential.compute(energy, force, virial, two, atype, {}); });
   tell([&] { potential.compute(energy, force, virial, Numbers(), atype, {}); });
   tell([&] { potential.compute(energies, force, virial, two, atype, {}); });
+  const Numbers overlap = {0, 0, 0, 3.9, 0.2, 0.1, 0, 0, 0, 0, 0, 0};
+  tell([&] { potential.compute(energies, force, virial, overlap, atype, {}); });
   for (const int nframes : {2, 4, 3, 0, -1})
     tell([&] {
       potential.compute_mixed_type(energies, force, virial, nframes, two, {0, 1, 1, 0}, {});

@@ -59,6 +59,9 @@ Array read_tensor(const json& entry, const char* data, std::size_t size) {
   });
 }
 
+/// More levels than models have; what reads a tree goes down by recursion.
+constexpr int kDeepest = 200;
+
 /// Refuses a file whose digest, if any, is not that of all bytes with zeros in its place; see
 /// deepmd/contract/digest.py.
 void check_digest(std::string bytes, const std::string& path) {
@@ -71,6 +74,13 @@ void check_digest(std::string bytes, const std::string& path) {
 }
 
 }  // namespace
+
+json parse_tree(std::string_view text) {
+  return json::parse(text, [](int depth, json::parse_event_t, json&) {
+    if (depth > kDeepest) throw Error("its tree is deeper than that of a model");
+    return true;
+  });
+}
 
 std::string one_line(std::string text) {
   for (auto& character : text)
@@ -99,11 +109,11 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
     std::memcpy(&length, bytes.data(), 8);
     if (length > bytes.size() - 8) throw Error("it ends within the header");
     const std::size_t start = 8 + static_cast<std::size_t>(length);
-    const json header = json::parse(bytes.data() + 8, bytes.data() + start);
+    const json header = parse_tree(std::string_view(bytes).substr(8, start - 8));
     Document document;
     const json metadata = header.value("__metadata__", json::object());
     if (!metadata.contains("deepmd")) throw Error("it holds no Deep Potential model");
-    document.tree = json::parse(metadata.at("deepmd").get<std::string>());
+    document.tree = parse_tree(metadata.at("deepmd").get<std::string>());
     for (const auto& [name, entry] : header.items())
       if (name != "__metadata__")
         document.arrays[name] = read_tensor(entry, bytes.data() + start, bytes.size() - start);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct Document {
   nlohmann::json tree;
   std::unordered_map<std::string, Array> arrays;
 };
+
+/// JSON; throws nlohmann's parse_error, or `Error` where it is too deep.
+nlohmann::json parse_tree(std::string_view text);
 
 /// Reads a file by its ending; throws `Error`.
 Document read_document(const std::string& path);

@@ -40,7 +40,7 @@ class Engine {
   /// what is damaged or not covered.
   static std::unique_ptr<Engine> open(const Document& document, int nthreads);
 
-  /// Throws `Error` for atoms that make no sense.
+  /// Throws `Error` where parameters are missing. Terms of atoms at the same place are not finite.
   virtual void compute(const Frame& frame, bool atomic_virials, Results& results) = 0;
 
   const ModelSpec& spec() const { return spec_; }

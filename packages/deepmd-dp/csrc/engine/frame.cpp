@@ -2,6 +2,7 @@
 #include "frame.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace deepmd::engine {
 
@@ -28,10 +29,9 @@ void BlockEdges::collect(const Frame& frame, std::int32_t atom, const Descriptor
     nhits += hit.squared < rcut_squared && type >= 0 && !excluded[type] ? 1 : 0;
   }
   hits_.resize(nhits);
-  for (const Hit& hit : hits_)
-    if (!(hit.squared > 0.0))
-      throw Error("the atoms " + std::to_string(atom) + " and " + std::to_string(hit.index) +
-                  " lie at the same place");
+  // atoms at the same place have no energy; without a direction some nets would give one
+  for (Hit& hit : hits_)
+    if (hit.squared == 0.0) std::fill_n(hit.xyz, 3, std::numeric_limits<double>::quiet_NaN());
 }
 
 void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::int32_t* occupied,

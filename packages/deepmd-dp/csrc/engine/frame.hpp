@@ -38,7 +38,7 @@ struct BlockEdges {
   std::vector<std::int32_t> left_out;  // (size, ntypes) those that are not looked at
   std::int64_t largest = 0;            // most edges of an atom
 
-  /// Finds them; throws `Error` where two atoms lie at the same place.
+  /// Finds them; displacements of atoms at the same place are NaN.
   void gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
               const std::vector<char>& excluded_of_model);
 

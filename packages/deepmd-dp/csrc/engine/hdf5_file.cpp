@@ -220,7 +220,7 @@ Document read_all(const Bytes& bytes) {
     text = attribute_text(bytes, each->second.first, "json");
   if (text.empty()) refuse("no attribute json");
   Document document;
-  document.tree = nlohmann::json::parse(text);
+  document.tree = parse_tree(text);
   for (const auto& [name, at] : group.objects) document.arrays[name] = read_dataset(bytes, at);
   set_references(document.tree, group.objects, false);
   return document;

@@ -42,8 +42,9 @@ template <class Real>
 void Table::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
   const std::int64_t first_coarse = nfine(), last = npieces() - 1;
   for (std::int64_t i = 0; i < n; ++i) {
-    // beyond both ends the table goes on linearly
-    const Real inside = std::min(std::max(x[i], Real(lower)), Real(end)), beyond = x[i] - inside;
+    // beyond both ends the table goes on linearly; NaN counts as beyond the last
+    const Real inside = x[i] < end ? std::max(x[i], Real(lower)) : Real(end);
+    const Real beyond = x[i] - inside;
     std::int64_t piece;
     Real u;
     if (inside < upper) {

@@ -19,8 +19,8 @@ PARAMETER = 0.5
 """Value of every frame and atomic parameter."""
 SHEAR = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.1, -0.15, 1.0]])
 SPACING = 0.4871
-"""Between two points of the grid, in cut-offs. Not a half: an atom's image in the next cell would be at the cut-off, where
-rounding decides whether it is a neighbor, which attention that is not smooth does not forgive."""
+"""Between two points of the grid, in cut-offs. Not a half: an atom's image in the next cell would be at the cut-off,
+where rounding decides whether it is a neighbor, which attention that is not smooth does not forgive."""
 JITTER = 0.2
 """Largest displacement from the grid, in spacings."""
 MIN_ATOMS = 8

@@ -88,12 +88,12 @@ class GatedAttention(Module):
     def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         """Output for the embeddings x."""
         xp = array_namespace(x)
-        hidden = self.out_proj.w.shape[0]
-        projected = self.in_proj(x)
-        q, k, v = (projected[..., i * hidden : (i + 1) * hidden] for i in range(3))
+        q, k, v = (part(x) for part in self.in_proj.columns(3))
         if self.normalize:
-            q, k, v = ops.unit_vectors(q), ops.unit_vectors(k), ops.unit_vectors(v)
-        logits = xp.matmul(q * self.scaling, xp.matrix_transpose(k))
+            q, k, v = ops.unit_vectors(q, self.scaling), ops.unit_vectors(k), ops.unit_vectors(v)
+        else:
+            q = q * self.scaling
+        logits = xp.matmul(q, xp.matrix_transpose(k))
         return self.out_proj(xp.matmul(self._weights(logits, near) * near.gate, v))
 
     def _weights(

@@ -110,8 +110,8 @@ def weighted_softmax(
     return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
 
 
-def unit_vectors(x: Float[Array, "*lead n"]) -> Float[Array, "*lead n"]:
-    """x / |x| along the last axis, 0 for a zero vector, with a finite derivative."""
+def unit_vectors(x: Float[Array, "*lead n"], length: float = 1.0) -> Float[Array, "*lead n"]:
+    """x / |x| along the last axis, times a length; 0 for a zero vector, with a finite derivative."""
     xp = array_namespace(x)
-    square = xp.sum(x * x, axis=-1, keepdims=True)
-    return x * (1.0 / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square))))
+    square = xp.sum(xp.square(x), axis=-1, keepdims=True)
+    return x * (length / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square))))

@@ -39,6 +39,16 @@ class Layer(Module):
     def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead nout"]:
         return ops.layer(x, self.w, self.b, self.idt, self.activation_function, self.resnet)
 
+    def columns(self, count: int) -> list[Layer]:
+        """So many layers without skip connection, each with its share of the columns.
+
+        To multiply by each is cheaper than to slice the product: the derivative of a slice fills an array with zeros.
+        """
+        width = self.w.shape[1] // count
+        shares = [slice(k * width, (k + 1) * width) for k in range(count)]
+        b, idt = ([None if row is None else row[share] for share in shares] for row in (self.b, self.idt))
+        return [replace(self, w=self.w[:, share], b=b[k], idt=idt[k], resnet=False) for k, share in enumerate(shares)]
+
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         return {

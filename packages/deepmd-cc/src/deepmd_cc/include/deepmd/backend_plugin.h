@@ -73,7 +73,7 @@ typedef struct deepmd_atoms {
   const double* fparam; /* (dim_fparam) or NULL */
   const double* aparam; /* (nloc, dim_aparam) or NULL */
   const int64_t* id;    /* (nall): what messages call the atoms, such as LAMMPS's tags; NULL: their
-                           indices */
+                           indices, of ghosts those of their local atoms where these are known */
 } deepmd_atoms;
 
 /* Results beside sums and forces; bits. */
