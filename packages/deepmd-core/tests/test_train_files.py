@@ -13,9 +13,10 @@ import pytest
 import toy_backend
 from toy_backend import ToyTrainer
 
+from deepmd.backend.model_files import read_state
 from deepmd.errors import InputError, ModelFileError, TrainingError
 from deepmd.train import TrainingState
-from deepmd.train.checkpoint import CheckpointStore, find_checkpoint, read_state
+from deepmd.train.checkpoint import CheckpointStore, find_checkpoint
 from deepmd.train.display import Clock, PlainDisplay, TerminalDisplay, format_metrics, make_display
 from deepmd.train.lcurve import NOTE, LearningCurve, read_lcurve
 

@@ -15,10 +15,10 @@ import toy_backend
 from toy_backend import OtherToyBackend, ToyBackend, ToyTrainer, new_config
 from toy_data import frames_of, write_system
 
+from deepmd.backend.model_files import read_state
 from deepmd.data import DataRequirement, TrainingData
 from deepmd.errors import DataError, InputError, TrainingError
 from deepmd.train import run_training
-from deepmd.train.checkpoint import read_state
 from deepmd.train.lcurve import read_lcurve
 from deepmd.train.prefetch import Prefetcher
 from deepmd.train.validation import Average

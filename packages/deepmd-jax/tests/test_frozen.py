@@ -11,6 +11,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import jax
 import numpy as np
 import pytest
@@ -220,6 +221,38 @@ def test_archive_of_another_program(tmp_path):
         archive.writestr("hello", "world")
     with pytest.raises(ModelFileError, match=r"other\.hlo was not frozen by deepmd-jax"):
         frozen.read_any(str(tmp_path / "other.hlo"))
+
+
+def test_a_file_of_deepmd_kit_holds_its_model(folder, tmp_path):
+    """As deepmd-kit lays it out: a `.dp` with its graph beside, which is not run."""
+    path = tmp_path / "kit.hlo"
+    shutil.copyfile(folder / "model.dp", path)
+    with h5py.File(path, "a") as file:
+        del file.attrs["digest"]
+        tree = json.loads(file.attrs["json"])
+        tree["@variables"] = {"stablehlo": f"/variable_{len(file):04d}"}
+        file[f"variable_{len(file):04d}"] = np.void(b"some graph")
+        del file.attrs["json"]
+        file.attrs["json"] = json.dumps(tree)
+    path.write_bytes(path.read_bytes().replace(b"deepmd-sha256:", b"no-sha256-at-a"))
+    names, expected = (
+        [name for name, _ in walk_arrays(each["model"])] for each in (frozen.read_any(str(path)), random_document(CASE))
+    )
+    assert names == expected
+    frame = FRAMES["periodic and triclinic"]
+    parameters = {"fparam": np.ones((len(frame.coords), 2)), "aparam": np.ones((*frame.atom_types.shape, 1))}
+    found, expected = (
+        cls(str(file)).eval(frame.coords, frame.cells, frame.atom_types, **parameters)
+        for cls, file in ((JaxDeepEval, path), (NumpyDeepEval, folder / "model.dp"))
+    )
+    np.testing.assert_allclose(found["force"], expected["force"], atol=1e-12)
+
+
+def test_archive_that_unfolds(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.hlo", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", bytes(100 * 2**20))
+    with pytest.raises(ModelFileError, match=r"bomb\.hlo has .* bytes and would unfold to"):
+        frozen.read_any(str(tmp_path / "bomb.hlo"))
 
 
 def test_folder_of_another_program(tmp_path):

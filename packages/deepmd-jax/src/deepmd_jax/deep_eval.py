@@ -10,7 +10,6 @@ import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.kit.signature import Signature
-from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
@@ -41,8 +40,8 @@ class JaxDeepEval(BaseDeepEval):
         self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
 
     def read_document(self, path: str) -> dict:
-        if not frozen.is_frozen(path):
-            return read_state(path).model
+        if not frozen.has_graph(path):
+            return frozen.read_any(path)
         self._graph = frozen.load(path)
         return self._graph.document
 

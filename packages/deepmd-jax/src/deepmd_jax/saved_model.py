@@ -11,6 +11,7 @@ import numpy as np
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
@@ -76,11 +77,8 @@ def read_parts(path: str) -> Parts:
     try:
         return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
     except OSError as error:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name}); a .savedmodel of "
-            "deepmd-kit is carried over by `dp convert-backend frozen.savedmodel model.dp` in deepmd-kit, then by the "
-            "same command here."
-        ) from error
+        missing = f"frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name})"
+        raise not_ours(path, missing) from error
 
 
 def _names(path: str) -> list[str]:

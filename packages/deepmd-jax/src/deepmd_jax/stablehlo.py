@@ -11,6 +11,7 @@ import jax
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.reading import open_archive
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.signature import Signature
@@ -83,9 +84,9 @@ def axes_text(axes: tuple[str | int, ...]) -> str:
 def read_parts(path: str) -> Parts:
     """The parts of a file, checked."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path, path) as archive:
             return read_checked(archive.namelist(), archive.read, path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise ModelFileError(f"{path} cannot be read as a frozen model ({error}); the file is damaged.") from error
 
 

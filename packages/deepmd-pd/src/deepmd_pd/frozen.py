@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
 from deepmd_dp.kit import kernels
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
@@ -142,15 +144,9 @@ def _read(path: Path) -> bytes:
 
 def _added(text: str, program: Path) -> dict[str, Any]:
     """What we wrote into the program's file."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise ModelFileError(f"{program} cannot be read as JSON ({error}); the file is damaged.") from error
+    data = parse_json(text, str(program), ModelFileError)
     if not isinstance(data, dict) or "base_code" not in data:
         raise ModelFileError(f"{program} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
     if "deepmd" not in data:
-        raise ModelFileError(
-            f"{program} was not frozen by deepmd-pd; a model of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(program, "frozen by deepmd-pd")
     return data["deepmd"]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.reading import open_archive
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, sealed
 
 if TYPE_CHECKING:
@@ -62,27 +64,22 @@ def read(path: str) -> FrozenFile | None:
     """
     try:
         content = Path(path).read_bytes()
-        members = members_of(content)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except zipfile.BadZipFile as error:
-        if not zipfile.is_zipfile(io.BytesIO(content)):
-            return None
-        raise ModelFileError(f"{path} is damaged ({error}); get the file again.") from error
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return None
+    members = members_of(content, path)
     if "constants.pkl" not in members:
         return None
     if _RECORD not in members or f"extra/{DOCUMENT}" not in members:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-pt; a .pth of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.pth model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(path, "frozen by deepmd-pt")
     read_metadata(members[_RECORD], _parts(members), path)
     return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path))
 
 
-def members_of(content: bytes) -> dict[str, bytes]:
+def members_of(content: bytes, source: str = "the archive") -> dict[str, bytes]:
     """The members of an archive by their names without the top folder, which torch calls after the file."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with open_archive(io.BytesIO(content), source) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
 
 

@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit import kernels
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
@@ -110,12 +111,9 @@ def read_frozen(path: str) -> FrozenFile:
     except (OSError, ValueError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
     if not strings[METADATA]:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(path, "frozen by deepmd-tf")
     read_metadata(strings[METADATA], [("graph", bytes(hashed))], path)
-    return FrozenFile(document_from_bytes(strings[DOCUMENT]), bytes(plain), strings[SECOND_FORM])
+    return FrozenFile(document_from_bytes(strings[DOCUMENT], path), bytes(plain), strings[SECOND_FORM])
 
 
 def _name(content: bytes, node: Field) -> str | None:

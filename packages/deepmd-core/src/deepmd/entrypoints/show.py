@@ -7,7 +7,7 @@ import json
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.aliases import Document
-    from deepmd.backend import Backend
 
 
 class File(NamedTuple):
     """What is shown."""
 
     path: str
-    backend: Backend
     document: Document
 
     @property
@@ -45,7 +43,7 @@ def _size(file: File) -> str:
 
 
 def _memory(file: File) -> str:
-    with closing(file.backend.deep_eval(file.path)) as model:
+    with closing(open_model(file.path)) as model:
         of_atom = model.get_bytes_per_atom()
     if of_atom is None:
         return "not known"
@@ -78,16 +76,15 @@ def run(args: Namespace) -> None:
     for name in args.ATTRIBUTES:
         if name not in ATTRIBUTES:
             raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
-    backend = backend_of_file(args.INPUT)
-    document = backend.serialize_hook(args.INPUT)
-    file = File(args.INPUT, backend, document)
+    document = read_model(args.INPUT)
+    file = File(args.INPUT, document)
     if not args.ATTRIBUTES:
         print(f"written: {_origin(document)}")
         print(f"digest: {_digest(document)}")
     for name in args.ATTRIBUTES or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
-        with closing(backend.deep_eval(args.INPUT)) as model:
+        with closing(open_model(args.INPUT)) as model:
             print(f"self-test: passed; largest differences: {describe(verify(model, document))}")
 
 

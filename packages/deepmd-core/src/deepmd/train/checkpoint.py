@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file, installed_backends
+from deepmd.backend.discovery import installed_backends
+from deepmd.backend.model_files import read_state
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
@@ -141,11 +142,6 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         if candidate.is_file():
             return candidate
     raise ModelFileError(f"no checkpoint {path}; looked for {', '.join(dict.fromkeys(map(str, candidates)))}.")
-
-
-def read_state(path: Path) -> TrainingState:
-    """What a checkpoint of any installed backend holds, told by its ending."""
-    return backend_of_file(path).trainer.read_checkpoint(str(path))
 
 
 def _newest_in(folder: Path) -> Path:

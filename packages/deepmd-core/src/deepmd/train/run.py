@@ -9,14 +9,16 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepmd.backend.model_files import read_state
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.files.overwrite import check_outputs_of_new_folders
+from deepmd.files.reading import reading
 from deepmd.registry import check_backend
 from deepmd.train.backup import set_aside
-from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
+from deepmd.train.checkpoint import POINTER, CheckpointStore
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels, say_missing_labels
@@ -86,7 +88,7 @@ def run_training(
         _record_types(config["model"], data)
     numb_steps = training["numb_steps"] = _numb_steps(training, data)
     rate = learning_rate(config["learning_rate"], numb_steps)
-    trainer = _make_trainer(config, backend, data, state)
+    trainer = _make_trainer(config, backend, data, state, restart or init_model)
     _require(trainer, data, validation)
     start, store = state.step if state else 0, _open_store(training, backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
@@ -166,7 +168,7 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
     """The saved seed goes first, so that a restart draws the same data."""
-    if saved:
+    if "data" in saved:
         return int(saved["data"]["seed"])
     return secrets.randbits(31) if given is None else given
 
@@ -180,7 +182,7 @@ def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, Tr
         # its own seed: the same folder may serve for both
         validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
         log.info("%s", validation.summary("validation"))
-    if saved:
+    if "data" in saved:
         data.restore(saved["data"])
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
@@ -207,9 +209,12 @@ def _numb_steps(training: Section, data: TrainingData) -> int:
     return data.steps_of_epochs(epochs)
 
 
-def _make_trainer(config: Section, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
-    if state is not None:
-        return backend.trainer.from_state(config, state)
+def _make_trainer(
+    config: Section, backend: Backend, data: TrainingData, state: TrainingState | None, source: Path | None
+) -> Trainer:
+    if state is not None and source is not None:
+        with reading(source):
+            return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
 
     def frames(labels: list[DataRequirement]) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd.files.reading import reading
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
@@ -60,8 +61,9 @@ class BaseDeepEval(DeepEvalBackend):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
         keep_memory()
-        self._document = self.read_document(model_file)
-        self._numpy_model: Model = deserialize_model(self._document["model"])
+        with reading(model_file):
+            self._document = self.read_document(model_file)
+            self._numpy_model: Model = deserialize_model(self._document["model"])
         self._evaluated = 0  # atoms that have been evaluated at once
 
     @abstractmethod
