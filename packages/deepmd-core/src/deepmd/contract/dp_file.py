@@ -61,4 +61,7 @@ def read(path: Path) -> Any:
 def _dataset(file: h5py.File, name: str, path: Path) -> np.ndarray:
     if name not in file:
         raise ModelFileError(f"{path}: the array {name} is missing; the file is incomplete, write it again.")
-    return plain_array(file[name][()])
+    dataset = file[name]
+    if dataset.file != file or dataset.is_virtual or dataset.external:
+        raise ModelFileError(f"{path}: the array {name} lies in another file, which none of ours does; it is not read.")
+    return plain_array(dataset[()])

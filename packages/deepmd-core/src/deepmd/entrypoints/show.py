@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepmd.backend.discovery import backend_of_file
@@ -73,19 +74,29 @@ def run(args: Namespace) -> None:
     InputError
         For an unknown attribute.
     """
-    for name in args.ATTRIBUTES:
-        if name not in ATTRIBUTES:
-            raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
     backend = backend_of_file(args.INPUT)
+    # a shell's model.* names all files of a model
+    wanted = [name for name in args.ATTRIBUTES if not _belongs_to(name, args.INPUT, backend)]
+    for name in wanted:
+        if name not in ATTRIBUTES:
+            said = "is a file: one is shown at once" if Path(name).exists() else "is no attribute"
+            raise InputError(f"`dp show {args.INPUT}`: {name} {said}; there are {', '.join(ATTRIBUTES)}.")
     document = backend.serialize_hook(args.INPUT)
     file = File(args.INPUT, backend, document)
-    if not args.ATTRIBUTES:
+    if not wanted:
         print(f"written: {_origin(document)}")
-    for name in args.ATTRIBUTES or SUMMARY:
+    for name in wanted or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
         with closing(backend.deep_eval(args.INPUT)) as model:
             print(f"self-test: passed; largest differences: {describe(verify(model, document))}")
+
+
+def _belongs_to(name: str, path: str, backend: Backend) -> bool:
+    """Whether a name is that of another file of the same model."""
+    own = [{ending, *others} for ending, others in backend.companion_suffixes.items()]
+    is_beside = name != path and Path(name).with_suffix("") == Path(path).with_suffix("")
+    return is_beside and any({Path(name).suffix, Path(path).suffix} <= endings for endings in own)
 
 
 def _origin(document: dict[str, Any]) -> str:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from deepmd.outputs import all_terms
@@ -55,6 +57,16 @@ class InferenceTests(Part):
         results = evaluate(models.evaluator(case, own_file_kind), frames)
         for name in expected:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
+
+    def test_threads(self, models: Models, own_file_kind: FileKind) -> None:
+        """Several threads use one object and get the numbers that one thread gets, to the bit."""
+        model, chosen = models.evaluator(self.parts_case, own_file_kind), list(FRAMES)[:2]
+        alone = [evaluate(model, frames) for frames in chosen]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda frames: evaluate(model, frames), chosen * 8))
+        for number, results in enumerate(together):
+            expected = alone[number % len(chosen)]
+            assert all(np.array_equal(results[name], expected[name]) for name in expected)
 
     def test_blocks_with_halos(self, models: Models, own_file_kind: FileKind, monkeypatch: pytest.MonkeyPatch) -> None:
         """Frames of a model that passes messages are cut where memory is short, and give the same."""

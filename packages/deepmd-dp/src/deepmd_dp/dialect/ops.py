@@ -16,7 +16,7 @@ from deepmd_dp.dialect.moments import (
     Basis,
     chebyshev_moments,
     environment_moments,
-    halves,
+    split_switched,
     outer_products,
     outer_products_by_matmul,
 )
@@ -28,7 +28,7 @@ __all__ = [
     "chebyshev_moments",
     "environment_moments",
     "gather_rows",
-    "halves",
+    "split_switched",
     "layer",
     "outer_products",
     "outer_products_by_matmul",

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What the TorchScript in an archive calls and defines, told from its source before torch sees it.
+
+torch runs code while it reads: methods `__setstate__`, and the values of arguments left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from deepmd.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_NATIVE = "torch.classes"
+"""Classes in C++, which an archive may make objects of."""
+
+
+def operators(members: Mapping[str, bytes], path: str) -> set[str]:
+    """Names as ``torch.add`` of operators, ``forward`` of methods and functions.
+
+    Raises
+    ------
+    ModelFileError
+        The source cannot be read.
+    """
+    found = {_NATIVE for content in members.values() if _NATIVE.encode() in content}
+    for name, content in members.items():
+        if name.startswith("code/"):
+            try:
+                found.update(_names(ast.parse(content.decode())))
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                raise ModelFileError(f"{path}: {name} cannot be read ({error}); the file is damaged.") from error
+    return found
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            is_operator = name.startswith(("torch.", "ops."))
+            yield node.func.attr if isinstance(node.func, ast.Attribute) and not is_operator else name
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield getattr(node, "name", "lambda")
