@@ -99,7 +99,9 @@ std::string packed(const Members& members) {
 /// read is given as a name too, which nothing has: calls of what is no name, comments, texts of
 /// several lines.
 void add_names(std::string_view code, std::set<std::string>& found) {
-  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
   std::string name;
   char last = ' ';  // what came before, blanks apart; 'w': a word, which belongs to the name
   for (std::size_t i = 0; i < code.size(); ++i) {

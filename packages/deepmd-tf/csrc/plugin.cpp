@@ -29,7 +29,8 @@ struct Graph {
 /// Operators of our files.
 const std::set<std::string> OPERATORS = {
 #include "../src/deepmd_tf/operators.inc"
-};
+    // and, in a .savedmodel, of deepmd-jax
+    "NoOp", "PreventGradient", "RestoreV2", "StatefulPartitionedCall", "XlaCallModule"};
 
 /// Refuses a GraphDef, which lies within fields of these numbers, for an operator of it or of its
 /// functions.

@@ -39,8 +39,14 @@ def operators(members: Mapping[str, bytes], path: str) -> set[str]:
 def _names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            is_operator = name.startswith(("torch.", "ops."))
-            yield node.func.attr if isinstance(node.func, ast.Attribute) and not is_operator else name
+            name = _dotted(node.func)
+            yield name if name.startswith(("torch.", "ops.")) else name.rpartition(".")[2]
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield getattr(node, "name", "lambda")
+
+
+def _dotted(node: ast.AST) -> str:
+    """``a.b.c``; what is no name stands as ``?``."""
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"

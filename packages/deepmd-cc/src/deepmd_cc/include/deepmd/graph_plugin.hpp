@@ -59,12 +59,14 @@ inline bool are_kernels_wanted(const deepmd_open_options& options) {
 }
 
 /// Throws for an operator that no model of ours needs, see deepmd_dp/kit/operators.py.
-inline void refuse_operators(const std::set<std::string>& found, const std::set<std::string>& ours) {
+inline void refuse_operators(const std::set<std::string>& found,
+                             const std::set<std::string>& ours) {
   const char* const any = std::getenv("DP_ANY_OPERATOR");
+  if (any != nullptr && std::string(any) == "1") return;
   for (const auto& each : found)
-    if (ours.count(each) == 0 && (any == nullptr || std::string(any) != "1"))
-      throw std::runtime_error("it has the operator " + each + ", which no model of ours needs; " +
-                               "where you trust who gave you the file, set DP_ANY_OPERATOR=1");
+    if (ours.count(each) == 0)
+      throw std::runtime_error("it has the operator " + each + ", which no model of ours needs;" +
+                               " where you trust who gave it, set DP_ANY_OPERATOR=1");
 }
 
 /// The plug-in of a class `Model` that has
