@@ -316,5 +316,5 @@ def test_arrays_in_other_files_are_not_read(tmp_path, kind):
             layout = h5py.VirtualLayout((3,), "f8")
             layout[:] = h5py.VirtualSource(str(other), "secret", (3,))
             file.create_virtual_dataset(name, layout)
-    with pytest.raises(ModelFileError, match="model.dp: the array /variable_0000 lies in another file"):
+    with pytest.raises(ModelFileError, match=r"model\.dp: the array /variable_0000 lies in another file"):
         read_document(path)

@@ -64,7 +64,13 @@ def test_training(compilations):
     for coord, cell, atype in frames_of_many_sizes():
         labels = {name: np.zeros((1, *_shape(name, array, len(atype)))) for name, array in example.labels.items()}
         batch = Batch(
-            coord=coord, box=cell, atype=atype[None], labels=labels, found=example.found, system=str(len(atype)), frames=np.array([0])
+            coord=coord,
+            box=cell,
+            atype=atype[None],
+            labels=labels,
+            found=example.found,
+            system=str(len(atype)),
+            frames=np.array([0]),
         )
         trainer.gradients(trainer.prepare(batch), LEARNING_RATE)
     assert 0 < len(compilations) <= MOST

@@ -111,8 +111,9 @@ void add_names(std::string_view code, std::set<std::string>& found) {
       const std::size_t start = i;
       while (i + 1 < code.size() && is_word(code[i + 1])) ++i;
       const std::string word(code.substr(start, i + 1 - start));
+      const bool names_class = last == 'w' && name == "class";  // whose base is in brackets
       name = last == '.' && !name.empty() ? name + "." + word : word;
-      last = 'w';
+      last = names_class ? 'c' : 'w';
       continue;
     }
     if (c == '(' && last == 'w') {

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
@@ -17,7 +18,6 @@ from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:

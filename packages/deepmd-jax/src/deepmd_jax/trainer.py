@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
 from deepmd_jax.arrays import full_precision
@@ -18,7 +19,6 @@ from deepmd_jax.compile_cache import use_compile_cache
 from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:

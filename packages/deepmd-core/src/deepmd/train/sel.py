@@ -139,8 +139,8 @@ def _report(found: NeighborStatistics, rcut: float, names: list[str]) -> None:
 def _warn_of_units(smallest: float) -> None:
     if smallest < NO_BOND:
         log.warning(
-            "the smallest distance of two atoms is %.3g Å, less than that of any bond: are the coordinates in nm? They are "
-            "taken as Å.",
+            "the smallest distance of two atoms is %.3g Å, less than that of any bond: are the coordinates in nm? "
+            "They are taken as Å.",
             smallest,
         )
 

@@ -222,7 +222,7 @@ class SeAtten(OnBasis):
         embedding = TypedEmbedding.deserialize(data, "se_atten", type_one_side=data["type_one_side"], smooth=smooth)
         matrix = EnvironmentMatrix.deserialize(data, data["ntypes"], "se_atten", by_type=False)
         # types in a strip vanish with the switching function, which is 0 in an empty place
-        if np.any(matrix.davg) and not (embedding.is_strip and smooth):
+        if np.asarray(matrix.davg).any() and not (embedding.is_strip and smooth):
             _warn_of_order()
         return cls(
             embedding=embedding,
@@ -255,8 +255,8 @@ class SeAtten(OnBasis):
 @cache
 def _warn_of_order() -> None:
     log.warning(
-        "the model's energy depends on the order of the atoms, in deepmd-kit too: it was trained with set_davg_zero false, "
-        "and an empty place in a list has the type of the first atom."
+        "the model's energy depends on the order of the atoms, in deepmd-kit too: it was trained with set_davg_zero "
+        "false, and an empty place in a list has the type of the first atom."
     )
 
 

@@ -40,6 +40,6 @@ def refuse_operators(found: Iterable[str], known: Path, path: str) -> None:
     if others and os.environ.get(VARIABLE) != "1":
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         raise ModelFileError(
-            f"{path} has operators that no model of ours needs: {', '.join(others[:5])}{more}. What they do is not known, "
-            f"and some write files; where you trust whoever gave you the file, set {VARIABLE}=1."
+            f"{path} has operators that no model of ours needs: {', '.join(others[:5])}{more}. What they do is not "
+            f"known, and some write files; where you trust whoever gave you the file, set {VARIABLE}=1."
         )

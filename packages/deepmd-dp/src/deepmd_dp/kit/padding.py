@@ -16,6 +16,7 @@ from deepmd_dp.kit.common_sizes import CommonSizes, Sizes, round_up
 from deepmd_dp.kit.signature import Signature, input_name
 
 if TYPE_CHECKING:
+    from deepmd_dp.dialect.array import Array
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
 
@@ -55,16 +56,16 @@ class Padding:
         nframes, nloc = sizes["nframes"], sizes["nloc"]
         fill: dict[str, Any] = {"edge_vec": self._far, "nlist": -1, "atype": -1}
         if env.empty_type is not None:
-            fill["neighbor_type"] = pad(env.empty_type, (nframes,))[:, None, None]
+            fill["neighbor_type"] = pad(np.asarray(env.empty_type), (nframes,))[:, None, None]
 
-        def padded(path: str, array: np.ndarray) -> np.ndarray:
+        def padded(path: str, array: Array) -> Array:
             axes = self._axes[input_name(path)]
             size = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
-            return pad(array, size, fill.get(path.rpartition(".")[2], 0))
+            return pad(np.asarray(array), size, fill.get(path.rpartition(".")[2], 0))
 
         result = map_leaves(env, padded)
         if result.mapping is not None:
-            result.mapping[:, :nloc] = np.arange(nloc)
+            np.asarray(result.mapping)[:, :nloc] = np.arange(nloc)
         return result if env.restore is None else replace(result, **_pad_centers(env, sizes))
 
     def _choose(self, env: Environment) -> Sizes:
@@ -121,12 +122,13 @@ def _pad_centers(env: Environment, sizes: Sizes) -> dict[str, Any]:
     Those rows get no gradient: of the former nothing is restored, the outputs of the latter are masked.
     """
     nframes, nloc = env.atype.shape
+    own = [np.asarray(index) for index in env.centers]
     place = (np.arange(nframes)[:, None] * sizes["nloc"] + np.arange(nloc)).ravel()
     widths = [sizes[f"natoms_{t}"] for t in range(len(env.centers))]
     centers = tuple(
-        pad(place[index], (width,), sizes["nframes*nloc"] - 1) for index, width in zip(env.centers, widths, strict=True)
+        pad(place[index], (width,), sizes["nframes*nloc"] - 1) for index, width in zip(own, widths, strict=True)
     )
     restore = np.zeros(sizes["nframes*nloc"], dtype=np.int64)
-    for start, index in zip(np.cumsum((0, *widths[:-1])), env.centers, strict=True):
+    for start, index in zip(np.cumsum((0, *widths[:-1])), own, strict=True):
         restore[place[index]] = start + np.arange(len(index))
     return {"centers": centers, "restore": restore}

@@ -27,9 +27,7 @@ class Programs(Generic[Program]):
     most : int
     """
 
-    def __init__(
-        self, make: Callable[[], Program], drop: Callable[[Program], None], most: int = MOST_PROGRAMS
-    ) -> None:
+    def __init__(self, make: Callable[[], Program], drop: Callable[[Program], None], most: int = MOST_PROGRAMS) -> None:
         self._make, self._drop, self._most = make, drop, most
         self._programs: dict[Hashable, Program] = {}  # the one used last comes last
         self._lock = Lock()

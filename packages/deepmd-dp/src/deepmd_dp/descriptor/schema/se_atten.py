@@ -92,8 +92,8 @@ def check_new(section: dict[str, Any], where: str) -> None:
     is_smooth = section.get("tebd_input_mode", "strip") == "strip" and section.get("smooth_type_embedding", True)
     if not section["set_davg_zero"] and not is_smooth:
         raise InputError(
-            f"{where}/set_davg_zero is false: the energy then depends on the order of the atoms, in deepmd-kit too, since "
-            "an empty place in a list has the type of the first atom; give true, the default, or take `se_atten_v2`."
+            f"{where}/set_davg_zero is false: the energy then depends on the order of the atoms, in deepmd-kit too, "
+            "since an empty place in a list has the type of the first atom; give true or take `se_atten_v2`."
         )
 
 
