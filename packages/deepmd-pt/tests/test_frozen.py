@@ -261,10 +261,10 @@ def test_torchscript_of_another_program(tmp_path):
 
 
 HARM = {
-    "from_file": '  def more(self: Tensor) -> Tensor:\n    return torch.from_file("x", False, 1)\n',
-    "torch.save": '  def forward1(self: Tensor, x: int=torch.save(1, "x")) -> Tensor:\n    return self\n',
-    "save": '  def forward1(self: Tensor) -> Tensor:\n    return (self).save("x")\n',
-    "no name": '  def forward1(self: Tensor) -> Tensor:\n    return (torch.save)(self, "x")\n',
+    "from_file": '  def collect(self: Tensor) -> Tensor:\n    return torch.from_file("x", False, 1)\n',
+    "torch.save": '  def collect(self: Tensor, x: int=torch.save(1, "x")) -> Tensor:\n    return self\n',
+    "save": '  def collect(self: Tensor) -> Tensor:\n    return (self).save("x")\n',
+    "no name": '  def collect(self: Tensor) -> Tensor:\n    return (torch.save)(self, "x")\n',
     "__setstate__": "  def __setstate__(self: Tensor, state: int) -> int:\n    return 1\n",
     "torch.classes": "  other : __torch__.torch.classes.aoti.Loader\n",
 }

@@ -31,6 +31,7 @@ class JaxDeepEval(BaseDeepEval):
 
     device_name = staticmethod(device_name)
     compiles_sizes = True
+    breaks_on_fork = "JAX"
     _graph: frozen.Graph | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:

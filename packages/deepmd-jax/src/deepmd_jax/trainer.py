@@ -38,7 +38,7 @@ Loss = tuple[jax.Array, Arrays]
 class JaxTrainer(BaseTrainer):
     """Trains the leaves of a model as a dict of arrays."""
 
-    backend_name = "JAX"
+    backend_name = breaks_on_fork = "JAX"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()

@@ -14,9 +14,6 @@ from deepmd.errors import ModelFileError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NATIVE = "torch.classes"
-"""Classes in C++, which an archive may make objects of."""
-
 
 def operators(members: Mapping[str, bytes], path: str) -> set[str]:
     """Names as ``torch.add`` of operators, ``forward`` of methods and functions.
@@ -26,7 +23,7 @@ def operators(members: Mapping[str, bytes], path: str) -> set[str]:
     ModelFileError
         The source cannot be read.
     """
-    found = {_NATIVE for content in members.values() if _NATIVE.encode() in content}
+    found = {"torch.classes" for content in members.values() if b"torch.classes" in content}  # classes in C++
     for name, content in members.items():
         if name.startswith("code/"):
             try:

@@ -73,7 +73,6 @@ def run_training(
     InputError, DataError, ModelFileError, TrainingError
     """
     training, store = config["training"], _open_store(config["training"], backend)
-    # before the data are looked at, which may take long
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
         state = _first_state(restart, init_model)
         if state is None:
@@ -81,8 +80,7 @@ def run_training(
         else:
             config["model"] = join_sections(config["model"], state.model)
         check_backend(config["model"], backend)
-        saved = state.loop if state else {}
-        training["seed"] = _seed(training.get("seed"), saved)
+        training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
         data, validation = _open_data(config, saved)
         min_nbor_dist = state.model.get("min_nbor_dist") if state else None
         if state is None:
@@ -94,8 +92,8 @@ def run_training(
         _require(trainer, data, validation)
         _begin_files(config, store, output, is_restart=restart is not None)
         log.info("training on %s, %d steps.", trainer.device, numb_steps)
-        start = state.step if state else 0
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
+        start = state.step if state else 0
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
             return TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved).run()

@@ -10,7 +10,6 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from deepmd.errors import BackendError
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 
     from deepmd_dp.conformance.evaluation import Models
     from deepmd_dp.conformance.file_kinds import FileKind
+
+ROUNDING = 1e-14
+"""The native engine adds up in the order in which its threads come; frameworks give the same bits again."""
 
 
 class InferenceTests(Part):
@@ -66,14 +68,15 @@ class InferenceTests(Part):
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
 
     def test_threads(self, models: Models, own_file_kind: FileKind) -> None:
-        """Several threads use one object and get the numbers that one thread gets, to the bit."""
+        """Several threads use one object and get the numbers that one thread gets."""
         model, chosen = models.evaluator(self.parts_case, own_file_kind), list(FRAMES)[:2]
         alone = [evaluate(model, frames) for frames in chosen]
         with ThreadPoolExecutor(4) as pool:
             together = list(pool.map(lambda frames: evaluate(model, frames), chosen * 8))
         for number, results in enumerate(together):
             expected = alone[number % len(chosen)]
-            assert all(np.array_equal(results[name], expected[name]) for name in expected)
+            for name in expected:
+                assert_close(results[name], expected[name], ROUNDING, name)
 
     def test_a_copy_of_the_process(self, models: Models, own_file_kind: FileKind) -> None:
         """After a fork it gives the same numbers, or says at once that it can't: it does not wait for ever."""
@@ -83,7 +86,8 @@ class InferenceTests(Part):
         if isinstance(done, BackendError):
             assert "of which this is a copy (fork)" in str(done)
         else:
-            assert all(np.array_equal(done[name], expected[name]) for name in expected)
+            for name in expected:
+                assert_close(done[name], expected[name], ROUNDING, name)
 
     def test_blocks_with_halos(self, models: Models, own_file_kind: FileKind, monkeypatch: pytest.MonkeyPatch) -> None:
         """Frames of a model that passes messages are cut where memory is short, and give the same."""
@@ -113,7 +117,7 @@ def _in_a_copy(function: Callable[[], Any]) -> Any:
         finally:
             os._exit(0)
     try:
-        assert receiver.poll(60), "it waits for threads of the other process"
+        assert receiver.poll(30), "it waits for threads of the other process"
         return receiver.recv()
     finally:
         os.kill(process, signal.SIGKILL)
