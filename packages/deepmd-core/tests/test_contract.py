@@ -333,3 +333,26 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, document, ending):
         write_document(path, {"model": {"bad": object()}})
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+def test_arrays_in_other_files_are_not_read(tmp_path, kind):
+    """HDF5 would look into any file that a stranger's names."""
+    path, other = tmp_path / "model.dp", tmp_path / "other.h5"
+    write_document(path, {"model": {"@variables": {"w": np.arange(3.0)}}})
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.arange(3.0)
+    (tmp_path / "raw").write_bytes(np.arange(3.0).tobytes())
+    with h5py.File(path, "r+") as file:
+        (name,) = list(file)
+        del file[name]
+        if kind == "link":
+            file[name] = h5py.ExternalLink(str(other), "secret")
+        elif kind == "storage":
+            file.create_dataset(name, (3,), "f8", external=[(str(tmp_path / "raw"), 0, 24)])
+        else:
+            layout = h5py.VirtualLayout((3,), "f8")
+            layout[:] = h5py.VirtualSource(str(other), "secret", (3,))
+            file.create_virtual_dataset(name, layout)
+    with pytest.raises(ModelFileError, match=r"model\.dp: the array /variable_0000 lies in another file"):
+        read_document(path)

@@ -78,6 +78,11 @@ def test_a_metric_without_validation_labels_is_nan():
     assert columns["rmse_val"] == 1.0
 
 
+def test_a_metric_without_labels_is_not_shown():
+    shown = format_metrics({"rmse": 1.0, "rmse_v": 2.0}, {"rmse": 3.0, "rmse_v": np.nan}, 1e-3)
+    assert shown == "trn: rmse = 1.00e+00, rmse_v = 2.00e+00; val: rmse = 3.00e+00; lr = 1.00e-03"
+
+
 def test_a_learning_curve_that_a_crash_has_spoiled():
     write_steps([1, 100])
     with open("lcurve.out", "ab") as file:

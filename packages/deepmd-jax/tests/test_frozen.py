@@ -23,6 +23,7 @@ from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
+from deepmd_dp.kit.metadata import sealed
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
@@ -309,3 +310,44 @@ def test_files_do_not_tell_who_froze_them(path):
     content = b"".join(each.read_bytes() for each in files)
     assert all(str(Path(module.__file__).parent).encode() not in content for module in (frozen, jax))
     assert jax.config.jax_hlo_source_file_canonicalization_regex is None
+
+
+@NEEDS_TENSORFLOW
+def test_a_graph_that_writes_files_is_refused(folder, tmp_path):
+    import tensorflow as tf
+
+    copy = tmp_path / "copy.savedmodel"
+    shutil.copytree(folder / "model.savedmodel", copy)
+    saved = saved_model._parsed((copy / "saved_model.pb").read_bytes())
+    operators = {
+        node.op for meta in saved.meta_graphs for each in meta.graph_def.library.function for node in each.node_def
+    }
+    assert not {"SaveV2", "MergeV2Checkpoints"} & operators
+    with tf.Graph().as_default() as graph:
+        tf.io.write_file(str(tmp_path / "harm"), "harm")
+    saved.meta_graphs[0].graph_def.node.extend(graph.as_graph_def().node)
+    (copy / "saved_model.pb").write_bytes(saved.SerializeToString())
+    parts = [(name, (copy / name).read_bytes()) for name in saved_model._names(str(copy))]
+    (copy / "metadata.json").write_text(sealed((copy / "metadata.json").read_text(), parts))
+    with pytest.raises(
+        ModelFileError, match=r"copy.savedmodel has operators that no model of ours needs: WriteFile\. "
+    ):
+        JaxDeepEval(str(copy))
+
+
+def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path):
+    """XLA finds functions by their names."""
+    like = jax.ShapeDtypeStruct((3,), np.float32)
+    call = jax.jit(jax.ffi.ffi_call("memcpy", like))
+    checks = [jax.export.DisabledSafetyCheck.custom_call("memcpy")]
+    exported = jax.export.export(call, disabled_checks=checks, platforms=["cpu"])(like)
+    copy = tmp_path / "copy.hlo"
+    with zipfile.ZipFile(folder / "model.hlo") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["graph.stablehlo"] = bytes(exported.serialize())
+    record = members.pop("metadata.json").decode()
+    with zipfile.ZipFile(copy, "w") as archive:
+        for name, content in {**members, "metadata.json": sealed(record, members.items()).encode()}.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError, match=r"copy.hlo has operators that no model of ours needs: memcpy\. "):
+        JaxDeepEval(str(copy))

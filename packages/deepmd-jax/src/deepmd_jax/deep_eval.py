@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.signature import Signature
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
+from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class JaxDeepEval(BaseDeepEval):
     """A `.hlo`, `.xlo`, `.savedmodel` or `.jax` file, evaluated for a few common sizes only."""
 
     device_name = staticmethod(device_name)
+    compiles_sizes = True
+    breaks_on_fork = "JAX"
     _graph: frozen.Graph | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
@@ -36,8 +39,8 @@ class JaxDeepEval(BaseDeepEval):
         register_modules()
         self._padding = Padding(self._numpy_model, with_frames=True)
         self._signature = Signature.of(self._numpy_model)
-        self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))
-        self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
+        self._compiled = Compiled(self.terms_of, static_argnames=("atomic", "derivatives"))
+        self._compiled_descriptor = Compiled(lambda model, env: model.describe(env))
 
     def read_document(self, path: str) -> dict:
         if not frozen.has_graph(path):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file
@@ -14,9 +15,8 @@ from deepmd.errors import ModelFileError
 from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deepmd.aliases import Document
+    from deepmd.backend import Backend
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.train.trainer import TrainingState
 
@@ -63,10 +63,20 @@ def read_state(path: str | Path) -> TrainingState:
     Raises
     ------
     ModelFileError
-        It cannot be read.
+        It cannot be read, or is a model file.
     """
     backend = backend_of_file(path)
+    if not _is_checkpoint(path, backend):
+        raise ModelFileError(
+            f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, "
+            f"or train its parameters further from step 0 by --init-model {path}."
+        )
     with reading(path):
         state = backend.trainer.read_checkpoint(str(path))
         check_table(vars(state), STATE | {"loop": LOOP}, str(path))
     return state
+
+
+def _is_checkpoint(path: str | Path, backend: Backend) -> bool:
+    ending = backend.checkpoint_suffix
+    return ending is not None and Path(path).suffix in (ending, *backend.companion_suffixes.get(ending, ()))

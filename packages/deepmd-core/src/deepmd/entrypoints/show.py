@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from deepmd.backend.discovery import backend_of_file
 from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.aliases import Document
+    from deepmd.backend import Backend
 
 
 class File(NamedTuple):
@@ -73,15 +76,19 @@ def run(args: Namespace) -> None:
     InputError
         For an unknown attribute.
     """
-    for name in args.ATTRIBUTES:
+    backend = backend_of_file(args.INPUT)
+    # a shell's model.* names all files of a model
+    wanted = [name for name in args.ATTRIBUTES if not _belongs_to(name, args.INPUT, backend)]
+    for name in wanted:
         if name not in ATTRIBUTES:
-            raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
+            said = "is a file: one is shown at once" if Path(name).exists() else "is no attribute"
+            raise InputError(f"`dp show {args.INPUT}`: {name} {said}; there are {', '.join(ATTRIBUTES)}.")
     document = read_model(args.INPUT)
     file = File(args.INPUT, document)
-    if not args.ATTRIBUTES:
+    if not wanted:
         print(f"written: {_origin(document)}")
         print(f"digest: {_digest(document)}")
-    for name in args.ATTRIBUTES or SUMMARY:
+    for name in wanted or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
         with closing(open_model(args.INPUT)) as model:
@@ -90,6 +97,13 @@ def run(args: Namespace) -> None:
 
 def _digest(document: Document) -> str:
     return "unverified, the file has none" if document.get(KEY) is None else "verified"
+
+
+def _belongs_to(name: str, path: str, backend: Backend) -> bool:
+    """Whether a name is that of another file of the same model."""
+    own = [{ending, *others} for ending, others in backend.companion_suffixes.items()]
+    is_beside = name != path and Path(name).with_suffix("") == Path(path).with_suffix("")
+    return is_beside and any({Path(name).suffix, Path(path).suffix} <= endings for endings in own)
 
 
 def _origin(document: Document) -> str:

@@ -30,7 +30,7 @@ def run(args: Namespace) -> None:
     result = train(
         args.INPUT,
         backend=args.backend,
-        init_model=args.init_model,
+        init_model=args.init_model or args.init_frz_model,
         restart=args.restart,
         output=args.output,
         skip_neighbor_stat=args.skip_neighbor_stat,
@@ -59,7 +59,7 @@ def train(
     backend : str, optional
         Flag of the backend; default: `training_backend`.
     init_model, restart : str, optional
-        Checkpoint to start or to go on from, of any backend.
+        Checkpoint to start or to go on from, of any backend; to start from, a model file too.
     output : str
         Where the input is written with all its defaults.
     skip_neighbor_stat : bool

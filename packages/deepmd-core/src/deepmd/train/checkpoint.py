@@ -122,7 +122,7 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Parameters
     ----------
     path : str or Path
-        A checkpoint; its name without ending; or a folder with the text file ``checkpoint``.
+        A checkpoint; its name without ending; a folder with the text file ``checkpoint``; or a model file.
     suffix : str, optional
         The ending to try first where there is none.
 
@@ -133,9 +133,13 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         beside it is taken, with a warning.
     """
     path = Path(path)
-    remove_leftovers(path if path.is_dir() else path.parent)
-    if path.is_dir():
+    is_model = any(path.suffix in backend.suffixes for backend in installed_backends().values())
+    is_folder = path.is_dir() and (not is_model or (path / POINTER).is_file())
+    remove_leftovers(path if is_folder else path.parent)
+    if is_folder:
         return _newest_in(path)
+    if is_model and path.exists():
+        return path
     endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:
