@@ -82,11 +82,12 @@ class _Arrays:
 
     def _of(self, name: str) -> np.ndarray:
         where = f"{self._source}: the array {name}"
-        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+        link = self._file.get(name, getlink=True)
+        if link is None:
             raise ModelFileError(f"{where} is missing; the file is incomplete, write it again.")
-        dataset = self._file[name]
+        dataset = self._file[name] if isinstance(link, h5py.HardLink) else None
         if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-            raise ModelFileError(f"{where} does not lie in this file; write it again.")
+            raise ModelFileError(f"{where} does not lie in this file, as those of a model do; it is not read.")
         if dataset.dtype.kind not in "fiubV" or dataset.dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
             raise ModelFileError(f"{where} holds {dataset.dtype}; expected numbers.")
         self._unfolded += dataset.nbytes
