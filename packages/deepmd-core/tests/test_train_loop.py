@@ -239,13 +239,22 @@ def test_sel_auto_is_settled_and_the_smallest_distance_kept(folder):
         train(config=config, skip_neighbor_stat=True)
 
 
+def test_the_schedule_is_checked_before_neighbors_are_counted(folder, monkeypatch):
+    def count(*arguments):
+        raise AssertionError("neighbors are counted")
+
+    monkeypatch.setattr("deepmd.train.sel.neighbor_statistics", count)
+    config = new_config()
+    config["learning_rate"]["stop_lr_ratio"] = 0.1
+    with pytest.raises(InputError, match="give one of stop_lr and stop_lr_ratio, not both"):
+        train(config=config)
+
+
 def test_epochs_instead_of_steps(folder):
     config = new_config(numb_epoch=1.5)
     del config["training"]["numb_steps"]
     assert train(config=config).step == 15
     assert json.loads(folder.joinpath("out.json").read_text())["training"]["numb_steps"] == 15
-    with pytest.raises(InputError, match="one of numb_steps and numb_epoch"):
-        train(config=new_config(numb_epoch=2))
 
 
 def test_disp_avg_shows_means_over_the_interval(monkeypatch):

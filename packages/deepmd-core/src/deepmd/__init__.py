@@ -3,7 +3,23 @@
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from os.path import dirname, join
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepmd.infer import DeepEval
+
+__all__ = ["DeepPotential", "__version__"]
+
+# modules that deepmd-kit has and we have not under this name, such as deepmd.common
+__path__.append(join(dirname(__file__), "kit_names"))
+
+
+def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
+    """The same as `deepmd.infer.DeepEval`, which is imported when this is called, so that `dp -h` stays quick."""
+    from deepmd.infer import DeepEval
+
+    return DeepEval(*args, **kwargs)
 
 
 def __getattr__(name: str) -> str:

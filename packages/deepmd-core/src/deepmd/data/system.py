@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REAL_TYPES = "real_atom_types"
+COPIES = "numb_copy"
 
 
 class Places(NamedTuple):
@@ -166,6 +167,27 @@ class System:
                 for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
                     present.update(self._mapping(np.unique(piece).astype(np.int64)).tolist())
         return [name for number, name in enumerate(self.type_map) if number in present]
+
+    def frames_of_epoch(self) -> np.ndarray:
+        """Numbers of the frames that an epoch takes: each once, or as often as ``set.*/numb_copy.npy`` says.
+
+        Raises
+        ------
+        DataError
+            A number of copies is none, or all are 0.
+        """
+        frames = np.arange(self.nframes)
+        if not self._is_in_sets(COPIES):
+            return frames
+        self._check_shape(COPIES, 1, "how often the frame is taken")
+        copies = self._rows(COPIES, 1, self._places(frames))[:, 0]
+        wrong = np.flatnonzero(~np.isfinite(copies) | (copies < 0) | (copies != np.rint(copies)))
+        where = f"system {self.name}, {COPIES}"
+        if len(wrong):
+            raise DataError(f"{where}: frame {wrong[0]} has {copies[wrong[0]]:g}, expected 0, 1, 2, ...")
+        if not copies.any():
+            raise DataError(f"{where}: 0 for all frames; leave the system out instead.")
+        return np.repeat(frames, copies.astype(np.int64))
 
     # structure
 

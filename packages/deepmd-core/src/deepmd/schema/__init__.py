@@ -2,7 +2,7 @@
 """The input file: what it may contain, its defaults, its errors."""
 
 from deepmd.schema.doc import doc
-from deepmd.schema.load import load_input
-from deepmd.schema.normalize import normalize
+from deepmd.schema.load import load_input, write_input
+from deepmd.schema.normalize import modernize, normalize
 
-__all__ = ["doc", "load_input", "normalize"]
+__all__ = ["doc", "load_input", "modernize", "normalize", "write_input"]

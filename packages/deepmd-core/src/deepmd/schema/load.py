@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Reading an input file."""
+"""Reading and writing an input file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from deepmd.errors import InputError
-from deepmd.files import read_text
+from deepmd.files import atomic_path, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,12 @@ def load_input(path: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     return config
+
+
+def write_input(path: str | Path, config: dict[str, Any]) -> None:
+    """Writes an input as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _parse(text: str, path: Path) -> Any:

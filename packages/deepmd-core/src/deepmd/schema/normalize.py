@@ -23,6 +23,7 @@ from deepmd.schema.model import model
 from deepmd.schema.optimizer import optimizer
 from deepmd.schema.semantics import check_meaning
 from deepmd.schema.training import training, validating
+from deepmd.schema.type_map import check_type_map
 from deepmd.schema.upgrade import upgrade
 
 log = logging.getLogger(__name__)
@@ -69,17 +70,29 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
     for group in (MODEL, LOSS):
         if not usable_names(group):
             raise InputError(nothing_installed(group))
-    _check_sections(config)
-    config = upgrade(_without_comments(deepcopy(config)))
+    config = modernize(config)
     # dargs fills defaults only into what is there
     for section in ("loss", "optimizer"):
         config.setdefault(section, {})
     tree = schema()
     tree.traverse_value(config, value_hook=_check_support, sub_hook=_check_keys)
     config = tree.normalize_value(config, inplace=True)
+    check_type_map(config)
     tree.traverse_value(config, key_hook=_check_presence, value_hook=_check_value)
     check_meaning(config)
     return config
+
+
+def modernize(config: dict[str, Any]) -> dict[str, Any]:
+    """The input in today's form, without its comments, nothing filled in that old forms don't leave to a default.
+
+    Raises
+    ------
+    InputError
+        A section is no mapping, or a setting is given in two places.
+    """
+    _check_sections(config)
+    return upgrade(_without_comments(deepcopy(config)))
 
 
 def _check_sections(config: Any) -> None:
@@ -113,7 +126,7 @@ def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
         raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
     if argument.repeat and isinstance(value, list):
         _check_items(value, [*path, argument.name])
-    if isinstance(argument, Unused) and argument.doc:
+    if isinstance(argument, Unused) and argument.doc and value != argument.default:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 

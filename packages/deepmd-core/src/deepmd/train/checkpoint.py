@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POINTER = "checkpoint"
-"""Text file in the working directory with the name of the newest checkpoint."""
+"""Text file with the name of the newest checkpoint: beside it, and in the working directory."""
 
 
 class CheckpointStore:
@@ -53,6 +53,12 @@ class CheckpointStore:
     def link(self) -> Path:
         """The name that always means the newest checkpoint: ``model.ckpt.pt``."""
         return self.prefix.with_name(self.prefix.name + self.suffix)
+
+    @property
+    def pointers(self) -> list[Path]:
+        """The text files that name the newest checkpoint: beside it, and in the working directory."""
+        here, beside = Path(POINTER), self.prefix.with_name(POINTER)
+        return [here] if beside.resolve() == here.resolve() else [beside, here]
 
     def path_of(self, step: int) -> Path:
         """The checkpoint after so many steps."""
@@ -88,8 +94,10 @@ class CheckpointStore:
                 except OSError:
                     # some file systems have no links
                     shutil.copyfile(file, link)
-        with atomic_path(POINTER) as temporary:
-            temporary.write_text(str(path), encoding="utf-8")
+        for pointer in self.pointers:
+            with atomic_path(pointer) as temporary:
+                is_beside = pointer.parent == path.parent
+                temporary.write_text(path.name if is_beside else str(path), encoding="utf-8")
 
     def _remove_oldest(self, newest: int) -> None:
         """Those of a longer training before, with steps yet to come, go first."""
@@ -142,9 +150,21 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     raise ModelFileError(f"no checkpoint {path}; looked for {', '.join(dict.fromkeys(map(str, candidates)))}.")
 
 
-def read_state(path: Path) -> TrainingState:
-    """What a checkpoint of any installed backend holds, told by its ending."""
-    return backend_of_file(path).trainer.read_checkpoint(str(path))
+def read_state(path: str | Path) -> TrainingState:
+    """What a checkpoint of any installed backend holds, told by its ending.
+
+    Raises
+    ------
+    ModelFileError
+        It is a model file, which holds no more than the model, or it is damaged.
+    """
+    backend, suffix = backend_of_file(path), Path(path).suffix
+    if suffix in backend.suffixes and suffix != backend.checkpoint_suffix:
+        raise ModelFileError(
+            f"{path} is a model file and no checkpoint: it has neither the step nor the optimiser's moments to go on "
+            "with. A new training starts from its parameters by --init-model."
+        )
+    return backend.trainer.read_checkpoint(str(path))
 
 
 def _newest_in(folder: Path) -> Path:

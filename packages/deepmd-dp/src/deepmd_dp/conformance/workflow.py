@@ -44,18 +44,20 @@ class WorkflowTests(Part):
         errors = run_test(model=str(model), systems=[str(tmp_path / "data")])
         assert all(np.isfinite(value) for value in errors.values())
         self._compare(model, whole)
+        started = [self._train(tmp_path, path.suffix[1:], init_model=str(path)) for path in (model, whole)]
+        self._compare(*started)
 
-    def _train(self, folder: Path, name: str, restart: str | None = None) -> Path:
+    def _train(self, folder: Path, name: str, **start: str) -> Path:
         """Writes the input, trains, gives the last checkpoint."""
         path = folder / f"{name}.json"
         path.write_text(json.dumps(input_of(name, self.workflow_case)), encoding="utf-8")
-        result = train(path, backend=self.flag, restart=restart, skip_neighbor_stat=True)
+        result = train(path, backend=self.flag, skip_neighbor_stat=True, **start)
         assert result.step == NSTEPS
         assert result.checkpoint is not None
         return result.checkpoint
 
     def _compare(self, model: Path, checkpoint: Path) -> None:
-        """The frozen model and the checkpoint are the same."""
+        """Two files hold the same model."""
         frozen, trained = (_evaluate(path) for path in (model, checkpoint))
         assert frozen[1].shape == CHOSEN.coords.shape
         for mine, theirs, name in zip(frozen, trained, ("energy", "force", "virial"), strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
+from deepmd.errors import InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
@@ -131,6 +132,7 @@ class BaseTrainer(Trainer):
         model = deserialize_model(state.model["model"])
         # one of the same structure, whose numbers don't matter; it goes through a tree as the other did
         wanted = deserialize_model(new_model(config["model"], np.random.default_rng(0)).serialize())
+        _check_same_arrays(model, wanted)
         return cls(config, trained_like(model, wanted), state.optimizer)
 
     @property
@@ -247,3 +249,14 @@ def clip(gradients: Gradients, max_norm: float) -> Gradients:
     squares = sum(float(array_namespace(each).sum(each * each)) for each in gradients.values())
     factor = min(1.0, max_norm / (math.sqrt(squares) + 1e-6))
     return gradients if factor == 1.0 else {path: each * factor for path, each in gradients.items()}
+
+
+def _check_same_arrays(model: Model, wanted: Model) -> None:
+    """Raises InputError where a model to start from is not made as the input says; the first array is named."""
+    there, here = ({leaf.path: np.shape(leaf.array) for leaf in leaves(each)} for each in (model, wanted))
+    for path in [*here, *there]:
+        if there.get(path) != here.get(path):
+            raise InputError(
+                f"the model to start from has other nets than the input asks for: {path} is of shape "
+                f"{there.get(path, 'none')} there, {here.get(path, 'none')} here; take its settings."
+            )
