@@ -49,7 +49,9 @@ def pair_terms() -> tuple[float, float]:
 def test_version_is_one():
     config = Path(deepmd_cc.cmake_dir(), "deepmd_ccConfigVersion.cmake").read_text()
     # CMake knows no pre-releases
-    assert re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == re.match(r"[\d.]+\d(?=a|b|rc|$)", deepmd_cc.__version__)[0]
+    assert (
+        re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == re.match(r"[\d.]+\d(?=a|b|rc|$)", deepmd_cc.__version__)[0]
+    )
     assert importlib.metadata.version("deepmd-cc") == deepmd_cc.__version__
 
 

@@ -72,7 +72,7 @@ def test_the_inside_of_deepmd_kit_names_our_counterpart(name, counterpart):
 
 
 def test_what_is_nowhere_is_an_ordinary_error():
-    with pytest.raises(ModuleNotFoundError, match="No module named 'deepmd.xyzzy'"):
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'deepmd\.xyzzy'"):
         import_module("deepmd.xyzzy")
     with pytest.raises(ImportError, match="cannot import name 'DeepXyzzy'"):
         from deepmd.infer import DeepXyzzy  # noqa: F401

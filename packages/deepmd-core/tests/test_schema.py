@@ -207,7 +207,9 @@ def test_an_input_of_version_0(caplog):
 
 
 def test_a_smooth_radius_that_version_0_leaves_out():
-    descriptor = modernize({key: value for key, value in VERSION_0.items() if key != "rcut_smth"})["model"]["descriptor"]
+    descriptor = modernize({key: value for key, value in VERSION_0.items() if key != "rcut_smth"})["model"][
+        "descriptor"
+    ]
     assert (descriptor["rcut"], descriptor["rcut_smth"]) == (6.0, 6.0)
 
 

@@ -264,7 +264,9 @@ def test_plain_lines(caplog):
     assert last.endswith("  0:00:00")
 
 
-@pytest.mark.parametrize("terms", [["e"], ["e", "f", "v"], ["ae", "e", "f", "pf", "v"], ["global_dipole", "local_dipole"]])
+@pytest.mark.parametrize(
+    "terms", [["e"], ["e", "f", "v"], ["ae", "e", "f", "pf", "v"], ["global_dipole", "local_dipole"]]
+)
 def test_lines_fit_and_are_aligned(terms, caplog):
     metrics = {"loss": 1.0, "rmse": 1.0, **{f"rmse_{term}": 0.5 for term in terms}}
     with caplog.at_level(logging.INFO), PlainDisplay(10**6) as display:

@@ -125,7 +125,6 @@ def test_settings_of_a_loss_that_do_not_go_together_are_refused(config, loss, me
         normalize(config)
 
 
-
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
 def test_a_loss_without_weights_is_refused(config, weights):
     for term in "ef":

@@ -22,7 +22,7 @@ LEVELS = {
 """What ``-v`` accepts: names, or deepmd-kit's numbers."""
 
 IN_FILE = "in_file"
-"""Attribute of a record that a log file is to get other words of, none where they are empty: ``extra={IN_FILE: ...}``."""
+"""Attribute of a record whose words in a log file are others, or none where they are empty: ``extra={IN_FILE: ""}``."""
 
 
 class _FileFormatter(logging.Formatter):

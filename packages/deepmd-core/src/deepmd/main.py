@@ -41,11 +41,11 @@ def main_parser() -> argparse.ArgumentParser:
     for name, purpose in NOT_YET.items():
         commands.add_parser(name, help=f"(not in this version yet) {purpose}", add_help=False)
     # so that a wrong one is told by _Commands
-    commands.choices = None
+    commands.choices = None  # type: ignore[assignment]
     return parser
 
 
-class _Commands(argparse._SubParsersAction):
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # it takes none when it runs
     """The sub-commands; of a wrong name the nearest right one is told."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:

@@ -83,7 +83,7 @@ def train(
     chosen.import_framework()
     curve = Path(config["training"]["disp_file"])
     picture = curve.with_suffix(".png") if curve.name else curve
-    outputs = [output, *([picture] if plot else []), *([MODERNIZED] if is_old else [])]
+    outputs: list[str | Path] = [output, *([picture] if plot else []), *([MODERNIZED] if is_old else [])]
     check_training_outputs(config["training"], chosen, outputs, [input_file, restart, init_model])
     if is_old:
         write_input(MODERNIZED, modern)

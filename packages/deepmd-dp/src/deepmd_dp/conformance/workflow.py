@@ -47,11 +47,11 @@ class WorkflowTests(Part):
         started = [self._train(tmp_path, path.suffix[1:], init_model=str(path)) for path in (model, whole)]
         self._compare(*started)
 
-    def _train(self, folder: Path, name: str, **start: str) -> Path:
+    def _train(self, folder: Path, name: str, restart: str | None = None, init_model: str | None = None) -> Path:
         """Writes the input, trains, gives the last checkpoint."""
         path = folder / f"{name}.json"
         path.write_text(json.dumps(input_of(name, self.workflow_case)), encoding="utf-8")
-        result = train(path, backend=self.flag, skip_neighbor_stat=True, **start)
+        result = train(path, backend=self.flag, restart=restart, init_model=init_model, skip_neighbor_stat=True)
         assert result.step == NSTEPS
         assert result.checkpoint is not None
         return result.checkpoint

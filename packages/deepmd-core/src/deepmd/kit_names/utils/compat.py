@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def update_deepmd_input(
-    jdata: dict[str, Any], warning: bool = True, dump: str | Path | None = None
-) -> dict[str, Any]:
+def update_deepmd_input(jdata: dict[str, Any], warning: bool = True, dump: str | Path | None = None) -> dict[str, Any]:
     """`deepmd.schema.modernize`, written to a file too where ``dump`` names one; what it changes is logged."""
     modern = modernize(jdata)
     if dump is not None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import DTypeLike
 
 
-class DPPath(type(Path())):  # type: ignore[misc]  # the class that paths have on this system
+class DPPath(PosixPath):
     """A path in the file system; groups of HDF5 files are read by `deepmd.data.System`.
 
     Parameters
@@ -28,11 +30,13 @@ class DPPath(type(Path())):  # type: ignore[misc]  # the class that paths have o
         """A path; DataError for what lies in an HDF5 file."""
         if "#" in str(path):
             raise DataError(f"{path} lies in an HDF5 file: `deepmd.data.System` reads systems there.")
-        return super().__new__(cls, path)
+        made: DPPath = super().__new__(cls, path)
+        return made
 
     def load_numpy(self) -> np.ndarray:
         """The array in an npy file."""
-        return np.load(self)
+        array: np.ndarray = np.load(self)
+        return array
 
     def load_txt(self, dtype: DTypeLike = float, **options: Any) -> np.ndarray:
         """The numbers in a text file."""
