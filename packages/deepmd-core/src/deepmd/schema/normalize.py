@@ -126,7 +126,7 @@ def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
         raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
     if argument.repeat and isinstance(value, list):
         _check_items(value, [*path, argument.name])
-    if isinstance(argument, Unused) and argument.doc and value != argument.default:
+    if isinstance(argument, Unused) and argument.doc and value not in (argument.default, False):
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 

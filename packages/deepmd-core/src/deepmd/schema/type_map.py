@@ -6,9 +6,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from deepmd.data import find_systems
-from deepmd.data.open_source import open_source
-from deepmd.data.types import read_types
 from deepmd.errors import DeepmdError, InputError
 
 if TYPE_CHECKING:
@@ -23,6 +20,9 @@ def check_type_map(config: Section) -> None:
 
 
 def _advice(config: Section) -> str:
+    # the schema is read without NumPy
+    from deepmd.data.types import read_types
+
     sources = _open_sources(config)
     names = list(dict.fromkeys(name for source in sources for name in source.words("type_map.raw") or ()))
     if names:
@@ -39,6 +39,9 @@ def _advice(config: Section) -> str:
 
 def _open_sources(config: Section) -> list[Source]:
     """The training data's; none where they can't be read, which is said when they are needed."""
+    from deepmd.data import find_systems
+    from deepmd.data.open_source import open_source
+
     try:
         data = config["training"]["training_data"]
         return [open_source(name) for name in find_systems(data["systems"], data.get("rglob_patterns"))]
