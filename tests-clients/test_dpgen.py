@@ -75,7 +75,8 @@ def test_an_iteration(tmp_path, backend, ending):
     write(tmp_path / "POSCAR", copper.rattled(2, 11), format="vasp")
     (tmp_path / "param.json").write_text(json.dumps(parameters(tmp_path, backend)))
     (tmp_path / "machine.json").write_text(json.dumps(machine()))
-    environment = {name: value for name, value in os.environ.items() if name != "DP_BACKEND"} | {"OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "DP_BACKEND"}
+    environment |= {"OMP_NUM_THREADS": "1", "HOME": str(tmp_path)}
     command = [str(BIN / "dpgen"), "run", "param.json", "machine.json"]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

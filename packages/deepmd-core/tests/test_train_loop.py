@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -114,6 +115,25 @@ def test_a_complete_training_is_left_alone(folder):
     result = train(restart=folder / "model.ckpt-20.toy")
     assert (result.steps_run, result.checkpoint) == (0, None)
     assert folder.joinpath("model.ckpt-20.toy").stat().st_mtime_ns == before
+
+
+def test_the_header_tells_what_is_trained(folder, caplog):
+    caplog.set_level("INFO")
+    train()
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name == "deepmd.train.header")
+    assert re.match(r"deepmd-core \S+, tests, numpy [\d.]+, on cpu\.\nparameters: in all 3\.\n", said)
+    assert "compositions: 20 frames, 10 of O2H2, 10 of OH2." in said
+    assert said.endswith("steps 1 to 20, learning rate 5.00e-02 to 2.66e-03.")
+
+
+def test_a_restart_tells_where_it_goes_on_and_whether_the_schedule_changed(folder, caplog):
+    train()
+    caplog.set_level("INFO")
+    train(restart=folder / "model.ckpt-8.toy")
+    assert "going on after step 8: steps 9 to 20, learning rate 1.88e-02 to 2.66e-03." in caplog.text
+    assert "the schedule has changed" not in caplog.text
+    train(config=new_config(numb_steps=40), restart=folder / "model.ckpt-8.toy")
+    assert "the schedule has changed: step 9 takes the learning rate " in caplog.text
 
 
 def test_init_model_takes_the_model_only(folder):

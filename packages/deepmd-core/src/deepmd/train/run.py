@@ -19,6 +19,7 @@ from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import CheckpointStore, read_state
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
+from deepmd.train.header import say_header
 from deepmd.train.labels import check_labels, say_missing_labels
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
@@ -91,7 +92,7 @@ def run_training(
     start, store = state.step if state else 0, _open_store(training, backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
         _begin_files(config, store, output, is_restart=restart is not None)
-        log.info("training on %s, %d steps.", trainer.device, numb_steps)
+        say_header(trainer, backend, data, rate, (start, numb_steps), saved)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
