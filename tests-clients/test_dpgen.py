@@ -11,13 +11,12 @@ from pathlib import Path
 
 import copper
 import numpy as np
-import pytest
 from ase.io import write
 
 BIN = Path(sys.executable).parent
 
 
-def parameters(folder, backend):
+def parameters(folder):
     return {
         "type_map": ["Cu"],
         "mass_map": [63.546],
@@ -29,7 +28,6 @@ def parameters(folder, backend):
         "sys_configs": [["POSCAR"]],
         "sys_batch_size": [1],
         "numb_models": 2,
-        "train_backend": backend,
         "dp_compress": True,
         "training_reuse_iter": 1,
         "training_reuse_stop_batch": 10,
@@ -69,25 +67,43 @@ def machine():
     return {"api_version": "1.0", **stages}
 
 
-@pytest.mark.parametrize(("backend", "ending"), [("tensorflow", "pb"), ("pytorch", "pth")])
-def test_an_iteration(tmp_path, backend, ending):
-    copper.write_system(tmp_path / "init", nframes=4)
-    write(tmp_path / "POSCAR", copper.rattled(2, 11), format="vasp")
-    (tmp_path / "param.json").write_text(json.dumps(parameters(tmp_path, backend)))
-    (tmp_path / "machine.json").write_text(json.dumps(machine()))
+def run(folder, changes):
+    """A run with these parameters, in the folder."""
+    copper.write_system(folder / "init", nframes=4)
+    write(folder / "POSCAR", copper.rattled(2, 11), format="vasp")
+    (folder / "param.json").write_text(json.dumps(parameters(folder) | changes))
+    (folder / "machine.json").write_text(json.dumps(machine()))
     environment = {name: value for name, value in os.environ.items() if name != "DP_BACKEND"}
-    environment |= {"OMP_NUM_THREADS": "1", "HOME": str(tmp_path)}
+    environment |= {"OMP_NUM_THREADS": "1", "HOME": str(folder)}
     command = [str(BIN / "dpgen"), "run", "param.json", "machine.json"]
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def assert_trained(training, ending):
+    """Both models are there, compressed, and linked for the next stage."""
+    for number in ("000", "001"):
+        assert (training / f"graph.{number}.{ending}").exists()
+        assert (training / number / f"frozen_model_compressed.{ending}").is_file()
+
+
+def test_an_iteration(tmp_path):
+    """With the backend that plain `dp train` takes, where PyTorch is installed too."""
+    run(tmp_path, {"train_backend": "tensorflow"})
     for iteration in ("iter.000000", "iter.000001"):
-        training = tmp_path / iteration / "00.train"
-        for number in ("000", "001"):
-            assert (training / f"graph.{number}.{ending}").exists()
-            assert (training / number / f"frozen_model_compressed.{ending}").is_file()
+        assert_trained(tmp_path / iteration / "00.train", "pb")
     (deviation,) = (tmp_path / "iter.000000" / "01.model_devi").glob("task.*/model_devi.out")
     table = np.loadtxt(deviation)
     assert table.shape == (5, 7)
     assert (table[:, 4] > 0).all()
-    (labelled,) = (tmp_path / "iter.000000" / "02.fp").glob("data.*/set.000/energy.npy")
+    (labelled,) = (tmp_path / "iter.000000" / "02.fp").glob("data.*/**/energy.npy")
     assert len(np.load(labelled)) == 3
+    assert "frames" in (tmp_path / "iter.000001" / "00.train" / "000" / "train.log").read_text()
+
+
+def test_training_starts_from_a_frozen_model(tmp_path, model):
+    run(tmp_path, {"train_backend": "pytorch", "training_init_frozen_model": [str(model)] * 2, "model_devi_jobs": []})
+    training = tmp_path / "iter.000000" / "00.train"
+    assert_trained(training, "pth")
+    # the model has learned before
+    assert np.loadtxt(training / "000" / "lcurve.out")[0, 3] < 1.0

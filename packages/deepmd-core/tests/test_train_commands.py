@@ -256,7 +256,7 @@ def test_a_training_starts_from_a_model_file(flag, capsys):
 def test_a_model_file_is_no_checkpoint():
     main(["train", "input.json"])
     main(["freeze"])
-    with pytest.raises(SystemExit, match=r"a model file and no checkpoint: .* by --init-model"):
+    with pytest.raises(SystemExit, match=r"is a frozen model: .* by --init-model frozen_model\.toymodel"):
         main(["train", "input.json", "--restart", "frozen_model.toymodel"])
 
 

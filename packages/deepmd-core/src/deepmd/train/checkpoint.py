@@ -20,6 +20,8 @@ from deepmd.files.unfinished import remove_leftovers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from deepmd.aliases import Document
+    from deepmd.backend import Backend
     from deepmd.train.trainer import Trainer, TrainingState
 
 log = logging.getLogger(__name__)
@@ -129,7 +131,7 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Parameters
     ----------
     path : str or Path
-        A checkpoint; its name without ending; or a folder with the text file ``checkpoint``.
+        A checkpoint; its name without ending; a folder with the text file ``checkpoint``; or a model file.
     suffix : str, optional
         The ending to try first where there is none.
 
@@ -139,9 +141,13 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         If there is none. Where the text file is empty or damaged, the newest whole checkpoint beside it is taken.
     """
     path = Path(path)
-    remove_leftovers(path if path.is_dir() else path.parent)
-    if path.is_dir():
+    is_model = any(path.suffix in backend.suffixes for backend in installed_backends().values())
+    is_folder = path.is_dir() and (not is_model or (path / POINTER).is_file())
+    remove_leftovers(path if is_folder else path.parent)
+    if is_folder:
         return _newest_in(path)
+    if is_model and path.exists():
+        return path
     endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:
@@ -156,15 +162,25 @@ def read_state(path: str | Path) -> TrainingState:
     Raises
     ------
     ModelFileError
-        It is a model file, which holds no more than the model, or it is damaged.
+        It is a model file; or it is damaged.
     """
-    backend, suffix = backend_of_file(path), Path(path).suffix
-    if suffix in backend.suffixes and suffix != backend.checkpoint_suffix:
+    backend = backend_of_file(path)
+    if not _is_checkpoint(path, backend):
         raise ModelFileError(
-            f"{path} is a model file and no checkpoint: it has neither the step nor the optimiser's moments to go on "
-            "with. A new training starts from its parameters by --init-model."
+            f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, or "
+            f"train its parameters further from step 0 by --init-model {path}."
         )
     return backend.trainer.read_checkpoint(str(path))
+
+
+def read_model(path: str | Path) -> Document:
+    """The document of the model in a checkpoint or model file of any installed backend."""
+    return backend_of_file(path).serialize_hook(str(path))
+
+
+def _is_checkpoint(path: str | Path, backend: Backend) -> bool:
+    ending = backend.checkpoint_suffix
+    return ending is not None and Path(path).suffix in (ending, *backend.companion_suffixes.get(ending, ()))
 
 
 def _newest_in(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from deepmd.train.lcurve import shown_metrics
@@ -59,7 +60,8 @@ class Rows:
         return self._show_time and len(line) + len(TIMES) <= WIDTH
 
     def _values(self, metrics: dict[str, float]) -> str:
-        return self._cells([f"{value:.2e}" for value in shown_metrics(metrics).values()])
+        values = shown_metrics(metrics).values()
+        return self._cells(["-" if math.isnan(value) else f"{value:.2e}" for value in values])
 
     def _cells(self, words: list[str]) -> str:
         widths = [max(SMALLEST_COLUMN, len(name) + 1) for name in self._names]

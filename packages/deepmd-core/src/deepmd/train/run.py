@@ -8,7 +8,6 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.backend.discovery import backend_of_file
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
@@ -16,7 +15,7 @@ from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.registry import check_backend
 from deepmd.schema.load import write_input
 from deepmd.train.backup import set_aside
-from deepmd.train.checkpoint import CheckpointStore, read_state
+from deepmd.train.checkpoint import CheckpointStore, read_model, read_state
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.header import say_header
@@ -73,31 +72,31 @@ def run_training(
     ------
     InputError, DataError, ModelFileError, TrainingError
     """
-    state = _first_state(restart, init_model)
-    if state is not None:
-        config["model"] = join_sections(config["model"], state.model)
-    check_backend(config["model"], backend)
-    saved = state.loop if state else {}
-    training = config["training"]
-    training["seed"] = _seed(training.get("seed"), saved)
-    data, validation = _open_data(config, saved)
-    numb_steps = training["numb_steps"] = _numb_steps(training, data)
-    rate = learning_rate(config["learning_rate"], numb_steps)
-    min_nbor_dist = state.model.get("min_nbor_dist") if state else None
-    if state is None:
-        min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
-        _record_types(config["model"], data)
-    trainer = _make_trainer(config, backend, data, state)
-    _require(trainer, data, validation)
-    start, store = state.step if state else 0, _open_store(training, backend)
+    training, store = config["training"], _open_store(config["training"], backend)
+    # before the data are looked at, which may take long
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
+        state = _first_state(restart, init_model)
+        if state is not None:
+            config["model"] = join_sections(config["model"], state.model)
+        check_backend(config["model"], backend)
+        saved = state.loop if state else {}
+        training["seed"] = _seed(training.get("seed"), saved)
+        data, validation = _open_data(config, saved)
+        numb_steps = training["numb_steps"] = _numb_steps(training, data)
+        rate = learning_rate(config["learning_rate"], numb_steps)
+        min_nbor_dist = state.model.get("min_nbor_dist") if state else None
+        if state is None:
+            min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+            _record_types(config["model"], data)
+        trainer = _make_trainer(config, backend, data, state)
+        _require(trainer, data, validation)
         _begin_files(config, store, output, is_restart=restart is not None)
+        start = state.step if state else 0
         say_header(trainer, backend, data, rate, (start, numb_steps), saved)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
-            loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
-            return loop.run()
+            return TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved).run()
 
 
 def _begin_files(config: Section, store: CheckpointStore, output: str | None, is_restart: bool) -> None:
@@ -160,7 +159,7 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     if restart is not None:
         return read_state(restart)
     if init_model is not None:
-        return TrainingState(model=backend_of_file(init_model).serialize_hook(str(init_model)), optimizer={})
+        return TrainingState(model=read_model(init_model), optimizer={})
     return None
 
 
