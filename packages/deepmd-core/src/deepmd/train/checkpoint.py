@@ -167,8 +167,8 @@ def read_state(path: str | Path) -> TrainingState:
     backend = backend_of_file(path)
     if not _is_checkpoint(path, backend):
         raise ModelFileError(
-            f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, or "
-            f"train its parameters further from step 0 by --init-model {path}."
+            f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, "
+            f"or train its parameters further from step 0 by --init-model {path}."
         )
     return backend.trainer.read_checkpoint(str(path))
 
