@@ -257,6 +257,17 @@ def test_models_to_read_are_there(register, tmp_path, monkeypatch):
             discovery.model_to_read(name)
 
 
+def test_files_that_belong_together_are_missed_by_name(register, tmp_path):
+    register(many=here("ManyFiles"))
+    for name in ("x.graph", "y.index"):
+        (tmp_path / name).touch()
+        with pytest.raises(ModelFileError, match=rf"{name} needs \S+\.(weights|ckpt) beside it, which is not there"):
+            discovery.check_whole(tmp_path / name)
+    (tmp_path / "x.weights").touch()
+    discovery.check_whole(tmp_path / "x.graph")
+    discovery.check_whole(tmp_path / "x.other")
+
+
 def test_an_installed_package_is_found_in_a_fresh_process(tmp_path):
     """The whole way, through a package's metadata: one backend that loads and one that does not."""
     info = tmp_path / "toy-1.2.dist-info"

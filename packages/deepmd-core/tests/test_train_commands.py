@@ -171,7 +171,7 @@ def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     [
         (["train", "none.json"], "none.json"),
         (["train", "input.json", "--restart", "none"], "no checkpoint none"),
-        (["freeze", "-c", "none.toy"], r"no checkpoint none\.toy"),
+        (["freeze", "-c", "none.toy"], r"there is no file none\.toy"),
         (["plot", "none.out"], r"none\.out: no such file"),
     ],
 )

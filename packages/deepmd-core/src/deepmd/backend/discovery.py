@@ -231,7 +231,22 @@ def model_to_read(name: str, flag: str | None = None) -> str:
     path = complete_model_name(name, flag)
     if not Path(path).exists():
         raise ModelFileError(f"{path}: there is no such model file.")
+    check_whole(path)
     return path
+
+
+def check_whole(path: str | Path) -> None:
+    """Raises ModelFileError where a file that belongs to this model or checkpoint file is missing."""
+    for backend in installed_backends().values():
+        for ending, others in backend.companion_suffixes.items():
+            if Path(path).suffix not in (ending, *others):
+                continue
+            names = [Path(path).with_suffix(each) for each in (ending, *others)]
+            missing = [str(name) for name in names if not name.exists()]
+            if missing:
+                raise ModelFileError(
+                    f"{path} needs {' and '.join(missing)} beside it, which is not there; copy all its files."
+                )
 
 
 def model_to_write(name: str, suffix: str, source: str) -> str:

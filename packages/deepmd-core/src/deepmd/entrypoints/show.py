@@ -7,7 +7,7 @@ import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.discovery import backend_of_file, model_to_read
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree
 from deepmd.errors import InputError
@@ -76,7 +76,7 @@ def run(args: Namespace) -> None:
     for name in args.ATTRIBUTES:
         if name not in ATTRIBUTES:
             raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
-    backend = backend_of_file(args.INPUT)
+    backend = backend_of_file(model_to_read(args.INPUT))
     document = backend.serialize_hook(args.INPUT)
     file = File(args.INPUT, backend, document)
     if not args.ATTRIBUTES:

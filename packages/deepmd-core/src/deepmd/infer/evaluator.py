@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.discovery import backend_of_file, check_whole
 from deepmd.errors import InputError, ModelFileError
 from deepmd.infer.batch_size import AutoBatchSize
 from deepmd.infer.finite import check_results
@@ -383,6 +383,7 @@ def open_model(model_file: str | os.PathLike[str], **options: Any) -> DeepEvalBa
     path = os.fspath(model_file)
     if not os.path.exists(path):
         raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}).")
+    check_whole(path)
     return backend_of_file(path).deep_eval(path, **options)
 
 

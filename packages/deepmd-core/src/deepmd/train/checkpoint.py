@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file, installed_backends
+from deepmd.backend.discovery import backend_of_file, check_whole, installed_backends
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
@@ -141,14 +141,17 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         If there is none. Where the text file is empty or damaged, the newest whole checkpoint beside it is taken.
     """
     path = Path(path)
-    is_model = any(path.suffix in backend.suffixes for backend in installed_backends().values())
+    backends = installed_backends().values()
+    is_model = any(path.suffix in backend.suffixes for backend in backends)
     is_folder = path.is_dir() and (not is_model or (path / POINTER).is_file())
     remove_leftovers(path if is_folder else path.parent)
     if is_folder:
         return _newest_in(path)
     if is_model and path.exists():
         return path
-    endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
+    if any(path.suffix and backend.reads(path.suffix) for backend in backends) and not path.exists():
+        raise ModelFileError(f"there is no file {path} (relative to {Path.cwd()}).")
+    endings = [suffix, *(backend.checkpoint_suffix for backend in backends)]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:
         if candidate.is_file():
@@ -165,6 +168,7 @@ def read_state(path: str | Path) -> TrainingState:
         It is a model file; or it is damaged.
     """
     backend = backend_of_file(path)
+    check_whole(path)
     if not _is_checkpoint(path, backend):
         raise ModelFileError(
             f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, "
@@ -175,6 +179,7 @@ def read_state(path: str | Path) -> TrainingState:
 
 def read_model(path: str | Path) -> Document:
     """The document of the model in a checkpoint or model file of any installed backend."""
+    check_whole(path)
     return backend_of_file(path).serialize_hook(str(path))
 
 

@@ -81,5 +81,6 @@ def _compositions(data: TrainingData) -> str:
         counts.update(system.compositions())
     shown = [f"{count:,} of {formula}" for formula, count in counts.most_common(SHOWN)]
     left = len(counts) - len(shown)
-    frames = f"{counts.total():,} frames, "
-    return frames + ", ".join(shown) + (f" and {left} other compositions" if left else "")
+    if len(counts) == 1:
+        return f"{shown[0].replace(' of ', ' frames of ')}"
+    return f"{counts.total():,} frames, " + ", ".join(shown) + (f" and {left} other compositions" if left else "")
