@@ -67,7 +67,9 @@ def test_names_are_there(module, names):
     ],
 )
 def test_the_inside_of_deepmd_kit_names_our_counterpart(name, counterpart):
-    with pytest.raises(ImportError, match=f"is a part of deepmd-kit's inside that is not here: .*{counterpart}"):
+    with pytest.raises(
+        ModuleNotFoundError, match=f"is a part of deepmd-kit's inside that is not here: .*{counterpart}"
+    ):
         import_module(name)
 
 
@@ -79,8 +81,8 @@ def test_what_is_nowhere_is_an_ordinary_error():
 
 
 def test_models_are_opened_by_all_names_and_with_old_arguments(model):
-    assert deepmd.DeepPotential is DeepPotential
     assert isinstance(deepmd.DeepPotential(model), DeepPot)
+    assert isinstance(DeepPotential(model), DeepPot)
     assert isinstance(DeepPot(model, True), DeepPot)
     assert isinstance(pickle.loads(pickle.dumps(DeepPot(model, True))), DeepPot)
     # dpdata looks there for what it may give

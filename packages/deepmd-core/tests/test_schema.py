@@ -175,7 +175,7 @@ def test_an_input_of_version_0(caplog):
     assert modern == {
         "model": {
             "descriptor": {
-                "type": "se_e2_a",
+                "type": "pairs",
                 "sel": [46, 92],
                 "rcut": 6.0,
                 "rcut_smth": 5.8,
@@ -214,7 +214,8 @@ def test_a_smooth_radius_that_version_0_leaves_out():
 
 
 def test_an_input_of_version_0_that_is_not_smooth():
-    assert modernize({**VERSION_0, "use_smooth": False})["model"]["descriptor"]["type"] == "loc_frame"
+    with pytest.raises(InputError, match="whose descriptor is not in this version"):
+        modernize({**VERSION_0, "use_smooth": False})
 
 
 @pytest.mark.parametrize(

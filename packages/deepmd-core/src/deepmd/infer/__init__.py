@@ -7,7 +7,6 @@ from importlib import import_module
 from os.path import dirname, join
 from typing import Any
 
-from deepmd import DeepPotential
 from deepmd.infer.deep_dipole import DeepDipole
 from deepmd.infer.deep_pot import DeepPot
 from deepmd.infer.deep_tensor import DeepTensor
@@ -34,6 +33,11 @@ __all__ = [
     "make_model_devi",
     "write_model_devi_out",
 ]
+
+
+def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
+    """The same as `DeepEval`, under the name that older scripts use."""
+    return DeepEval(*args, **kwargs)
 
 
 KINDS = {

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """`deepmd.lmp`: where the plug-in for LAMMPS is."""
 
-from deepmd_cc.lmp import plugin_folder as get_op_dir
+from __future__ import annotations
 
-__all__ = ["get_op_dir"]
+
+def get_op_dir() -> str:
+    """`deepmd_cc.lmp.plugin_folder`; ImportError where deepmd-cc is not installed."""
+    from deepmd_cc.lmp import plugin_folder
+
+    folder: str = plugin_folder()
+    return folder

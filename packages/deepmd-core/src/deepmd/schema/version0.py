@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
+from deepmd.registry import DESCRIPTOR, rows
+
 if TYPE_CHECKING:
     from deepmd.aliases import Section
 
@@ -36,10 +39,20 @@ def is_version0(config: Section) -> bool:
 
 
 def from_version0(config: Section) -> Section:
-    """The input in sections, as version 1 had it; what has no place of its own goes into ``training``."""
+    """The input in sections, as version 1 had it; what has no place of its own goes into ``training``.
+
+    Raises
+    ------
+    InputError
+        The descriptor that was meant is not there.
+    """
     left = dict(config)
-    # what is not smooth is refused by that name
-    kind = "se_e2_a" if left.pop("use_smooth", True) else "loc_frame"
+    kind = next((row.name for row in rows(DESCRIPTOR) if row.is_of_version0), None)
+    if not left.pop("use_smooth", True) or kind is None:
+        raise InputError(
+            "the input is one of deepmd-kit 0.x whose descriptor is not in this version (use_smooth is false, or no "
+            "package that brings it is installed)."
+        )
     converted: Section = {
         "model": {"descriptor": {"type": kind}, "fitting_net": {}},
         "learning_rate": {"type": "exp"},
