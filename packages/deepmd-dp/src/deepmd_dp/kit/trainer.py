@@ -17,7 +17,7 @@ from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, map_leaves, trained_like, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
@@ -27,6 +27,7 @@ from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, with_bases, with_refined_bases
+from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
@@ -253,6 +254,10 @@ def clip(gradients: Gradients, max_norm: float) -> Gradients:
 
 def _check_same_arrays(model: Model, wanted: Model) -> None:
     """Raises InputError where a model to start from is not made as the input says; the first array is named."""
+    if any(modules(model, Table)):
+        raise InputError(
+            "the model to start from is compressed, and tables are not trained; take the model that it was made of."
+        )
     there, here = ({leaf.path: np.shape(leaf.array) for leaf in leaves(each)} for each in (model, wanted))
     for path in [*here, *there]:
         if there.get(path) != here.get(path):
