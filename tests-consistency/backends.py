@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from deepmd.backend import Backend
-from deepmd.backend.discovery import PREFERRED_TRAINER, installed_backends
+from deepmd.backend.discovery import installed_backends
 from deepmd_dp.conformance import BackendConformance, EvaluationConformance
 from deepmd_dp.conformance.cases import FEW_CASES
 
@@ -17,7 +17,7 @@ REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").spli
 BACKENDS = {flag: backend for flag, backend in installed_backends().items() if backend.is_available()}
 TRAINING = sorted(
     (flag for flag, backend in BACKENDS.items() if Backend.Feature.ENTRY_POINT in backend.features),
-    key=lambda flag: (flag != PREFERRED_TRAINER, flag),
+    key=lambda flag: (flag != "pt", flag),
 )
 """Those that train; the first is what the others are compared with."""
 WITH_FIRST = [(flag, TRAINING[0]) for flag in TRAINING[1:]]

@@ -99,7 +99,7 @@ def options_of(parser: ArgumentParser) -> set[str]:
 
 
 def subparser(parser: ArgumentParser, name: str) -> ArgumentParser:
-    return next(action.choices[name] for action in parser._actions if action.dest == "command")
+    return next(action._name_parser_map[name] for action in parser._actions if action.dest == "command")
 
 
 def wrong_environments(text: str) -> list[str]:

@@ -17,7 +17,7 @@ MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 465
 LONGEST_CPP_FUNCTION = 80
 MOST_CPP_LIBRARY = 10_460
 """Lines of deepmd-cc, pair_style included, and of the native engine together; 8,000 are the aim."""
-TESTS = {"tests", "tests-consistency", "tests-native", "tests-repository"}
+TESTS = {"tests", "tests-clients", "tests-consistency", "tests-native", "tests-repository"}
 SOURCES = [
     path
     for path in tracked_files("*.py", "*.cpp", "*.hpp", "*.h", "*.c")

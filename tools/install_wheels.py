@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("packages", nargs="+", choices=SOURCES, metavar="PACKAGE", help=", ".join(SOURCES))
     wheels = [str(wheel_of(name)) for name in parser.parse_args().packages]
-    # the version stays 0.1.0 while the contents change, so that pip would keep what is installed
+    # the version stays the same while the contents change, so that pip would keep what is installed
     pip("install", "--no-deps", "--force-reinstall", *wheels)
     pip("install", "--constraint", str(CONSTRAINTS), *wheels)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from training_picture import Curve, draw
 
 from deepmd.backend import Backend
-from deepmd.backend.discovery import PREFERRED_TRAINER, installed_backends
+from deepmd.backend.discovery import installed_backends
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples/water"
@@ -63,7 +63,7 @@ def training_backends(flags: list[str] | None) -> dict[str, Backend]:
         for flag, backend in installed_backends().items()
         if Backend.Feature.ENTRY_POINT in backend.features and backend.is_available()
     }
-    chosen = flags or sorted(able, key=lambda flag: flag != PREFERRED_TRAINER)
+    chosen = flags or sorted(able, key=lambda flag: flag != "pt")
     missing = set(chosen) - set(able)
     if missing:
         sys.exit(f"not installed, or they do not train: {', '.join(sorted(missing))}; see `dp backends`.")

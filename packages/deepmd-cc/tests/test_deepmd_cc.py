@@ -48,7 +48,10 @@ def pair_terms() -> tuple[float, float]:
 
 def test_version_is_one():
     config = Path(deepmd_cc.cmake_dir(), "deepmd_ccConfigVersion.cmake").read_text()
-    assert re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == deepmd_cc.__version__
+    # CMake knows no pre-releases
+    assert (
+        re.search(r'PACKAGE_VERSION "(.*)"', config)[1] == re.match(r"[\d.]+\d(?=a|b|rc|$)", deepmd_cc.__version__)[0]
+    )
     assert importlib.metadata.version("deepmd-cc") == deepmd_cc.__version__
 
 
@@ -125,7 +128,7 @@ def test_prefix_path_finds_the_package(tmp_path):
 
 @pytest.mark.parametrize(
     ("request_", "suits"),
-    [("0.1", True), ("0.1.0", True), ("0.1.9", False), ("0.2", False), ("1", False)],
+    [("4.0", True), ("4.0.0", True), ("4.0.9", False), ("4.1", False), ("5", False)],
 )
 def test_version_request(tmp_path, request_, suits):
     (tmp_path / "CMakeLists.txt").write_text(

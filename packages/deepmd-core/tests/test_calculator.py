@@ -141,10 +141,21 @@ def test_parameters_are_read_and_watched(file, tmp_path, atoms):
 def test_same_atoms_are_evaluated_once(atoms):
     atoms.get_forces()
     atoms.get_stress()
-    assert atoms.calc.dp.deep_eval.calls == [1]
+    assert atoms.calc.dp.backend.calls == [1]
     atoms.positions[0] += 0.01
     atoms.get_forces()
-    assert atoms.calc.dp.deep_eval.calls == [1, 1]
+    assert atoms.calc.dp.backend.calls == [1, 1]
+
+
+def test_energies_and_stresses_of_atoms(atoms):
+    energies, stresses = atoms.get_potential_energies(), atoms.get_stresses()
+    assert energies.shape == (len(atoms),)
+    assert energies.sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-12)
+    assert stresses.shape == (len(atoms), 6)
+    assert stresses.sum(axis=0) == pytest.approx(atoms.get_stress(), abs=1e-12)
+    atoms.pbc = False
+    with pytest.raises(PropertyNotImplementedError, match="no volume"):
+        atoms.get_stresses()
 
 
 def test_type_dict_renames_elements(file, atoms):

@@ -68,7 +68,7 @@ def test_help_lists_the_commands_and_the_rule_for_the_backend():
     text = " ".join(run_dp("-h").stdout.split())
     for name in [*COMMANDS, *NOT_YET]:
         assert f" {name} " in text
-    assert "or pt if there are several" in text
+    assert "the first of tf, pt, jax, pd that is installed" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -177,7 +177,6 @@ def test_log_levels_are_names_or_numbers(given, level):
 @pytest.mark.parametrize(
     "line",
     [
-        "train in.json --finetune model.pt",
         "train in.json --use-pretrain-script",
         "train in.json --model-branch A",
         "train in.json --force-load",
@@ -217,6 +216,23 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
         dp.main(line.split())
     assert caught.value.code == 2
     assert "usage: dp" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("trian in.json", "there is no command 'trian'; perhaps `train` is meant"),
+        ("xyzzy", "there is no command 'xyzzy'; `dp -h` lists them"),
+        ("train in.json --pt", "--pt goes before the command: `dp --pt train ...`"),
+        ("train --tf in.json", "--tf goes before the command: `dp --tf train ...`"),
+        ("freeze -b pt", "-b goes before the command: `dp -b NAME freeze ...`"),
+        ("test --backend=pt", "--backend goes before the command: `dp --backend NAME test ...`"),
+    ],
+)
+def test_what_was_meant_is_told(line, said, capsys):
+    with pytest.raises(SystemExit):
+        dp.main(line.split())
+    assert capsys.readouterr().err.splitlines()[-1] == f"dp: error: {said}"
 
 
 @pytest.mark.parametrize("name", NOT_YET)

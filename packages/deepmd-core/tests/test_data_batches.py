@@ -208,3 +208,33 @@ def test_check_finds_a_broken_number_before_training(folder):
     write_system(folder / "c", [0], 3, force=np.full((3, 3), np.nan))
     with pytest.raises(DataError, match=r"c/set\.000/force\.npy: frame 0 holds nan"):
         open_data(folder).check()
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_copies_of_frames(tmp_path, sets):
+    """What numb_copy.npy counts: 5 frames of which an epoch takes 6."""
+    copies = np.array([1, 0, 3, 1, 1])
+    write_system(tmp_path / "a", nframes=5, sets=sets, numb_copy=copies)
+    write_system(tmp_path / "b", nframes=5)
+    data = TrainingData({"systems": str(tmp_path), "batch_size": 2}, NAMES, seed=3)
+    assert data.nbatches == [3, 3]
+    data = TrainingData({"systems": str(tmp_path / "a"), "batch_size": 4}, NAMES, seed=3)
+    drawn = [data.draw().frames for _ in range(4)]
+    assert [len(frames) for frames in drawn] == [4, 2, 4, 2]
+    for epoch in (drawn[:2], drawn[2:]):
+        assert np.array_equal(np.bincount(np.concatenate(epoch), minlength=5), copies)
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        ([1.5, 1], "frame 0 has 1.5, expected 0, 1, 2, ..."),
+        ([1, -1], "frame 1 has -1, expected"),
+        ([0, 0], "0 for all frames; leave the system out"),
+        ([1, 1, 1], "3 frames, but the coordinates"),
+    ],
+)
+def test_numbers_of_copies_that_are_none(tmp_path, copies, message):
+    write_system(tmp_path / "a", nframes=2, numb_copy=np.array(copies))
+    with pytest.raises(DataError, match=message):
+        TrainingData({"systems": str(tmp_path / "a"), "batch_size": 1}, NAMES)

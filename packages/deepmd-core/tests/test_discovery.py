@@ -31,6 +31,12 @@ class Preferred(Trainable):
     suffixes = (".pth",)
 
 
+class Other(Trainable):
+    name = "Other"
+    flags = ("jax",)
+    checkpoint_suffix = ".other"
+
+
 class NoFramework(Trainable):
     name = "NoFramework"
     flags = ("none",)
@@ -173,10 +179,22 @@ def test_the_only_backend_that_trains_is_the_default(register):
     assert discovery.training_backend().name == "Trainable"
 
 
-def test_pytorch_is_the_default_of_several(register):
-    register(able=here("Trainable"), pt=here("Preferred"))
+def test_the_first_of_a_list_is_the_default_of_several(register, caplog):
+    caplog.set_level("INFO")
+    register(able=here("Trainable"), pt=here("Preferred"), jax=here("Other"))
     assert discovery.training_backend().name == "Preferred"
+    why = "the first of pt, jax, able; another by `dp --jax train` or DP_BACKEND=jax"
+    assert caplog.messages == [f"backend: Preferred ({why})."]
     assert discovery.training_backend("able").name == "Trainable"
+    assert caplog.messages[1] == "backend: Trainable (asked for)."
+
+
+def test_a_checkpoint_goes_on_in_its_backend(register, caplog):
+    caplog.set_level("INFO")
+    register(able=here("Trainable"), pt=here("Preferred"), jax=here("Other"))
+    assert discovery.training_backend(None, "model.ckpt.other").name == "Other"
+    assert caplog.messages == ["backend: Other (whose checkpoint model.ckpt.other is)."]
+    assert discovery.training_backend(None, "model.ckpt").name == "Preferred"
 
 
 def test_the_environment_names_the_default(register, monkeypatch):
@@ -189,9 +207,8 @@ def test_no_default_for_training(register):
     register(doc=DOC)
     with pytest.raises(BackendError, match="no installed backend trains models: `pip install deepmd-pt`"):
         discovery.training_backend()
-    register(one=here("Trainable"), two=here("Trainable"))
-    with pytest.raises(BackendError, match=r"several backends train \(one, two\): choose one"):
-        discovery.training_backend()
+    register(two=here("Trainable"), one=here("Trainable"))
+    assert discovery._trainers() == ["one", "two"]
 
 
 def test_names_of_models_are_completed(register, tmp_path):
@@ -238,6 +255,17 @@ def test_models_to_read_are_there(register, tmp_path, monkeypatch):
     for name in ("not_there", "not_there.dp"):
         with pytest.raises(ModelFileError, match=f"{name}: there is no such model file"):
             discovery.model_to_read(name)
+
+
+def test_files_that_belong_together_are_missed_by_name(register, tmp_path):
+    register(many=here("ManyFiles"))
+    for name in ("x.graph", "y.index"):
+        (tmp_path / name).touch()
+        with pytest.raises(ModelFileError, match=rf"{name} needs \S+\.(weights|ckpt) beside it, which is not there"):
+            discovery.check_whole(tmp_path / name)
+    (tmp_path / "x.weights").touch()
+    discovery.check_whole(tmp_path / "x.graph")
+    discovery.check_whole(tmp_path / "x.other")
 
 
 def test_an_installed_package_is_found_in_a_fresh_process(tmp_path):

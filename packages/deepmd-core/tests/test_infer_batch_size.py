@@ -46,13 +46,13 @@ def test_each_frame_keeps_its_own_types_and_parameters(file, tmp_path):
 def test_parts_of_the_size_given(file):
     dp = DeepPot(file, auto_batch_size=4 * NATOMS + 1)
     dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [4, 4, 3]
+    assert dp.backend.calls == [4, 4, 3]
 
 
 def test_descriptors_take_the_same_path(file):
     dp = DeepPot(file, auto_batch_size=4 * NATOMS)
     descriptor = dp.eval_descriptor(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [4, 4, 3]
+    assert dp.backend.calls == [4, 4, 3]
     np.testing.assert_array_equal(descriptor[-1:], dp.eval_descriptor(COORD[-1:], CELL[-1:], ATYPE))
 
 
@@ -62,7 +62,7 @@ def test_default_and_environment(file, monkeypatch):
     dp = DeepPot(file)
     dp._batch_size.may_grow = True
     dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [2, 2, 2, 2, 2, 1]
+    assert dp.backend.calls == [2, 2, 2, 2, 2, 1]
 
 
 @pytest.mark.parametrize("text", ["many", "-3"])
@@ -82,7 +82,7 @@ def test_halves_when_memory_runs_out(file, monkeypatch):
     monkeypatch.setattr(MorseEval, "memory", 3 * NATOMS)
     dp = DeepPot(file, auto_batch_size=10 * NATOMS)
     results = dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [2, 2, 2, 2, 2, 1]
+    assert dp.backend.calls == [2, 2, 2, 2, 2, 1]
     for result, wanted in zip(results, expected, strict=True):
         np.testing.assert_array_equal(result, wanted)
 
@@ -90,11 +90,11 @@ def test_halves_when_memory_runs_out(file, monkeypatch):
 def test_grows_until_memory_runs_out_where_the_backend_says_so(file, monkeypatch):
     monkeypatch.setattr(MorseEval, "memory", 5 * NATOMS)
     dp = DeepPot(file, auto_batch_size=NATOMS)
-    dp.deep_eval.options["auto_batch_size"].may_grow = True
+    dp.backend.options["auto_batch_size"].may_grow = True
     dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [1, 2, 4, 4]
+    assert dp.backend.calls == [1, 2, 4, 4]
     dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls[4:] == [4, 4, 3]
+    assert dp.backend.calls[4:] == [4, 4, 3]
 
 
 def test_a_backend_says_best_what_is_missing(file, monkeypatch):
@@ -130,9 +130,9 @@ def test_a_backend_may_add_its_own_test(file, monkeypatch):
     monkeypatch.setattr(MorseEval, "memory", 4 * NATOMS)
     monkeypatch.setattr(MorseEval, "_take", _complain_in_own_words)
     dp = DeepPot(file, auto_batch_size=8 * NATOMS)
-    dp.deep_eval.options["auto_batch_size"].tests.append(lambda error: "no room" in str(error))
+    dp.backend.options["auto_batch_size"].tests.append(lambda error: "no room" in str(error))
     dp.eval(COORD, CELL, ATYPE)
-    assert dp.deep_eval.calls == [4, 4, 3]
+    assert dp.backend.calls == [4, 4, 3]
 
 
 def _complain_in_own_words(self, coords):

@@ -208,7 +208,7 @@ def test_class_of_a_user(file):
 
 def test_options_reach_the_backend(file):
     dp = DeepPot(file, head="water", neighbor_list="mine", nlist_backend="vesin")
-    options = dp.deep_eval.options
+    options = dp.backend.options
     assert (options["head"], options["neighbor_list"], options["nlist_backend"]) == ("water", "mine", "vesin")
 
 
@@ -225,15 +225,15 @@ def test_types_observed_in_the_training(file, tmp_path):
 
 def test_closed_at_the_end_of_a_block(file):
     with DeepPot(file) as dp:
-        assert not dp.deep_eval.is_closed
-    assert dp.deep_eval.is_closed
+        assert not dp.backend.is_closed
+    assert dp.backend.is_closed
 
 
 def test_copies_open_the_file_again(file):
     dp = DeepPot(file, head="water")
     other = copy.deepcopy(dp)
-    assert other.deep_eval is not dp.deep_eval
-    assert other.deep_eval.options["head"] == "water"
+    assert other.backend is not dp.backend
+    assert other.backend.options["head"] == "water"
     assert_same(other.eval(COORD, CELL, ATYPE), dp.eval(COORD, CELL, ATYPE))
 
 

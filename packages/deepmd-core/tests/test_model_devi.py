@@ -197,9 +197,10 @@ def test_real_errors_need_forces(models, data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_one_model_has_no_deviation(models, data):
-    with pytest.raises(InputError, match="at least two models"):
-        command("-m", models[0], "-s", data)
+def test_one_model_has_no_deviation(models, data, tmp_path, caplog):
+    command("-m", models[0], "-s", data, "-o", tmp_path / "out")
+    assert "one model deviates from nothing: all deviations are 0" in caplog.text
+    assert not np.loadtxt(tmp_path / "out")[:, 1:].any()
 
 
 def test_models_with_other_types_are_refused(models, data, tmp_path):

@@ -200,7 +200,8 @@ def test_a_folder_that_was_removed(folder):
         [sys.executable, "-c", code], cwd=gone, env=environment, stderr=subprocess.PIPE, text=True, check=False
     )
     assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("dp: error: ")
+    backend, error = result.stderr.splitlines()
+    assert backend.startswith("backend: ") and error.startswith("dp: error: ")
 
 
 def test_standard_output_on_a_full_disk():

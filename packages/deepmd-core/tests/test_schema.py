@@ -8,10 +8,11 @@ from importlib.metadata import EntryPoint
 
 import pytest
 import toy_rows
+from toy_data import write_system
 
 from deepmd.errors import InputError
 from deepmd.registry import DESCRIPTOR, Row, installed
-from deepmd.schema import doc, load_input, normalize
+from deepmd.schema import doc, load_input, modernize, normalize
 
 
 @pytest.fixture
@@ -103,7 +104,137 @@ def test_an_old_input_without_a_last_learning_rate(config, caplog):
     assert normalized["learning_rate"]["stop_lr"] == 5e-8
     assert "load_ckpt" not in normalized["training"]
     assert "stop_lr is taken as 5e-08" in caplog.text
-    assert "load_ckpt has no effect" in caplog.text
+    assert "load_ckpt is a key of older versions, has no effect and is left out" in caplog.text
+
+
+def test_a_decay_rate_needs_no_last_learning_rate(config):
+    config["learning_rate"] = {"start_lr": 1e-3, "decay_rate": 0.95, "decay_steps": 100}
+    rate = normalize(config)["learning_rate"]
+    assert (rate["decay_rate"], rate["stop_lr"]) == (0.95, 5e-8)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("training/profiling", True, "no profile is written"),
+        ("training/enable_profiler", True, "no profile is written"),
+        ("training/enable_compile", True, "each backend compiles what it gains by"),
+        ("training/zero_stage", 1, "one process trains"),
+        ("model/use_compile", True, "each backend compiles what it gains by"),
+    ],
+)
+def test_what_changes_no_result_is_said_to_have_no_effect(config, caplog, path, value, reason):
+    put(config, path, value)
+    normalize(config)
+    assert f"{path} has no effect: {reason}" in caplog.text
+    caplog.clear()
+    put(config, path, type(value)())
+    normalize(config)
+    assert not caplog.text
+
+
+VERSION_0 = {
+    "with_distrib": False,
+    "use_smooth": True,
+    "sel_a": [46, 92],
+    "rcut_smth": 5.8,
+    "rcut": 6.0,
+    "filter_neuron": [25, 50],
+    "filter_resnet_dt": False,
+    "n_axis_neuron": 16,
+    "n_neuron": [240, 240],
+    "resnet_dt": True,
+    "coord_norm": True,
+    "type_fitting_net": False,
+    "systems": ["../data"],
+    "set_prefix": "set",
+    "stop_batch": 1000,
+    "batch_size": 4,
+    "start_lr": 0.001,
+    "decay_steps": 500,
+    "decay_rate": 0.95,
+    "start_pref_e": 0.02,
+    "limit_pref_e": 8,
+    "seed": 1,
+    "disp_file": "lcurve.out",
+    "disp_freq": 100,
+    "numb_test": 10,
+    "save_freq": 1000,
+    "save_ckpt": "model.ckpt",
+    "load_ckpt": "model.ckpt",
+    "disp_training": True,
+    "time_training": True,
+    "profiling": False,
+    "profiling_file": "timeline.json",
+}
+
+
+def test_an_input_of_version_0(caplog):
+    """What deepmd-kit 3.2 makes of it, the keys that it drops later apart."""
+    modern = modernize(VERSION_0)
+    assert modern == {
+        "model": {
+            "descriptor": {
+                "type": "pairs",
+                "sel": [46, 92],
+                "rcut": 6.0,
+                "rcut_smth": 5.8,
+                "neuron": [25, 50],
+                "resnet_dt": False,
+                "axis_neuron": 16,
+                "seed": 1,
+            },
+            "fitting_net": {"neuron": [240, 240], "resnet_dt": True, "seed": 1},
+        },
+        "learning_rate": {"type": "exp", "start_lr": 0.001, "decay_steps": 500, "stop_lr": pytest.approx(9.025e-4)},
+        "loss": {"start_pref_e": 0.02, "limit_pref_e": 8},
+        "training": {
+            "seed": 1,
+            "training_data": {"systems": ["../data"], "batch_size": 4},
+            "stop_batch": 1000,
+            "disp_file": "lcurve.out",
+            "disp_freq": 100,
+            "save_freq": 1000,
+            "save_ckpt": "model.ckpt",
+            "disp_training": True,
+            "time_training": True,
+            "profiling": False,
+            "profiling_file": "timeline.json",
+        },
+    }
+    assert "the input has the form of deepmd-kit 0.x" in caplog.text
+    assert modernize(modern) == modern
+
+
+def test_a_smooth_radius_that_version_0_leaves_out():
+    descriptor = modernize({key: value for key, value in VERSION_0.items() if key != "rcut_smth"})["model"][
+        "descriptor"
+    ]
+    assert (descriptor["rcut"], descriptor["rcut_smth"]) == (6.0, 6.0)
+
+
+def test_an_input_of_version_0_that_is_not_smooth():
+    with pytest.raises(InputError, match="whose descriptor is not in this version"):
+        modernize({**VERSION_0, "use_smooth": False})
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([["O", "H"], ["O", "C"]], '"type_map": ["O", "H", "C"]'),
+        ([None, None], "the numbers 0 to 1 in type.raw stand for into it, in this order"),
+        ([], "write the names of all elements into it"),
+    ],
+)
+def test_a_missing_type_map_is_one_to_copy(config, tmp_path, names, message):
+    for number, each in enumerate(names):
+        write_system(tmp_path / "data" / str(number), names=each)
+    config["training"]["training_data"]["systems"] = str(tmp_path / "data")
+    del config["model"]["type_map"]
+    with pytest.raises(InputError) as caught:
+        normalize(config)
+    assert "model/type_map is missing; " in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_epochs_may_be_given_instead_of_steps(config):
@@ -182,6 +313,8 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("training/numb_steps", -5, "training/numb_steps is -5; expected a positive number."),
         ("training/disp_freq", 0, "training/disp_freq is 0; expected a positive number."),
         ("learning_rate/start_lr", 0.0, "learning_rate/start_lr is 0.0; expected a positive number."),
+        ("training/seed", -1, "training/seed is -1; expected zero or a positive number, or null."),
+        ("training/numb_epoch", 2.0, "training has both of numb_steps and numb_epoch; give one of them."),
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         # values that contradict each other
         ("model/descriptor/sel", [1], "model/descriptor/sel lists 1 numbers."),
@@ -269,6 +402,12 @@ def crack():
 
 CRACKED = Row(name="cracked", fields=crack)
 OTHER = Row(name="other", aliases=("pr",))
+
+
+def test_steps_must_be_given(config):
+    del config["training"]["numb_steps"]
+    with pytest.raises(InputError, match="training has neither of numb_steps and numb_epoch"):
+        normalize(config)
 
 
 def test_warm_up_in_two_places(config):

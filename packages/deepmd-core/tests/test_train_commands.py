@@ -171,7 +171,7 @@ def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     [
         (["train", "none.json"], "none.json"),
         (["train", "input.json", "--restart", "none"], "no checkpoint none"),
-        (["freeze", "-c", "none.toy"], r"no checkpoint none\.toy"),
+        (["freeze", "-c", "none.toy"], r"there is no file none\.toy"),
         (["plot", "none.out"], r"none\.out: no such file"),
     ],
 )
@@ -224,3 +224,59 @@ def test_errors_are_of_the_classes_that_callers_catch():
 
     with pytest.raises(ModelFileError):
         freeze("none.toy")
+
+
+def test_an_old_input_is_written_in_todays_form(folder, caplog):
+    config = {**INPUT, "training": {**INPUT["training"], "systems": "data", "batch_size": 2}}
+    del config["training"]["training_data"]
+    Path("old.json").write_text(json.dumps(config))
+    main(["train", "old.json"])
+    modern = json.loads(Path("input_v2_compat.json").read_text())
+    assert modern["training"]["training_data"] == {"systems": "data", "batch_size": 2}
+    assert "seed" not in modern["training"]
+    Path("input_v2_compat.json").unlink()
+    main(["train", "input.json"])
+    assert not Path("input_v2_compat.json").exists()
+
+
+@pytest.mark.parametrize("flag", ["--init-model", "--init-frz-model", "--finetune"])
+def test_a_training_starts_from_a_model_file(flag, capsys):
+    main(["train", "input.json"])
+    main(["freeze"])
+    trained = ToyEval("frozen_model.toymodel").variables
+    Path("short.json").write_text(json.dumps({**INPUT, "training": {**INPUT["training"], "numb_steps": 1}}))
+    main(["train", "short.json", flag, "frozen_model.toymodel"])
+    state = checkpoint.read_state(Path("model.ckpt-1.toy"))
+    assert state.step == state.optimizer["step"] == 1
+    # one step of Adam is at most as long as the learning rate
+    assert np.abs(state.model["model"]["@variables"]["w"] - trained["w"]).max() <= 0.05
+    assert ("its energies of atoms are not shifted" in capsys.readouterr().err) == (flag == "--finetune")
+
+
+def test_a_model_file_is_no_checkpoint():
+    main(["train", "input.json"])
+    main(["freeze"])
+    with pytest.raises(SystemExit, match=r"is a frozen model: .* by --init-model frozen_model\.toymodel"):
+        main(["train", "input.json", "--restart", "frozen_model.toymodel"])
+
+
+def test_checkpoints_in_a_folder(capsys):
+    Path("input.json").write_text(
+        json.dumps({**INPUT, "training": {**INPUT["training"], "save_ckpt": "ckpt/model.ckpt"}})
+    )
+    main(["train", "input.json"])
+    main(["freeze", "-c", "ckpt", "-o", "by_folder"])
+    main(["freeze", "-o", "by_default"])
+    assert Path("by_folder.toymodel").read_bytes() == Path("by_default.toymodel").read_bytes()
+    main(["train", "input.json", "--restart", "ckpt"])
+    assert "nothing to train: the checkpoint has all 20 steps" in capsys.readouterr().err
+
+
+def test_the_first_line_says_which_backend_trains_and_why(capsys, monkeypatch):
+    monkeypatch.delenv("DP_BACKEND")
+    main(["train", "input.json"])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "backend: Other (the first of other, toy; another by `dp --toy train` or DP_BACKEND=toy)."
+    main(["train", "input.json", "--init-model", "model.ckpt.other"])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "backend: Other (whose checkpoint model.ckpt.other is)."

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +16,12 @@ from toy_backend import ToyTrainer
 
 from deepmd.backend.model_files import read_state
 from deepmd.errors import InputError, ModelFileError, TrainingError
+from deepmd.log import set_up_logging
 from deepmd.train import TrainingState
 from deepmd.train.checkpoint import CheckpointStore, find_checkpoint
 from deepmd.train.display import Clock, PlainDisplay, TerminalDisplay, format_metrics, make_display
 from deepmd.train.lcurve import NOTE, LearningCurve, read_lcurve
+from deepmd.train.rows import Rows
 
 TRAIN = {"loss": 9.0, "rmse": 26.5, "rmse_f": 0.838, "rmse_e": 0.0634, "l2_ener_loss": 3.0}
 VALID = {"loss": 8.0, "rmse": 26.7, "rmse_f": 0.844, "rmse_e": 0.0587}
@@ -115,10 +118,19 @@ def test_checkpoints_are_numbered_linked_and_limited():
     store = CheckpointStore("run/model.ckpt", ".toy", max_keep=2)
     for step in (8, 90, 100):
         assert store.write(ToyTrainer, new_state(step)) == Path(f"run/model.ckpt-{step}.toy")
-    assert names("run") == ["model.ckpt-100.toy", "model.ckpt-90.toy", "model.ckpt.toy"]
+    assert names("run") == ["checkpoint", "model.ckpt-100.toy", "model.ckpt-90.toy", "model.ckpt.toy"]
     assert Path("run/model.ckpt.toy").is_symlink()
     assert read_state(Path("run/model.ckpt.toy")).step == 100
+    assert Path("run/checkpoint").read_text() == "model.ckpt-100.toy"
     assert Path("checkpoint").read_text() == "run/model.ckpt-100.toy"
+    assert find_checkpoint("run") == find_checkpoint(".") == Path("run/model.ckpt-100.toy")
+
+
+def test_a_folder_may_be_written_in_full():
+    store = CheckpointStore(str(Path("model.ckpt").absolute()), ".toy")
+    store.write(ToyTrainer, new_state(3))
+    assert find_checkpoint(".") == Path("model.ckpt-3.toy").absolute()
+    assert store.pointers == [Path("checkpoint")]
 
 
 class SplitTrainer(ToyTrainer):
@@ -264,13 +276,60 @@ def test_plain_lines(caplog):
         display.advance(1)
         display.row(1, TRAIN, VALID, 1e-3)
         display.row(50, TRAIN, {}, 5e-4)
-    first, second = caplog.messages
-    assert first == (
-        "batch 1: trn: rmse = 2.65e+01, rmse_e = 6.34e-02, rmse_f = 8.38e-01; "
-        "val: rmse = 2.67e+01, rmse_e = 5.87e-02, rmse_f = 8.44e-01; lr = 1.00e-03"
-    )
-    assert second.startswith(f"batch 50: {format_metrics(TRAIN, {}, 5e-4)}; ")
-    assert "steps/s, eta 0:" in second
+    assert caplog.messages[:4] == [
+        "   batch         rmse   rmse_e   rmse_f       lr  steps/s     left",
+        "                       eV/atom     eV/Å",
+        "       1 trn 2.65e+01 6.34e-02 8.38e-01  1.0e-03",
+        "         val 2.67e+01 5.87e-02 8.44e-01",
+    ]
+    (last,) = caplog.messages[4:]
+    assert last.startswith("      50 trn 2.65e+01 6.34e-02 8.38e-01  5.0e-04")
+    assert last.endswith("  0:00:00")
+
+
+@pytest.mark.parametrize(
+    "terms", [["e"], ["e", "f", "v"], ["ae", "e", "f", "pf", "v"], ["global_dipole", "local_dipole"]]
+)
+def test_lines_fit_and_are_aligned(terms, caplog):
+    metrics = {"loss": 1.0, "rmse": 1.0, **{f"rmse_{term}": 0.5 for term in terms}}
+    with caplog.at_level(logging.INFO), PlainDisplay(10**6) as display:
+        for step in (1, 10, 10**6):
+            display.row(step, metrics, metrics, 1e-3)
+    titles, rows = caplog.messages[0], caplog.messages[-6:]
+    assert max(map(len, caplog.messages)) <= 80
+    for name in ("rmse", *(f"rmse_{term}" for term in terms), "lr"):
+        end = re.search(rf" {name}(?= |$)", titles).end()
+        assert all(row[end - 1] != " " and row[end : end + 1] in ("", " ") for row in rows[::2])
+
+
+def test_long_times_are_short():
+    (line,) = Rows().row(1, {}, {}, 1e-3, (0.01, timedelta(days=12, hours=3, minutes=4)))
+    assert line.split()[-4:] == ["12", "d", "3", "h"]
+
+
+def test_other_terms_get_a_head_of_their_own(caplog):
+    with caplog.at_level(logging.INFO), PlainDisplay(100) as display:
+        display.row(1, TRAIN, {}, 1e-3)
+        display.row(2, {"rmse": 1.0}, {}, 1e-3)
+    assert [message.split()[0] for message in caplog.messages] == ["batch", "eV/atom", "1", "batch", "2"]
+
+
+def test_a_log_file_has_the_full_figures(tmp_path, capsys):
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        set_up_logging(logging.INFO, str(tmp_path / "log"), ["deepmd"])
+        with PlainDisplay(100) as display:
+            display.row(1, TRAIN, VALID, 1e-3)
+    finally:
+        for handler in root.handlers:
+            handler.close()
+        root.handlers, root.level = handlers, level
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO +deepmd.train.display: batch 1: trn: rmse = ", line)
+    assert line.endswith(format_metrics(TRAIN, VALID, 1e-3))
+    assert "lr = 1.000000e-03" in line
+    assert len(capsys.readouterr().err.splitlines()) == 4
 
 
 def test_times_are_left_out_where_that_is_wanted(caplog):
@@ -292,7 +351,7 @@ def test_terminal_display_keeps_log_lines(capsys, monkeypatch):
         display.row(60, TRAIN, {}, 1e-3)
     assert handler.stream is sys.stderr
     captured = capsys.readouterr()
-    assert "batch 50: trn: rmse" in captured.err.replace("\n", " ")
+    assert "      50 trn 2.65e+01" in captured.err
     assert captured.out == ""
 
 

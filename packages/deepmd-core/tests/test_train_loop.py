@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -142,6 +143,25 @@ def test_a_second_training_is_refused_before_it_reads_data(folder, monkeypatch):
         train()
 
 
+def test_the_header_tells_what_is_trained(folder, caplog):
+    caplog.set_level("INFO")
+    train()
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name == "deepmd.train.header")
+    assert re.match(r"deepmd-core \S+, tests, numpy [\d.]+, on cpu\.\nparameters: in all 3\.\n", said)
+    assert "compositions: 20 frames, 10 of O2H2, 10 of OH2." in said
+    assert said.endswith("steps 1 to 20, learning rate 5.00e-02 to 2.66e-03.")
+
+
+def test_a_restart_tells_where_it_goes_on_and_whether_the_schedule_changed(folder, caplog):
+    train()
+    caplog.set_level("INFO")
+    train(restart=folder / "model.ckpt-8.toy")
+    assert "going on after step 8: steps 9 to 20, learning rate 1.88e-02 to 2.66e-03." in caplog.text
+    assert "the schedule has changed" not in caplog.text
+    train(config=new_config(numb_steps=40), restart=folder / "model.ckpt-8.toy")
+    assert "the schedule has changed: step 9 takes the learning rate " in caplog.text
+
+
 def test_init_model_takes_the_model_only(folder):
     train()
     folder.joinpath("model.ckpt-20.toy").rename("first.toy")
@@ -265,13 +285,22 @@ def test_sel_auto_is_settled_and_the_smallest_distance_kept(folder):
         train(config=config, skip_neighbor_stat=True)
 
 
+def test_the_schedule_is_checked_before_neighbors_are_counted(folder, monkeypatch):
+    def count(*arguments):
+        raise AssertionError("neighbors are counted")
+
+    monkeypatch.setattr("deepmd.train.sel.neighbor_statistics", count)
+    config = new_config()
+    config["learning_rate"]["stop_lr_ratio"] = 0.1
+    with pytest.raises(InputError, match="give one of stop_lr and stop_lr_ratio, not both"):
+        train(config=config)
+
+
 def test_epochs_instead_of_steps(folder):
     config = new_config(numb_epoch=1.5)
     del config["training"]["numb_steps"]
     assert train(config=config).step == 15
     assert json.loads(folder.joinpath("out.json").read_text())["training"]["numb_steps"] == 15
-    with pytest.raises(InputError, match="one of numb_steps and numb_epoch"):
-        train(config=new_config(numb_epoch=2))
 
 
 def test_disp_avg_shows_means_over_the_interval(monkeypatch):

@@ -28,6 +28,7 @@ def upgrade(section):
 
 PAIRS = Row(
     name="pairs",
+    is_of_version0=True,
     aliases=("pr",),
     file_names=("old_pairs",),
     cls=Pairs,

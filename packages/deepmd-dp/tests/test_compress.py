@@ -233,12 +233,23 @@ def test_a_table_too_coarse_for_the_data_is_refused(model_with_data, monkeypatch
     assert not Path("other.dp").exists()
 
 
+def test_files_of_other_kinds_are_written_as_they_are(tmp_path, capsys, monkeypatch):
+    """For scripts that compress whatever they have frozen; without an ending the file is of the input's kind."""
+    monkeypatch.chdir(tmp_path)
+    write_document("frozen_model.safetensors", without_tables(read_document(DATA / "hybrid.dp")))
+    main(["compress"])
+    said = capsys.readouterr()
+    assert "frozen_model_compressed.safetensors written" in said.out
+    assert "there is nothing to compress without loss: the model is written as it is" in said.err
+    plain, other = evaluate("frozen_model.safetensors", True), evaluate("frozen_model_compressed.safetensors", True)
+    assert np.array_equal(plain["force"], other["force"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--precision", "float32", "-s", "0.01"], "are of tables; with --precision nets stay nets"),
         (["--precision", "mixed", "-f", "-1"], "are of tables; with --precision nets stay nets"),
-        (["-o", "x.pth"], "end in .dp, .yaml, .yml"),
         (["-s", "0"], "--step is 0.0, expected 0.0001 to 1"),
         (["-e", "0.5"], "--extrapolate is 0.5, expected 1 to 1000"),
         (["-s", "1"], "use --step 0."),

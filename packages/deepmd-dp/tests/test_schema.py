@@ -111,6 +111,20 @@ def test_mistakes_are_named(config, path, value, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ({"f_use_norm": True}, "f_use_norm needs use_huber"),
+        ({"use_huber": True, "relative_f": 1.0}, "use_huber does not go with relative_f"),
+        ({"start_pref_gf": 1.0, "limit_pref_gf": 1.0}, "numb_generalized_coord is 0"),
+    ],
+)
+def test_settings_of_a_loss_that_do_not_go_together_are_refused(config, loss, message):
+    config["loss"] = loss
+    with pytest.raises(InputError, match=message):
+        normalize(config)
+
+
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
 def test_a_loss_without_weights_is_refused(config, weights):
     for term in "ef":

@@ -18,6 +18,7 @@ from deepmd_dp.conformance.water import (
     state_of,
     train,
 )
+from deepmd_dp.numpy_backend.compress import compress
 from deepmd_pt.trainer import PyTorchTrainer
 
 LR = 1e-2
@@ -174,3 +175,20 @@ def test_gradient_that_lies_transposed_in_memory():
     gradient = np.random.default_rng(0).normal(size=trainer.parameters()[path].shape)
     trainer.apply({path: torch.from_numpy(gradient.T.copy()).T}, LR)
     assert trainer.moments()[f"exp_avg/{path}"] == pytest.approx(0.1 * gradient)
+
+
+def test_a_model_with_other_nets_is_refused():
+    """Where the file does not say what it was made from, as some of deepmd-kit's."""
+    config = full_input()
+    state = state_of(new_document_of(config))
+    config["model"]["fitting_net"]["neuron"] = [7, 7]
+    message = r"other nets than the input asks for: fitting\.\S+ is of shape \(\d+, \d+\) there, \(\d+, 7\) here"
+    with pytest.raises(InputError, match=message):
+        PyTorchTrainer.from_state(config, state)
+
+
+def test_a_compressed_model_is_refused():
+    config = full_input()
+    compressed = compress(new_document_of(config), lambda: 0.9, 0.02)
+    with pytest.raises(InputError, match="is compressed, and tables are not trained"):
+        PyTorchTrainer.from_state(config, state_of(compressed))

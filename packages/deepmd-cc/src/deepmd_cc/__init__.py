@@ -5,7 +5,7 @@ from pathlib import Path
 
 __all__ = ["__version__", "cmake_dir", "include_dir"]
 
-__version__ = "0.1.0"
+__version__ = "4.0.0a1"
 
 _ROOT = Path(__file__).resolve().parent
 

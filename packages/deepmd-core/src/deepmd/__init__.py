@@ -3,7 +3,28 @@
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+import sys
+from os.path import dirname, join
+from typing import TYPE_CHECKING, Any
+
+from deepmd.kit_names.inside import InsideFinder
+
+if TYPE_CHECKING:
+    from deepmd.infer import DeepEval
+
+__all__ = ["DeepPotential", "__version__"]
+
+# modules that deepmd-kit has and we have not under this name, such as deepmd.common
+__path__.append(join(dirname(__file__), "kit_names"))
+# what is said of those that are nowhere
+sys.meta_path.append(InsideFinder)
+
+
+def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
+    """The same as `deepmd.infer.DeepEval`, which is imported when this is called, so that `dp -h` stays quick."""
+    from deepmd import infer
+
+    return infer.DeepPotential(*args, **kwargs)
 
 
 def __getattr__(name: str) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 PARAMETERS = ("fparam", "aparam")
+OF_FRAMES = ("energy", "free_energy", "forces", "virial", "stress")
+OF_ATOMS = ("energies", "stresses")
+"""Each atom's part of the energy and of the stress, computed where they are asked for."""
 GAP = 1.0
 """Room beyond the cut-off [Å] between images along an open axis."""
 
@@ -55,7 +58,7 @@ class DP(Calculator):
     """
 
     name = "DP"
-    implemented_properties: list[str] = ["energy", "free_energy", "forces", "virial", "stress"]  # noqa: RUF012  as ASE has it
+    implemented_properties: list[str] = [*OF_FRAMES, *OF_ATOMS]  # noqa: RUF012  as ASE has it
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class DP(Calculator):
         properties: list[str] | tuple[str, ...] = ("energy",),
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Computes all properties.
+        """Computes all properties of the frame, and those of its atoms where one of them is asked for.
 
         Raises
         ------
@@ -95,22 +98,34 @@ class DP(Calculator):
         frame = (present.positions, periodic_cell(present, self.dp.get_rcut()), self._find_types(present))
         parameters: dict[str, Any] = {key: present.info.get(key) for key in PARAMETERS}
         if isinstance(self.dp, DeepPot):
-            self.results = self._of_potential(self.dp.eval(*frame, **parameters))
+            wants_atoms = not set(OF_ATOMS).isdisjoint(properties)
+            self.results = self._of_potential(self.dp.eval(*frame, atomic=wants_atoms, **parameters))
         else:
             self.results = {"dipole": cast("DeepDipole", self.dp).eval(*frame, atomic=False, **parameters)[0]}
-        if present.pbc.any() and present.cell.rank == 3 and "virial" in self.results:
-            self.results["stress"] = _stress(self.results["virial"], present.get_volume())
-        elif "stress" in properties:
-            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
+        self._divide_by_volume(present, properties)
 
     def _of_potential(self, values: tuple[np.ndarray, ...]) -> dict[str, Any]:
-        energy, force, virial = values
-        return {
+        energy, force, virial, *of_atoms = values
+        results = {
             "energy": float(energy[0, 0]),
             "free_energy": float(energy[0, 0]),
             "forces": force[0],
             "virial": virial[0].reshape(3, 3),
         }
+        if of_atoms:
+            results |= {"energies": of_atoms[0][0, :, 0], "virials": of_atoms[1][0].reshape(-1, 3, 3)}
+        return results
+
+    def _divide_by_volume(self, present: Atoms, properties: list[str] | tuple[str, ...]) -> None:
+        """The stresses of the virials, where there is a volume."""
+        names = {"virial": "stress", "virials": "stresses"}
+        if present.pbc.any() and present.cell.rank == 3:
+            volume = present.get_volume()
+            for virial, stress in names.items():
+                if virial in self.results:
+                    self.results[stress] = _stress(self.results[virial], volume)
+        elif not set(names.values()).isdisjoint(properties):
+            raise PropertyNotImplementedError("stress: the system has no volume, since it is not periodic.")
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
         """A property; PropertyNotImplementedError says what the model is of where it does not have it."""
@@ -172,6 +187,6 @@ def periodic_cell(atoms: Atoms, rcut: float) -> np.ndarray | None:
 
 
 def _stress(virial: np.ndarray, volume: float) -> np.ndarray:
-    """Stress in Voigt's order, (6,) [eV/Å³]."""
-    stress: np.ndarray = -(virial + virial.T) / (2 * volume)
-    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    """Stress in Voigt's order, (..., 6) [eV/Å³], of virials (..., 3, 3) [eV]."""
+    stress: np.ndarray = -(virial + np.swapaxes(virial, -1, -2)) / (2 * volume)
+    return stress[..., [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

@@ -77,8 +77,8 @@ COMMANDS: dict[str, Command] = {
             (
                 flag("-i", "--init-model", help="start from the model of this checkpoint or model file, at step 0"),
                 flag("-r", "--restart", help="go on from this checkpoint"),
-                flag("-f", "--init-frz-model", help="the same as --init-model"),
-                refused("-t", "--finetune", why="fine-tuning; --init-model goes on with the same types"),
+                flag("-f", "--init-frz-model", help="the same as --init-model, under the name for a model file"),
+                flag("-t", "--finetune", help="the same as --init-model; the model must have the same types and nets"),
             ),
             refused("--use-pretrain-script", nargs=0, default=False, why="the model section must be in the input file"),
             flag("-o", "--output", default="out.json", help="where to write the input with all its defaults"),
@@ -143,7 +143,13 @@ COMMANDS: dict[str, Command] = {
         (
             ignored("-m", "--mpi-log", choices=("master", "collect", "workers"), why="one process compresses"),
             flag("-i", "--input", default="frozen_model", help="model file or checkpoint to compress"),
-            flag("-o", "--output", default="frozen_model_compressed", help="file to write, .dp or .yaml"),
+            flag(
+                "-o",
+                "--output",
+                default="frozen_model_compressed",
+                help="file to write; without an ending it gets the input's. Tables are for .dp and .yaml, others hold "
+                "matrices, and are written as they are",
+            ),
             flag("-s", "--step", type=float, help="width of a table's pieces where the data are; default: 0.01"),
             flag("-e", "--extrapolate", type=float, help="how many times that range the table reaches; default: 5"),
             flag("-f", "--frequency", type=int, help="deepmd-kit's check of the range; default: -1, never"),

@@ -21,6 +21,19 @@ LEVELS = {
 }
 """What ``-v`` accepts: names, or deepmd-kit's numbers."""
 
+IN_FILE = "in_file"
+"""Attribute of a record whose words in a log file are others, or none where they are empty: ``extra={IN_FILE: ""}``."""
+
+
+class _FileFormatter(logging.Formatter):
+    """Takes the words for the file where a record has such."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        words = getattr(record, IN_FILE, None)
+        if words is not None:
+            record = logging.makeLogRecord({**record.__dict__, "msg": words, "args": ()})
+        return super().format(record)
+
 
 def set_up_logging(level: int, path: str | None, packages: Iterable[str]) -> None:
     """Sends messages to stderr, and to a file where one is given.
@@ -39,7 +52,8 @@ def set_up_logging(level: int, path: str | None, packages: Iterable[str]) -> Non
     handlers: list[logging.Handler] = [console]
     if path:
         file = logging.FileHandler(path, encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        file.setFormatter(_FileFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        file.addFilter(lambda record: getattr(record, IN_FILE, None) != "")
         handlers.append(file)
     logging.basicConfig(handlers=handlers, level=logging.WARNING, force=True)
     for name in packages:

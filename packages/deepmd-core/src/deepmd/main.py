@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import deepmd
 from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
@@ -23,7 +23,7 @@ TRAINING_COMMANDS = ("train", "freeze")
 """Those that a backend may run in its own way, see Backend.entry_point_hook; files tell their backend elsewhere."""
 BACKEND_HELP = (
     "backend to use. Default: the environment variable DP_BACKEND; without it a model file's ending decides, "
-    "and a training takes the only installed backend that trains, or pt if there are several"
+    "and a training takes the first of tf, pt, jax, pd that is installed"
 )
 
 
@@ -34,13 +34,29 @@ def main_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepmd-core {deepmd.__version__}")
     _add_backend_flags(parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", action=_Commands)
     common = _common_parser()
     for name, command in COMMANDS.items():
         _add_command(commands, name, command, common)
     for name, purpose in NOT_YET.items():
         commands.add_parser(name, help=f"(not in this version yet) {purpose}", add_help=False)
+    # so that a wrong one is told by _Commands
+    commands.choices = None  # type: ignore[assignment]
     return parser
+
+
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # it takes none when it runs
+    """The sub-commands; of a wrong name the nearest right one is told."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        name, known = values[0], self._name_parser_map
+        if name not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, n=1)
+            hint = f"perhaps `{near[0]}` is meant" if near else "`dp -h` lists them"
+            parser.error(f"there is no command {name!r}; {hint}")
+        super().__call__(parser, namespace, values, option_string)
 
 
 def _add_backend_flags(parser: argparse.ArgumentParser) -> None:
@@ -119,11 +135,21 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     if namespace.command is None:
         parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
     if unknown and namespace.command not in NOT_YET:
+        _check_place(parser, unknown, namespace.command)
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     known = known_backend(namespace.backend)
     namespace.backend = known.flags[0] if known else namespace.backend
     namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
     return namespace
+
+
+def _check_place(parser: argparse.ArgumentParser, unknown: list[str], command: str) -> None:
+    """Ends where a flag of the backend stands after the command."""
+    for word in unknown:
+        name = word.partition("=")[0]
+        if name in parser._option_string_actions:
+            value = " NAME" if name in ("-b", "--backend") else ""
+            parser.error(f"{name} goes before the command: `dp {name}{value} {command} ...`")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -247,6 +247,15 @@ class Model(Protocol):
         """The descriptor of the local atoms."""
         ...
 
+    def features(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+    ) -> Float[Array, "nframes nloc width"]:
+        """What the last layer of the fitting's nets takes, of the local atoms; InputError where there is none."""
+        ...
+
     def serialize(self) -> Tree:
         """The contract's tree."""
         ...

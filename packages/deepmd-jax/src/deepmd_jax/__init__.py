@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """The JAX backend: how JAX trains, freezes and evaluates the models of deepmd-dp."""
 
-__version__ = "0.1.0"
+__version__ = "4.0.0a1"

@@ -3,7 +3,7 @@
 
 from deepmd_dp.kit.threads import sleep_on_busy_cores
 
-__version__ = "0.1.0"
+__version__ = "4.0.0a1"
 
 # before torch loads its OpenMP
 sleep_on_busy_cores()

@@ -3,7 +3,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "4.0.0a1"
 
 # TensorFlow reads these while it is imported, so they stand here: notes of its C++ code stay off the terminal, and
 # oneDNN, which helps single precision only, is off since nothing else silences the note that it is on.

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Finding the installed backends: entry points of the group ``deepmd.backend``.
 
-A third party's backend is found like ours. Only `get_backend`, `backend_of_file` and
-`training_backend`, whose results are about to be used, import a framework.
+A third party's backend is found like ours. Only `get_backend` and `backend_of_file`, whose results are about to be
+used, import a framework.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 from importlib.metadata import entry_points
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from deepmd.backend.backend import Backend
 
 GROUP = "deepmd.backend"
-PREFERRED_TRAINER = "pt"
+TRAINERS = ("tf", "pt", "jax", "pd")
+"""Which one trains where none is asked for: the first that is installed. Without a flag deepmd-kit takes TensorFlow,
+and scripts that give none expect its files."""
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -122,33 +127,57 @@ def backend_of_file(path: str | Path) -> Backend:
     )
 
 
-def training_backend(flag: str | None = None) -> Backend:
-    """The backend to train with.
+def training_backend(flag: str | None = None, checkpoint: str | None = None) -> Backend:
+    """The backend to train with, its framework untouched; the log says which one and why.
 
     Parameters
     ----------
     flag : str or None
-        The one asked for. None: ``DP_BACKEND`` where it is set, else the only installed one that trains,
-        or PyTorch where there are several.
+        The one asked for. None: ``DP_BACKEND`` where it is set, else that of the checkpoint, else the first of
+        `TRAINERS` that is installed.
+    checkpoint : str or None
+        The file that the training goes on from.
 
     Raises
     ------
     BackendError
-        Where none trains, or several do and PyTorch is not among them.
+        None trains, or the one asked for is not installed or its package fails to import.
     """
-    flag = flag or os.environ.get("DP_BACKEND")
-    if flag:
-        return get_backend(flag)
+    name, reason = flag or os.environ.get("DP_BACKEND"), "asked for"
+    if not name:
+        name, reason = _trainer_of(checkpoint), f"whose checkpoint {checkpoint} is"
+    if not name:
+        name, reason = _first_trainer()
+    backend = find_backend(name)
+    log.info("backend: %s (%s).", backend.name, reason)
+    return backend
+
+
+def _trainers() -> list[str]:
+    """The flags of the installed backends that train, in the order of preference."""
     able = [
         key
         for key, backend in installed_backends().items()
         if backend.Feature.ENTRY_POINT in backend.features and backend.is_available()
     ]
+    return sorted(able, key=lambda key: (TRAINERS.index(key) if key in TRAINERS else len(TRAINERS), key))
+
+
+def _trainer_of(checkpoint: str | None) -> str | None:
+    """The backend whose checkpoint a file is by its ending."""
+    suffix = Path(checkpoint).suffix if checkpoint else None
+    backends = installed_backends()
+    return next((key for key in _trainers() if suffix and backends[key].checkpoint_suffix == suffix), None)
+
+
+def _first_trainer() -> tuple[str, str]:
+    """The backend that trains where none is asked for, and why."""
+    able = _trainers()
     if not able:
         raise BackendError("no installed backend trains models: `pip install deepmd-pt`.")
-    if len(able) > 1 and PREFERRED_TRAINER not in able:
-        raise BackendError(f"several backends train ({', '.join(able)}): choose one, e.g. `dp -b {able[0]} train`.")
-    return get_backend(able[0] if len(able) == 1 else PREFERRED_TRAINER)
+    if len(able) == 1:
+        return able[0], "the only one installed that trains"
+    return able[0], f"the first of {', '.join(able)}; another by `dp --{able[1]} train` or DP_BACKEND={able[1]}"
 
 
 def complete_model_name(name: str, flag: str | None = None) -> str:
@@ -202,7 +231,22 @@ def model_to_read(name: str, flag: str | None = None) -> str:
     path = complete_model_name(name, flag)
     if not Path(path).exists():
         raise ModelFileError(f"{path}: there is no such model file.")
+    check_whole(path)
     return path
+
+
+def check_whole(path: str | Path) -> None:
+    """Raises ModelFileError where a file that belongs to this model or checkpoint file is missing."""
+    for backend in installed_backends().values():
+        for ending, others in backend.companion_suffixes.items():
+            if Path(path).suffix not in (ending, *others):
+                continue
+            names = [Path(path).with_suffix(each) for each in (ending, *others)]
+            missing = [str(name) for name in names if not name.exists()]
+            if missing:
+                raise ModelFileError(
+                    f"{path} needs {' and '.join(missing)} beside it, which is not there; copy all its files."
+                )
 
 
 def model_to_write(name: str, suffix: str, source: str) -> str:

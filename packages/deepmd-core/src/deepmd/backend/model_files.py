@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.discovery import backend_of_file, check_whole
 from deepmd.contract.document import check_document
 from deepmd.contract.schema import LOOP, STATE, check_table
 from deepmd.contract.self_test import read_self_test
@@ -32,6 +32,7 @@ def read_model(path: str | Path) -> Document:
         The backend of such files is not installed.
     """
     backend = backend_of_file(path)
+    check_whole(path)
     with reading(path):
         document = check_document(backend.serialize_hook(str(path)), str(path))
         if document.get("self_test") is not None:
@@ -53,6 +54,7 @@ def open_model(path: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
     if not os.path.exists(path):
         raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}).")
     backend = backend_of_file(path)
+    check_whole(path)
     with reading(path):
         return backend.deep_eval(path, **options)
 
@@ -66,6 +68,7 @@ def read_state(path: str | Path) -> TrainingState:
         It cannot be read, or is a model file.
     """
     backend = backend_of_file(path)
+    check_whole(path)
     if not _is_checkpoint(path, backend):
         raise ModelFileError(
             f"{path} is a frozen model: it holds neither the optimizer nor the step to go on from; give a checkpoint, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REAL_TYPES = "real_atom_types"
+COPIES = "numb_copy"
 
 
 class Places(NamedTuple):
@@ -179,6 +181,45 @@ class System:
                 for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
                     present.update(self._mapping(np.unique(piece).astype(np.int64)).tolist())
         return [name for number, name in enumerate(self.type_map) if number in present]
+
+    def compositions(self) -> dict[str, int]:
+        """The frames of each composition, such as ``H2O``, elements in the order of the type map."""
+        if not self.mixed_type:
+            return {self._formula(self.atype): self.nframes}
+        counts: Counter[str] = Counter()
+        for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
+            for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
+                counts.update(self._formula(self._mapping(row)) for row in piece.astype(np.int64))
+        return dict(counts)
+
+    def _formula(self, atype: np.ndarray) -> str:
+        numbers = np.bincount(atype[atype >= 0], minlength=len(self.type_map))
+        return "".join(
+            f"{name}{number if number > 1 else ''}"
+            for name, number in zip(self.type_map, numbers.tolist(), strict=True)
+            if number
+        )
+
+    def frames_of_epoch(self) -> np.ndarray:
+        """Numbers of the frames that an epoch takes: each once, or as often as ``set.*/numb_copy.npy`` says.
+
+        Raises
+        ------
+        DataError
+            A number of copies is none, or all are 0.
+        """
+        frames = np.arange(self.nframes)
+        if not self._is_in_sets(COPIES):
+            return frames
+        self._check_shape(COPIES, 1, "how often the frame is taken")
+        copies = self._rows(COPIES, 1, self._places(frames))[:, 0]
+        wrong = np.flatnonzero(~np.isfinite(copies) | (copies < 0) | (copies != np.rint(copies)))
+        where = f"system {self.name}, {COPIES}"
+        if len(wrong):
+            raise DataError(f"{where}: frame {wrong[0]} has {copies[wrong[0]]:g}, expected 0, 1, 2, ...")
+        if not copies.any():
+            raise DataError(f"{where}: 0 for all frames; leave the system out instead.")
+        return np.repeat(frames, copies.astype(np.int64))
 
     # structure
 

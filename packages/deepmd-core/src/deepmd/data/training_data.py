@@ -44,7 +44,8 @@ class TrainingData:
     systems : list of System
     batch_sizes : list of int
     nbatches : list of int
-        Batches in each system; the last one may be smaller.
+        Batches of each system in an epoch; the last one may be smaller. A frame is in as many of them as
+        ``numb_copy.npy`` says, where that is there.
     probabilities : np.ndarray, (nsystems,)
 
     Raises
@@ -67,12 +68,13 @@ class TrainingData:
         self.batch_sizes = sizes.sizes
         self.mixed = sizes.mixed
         self._first = np.cumsum([0] + [system.nframes for system in self.systems])
-        self.nbatches = [-(-s.nframes // n) for s, n in zip(self.systems, self.batch_sizes, strict=True)]
+        self._frames = [system.frames_of_epoch() for system in self.systems]
+        self.nbatches = [-(-len(f) // n) for f, n in zip(self._frames, self.batch_sizes, strict=True)]
         auto_prob = section.get("auto_prob", "prob_sys_size")
         self.probabilities = system_probabilities(self.nbatches, auto_prob, section.get("sys_probs"))
         self._seed = int(seed)
         draw_sizes = [1] * len(self.systems) if self.mixed else self.batch_sizes
-        self._sampler = Sampler(self._seed, self.probabilities, [s.nframes for s in self.systems], draw_sizes)
+        self._sampler = Sampler(self._seed, self.probabilities, [len(frames) for frames in self._frames], draw_sizes)
         if self.mixed:
             check_mergeable(self.systems)
 
@@ -100,11 +102,16 @@ class TrainingData:
         """The next random batch."""
         if self.mixed:
             return self._draw_mixed()
-        system, frames = self._sampler.draw()
+        system, frames = self._next()
         return self.systems[system].read(frames)
 
+    def _next(self) -> tuple[int, np.ndarray]:
+        """Number of a system and numbers of frames in it."""
+        system, places = self._sampler.draw()
+        return system, self._frames[system][places]
+
     def _draw_mixed(self) -> Batch:
-        draws = [self._sampler.draw() for _ in range(self.batch_sizes[0])]
+        draws = [self._next() for _ in range(self.batch_sizes[0])]
         numbers = [int(self._first[system] + frames[0]) for system, frames in draws]
         return merge_frames([self.systems[system].read(frames) for system, frames in draws], numbers)
 

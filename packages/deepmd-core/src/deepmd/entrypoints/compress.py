@@ -2,7 +2,8 @@
 """`dp compress`: a model with tables in the place of its embedding nets, in deepmd-kit's form, or in single precision.
 
 Our model files hold these nets as small matrices from the start, without loss: without loss they are as fast as they
-get. Tables are for deepmd-kit, which evaluates them faster than nets.
+get. Tables are for deepmd-kit, which evaluates them faster than nets, and in the files that it reads; a file of another
+kind is written as it is, for scripts that compress what they have frozen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from deepmd.contract import walk_arrays
 from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.data import System
-from deepmd.entrypoints.convert_backend import read_with_self_test
+from deepmd.entrypoints.convert_backend import convert, read_with_self_test
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.deviation import differences_on_data
@@ -54,7 +55,7 @@ LARGEST = 1e-6
 def run(args: Namespace) -> None:
     """Runs the sub-command."""
     source = model_to_read(args.input, args.backend)
-    target = model_to_write(args.output, WRITTEN[0], source)
+    target = model_to_write(args.output, _ending_like(source), source)
     tables = {"step": args.step, "extrapolate": args.extrapolate, "check_frequency": args.frequency}
     given = {name: value for name, value in tables.items() if value is not None}
     if args.precision and given:
@@ -79,12 +80,14 @@ def compress(
 ) -> dict[str, dict[str, Difference]]:
     """Writes a model with a table for each embedding net of one number, and compares it with the model itself.
 
+    A file that is not one of `WRITTEN` gets the model as it is.
+
     Parameters
     ----------
     source : str
         Model file or checkpoint of any backend.
     target : str
-        File to write, `WRITTEN`; `dp convert-backend` makes any other of it.
+        File to write, of any kind.
     step : float
         Width of a table's pieces in the range of the data, in the nets' normalised input; ten times that beyond.
     extrapolate : float
@@ -106,7 +109,15 @@ def compress(
         An option makes no sense, the smallest distance is not known, the model has no net of one number, or the table
         is so coarse that it changes the results by more than `LARGEST`.
     """
-    _check(target, step, extrapolate, check_frequency)
+    _check(step, extrapolate, check_frequency)
+    if Path(target).suffix not in WRITTEN:
+        log.info(
+            "files that end in %s hold the embedding nets as matrices, so that there is nothing to compress without "
+            "loss: the model is written as it is. Tables are for %s, single precision is by --precision.",
+            Path(target).suffix,
+            ", ".join(WRITTEN),
+        )
+        return {SELF_TEST: convert(source, target)}
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(source)
 
@@ -182,12 +193,13 @@ def _write(
     return differences
 
 
-def _check(target: str, step: float, extrapolate: float, check_frequency: int) -> None:
-    if Path(target).suffix not in WRITTEN:
-        raise InputError(
-            f"{target}: compressed models end in {', '.join(WRITTEN)}, which deepmd-kit reads too. Other files of ours "
-            "hold the embedding nets as matrices, without loss, and have nothing to gain but by --precision."
-        )
+def _ending_like(source: str) -> str:
+    """The ending of a model file beside this one; of a checkpoint, that of its backend's model files."""
+    suffix, own = Path(source).suffix, backend_of_file(source).suffixes
+    return suffix if suffix in own else own[0]
+
+
+def _check(step: float, extrapolate: float, check_frequency: int) -> None:
     if not 1e-4 <= step <= 1.0:
         raise InputError(f"--step is {step}, expected 0.0001 to 1; 0.01 is usual.")
     if not 1.0 <= extrapolate <= 1000.0:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.discovery import backend_of_file, model_to_read
 from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
@@ -76,7 +76,7 @@ def run(args: Namespace) -> None:
     InputError
         For an unknown attribute.
     """
-    backend = backend_of_file(args.INPUT)
+    backend = backend_of_file(model_to_read(args.INPUT))
     # a shell's model.* names all files of a model
     wanted = [name for name in args.ATTRIBUTES if not _belongs_to(name, args.INPUT, backend)]
     for name in wanted:

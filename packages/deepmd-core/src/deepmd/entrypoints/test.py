@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from deepmd.files.overwrite import check_outputs
 from deepmd.infer import DeepEval
 from deepmd.infer.comparison import Comparison, comparisons
 from deepmd.infer.detail_files import DetailFiles, detail_names
+from deepmd.infer.evaluator import refuse_unknown
 from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
 from deepmd.infer.systems import (
     choose_systems,
@@ -41,9 +42,12 @@ RULE = "# ----------------------------------------------- "
 
 def run(args: argparse.Namespace) -> None:
     """Runs the sub-command."""
-    run_test(
+    test(
         model=args.model,
-        systems=_choose_systems(args),
+        system=args.system,
+        datafile=args.datafile,
+        train_json=args.train_json,
+        valid_json=args.valid_json,
         numb_test=args.numb_test,
         rand_seed=args.rand_seed,
         shuffle_test=args.shuffle_test,
@@ -51,6 +55,44 @@ def run(args: argparse.Namespace) -> None:
         atomic=args.atomic,
         plot=args.plot,
     )
+
+
+def test(
+    *,
+    model: str,
+    system: str = ".",
+    datafile: str | None = None,
+    train_json: str | None = None,
+    valid_json: str | None = None,
+    set_prefix: str | None = None,
+    head: str | None = None,
+    **options: Any,
+) -> dict[str, float]:
+    """`run_test` of the systems that the command's flags name, with the arguments that deepmd-kit's function has.
+
+    Parameters
+    ----------
+    model : str
+        Model file.
+    system, datafile : str
+        Folder that is searched for systems, or a text file that lists them.
+    train_json, valid_json : str, optional
+        Input file whose training or validation data are taken.
+    set_prefix : str, optional
+        Without effect.
+    head : str, optional
+        Must be None.
+    **options
+        Of `run_test`.
+    """
+    refuse_unknown({"head": head})
+    if train_json:
+        systems = systems_of_input(train_json, "training_data")
+    elif valid_json:
+        systems = systems_of_input(valid_json, "validation_data")
+    else:
+        systems = choose_systems(system, datafile)
+    return run_test(model=model, systems=systems, **options)
 
 
 def run_test(
@@ -175,12 +217,3 @@ def _log_errors(lines: list[str], compared: list[Comparison]) -> None:
 
 def _wanted(compared: list[Comparison]) -> str:
     return " or ".join(each.wanted for each in compared)
-
-
-def _choose_systems(args: argparse.Namespace) -> list[str]:
-    """The systems that ``--train-data`` or ``--valid-data``, else ``-f`` or ``-s``, name."""
-    if args.train_json:
-        return systems_of_input(args.train_json, "training_data")
-    if args.valid_json:
-        return systems_of_input(args.valid_json, "validation_data")
-    return choose_systems(args.system, args.datafile)

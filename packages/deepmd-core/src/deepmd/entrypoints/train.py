@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deepmd.backend.discovery import training_backend
 from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.parity import check_can_draw
-from deepmd.schema import read_input
+from deepmd.schema import read_input, write_input
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.run import check_training_outputs, run_training
 
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MODERNIZED = "input_v2_compat.json"
+"""Where an input of an old form is written in today's, as deepmd-kit does."""
+
 
 def run(args: Namespace) -> None:
     """Runs the sub-command; after a signal the process ends with 128 + its number, as shells expect."""
+    if args.finetune:
+        log.info("--finetune: the parameters of %s are taken; its energies of atoms are not shifted.", args.finetune)
     result = train(
         args.INPUT,
         backend=args.backend,
-        init_model=args.init_model or args.init_frz_model,
+        init_model=args.init_model or args.init_frz_model or args.finetune,
         restart=args.restart,
         output=args.output,
         skip_neighbor_stat=args.skip_neighbor_stat,
@@ -57,9 +62,11 @@ def train(
     input_file : str or Path
         JSON or YAML; relative paths in it start from the working directory.
     backend : str, optional
-        Flag of the backend; default: `training_backend`.
-    init_model, restart : str, optional
-        Checkpoint to start or to go on from, of any backend; to start from, a model file too.
+        Flag of the backend; default: what `training_backend` chooses.
+    init_model : str, optional
+        Checkpoint or model file to start from, of any backend.
+    restart : str, optional
+        Checkpoint to go on from, of any backend.
     output : str
         Where the input is written with all its defaults.
     skip_neighbor_stat : bool
@@ -67,13 +74,16 @@ def train(
     plot : bool
         Whether to draw the learning curve at the end.
     """
-    config = read_input(input_file)
-    chosen = training_backend(backend)
+    modern, config, is_old = read_input(input_file)
+    chosen = training_backend(backend, restart or init_model)
+    chosen.import_framework()
     curve = Path(config["training"]["disp_file"])
     picture = curve.with_suffix(".png") if curve.name else curve
-    check_training_outputs(
-        config["training"], chosen, [output, *([picture] if plot else [])], [input_file, restart, init_model]
-    )
+    outputs: list[str | Path] = [output, *([picture] if plot else []), *([MODERNIZED] if is_old else [])]
+    check_training_outputs(config["training"], chosen, outputs, [input_file, restart, init_model])
+    if is_old:
+        write_input(MODERNIZED, modern)
+        log.info("the input in today's form is written to %s.", MODERNIZED)
     if plot:
         # a missing matplotlib is told now, not after the training
         check_can_draw(picture)

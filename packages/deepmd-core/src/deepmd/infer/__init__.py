@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from os.path import dirname, join
 from typing import Any
 
 from deepmd.infer.deep_dipole import DeepDipole
@@ -36,3 +38,23 @@ __all__ = [
 def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
     """The same as `DeepEval`, under the name that older scripts use."""
     return DeepEval(*args, **kwargs)
+
+
+KINDS = {
+    "DeepDOS": "deep_dos",
+    "DeepGlobalPolar": "deep_polar",
+    "DeepPolar": "deep_polar",
+    "DeepPopulation": "deep_population",
+    "DeepProperty": "deep_property",
+    "DeepWFC": "deep_wfc",
+}
+
+# where the modules of these classes are
+__path__.append(join(dirname(dirname(__file__)), "kit_names", "infer"))
+
+
+def __getattr__(name: str) -> Any:
+    """Kinds of models that deepmd-kit has and this version has not are classes all the same, for programs to ask."""
+    if name not in KINDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{KINDS[name]}"), name)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract.summary import model_size, observed_types
+from deepmd.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +114,26 @@ class DeepEvalBackend(ABC):
     ) -> np.ndarray:
         """The descriptor of each atom, (nframes, natoms, dim_descrpt)."""
 
+    def eval_fitting_last_layer(
+        self,
+        coords: np.ndarray,
+        cells: np.ndarray | None,
+        atom_types: np.ndarray,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+        **kwargs: Any,
+    ) -> np.ndarray:
+        """What the last layer of the fitting net takes, of each atom: (nframes, natoms, width)."""
+        raise InputError(f"{type(self).__name__} gives nothing from inside of a fitting net.")
+
+    def eval_typeebd(self) -> np.ndarray:
+        """The model's embedding of the types, (ntypes, width)."""
+        raise InputError(f"{type(self).__name__} gives no type embedding.")
+
+    def get_model(self) -> object:
+        """The model itself, as the backend's package has it."""
+        return self
+
     @abstractmethod
     def get_rcut(self) -> float:
         """Cut-off radius [Å]."""
@@ -180,3 +201,12 @@ class DeepEvalBackend(ABC):
 
     def close(self) -> None:  # noqa: B027  most have nothing to free beyond their memory
         """Frees the model."""
+
+
+def __getattr__(name: str) -> object:
+    """``DeepEval``, which deepmd-kit has in this module, is looked up when it is asked for: it imports this one."""
+    if name != "DeepEval":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from deepmd.infer.evaluator import DeepEval
+
+    return DeepEval

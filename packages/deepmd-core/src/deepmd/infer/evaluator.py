@@ -15,11 +15,13 @@ from deepmd.infer.finite import check_results
 from deepmd.infer.frames import read_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from numpy.typing import ArrayLike
 
     from deepmd.infer.deep_eval import DeepEvalBackend
+    from deepmd.kit_names.deep_eval import KitDeepEval
     from deepmd.outputs import OutputDef
 
 DTYPES = {"fp32": np.float32, "fp64": np.float64}
@@ -32,6 +34,8 @@ class DeepEval:
     ----------
     model_file : str or Path
         The model; its ending picks the backend.
+    *args
+        What older scripts give here has no effect.
     auto_batch_size : bool, int or AutoBatchSize
         Frames are evaluated in parts that fit into the memory. int: number of atoms in the first part;
         False: all at once.
@@ -44,7 +48,7 @@ class DeepEval:
 
     Attributes
     ----------
-    deep_eval : DeepEvalBackend
+    backend : DeepEvalBackend
         The backend's side.
 
     Raises
@@ -63,7 +67,7 @@ class DeepEval:
     ['O', 'H']
     """
 
-    deep_eval: DeepEvalBackend
+    backend: DeepEvalBackend
     model_file: str
     _batch_size: AutoBatchSize
     _options: dict[str, Any]
@@ -79,7 +83,7 @@ class DeepEval:
     def __new__(
         cls,
         model_file: str | os.PathLike[str],
-        *,
+        *args: object,
         auto_batch_size: bool | int | AutoBatchSize = True,
         neighbor_list: Any = None,
         head: str | None = None,
@@ -88,13 +92,24 @@ class DeepEval:
         """An object of the class that fits the model in the file."""
         batch_size = AutoBatchSize.of(auto_batch_size)
         options = {"neighbor_list": neighbor_list, "head": head, **kwargs}
-        deep_eval = open_model(model_file, auto_batch_size=batch_size, **options)
-        self = super().__new__(cast("type[Self]", cls._class_of(deep_eval, model_file)))
+        opened = open_model(model_file, auto_batch_size=batch_size, **options)
+        self = super().__new__(cast("type[Self]", cls._class_of(opened, model_file)))
         self.model_file = os.fspath(model_file)
-        self.deep_eval = deep_eval
+        self.backend = opened
         self._batch_size = batch_size
         self._options = {"auto_batch_size": auto_batch_size, **options}
         return self
+
+    def __init__(
+        self,
+        model_file: str | os.PathLike[str],
+        *args: object,
+        auto_batch_size: bool | int | AutoBatchSize = True,
+        neighbor_list: Any = None,
+        head: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """All is done in `__new__`; programs ask this for its parameters."""
 
     @classmethod
     def _class_of(cls, deep_eval: DeepEvalBackend, model_file: str | os.PathLike[str]) -> type[DeepEval]:
@@ -120,12 +135,12 @@ class DeepEval:
 
     def close(self) -> None:
         """Frees the model; it cannot be evaluated afterwards."""
-        self.deep_eval.close()
+        self.backend.close()
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
         """What the model gives."""
-        return self.deep_eval.outputs
+        return self.backend.outputs
 
     def eval_terms(
         self,
@@ -165,11 +180,11 @@ class DeepEval:
         ResultError
             A result is not finite, for instance since two atoms are at the same place.
         """
-        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
+        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
         refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
-            return self.deep_eval.eval(**part, atomic=atomic, derivatives=derivatives)
+            return self.backend.eval(**part, atomic=atomic, derivatives=derivatives)
 
         nframes, natoms = np.shape(cast("np.ndarray", frames["atom_types"]))
         sizes: dict[str | int, int] = {"nframes": nframes, "nloc": natoms, "nall": natoms}
@@ -209,56 +224,110 @@ class DeepEval:
         ResultError
             A descriptor is not finite.
         """
+        frames = (coords, cells, atom_types, fparam, aparam, mixed_type)
+        return self._eval_features(self.backend.eval_descriptor, frames, dtype, kwargs)
+
+    def eval_fitting_last_layer(
+        self,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+        dtype: str = "native",
+        **kwargs: Any,
+    ) -> np.ndarray:
+        """What the last layer of the fitting net takes, of each atom: (nframes, natoms, width).
+
+        Parameters
+        ----------
+        coords, cells, atom_types, fparam, aparam, mixed_type, dtype
+            As for `eval_descriptor`.
+
+        Raises
+        ------
+        InputError, ResultError
+            As in `eval_descriptor`; or the model has no such net.
+        """
+        frames = (coords, cells, atom_types, fparam, aparam, mixed_type)
+        return self._eval_features(self.backend.eval_fitting_last_layer, frames, dtype, kwargs)
+
+    def _eval_features(
+        self, function: Callable[..., np.ndarray], given: tuple[Any, ...], dtype: str, kwargs: dict[str, Any]
+    ) -> np.ndarray:
+        """Numbers of each atom, (nframes, natoms, width), by a method of the backend's side."""
         if dtype != "native" and dtype not in DTYPES:
             raise InputError(f"dtype is {dtype!r}, expected one of native, {', '.join(DTYPES)}.")
-        if np.size(atom_types) == 0:
+        if np.size(given[2]) == 0:
             raise InputError("atom_types is empty: there are no atoms to describe.")
-        frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
+        frames = read_frames(self.backend, *given)
         refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
-            return {"descriptor": self.deep_eval.eval_descriptor(**part)}
+            return {"features": function(**part)}
 
-        descriptor = self._batch_size.evaluate(evaluate, frames)["descriptor"]
+        features = self._batch_size.evaluate(evaluate, frames)["features"]
         is_real = (cast("np.ndarray", frames["atom_types"]) >= 0)[..., None]
-        check_results({"descriptor": np.where(is_real, descriptor, 0.0)}, frames)
-        return descriptor if dtype == "native" else descriptor.astype(DTYPES[dtype])
+        check_results({"descriptor": np.where(is_real, features, 0.0)}, frames)
+        return features if dtype == "native" else features.astype(DTYPES[dtype])
+
+    def eval_typeebd(self) -> np.ndarray:
+        """The model's embedding of the types, (ntypes, width); of several, side by side.
+
+        Raises
+        ------
+        InputError
+            The model has none.
+        """
+        return self.backend.eval_typeebd()
+
+    def get_model(self) -> object:
+        """The model itself, as its backend's package has it."""
+        return self.backend.get_model()
+
+    @property
+    def deep_eval(self) -> KitDeepEval:
+        """The backend's side with deepmd-kit's names, for programs that reach into it."""
+        from deepmd.kit_names.deep_eval import KitDeepEval
+
+        return KitDeepEval(self.backend, self, self._batch_size)
 
     def get_rcut(self) -> float:
         """Cut-off radius [Å]."""
-        return self.deep_eval.get_rcut()
+        return self.backend.get_rcut()
 
     def get_ntypes(self) -> int:
         """Number of types."""
-        return self.deep_eval.get_ntypes()
+        return self.backend.get_ntypes()
 
     def get_type_map(self) -> list[str]:
         """Names of the types."""
-        return self.deep_eval.get_type_map()
+        return self.backend.get_type_map()
 
     def get_sel_type(self) -> list[int]:
         """Types whose atoms have an output."""
-        return self.deep_eval.get_sel_type()
+        return self.backend.get_sel_type()
 
     def get_dim_fparam(self) -> int:
         """Numbers of ``fparam`` for each frame."""
-        return self.deep_eval.get_dim_fparam()
+        return self.backend.get_dim_fparam()
 
     def get_dim_aparam(self) -> int:
         """Numbers of ``aparam`` for each atom."""
-        return self.deep_eval.get_dim_aparam()
+        return self.backend.get_dim_aparam()
 
     def has_default_fparam(self) -> bool:
         """Whether ``fparam`` may be left out although the model takes it."""
-        return self.deep_eval.has_default_fparam()
+        return self.backend.has_default_fparam()
 
     def get_ntypes_spin(self) -> int:
         """Number of types with spin, in deepmd-kit's old way of counting."""
-        return self.deep_eval.get_ntypes_spin()
+        return self.backend.get_ntypes_spin()
 
     def get_has_spin(self) -> bool:
         """Whether the model takes spins."""
-        return self.deep_eval.get_has_spin()
+        return self.backend.get_has_spin()
 
     @property
     def has_spin(self) -> bool:
@@ -290,19 +359,19 @@ class DeepEval:
 
     def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""
-        return self.deep_eval.get_model_def_script()
+        return self.backend.get_model_def_script()
 
     def get_model_size(self) -> dict[str, int]:
         """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``."""
-        return self.deep_eval.get_model_size()
+        return self.backend.get_model_size()
 
     def get_observed_types(self) -> dict[str, Any]:
         """The types met in the training data: ``type_num`` and ``observed_type``."""
-        return self.deep_eval.get_observed_types()
+        return self.backend.get_observed_types()
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree of the model (see deepmd.contract), without the document around it."""
-        model: dict[str, Any] = self.deep_eval.serialize()["model"]
+        model: dict[str, Any] = self.backend.serialize()["model"]
         return model
 
 

@@ -9,6 +9,7 @@ J. Zeng et al., J. Chem. Phys. 159, 054801 (2023), eqs. 71 and 72: relative devi
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from deepmd.data import Batch
+
+log = logging.getLogger(__name__)
 
 COLUMNS = [f"{which}_devi_{item}" for item in "vf" for which in ("max", "min", "avg")] + ["devi_e"]
 LABELS = (
@@ -217,7 +220,7 @@ def make_model_devi(
     Parameters
     ----------
     models : list of str
-        Model files.
+        Model files; of one alone the deviations are 0.
     system : str
         Folder, searched recursively, or HDF5 file.
     output : str
@@ -230,13 +233,12 @@ def make_model_devi(
     Raises
     ------
     InputError
-        Fewer than two models (without ``real_error``), one is no potential, or their type maps differ; ``output`` can't
-        be written, or is read here.
+        One is no potential, or their type maps differ; ``output`` can't be written, or is read here.
     DataError
         A system cannot be read or lacks labels.
     """
-    if len(models) < 2 and not real_error:
-        raise InputError("a model deviation takes at least two models; with --real_error one will do.")
+    if len(models) == 1 and not real_error:
+        log.warning("one model deviates from nothing: all deviations are 0; with --real_error its errors are given.")
     check_outputs([output], [*models, system])
     opened = [_open_potential(model) for model in models]
     type_map = _common_type_map(opened)

@@ -2,7 +2,7 @@
 """The input file: what it may contain, its defaults, its errors."""
 
 from deepmd.schema.doc import doc
-from deepmd.schema.load import load_input
-from deepmd.schema.normalize import normalize, read_input
+from deepmd.schema.load import load_input, write_input
+from deepmd.schema.normalize import modernize, normalize, read_input
 
-__all__ = ["doc", "load_input", "normalize", "read_input"]
+__all__ = ["doc", "load_input", "modernize", "normalize", "read_input", "write_input"]

@@ -120,4 +120,5 @@ def precision() -> Argument:
 
 def seed(of: str) -> Argument:
     """The key ``seed``."""
-    return key("seed", [int, None], f"Seed of {of}; null: a new one in each run.", optional=True)
+    positive = must(lambda value: value is None or value >= 0, "zero or a positive number, or null")
+    return key("seed", [int, None], f"Seed of {of}; null: a new one in each run.", optional=True, **positive)

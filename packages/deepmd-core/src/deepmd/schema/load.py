@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Reading an input file."""
+"""Reading and writing an input file."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
-from deepmd.files import read_text
+from deepmd.files import atomic_path, read_text
 from deepmd.files.plain import check_plain, parse_json, parse_yaml
 from deepmd.files.reading import reading
 
@@ -36,6 +37,12 @@ def load_input(path: str | Path) -> dict[str, Any]:
         config: dict[str, Any] = _parse(read_text(path), path)
         check_plain(config, str(path))
     return config
+
+
+def write_input(path: str | Path, config: dict[str, Any]) -> None:
+    """Writes an input as JSON."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _parse(text: str, path: Path) -> Any:

@@ -46,6 +46,7 @@ def model() -> Argument:
         unused("srtab_add_bias", bool, default=True),
         *(not_yet(name) for name in ("type_embedding", "modifier", "compress", "spin", "model_dict", "shared_dict")),
         not_yet("finetune_head", str),
+        unused("use_compile", bool, doc="each backend compiles what it gains by"),
     ]
     kinds = choices(MODEL, "Kind of the model.")
     return key("model", dict, "What is trained.", sub_fields=fields, sub_variants=kinds)

@@ -8,7 +8,7 @@ import math
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dargs import Argument, Variant
 from dargs.dargs import isinstance_annotation
@@ -26,10 +26,11 @@ from deepmd.schema.model import model
 from deepmd.schema.optimizer import optimizer
 from deepmd.schema.semantics import check_meaning
 from deepmd.schema.training import training, validating
-from deepmd.schema.upgrade import upgrade
+from deepmd.schema.type_map import check_type_map
+from deepmd.schema.upgrade import upgrade, version_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +58,29 @@ def schema() -> Argument:
     return Argument("input", dict, [*sections, *multi_task, not_yet("nvnmd")], doc="Input of a training.")
 
 
-def read_input(path: str | Path) -> dict[str, Any]:
-    """What an input file asks for, with all defaults; errors name the file.
+class InputFile(NamedTuple):
+    """An input as it was written and as it is understood."""
+
+    modern: dict[str, Any]
+    """In today's form, see `modernize`."""
+    config: dict[str, Any]
+    """With all defaults, see `normalize`."""
+    is_old: bool
+    """Whether it was written in an older form."""
+
+
+def read_input(path: str | Path) -> InputFile:
+    """What an input file asks for; errors name the file.
 
     Raises
     ------
     InputError
-        See `load_input` and `normalize`.
+        See `load_input`, `modernize` and `normalize`.
     """
     with reading(path, InputError):
-        return normalize(load_input(path))
+        written = load_input(path)
+        modern = modernize(written)
+        return InputFile(modern, normalize(modern), version_of(written) < 2)
 
 
 def normalize(config: dict[str, Any]) -> dict[str, Any]:
@@ -87,17 +101,29 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
     for group in (MODEL, LOSS):
         if not usable_names(group):
             raise InputError(nothing_installed(group))
-    _check_sections(config)
-    config = upgrade(_without_comments(deepcopy(config)))
+    config = modernize(config)
     # dargs fills defaults only into what is there
     for section in ("loss", "optimizer"):
         config.setdefault(section, {})
     tree = schema()
     tree.traverse_value(config, value_hook=_check_support, sub_hook=_check_keys)
     config = tree.normalize_value(config, inplace=True)
+    check_type_map(config)
     tree.traverse_value(config, key_hook=_check_presence, value_hook=_check_value)
     check_meaning(config)
     return config
+
+
+def modernize(config: dict[str, Any]) -> dict[str, Any]:
+    """The input in today's form, without its comments, nothing filled in that old forms don't leave to a default.
+
+    Raises
+    ------
+    InputError
+        A section is no mapping, or a setting is given in two places.
+    """
+    _check_sections(config)
+    return upgrade(_without_comments(deepcopy(config)))
 
 
 def _check_sections(config: Any) -> None:
@@ -126,7 +152,7 @@ def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
         raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
     if argument.repeat and isinstance(value, list):
         _check_items(value, [*path, argument.name])
-    if isinstance(argument, Unused) and argument.doc:
+    if isinstance(argument, Unused) and argument.doc and value not in (argument.default, False):
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 

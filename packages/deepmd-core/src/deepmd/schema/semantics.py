@@ -28,8 +28,18 @@ def check_meaning(config: dict[str, Any]) -> None:
             part.row.check(part.section, part.where, names)
     check_pairs(section["pair_exclude_types"], "model/pair_exclude_types", names)
     check_types(section["atom_exclude_types"], "model/atom_exclude_types", names)
+    check_steps(config["training"])
     outputs = [name for part in parts for name in part.row.biased_outputs(part.section)]
     _check_preset(section["preset_out_bias"] or {}, outputs, len(names))
+
+
+def check_steps(training: dict[str, Any]) -> None:
+    """Raises InputError unless the steps are given in one of the two ways."""
+    given = [key for key in ("numb_steps", "numb_epoch") if training.get(key) is not None]
+    if len(given) != 1:
+        raise InputError(
+            f"training has {'both' if given else 'neither'} of numb_steps and numb_epoch; give one of them."
+        )
 
 
 def check_types(types: list[int], where: str, type_map: list[str]) -> None:

@@ -82,17 +82,25 @@ def not_yet_fields() -> list[Argument]:
         unused("ema_decay", float, default=0.999),
         unused("ema_ckpt_keep", [int, None], default=None),
         not_yet("change_bias_after_training", bool, default=False),
-        not_yet("profiling", bool, default=False),
-        unused("profiling_file", str, default="timeline.json"),
-        not_yet("enable_profiler", bool, default=False),
         not_yet("tensorboard", bool, default=False),
         unused("tensorboard_log_dir", str, default="log"),
         unused("tensorboard_freq", int, default=1),
         not_yet("acc_freq", int, default=1),
-        not_yet("zero_stage", int, default=0),
-        unused("neighbor_graph_method", str, default="auto"),
-        not_yet("enable_compile", bool, default=False),
         not_yet("enable_tf32", bool, default=False),
+    ]
+
+
+def unused_fields() -> list[Argument]:
+    """What changes how deepmd-kit gets to its results, or what it tells of that, but no result."""
+    return [
+        unused("stat_file", str, doc="the statistics of the data are made anew, in one pass"),
+        unused("stat_file_mode", str, default="update"),
+        unused("profiling", bool, default=False, doc="no profile is written"),
+        unused("profiling_file", str, default="timeline.json"),
+        unused("enable_profiler", bool, default=False, doc="no profile is written"),
+        unused("zero_stage", int, default=0, doc="one process trains, which holds all"),
+        unused("neighbor_graph_method", str, default="auto"),
+        unused("enable_compile", bool, default=False, doc="each backend compiles what it gains by"),
     ]
 
 
@@ -120,8 +128,7 @@ def training() -> Argument:
         seed("the order of the data"),
         *output_fields(),
         key("gradient_max_norm", float, "Norm that longer gradients are scaled down to.", optional=True, **POSITIVE),
-        unused("stat_file", str, doc="the statistics of the data are made anew, in one pass"),
-        unused("stat_file_mode", str, default="update"),
+        *unused_fields(),
         *not_yet_fields(),
     ]
     return key("training", dict, "The data, the steps, the output.", sub_fields=fields)

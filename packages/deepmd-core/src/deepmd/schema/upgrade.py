@@ -10,6 +10,7 @@ from typing import Any
 from deepmd.errors import InputError
 from deepmd.files.plain import describe
 from deepmd.registry import LOSS, MODEL, walk
+from deepmd.schema.version0 import from_version0, is_version0
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,21 @@ OPTIMIZER_KEYS = (
     *("lr_adjust_coeff", "kf_blocksize"),
     *(f"kf_{when}_pref_{term}" for when in ("start", "limit") for term in "ef"),
 )
-EFFECTLESS_KEYS = ("numb_test", "set_prefix", "load_ckpt")
+EFFECTLESS_KEYS = (
+    *("numb_test", "set_prefix", "load_ckpt", "wandb_config"),
+    *("with_distrib", "coord_norm", "type_fitting_net"),
+)
+"""Keys of ``training`` and its data that older versions of deepmd-kit had, the last three up to 0.12."""
 OLD_STOP_LR = 5e-8
 """Last learning rate of inputs that don't give one, as older versions of deepmd-kit took it."""
+
+
+def version_of(config: dict[str, Any]) -> int:
+    """The first version of deepmd-kit that wrote inputs in this form: 0, 1, or 2 for that of today."""
+    if is_version0(config):
+        return 0
+    training = config.get("training")
+    return 1 if isinstance(training, dict) and "systems" in training else 2
 
 
 def upgrade(config: dict[str, Any]) -> dict[str, Any]:
@@ -31,10 +44,15 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        For an input of version 0, without a section ``model``, and for a setting given in two places.
+        For an input without a section ``model``, and for a setting given in two places.
     """
+    version = version_of(config)
+    if version < 2:
+        log.warning("the input has the form of deepmd-kit %d.x; it is brought to that of today.", version)
+    if version == 0:
+        config = from_version0(config)
     if "model" not in config:
-        raise InputError("the input has no section `model`; inputs of deepmd-kit 0.x must be rewritten by hand.")
+        raise InputError("the input has no section `model`, which says what is trained.")
     config = {name: dict(section) if isinstance(section, dict) else section for name, section in config.items()}
     if isinstance(config.get("training"), dict):
         if "systems" in config["training"]:
@@ -60,7 +78,6 @@ def _gather_training_data(config: dict[str, Any]) -> None:
     if "sys_prob" in data:
         data["sys_probs"] = data.pop("sys_prob")
     training["training_data"] = data
-    log.warning("training/systems and its like are an old form; they are read as training/training_data.")
     _decay_rate_to_stop_lr(config)
 
 
@@ -107,4 +124,4 @@ def _drop_effectless(training: dict[str, Any]) -> None:
     for section in [training, *(part for part in data if isinstance(part, dict))]:
         for key in EFFECTLESS_KEYS:
             if section.pop(key, None) is not None:
-                log.warning("%s has no effect and is left out.", key)
+                log.warning("%s is a key of older versions, has no effect and is left out.", key)

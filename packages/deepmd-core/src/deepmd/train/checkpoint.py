@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POINTER = "checkpoint"
-"""Text file in the working directory with the name of the newest checkpoint."""
+"""Text file with the name of the newest checkpoint: beside it, and in the working directory."""
 
 
 class CheckpointStore:
@@ -54,6 +54,12 @@ class CheckpointStore:
     def link(self) -> Path:
         """The name that always means the newest checkpoint: ``model.ckpt.pt``."""
         return self.prefix.with_name(self.prefix.name + self.suffix)
+
+    @property
+    def pointers(self) -> list[Path]:
+        """The text files that name the newest checkpoint: beside it, and in the working directory."""
+        here, beside = Path(POINTER), self.prefix.with_name(POINTER)
+        return [here] if beside.resolve() == here.resolve() else [beside, here]
 
     def path_of(self, step: int) -> Path:
         """The checkpoint after so many steps."""
@@ -89,8 +95,10 @@ class CheckpointStore:
                 except OSError:
                     # some file systems have no links
                     shutil.copyfile(file, link)
-        with atomic_path(POINTER) as temporary:
-            temporary.write_text(str(path), encoding="utf-8")
+        for pointer in self.pointers:
+            with atomic_path(pointer) as temporary:
+                is_beside = pointer.parent == path.parent
+                temporary.write_text(path.name if is_beside else str(path), encoding="utf-8")
 
     def _remove_oldest(self, newest: int) -> None:
         """Those of a longer training before, with steps yet to come, go first."""
@@ -133,14 +141,17 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         beside it is taken, with a warning.
     """
     path = Path(path)
-    is_model = any(path.suffix in backend.suffixes for backend in installed_backends().values())
+    backends = installed_backends().values()
+    is_model = any(path.suffix in backend.suffixes for backend in backends)
     is_folder = path.is_dir() and (not is_model or (path / POINTER).is_file())
     remove_leftovers(path if is_folder else path.parent)
     if is_folder:
         return _newest_in(path)
     if is_model and path.exists():
         return path
-    endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
+    if any(path.suffix and backend.reads(path.suffix) for backend in backends) and not path.exists():
+        raise ModelFileError(f"there is no file {path} (relative to {Path.cwd()}).")
+    endings = [suffix, *(backend.checkpoint_suffix for backend in backends)]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:
         if candidate.is_file():

@@ -13,7 +13,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from deepmd.log import IN_FILE
 from deepmd.train.lcurve import shown_metrics
+from deepmd.train.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +64,11 @@ class Display(ABC):
 
 
 class PlainDisplay(Display):
-    """A line per row."""
+    """Lines only."""
 
     def __init__(self, total: int, show_time: bool = True) -> None:
         self._clock = Clock(total)
-        self._show_time = show_time
+        self._rows = Rows(show_time)
 
     def __enter__(self) -> Display:
         return self
@@ -78,13 +80,11 @@ class PlainDisplay(Display):
         pass
 
     def row(self, step: int, train: dict[str, float], valid: dict[str, float], lr: float) -> None:
-        timing = self._clock.mark(step) if self._show_time else None
-        end = f"; {timing[0]:.1f} steps/s, eta {timing[1]}" if timing else ""
-        log.info("batch %d: %s%s", step, format_metrics(train, valid, lr), end)
+        _say(self._rows, step, train, valid, lr, self._clock.mark(step))
 
 
 class TerminalDisplay(Display):
-    """The same lines above a progress bar; log messages go above it too.
+    """The same lines, without the times, above a progress bar; log messages go above it too.
 
     A terminal that has gone, as after a lost connection, is no reason to lose a training: the bar is not drawn then.
     """
@@ -105,6 +105,7 @@ class TerminalDisplay(Display):
         )
         self._task = self._progress.add_task("training", total=total, completed=start, rate="")
         self._clock = Clock(total)
+        self._rows = Rows(show_time=False)
         self._refreshed = 0.0
         self._handlers: list[logging.StreamHandler[Any]] = []
 
@@ -134,7 +135,7 @@ class TerminalDisplay(Display):
         timing = self._clock.mark(step)
         if timing:
             self._update(completed=step, rate=f"{timing[0]:.1f} steps/s")
-        log.info("batch %d: %s", step, format_metrics(train, valid, lr))
+        _say(self._rows, step, train, valid, lr, None)
 
     def _update(self, **values: Any) -> None:
         with suppress(OSError):
@@ -148,13 +149,30 @@ def make_display(start: int, total: int, show_time: bool = True, terminal: bool 
     return PlainDisplay(total, show_time)
 
 
+def _say(
+    rows: Rows,
+    step: int,
+    train: dict[str, float],
+    valid: dict[str, float],
+    lr: float,
+    timing: tuple[float, timedelta] | None,
+) -> None:
+    """Logs a step's lines; a log file gets one line with more figures in their place."""
+    for line in rows.head(train):
+        log.info("%s", line, extra={IN_FILE: ""})
+    in_file = f"batch {step}: {format_metrics(train, valid, lr)}"
+    for line in rows.row(step, train, valid, lr, timing):
+        log.info("%s", line, extra={IN_FILE: in_file})
+        in_file = ""
+
+
 def format_metrics(train: dict[str, float], valid: dict[str, float], lr: float) -> str:
-    """``trn: rmse = 1.23e+00, ...; val: rmse = ...; lr = 1.0e-03``."""
+    """``trn: rmse = 1.234567e+00, ...; val: rmse = ...; lr = 1.000000e-03``."""
     parts = [f"{name}: {_join(metrics)}" for name, metrics in (("trn", train), ("val", valid)) if metrics]
-    return "; ".join([*parts, f"lr = {lr:.2e}"])
+    return "; ".join([*parts, f"lr = {lr:.6e}"])
 
 
 def _join(metrics: dict[str, float]) -> str:
     """Those that there are: of what the data have no labels, which is said once, there is nothing to show."""
     found = shown_metrics(metrics).items()
-    return ", ".join(f"{key} = {value:.2e}" for key, value in found if not math.isnan(value))
+    return ", ".join(f"{key} = {value:.6e}" for key, value in found if not math.isnan(value))

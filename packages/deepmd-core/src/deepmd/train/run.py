@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from pathlib import Path
@@ -13,14 +12,15 @@ from deepmd.backend.model_files import read_model, read_state
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
-from deepmd.files import atomic_path
 from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.files.reading import reading
 from deepmd.registry import check_backend, check_new
+from deepmd.schema.load import write_input
 from deepmd.train.backup import set_aside
-from deepmd.train.checkpoint import POINTER, CheckpointStore
+from deepmd.train.checkpoint import CheckpointStore
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
+from deepmd.train.header import say_header
 from deepmd.train.labels import check_labels, say_missing_labels
 from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
@@ -75,6 +75,7 @@ def run_training(
     InputError, DataError, ModelFileError, TrainingError
     """
     training, store = config["training"], _open_store(config["training"], backend)
+    # before the data are looked at, which may take long
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
         state = _first_state(restart, init_model)
         if state is None:
@@ -84,17 +85,17 @@ def run_training(
         check_backend(config["model"], backend)
         training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
         data, validation = _open_data(config, saved)
+        numb_steps = training["numb_steps"] = _numb_steps(training, data)
+        rate = learning_rate(config["learning_rate"], numb_steps)
         min_nbor_dist = state.model.get("min_nbor_dist") if state else None
         if state is None:
             min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
             _record_types(config["model"], data)
-        numb_steps = training["numb_steps"] = _numb_steps(training, data)
-        rate = learning_rate(config["learning_rate"], numb_steps)
         trainer = _make_trainer(config, backend, data, state, restart or init_model)
         _require(trainer, data, validation)
         _begin_files(config, store, output, is_restart=restart is not None)
         start = state.step if state else 0
-        log.info("training on %s, %d steps.", trainer.device, numb_steps)
+        say_header(trainer, backend, data, rate, (start, numb_steps), saved)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
@@ -104,12 +105,11 @@ def run_training(
 def _begin_files(config: Section, store: CheckpointStore, output: str | None, is_restart: bool) -> None:
     """Keeps those of a training before in the same place, and writes the input with its defaults."""
     if not is_restart:
-        files = [*store.files(), Path(config["training"]["disp_file"])]
-        if store.prefix.parent == Path():
-            files.append(Path(POINTER))
+        # the one in the working directory may name another training's
+        files = [*store.files(), Path(config["training"]["disp_file"]), store.pointers[0]]
         set_aside(files, "a training before has left files here")
     if output:
-        _write_output(output, config)
+        write_input(output, config)
 
 
 def check_training_outputs(
@@ -135,8 +135,8 @@ def check_training_outputs(
         raise InputError(f"training/save_ckpt is {training['save_ckpt']!r}, expected a name such as model.ckpt.")
     check_outputs_of_new_folders([*outputs, training["disp_file"]], [*inputs, *data])
     # a restart's checkpoint may be the link to the newest
-    link = _open_store(training, backend).link
-    check_outputs_of_new_folders([*outputs, training["disp_file"], link, POINTER], [inputs[0], *data])
+    store = _open_store(training, backend)
+    check_outputs_of_new_folders([*outputs, training["disp_file"], store.link, *store.pointers], [inputs[0], *data])
 
 
 def _require(trainer: Trainer, data: TrainingData, validation: TrainingData | None) -> None:
@@ -197,16 +197,8 @@ def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, sk
 
 
 def _numb_steps(training: Section, data: TrainingData) -> int:
-    steps: Any = training.get("numb_steps")
-    epochs: Any = training.get("numb_epoch")
-    if (steps is None) == (epochs is None):
-        raise InputError("training: give one of numb_steps and numb_epoch.")
-    if epochs is None:
-        return int(steps)
-    if epochs <= 0:
-        raise InputError(f"training/numb_epoch {epochs}: expected a number above 0.")
-    del training["numb_epoch"]
-    return data.steps_of_epochs(epochs)
+    epochs: float | None = training.pop("numb_epoch", None)
+    return int(training["numb_steps"]) if epochs is None else data.steps_of_epochs(epochs)
 
 
 def _make_trainer(
@@ -228,8 +220,3 @@ def _record_types(model: Section, data: TrainingData) -> None:
     """Writes the elements of the data into the model section, which goes into model files; those given stay."""
     info = model.setdefault("info", {})
     info.setdefault("observed_type", sort_elements(data.observed_types()))
-
-
-def _write_output(path: str, config: Section) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

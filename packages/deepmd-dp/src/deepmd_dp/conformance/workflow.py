@@ -47,6 +47,8 @@ class WorkflowTests(Part):
         errors = run_test(model=str(model), systems=[str(tmp_path / "data")])
         assert all(np.isfinite(value) for value in errors.values())
         self._compare(model, whole)
+        started = [self._train(tmp_path, path.suffix[1:], init_model=str(path)) for path in (model, whole)]
+        self._compare(*started)
 
     @pytest.mark.skipif(
         not hasattr(os, "fork"), reason="only a fork of a process that has imported a framework is quick"
@@ -56,17 +58,17 @@ class WorkflowTests(Part):
         module = "deepmd_dp.conformance.kills"
         subprocess.run([sys.executable, "-m", module, self.flag, "save", str(tmp_path), str(NKILLS)], check=True)
 
-    def _train(self, folder: Path, name: str, restart: str | None = None) -> Path:
+    def _train(self, folder: Path, name: str, restart: str | None = None, init_model: str | None = None) -> Path:
         """Writes the input, trains, gives the last checkpoint."""
         path = folder / f"{name}.json"
         path.write_text(json.dumps(input_of(name, self.workflow_case)), encoding="utf-8")
-        result = train(path, backend=self.flag, restart=restart, skip_neighbor_stat=True)
+        result = train(path, backend=self.flag, restart=restart, init_model=init_model, skip_neighbor_stat=True)
         assert result.step == NSTEPS
         assert result.checkpoint is not None
         return result.checkpoint
 
     def _compare(self, model: Path, checkpoint: Path) -> None:
-        """The frozen model and the checkpoint are the same."""
+        """Two files hold the same model."""
         frozen, trained = (_evaluate(path) for path in (model, checkpoint))
         assert frozen[1].shape == CHOSEN.coords.shape
         for mine, theirs, name in zip(frozen, trained, ("energy", "force", "virial"), strict=True):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +93,12 @@ class FittingNets(Module):
             values = xp.reshape(assemble(parts, env), (*lead, self.nout))
         bias = xp.take(xp.astype(self.bias_atom_e, values.dtype), xp.reshape(env.center_type, (-1,)), axis=0)
         return values + xp.reshape(bias, (*lead, self.nout))
+
+    def without_last_layer(self) -> FittingNets:
+        """The same nets up to what their last layers take, without a bias."""
+        networks = tuple(replace(net, layers=net.layers[:-1]) for net in self.networks)
+        width = int(self.networks[0].layers[-1].w.shape[0])
+        return replace(self, networks=networks, bias_atom_e=np.zeros((self.ntypes, width)))
 
     def _parameters(self, descriptor: Array, fparam: Array | None, aparam: Array | None) -> list[Array]:
         """Normalised frame and atomic parameters and the case's code, each (nframes, nloc, n)."""

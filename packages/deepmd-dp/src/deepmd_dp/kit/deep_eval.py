@@ -15,7 +15,7 @@ from deepmd.files.reading import reading
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
-from deepmd_dp.dialect.module import map_leaves
+from deepmd_dp.dialect.module import map_leaves, modules
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
@@ -29,9 +29,10 @@ from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
 from deepmd_dp.nn.matrix import with_matrices
+from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from deepmd.aliases import Document, Section
     from deepmd_dp.dialect.module import Tree
@@ -188,14 +189,54 @@ class BaseDeepEval(DeepEvalBackend):
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
         del fparam, aparam, kwargs
+
+        def describe(part: Part) -> np.ndarray:
+            env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
+            return self.to_numpy(self.describe(self._to_framework(env)))
+
+        return self._of_own_atoms(describe, coords, cells, atom_types)
+
+    def eval_fitting_last_layer(
+        self,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+        **kwargs: object,
+    ) -> Float[np.ndarray, "nframes natoms width"]:
+        del kwargs
+
+        # in NumPy, since a frozen graph gives nothing from inside
+        def features(part: Part) -> np.ndarray:
+            own = aparam if aparam is None else part.rows_of(aparam)
+            return np.asarray(self._numpy_model.features(part.env, fparam, own))
+
+        return self._of_own_atoms(features, coords, cells, atom_types)
+
+    def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
+        nets = {id(net): net for _, net in modules(self._numpy_model, TypeEmbedNet)}
+        if not nets:
+            raise InputError("this model has no embedding of types.")
+        return np.concatenate([np.asarray(net()) for net in nets.values()], axis=1)
+
+    def get_model(self) -> Model:
+        return self._numpy_model
+
+    def _of_own_atoms(
+        self,
+        function: Callable[[Part], np.ndarray],
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+    ) -> Float[np.ndarray, "nframes natoms width"]:
+        """What a function gives for the atoms of each part, in the frames' order."""
         nframes, natoms = atom_types.shape
         found, places = [], []
         self._check_process()
         for part in self._parts(coords, cells, atom_types):
-            env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             with self.one_at_a_time:
-                rows = self.to_numpy(self.describe(self._to_framework(env)))
-            found.append(rows[:nframes, : part.nown])
+                found.append(function(part)[:nframes, : part.nown])
             places.append(part.order[: part.nown])
         # the virtual atoms that fill the last part up have the highest numbers
         order = np.argsort(np.concatenate(places))[:natoms]

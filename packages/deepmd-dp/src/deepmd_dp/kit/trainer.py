@@ -12,7 +12,7 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
@@ -146,13 +146,9 @@ class BaseTrainer(Trainer):
     @classmethod
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         model = deserialize_model(state.model["model"])
-        if any(modules(model, Table)):
-            raise ModelFileError(
-                "the model is compressed: its embedding nets are tables, which are not trained; start with the model "
-                "that was compressed."
-            )
         # one of the same structure, whose numbers don't matter; it goes through a tree as the other did
         wanted = deserialize_model(new_model(_without_seeds(config["model"]), _Zeros()).serialize())
+        _check_same_arrays(model, wanted)
         return cls(config, trained_like(model, wanted), state.optimizer)
 
     @property
@@ -278,3 +274,18 @@ def clip(gradients: Gradients, max_norm: float) -> Gradients:
     squares = sum(float(array_namespace(each).sum(each * each)) for each in gradients.values())
     factor = min(1.0, max_norm / (math.sqrt(squares) + 1e-6))
     return gradients if factor == 1.0 else {path: each * factor for path, each in gradients.items()}
+
+
+def _check_same_arrays(model: Model, wanted: Model) -> None:
+    """Raises InputError where a model to start from is not made as the input says; the first array is named."""
+    if any(modules(model, Table)):
+        raise InputError(
+            "the model to start from is compressed, and tables are not trained; take the model that it was made of."
+        )
+    there, here = ({leaf.path: np.shape(leaf.array) for leaf in leaves(each)} for each in (model, wanted))
+    for path in [*here, *there]:
+        if there.get(path) != here.get(path):
+            raise InputError(
+                f"the model to start from has other nets than the input asks for: {path} is of shape "
+                f"{there.get(path, 'none')} there, {here.get(path, 'none')} here; take its settings."
+            )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array import Array, Float
@@ -19,6 +19,7 @@ from deepmd_dp.dialect.settings import hashable, plain
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
+from deepmd_dp.fitting.nets import NetsFitting
 from deepmd_dp.interface import Descriptor, Fitting
 
 
@@ -153,6 +154,23 @@ class StandardModel(Module):
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         """The descriptor of the local atoms."""
         return self.descriptor(env).invariant
+
+    def features(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None = None,
+        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+    ) -> Float[Array, "nframes nloc width"]:
+        """What the last layer of the fitting's nets takes, of the local atoms.
+
+        Raises
+        ------
+        InputError
+            The fitting has no such nets.
+        """
+        if not isinstance(self.fitting, NetsFitting):
+            raise InputError(f"a fitting {type(self.fitting).__name__} has no last layer.")
+        return self.fitting.nets.without_last_layer()(self.descriptor(env).invariant, env, fparam, aparam)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

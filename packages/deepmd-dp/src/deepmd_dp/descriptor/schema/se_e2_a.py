@@ -45,6 +45,7 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
 ROW = Row(
     name="se_e2_a",
     aliases=("se_a",),
+    is_of_version0=True,
     cls="deepmd_dp.descriptor.se_e2_a:SeE2A",
     doc="Embedded distances and angles of two atoms (DeepPot-SE); one net per type or pair of types.",
     fields=fields,

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
+from deepmd.outputs import ENERGY
 from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, key, must, not_yet, one_of
 
@@ -65,7 +66,11 @@ def fields() -> list[Argument]:
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks that something is compared, and says which weights have no effect."""
+    """Checks that something is compared and that its settings go together; says which weights have no effect."""
+    from deepmd_dp.loss.ener import EnergyLoss
+
+    # a loss checks itself when it is made
+    EnergyLoss.from_input(section, 1.0, (ENERGY,))
     weights = {term: (section[f"start_pref_{term}"], section[f"limit_pref_{term}"]) for term, *_ in TERMS}
     if not any(all(pair) for pair in weights.values()):
         raise InputError(

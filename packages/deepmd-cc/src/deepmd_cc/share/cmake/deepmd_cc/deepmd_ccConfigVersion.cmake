@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-# Before 1.0 a minor release may change the headers, so 0.1.3 serves a request for
-# 0.1 but not for 0.2.
-set(PACKAGE_VERSION "0.1.0")
+# A minor release may change the headers, so 4.0.3 serves a request for
+# 4.0 but not for 4.1.
+set(PACKAGE_VERSION "4.0.0")
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" _deepmd_cc_series "${PACKAGE_VERSION}")
 
 set(PACKAGE_VERSION_COMPATIBLE FALSE)
