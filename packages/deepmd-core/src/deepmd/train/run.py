@@ -92,8 +92,8 @@ def run_training(
         _require(trainer, data, validation)
         _begin_files(config, store, output, is_restart=restart is not None)
         log.info("training on %s, %d steps.", trainer.device, numb_steps)
-        display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         start = state.step if state else 0
+        display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
             return TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved).run()
