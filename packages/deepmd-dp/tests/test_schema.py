@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deepmd.errors import InputError
-from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, find, problems
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, problems
 from deepmd.registry.installed import rows_of
 from deepmd.schema import doc, normalize
 from deepmd.schema.argument import acts
@@ -138,7 +138,6 @@ def test_a_loss_without_weights_is_refused(config, weights):
     ("changes", "message"),
     [
         ({"type": "se_e2_a", "exclude_types": [[0, 1]]}, "exclude_types: the energy jumps where atoms of these types"),
-        ({"type": "se_atten", "set_davg_zero": False}, "set_davg_zero is false: the energy then depends on the order"),
         ({"type": "se_atten_v2", "set_davg_zero": False}, None),
     ],
 )
@@ -146,6 +145,18 @@ def test_descriptors_that_are_not_smooth_are_said_to_be(config, caplog, changes,
     config["model"]["descriptor"] = {"sel": "auto", **changes}
     normalize(config)
     assert message in caplog.text if message else not caplog.text
+
+
+def test_new_trainings_do_not_depend_on_the_order_of_atoms(config):
+    """Models that do are read, and go on."""
+    for changes, is_refused in [({}, False), ({"set_davg_zero": False}, True), ({"tebd_input_mode": "strip"}, False)]:
+        config["model"]["descriptor"] = {"type": "se_atten", "sel": "auto", **changes}
+        model = normalize(deepcopy(config))["model"]
+        if is_refused:
+            with pytest.raises(InputError, match="set_davg_zero is false: the energy then depends on the order"):
+                check_new(model)
+        else:
+            check_new(model)
 
 
 def test_a_weight_that_is_0_at_one_end_is_said_to_have_no_effect(config, caplog):

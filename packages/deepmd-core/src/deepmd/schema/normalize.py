@@ -30,7 +30,7 @@ from deepmd.schema.type_map import check_type_map
 from deepmd.schema.upgrade import upgrade, version_of
 
 if TYPE_CHECKING:
-    pass
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
