@@ -177,7 +177,6 @@ def test_log_levels_are_names_or_numbers(given, level):
 @pytest.mark.parametrize(
     "line",
     [
-        "train in.json -f frozen.pb",
         "train in.json --finetune model.pt",
         "train in.json --use-pretrain-script",
         "train in.json --model-branch A",

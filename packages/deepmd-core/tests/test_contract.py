@@ -291,7 +291,8 @@ def test_missing_dataset_is_named(tmp_path, document):
     write_document(tmp_path / "model.dp", document)
     with h5py.File(tmp_path / "model.dp", "a") as file:
         del file["variable_0003"]
-        del file.attrs["digest"]
+    path = tmp_path / "model.dp"
+    path.write_bytes(path.read_bytes().replace(b"deepmd-sha256:", b"no-sha256-at-a"))
     with pytest.raises(ModelFileError, match="/variable_0003 is missing"):
         read_document(tmp_path / "model.dp")
 
@@ -332,3 +333,26 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, document, ending):
         write_document(path, {"model": {"bad": object()}})
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+def test_arrays_in_other_files_are_not_read(tmp_path, kind):
+    """HDF5 would look into any file that a stranger's names."""
+    path, other = tmp_path / "model.dp", tmp_path / "other.h5"
+    write_document(path, {"model": {"@variables": {"w": np.arange(3.0)}}})
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.arange(3.0)
+    (tmp_path / "raw").write_bytes(np.arange(3.0).tobytes())
+    with h5py.File(path, "r+") as file:
+        (name,) = list(file)
+        del file[name]
+        if kind == "link":
+            file[name] = h5py.ExternalLink(str(other), "secret")
+        elif kind == "storage":
+            file.create_dataset(name, (3,), "f8", external=[(str(tmp_path / "raw"), 0, 24)])
+        else:
+            layout = h5py.VirtualLayout((3,), "f8")
+            layout[:] = h5py.VirtualSource(str(other), "secret", (3,))
+            file.create_virtual_dataset(name, layout)
+    with pytest.raises(ModelFileError, match=r"model\.dp: the array /variable_0000 lies in another file"):
+        read_document(path)

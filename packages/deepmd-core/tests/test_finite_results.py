@@ -9,6 +9,7 @@ from morse import MorseEval, install, make_frames, write_model, write_system
 
 from deepmd.errors import ResultError
 from deepmd.infer import DeepPot, calc_model_devi
+from deepmd.infer.finite import check_results
 from deepmd.main import parse_args, run
 
 COORD, CELL, ATYPE = make_frames(nframes=4)
@@ -61,6 +62,21 @@ def test_without_atoms_at_the_same_place_the_model_is_looked_at(model):
     coord[2, 1, 0] = overlapping()[2, 1, 0]
     with pytest.raises(ResultError, match="no two atoms are at the same place, so look at the coordinates and at the"):
         DeepPot(model).eval(coord, CELL, ATYPE)
+
+
+@pytest.mark.parametrize("is_periodic", [True, False])
+def test_two_atoms_of_very_many_are_found(is_periodic):
+    rng, natoms = np.random.default_rng(0), 60_000
+    cell = np.array([[90.0, 0.0, 0.0], [20.0, 80.0, 0.0], [0.0, -10.0, 85.0]])
+    points = np.stack(np.meshgrid(*[np.arange(40)] * 3), axis=-1).reshape(-1, 3)[:natoms]
+    coord = (points / 40) @ cell + rng.uniform(-0.2, 0.2, (natoms, 3))
+    frames = {"coords": coord[None], "cells": cell[None] if is_periodic else None, "atom_types": np.zeros((1, natoms))}
+    results = {"energy": np.array([[np.nan]])}
+    with pytest.raises(ResultError, match="no two atoms are at the same place"):
+        check_results(results, frames)
+    coord[59_000] = coord[123] + [5e-4, -5e-4, 0.0] + (cell[1] - cell[2] if is_periodic else 0.0)
+    with pytest.raises(ResultError, match="atoms 123 and 59000 are at the same place"):
+        check_results(results, frames)
 
 
 def test_virtual_atoms_may_have_any_descriptor(model):

@@ -63,8 +63,20 @@ def test_several_attributes_in_the_order_given(path, capsys):
     assert [line.split(":")[0] for line in show(capsys, path, "size", "type-map")] == ["size", "type-map"]
 
 
+def test_another_file_is_no_attribute(path):
+    with pytest.raises(InputError, match=r"model.dp`: .*model.dp is a file: one is shown at once"):
+        run(parse_args(["show", path, path]))
+
+
+def test_further_files_of_the_same_model_are_passed_over(path, capsys, monkeypatch):
+    expected = show(capsys, path)
+    monkeypatch.setattr(document_backends.DocumentBackend, "companion_suffixes", {".dp": (".beside",)})
+    assert show(capsys, path, path.replace(".dp", ".beside")) == expected
+    assert show(capsys, path, path.replace(".dp", ".beside"), "size") == expected[-1:]
+
+
 def test_unknown_attribute(path):
-    with pytest.raises(InputError, match="no attribute 'sizes'; there are model-branch, type-map"):
+    with pytest.raises(InputError, match="sizes is no attribute; there are model-branch, type-map"):
         run(parse_args(["show", path, "sizes"]))
 
 

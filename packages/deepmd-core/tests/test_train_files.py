@@ -13,9 +13,10 @@ import pytest
 import toy_backend
 from toy_backend import ToyTrainer
 
+from deepmd.backend.model_files import read_state
 from deepmd.errors import InputError, ModelFileError, TrainingError
 from deepmd.train import TrainingState
-from deepmd.train.checkpoint import CheckpointStore, find_checkpoint, read_state
+from deepmd.train.checkpoint import CheckpointStore, find_checkpoint
 from deepmd.train.display import Clock, PlainDisplay, TerminalDisplay, format_metrics, make_display
 from deepmd.train.lcurve import NOTE, LearningCurve, read_lcurve
 
@@ -75,6 +76,11 @@ def test_a_metric_without_validation_labels_is_nan():
     columns = read_lcurve("lcurve.out")
     assert np.isnan(columns["rmse_e_val"])
     assert columns["rmse_val"] == 1.0
+
+
+def test_a_metric_without_labels_is_not_shown():
+    shown = format_metrics({"rmse": 1.0, "rmse_v": 2.0}, {"rmse": 3.0, "rmse_v": np.nan}, 1e-3)
+    assert shown == "trn: rmse = 1.00e+00, rmse_v = 2.00e+00; val: rmse = 3.00e+00; lr = 1.00e-03"
 
 
 def test_a_learning_curve_that_a_crash_has_spoiled():

@@ -15,10 +15,13 @@ import toy_backend
 from toy_backend import OtherToyBackend, ToyBackend, ToyTrainer, new_config
 from toy_data import frames_of, write_system
 
+from deepmd.backend.model_files import read_state
 from deepmd.data import DataRequirement, TrainingData
-from deepmd.errors import DataError, InputError, TrainingError
+from deepmd.entrypoints.freeze import freeze
+from deepmd.errors import DataError, InputError, ModelFileError, TrainingError
 from deepmd.train import run_training
-from deepmd.train.checkpoint import read_state
+from deepmd.train.checkpoint import find_checkpoint
+from deepmd.train.folder_lock import only_training_in
 from deepmd.train.lcurve import read_lcurve
 from deepmd.train.prefetch import Prefetcher
 from deepmd.train.validation import Average
@@ -114,6 +117,29 @@ def test_a_complete_training_is_left_alone(folder):
     result = train(restart=folder / "model.ckpt-20.toy")
     assert (result.steps_run, result.checkpoint) == (0, None)
     assert folder.joinpath("model.ckpt-20.toy").stat().st_mtime_ns == before
+
+
+def test_init_model_takes_a_frozen_file_too(folder):
+    train()
+    freeze("model.ckpt-20.toy", "frozen.toymodel", "toy")
+    for kind in ("model.ckpt-20.toy", "frozen.toymodel"):
+        result = train(config=new_config(numb_steps=8), init_model=find_checkpoint(kind))
+        assert result.steps_run == 8
+        folder.joinpath("model.ckpt-8.toy").rename(f"{kind}.toy")
+    assert_same_checkpoint("model.ckpt-20.toy.toy", "frozen.toymodel.toy")
+
+
+def test_restart_of_a_frozen_file_is_refused(folder):
+    train()
+    freeze("model.ckpt-20.toy", "frozen.toymodel", "toy")
+    with pytest.raises(ModelFileError, match=r"^frozen.toymodel is a frozen model: .* by --init-model frozen.toymodel"):
+        train(restart=find_checkpoint("frozen.toymodel"))
+
+
+def test_a_second_training_is_refused_before_it_reads_data(folder, monkeypatch):
+    monkeypatch.setattr(TrainingData, "__init__", lambda *_, **__: pytest.fail("data are read"))
+    with only_training_in([folder]), pytest.raises(TrainingError, match="another training is running"):
+        train()
 
 
 def test_init_model_takes_the_model_only(folder):

@@ -11,6 +11,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import jax
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
+from deepmd_dp.kit.metadata import sealed
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
@@ -222,6 +224,38 @@ def test_archive_of_another_program(tmp_path):
         frozen.read_any(str(tmp_path / "other.hlo"))
 
 
+def test_a_file_of_deepmd_kit_holds_its_model(folder, tmp_path):
+    """As deepmd-kit lays it out: a `.dp` with its graph beside, which is not run."""
+    path = tmp_path / "kit.hlo"
+    shutil.copyfile(folder / "model.dp", path)
+    with h5py.File(path, "a") as file:
+        del file.attrs["digest"]
+        tree = json.loads(file.attrs["json"])
+        tree["@variables"] = {"stablehlo": f"/variable_{len(file):04d}"}
+        file[f"variable_{len(file):04d}"] = np.void(b"some graph")
+        del file.attrs["json"]
+        file.attrs["json"] = json.dumps(tree)
+    path.write_bytes(path.read_bytes().replace(b"deepmd-sha256:", b"no-sha256-at-a"))
+    names, expected = (
+        [name for name, _ in walk_arrays(each["model"])] for each in (frozen.read_any(str(path)), random_document(CASE))
+    )
+    assert names == expected
+    frame = FRAMES["periodic and triclinic"]
+    parameters = {"fparam": np.ones((len(frame.coords), 2)), "aparam": np.ones((*frame.atom_types.shape, 1))}
+    found, expected = (
+        cls(str(file)).eval(frame.coords, frame.cells, frame.atom_types, **parameters)
+        for cls, file in ((JaxDeepEval, path), (NumpyDeepEval, folder / "model.dp"))
+    )
+    np.testing.assert_allclose(found["force"], expected["force"], atol=1e-12)
+
+
+def test_archive_that_unfolds(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.hlo", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("metadata.json", bytes(100 * 2**20))
+    with pytest.raises(ModelFileError, match=r"bomb\.hlo has .* bytes and would unfold to"):
+        frozen.read_any(str(tmp_path / "bomb.hlo"))
+
+
 def test_folder_of_another_program(tmp_path):
     with pytest.raises(ModelFileError, match="was not frozen by deepmd-jax"):
         frozen.read_any(str(tmp_path / "none.savedmodel"))
@@ -276,3 +310,44 @@ def test_files_do_not_tell_who_froze_them(path):
     content = b"".join(each.read_bytes() for each in files)
     assert all(str(Path(module.__file__).parent).encode() not in content for module in (frozen, jax))
     assert jax.config.jax_hlo_source_file_canonicalization_regex is None
+
+
+@NEEDS_TENSORFLOW
+def test_a_graph_that_writes_files_is_refused(folder, tmp_path):
+    import tensorflow as tf
+
+    copy = tmp_path / "copy.savedmodel"
+    shutil.copytree(folder / "model.savedmodel", copy)
+    saved = saved_model._parsed((copy / "saved_model.pb").read_bytes())
+    operators = {
+        node.op for meta in saved.meta_graphs for each in meta.graph_def.library.function for node in each.node_def
+    }
+    assert not {"SaveV2", "MergeV2Checkpoints"} & operators
+    with tf.Graph().as_default() as graph:
+        tf.io.write_file(str(tmp_path / "harm"), "harm")
+    saved.meta_graphs[0].graph_def.node.extend(graph.as_graph_def().node)
+    (copy / "saved_model.pb").write_bytes(saved.SerializeToString())
+    parts = [(name, (copy / name).read_bytes()) for name in saved_model._names(str(copy))]
+    (copy / "metadata.json").write_text(sealed((copy / "metadata.json").read_text(), parts))
+    with pytest.raises(
+        ModelFileError, match=r"copy.savedmodel has operators that no model of ours needs: WriteFile\. "
+    ):
+        JaxDeepEval(str(copy))
+
+
+def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path):
+    """XLA finds functions by their names."""
+    like = jax.ShapeDtypeStruct((3,), np.float32)
+    call = jax.jit(jax.ffi.ffi_call("memcpy", like))
+    checks = [jax.export.DisabledSafetyCheck.custom_call("memcpy")]
+    exported = jax.export.export(call, disabled_checks=checks, platforms=["cpu"])(like)
+    copy = tmp_path / "copy.hlo"
+    with zipfile.ZipFile(folder / "model.hlo") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["graph.stablehlo"] = bytes(exported.serialize())
+    record = members.pop("metadata.json").decode()
+    with zipfile.ZipFile(copy, "w") as archive:
+        for name, content in {**members, "metadata.json": sealed(record, members.items()).encode()}.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelFileError, match=r"copy.hlo has operators that no model of ours needs: memcpy\. "):
+        JaxDeepEval(str(copy))

@@ -14,12 +14,13 @@ from deepmd_dp.conformance.training import LEARNING_RATE, config_of, make_batch
 from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
+from deepmd_dp.kit.common_sizes import round_up
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.numpy_backend.derivative import derivative
-from deepmd_jax.padding import Padding, pad_atoms, round_up
 from deepmd_jax.trainer import JaxTrainer
 
 TOLERANCE = 1e-12

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <system_error>
 #include <unordered_map>
@@ -129,6 +130,25 @@ File read_file(const fs::path& path) {
   return {deepmd::read_frozen(record, std::move(parts)), added["operators"]};
 }
 
+/// Adds the operators and types of a program, which stand under the key `#` (deepmd_pd/frozen.py).
+void add_operators(const nlohmann::json& part, std::set<std::string>& found) {
+  if (part.is_object() && part.contains("#") && part["#"].is_string()) found.insert(part["#"]);
+  if (part.is_structured())
+    for (const auto& each : part) add_operators(each, found);
+}
+
+/// Operators of our files.
+const std::set<std::string> OPERATORS = {
+#include "../src/deepmd_pd/operators.inc"
+};
+
+/// Refuses the text of a program for an operator of it.
+void check_operators(const std::string& program) {
+  std::set<std::string> found;
+  add_operators(nlohmann::json::parse(program, nullptr, false), found);
+  deepmd::refuse_operators(found, OPERATORS);
+}
+
 class Model {
  public:
   Model(const fs::path& path, const deepmd_open_options& options)
@@ -170,8 +190,10 @@ class Model {
     // else operations that do not wait for each other run on threads of the executor's own
     if (options.nthreads == 1) paddle::flags::SetFlagValue("new_executor_serial_run", "true");
     const fs::path stem = fs::absolute(path).replace_extension();
-    if (operators.empty() || !deepmd::are_kernels_wanted(options) || !load_operators())
-      return paddle::jit::Load(stem, phi::CPUPlace());
+    const bool is_plain =
+        operators.empty() || !deepmd::are_kernels_wanted(options) || !load_operators();
+    check_operators(is_plain ? deepmd::read_file(stem.string() + ".json") : operators);
+    if (is_plain) return paddle::jit::Load(stem, phi::CPUPlace());
     // Paddle reads nothing but two files of one name
     const TemporaryFolder folder;
     const fs::path second = folder.path() / "model";

@@ -11,10 +11,12 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <cctype>
 #include <list>
 #include <map>
 #include <memory>
 #include <new>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -70,23 +72,78 @@ deepmd::Record read_record(const Members& members) {
   return deepmd::read_frozen(record, std::move(parts));
 }
 
-/// The archive of the form with our operator; the plain form where there is no other.
-std::string with_operators(const Members& members) {
+/// The members of one form: of that with our operator, where there is one, or of the plain form.
+Members form_of(const Members& members, bool with_operators) {
   Members chosen;
   for (const auto& [name, member] : members) {
-    if (name.rfind(OPERATORS, 0) == 0)
+    if (with_operators && name.rfind(OPERATORS, 0) == 0)
       chosen[name.substr(OPERATORS.size())] = member;
     else if (name.rfind("extra/", 0) != 0)
       chosen.emplace(name, member);
   }
+  return chosen;
+}
+
+std::string packed(const Members& members) {
   std::string archive;
   caffe2::serialize::PyTorchStreamWriter writer([&](const void* bytes, std::size_t size) {
     archive.append(static_cast<const char*>(bytes), size);
     return size;
   });
-  for (const auto& [name, member] : chosen) writer.writeRecord(name, member.data(), member.size());
+  for (const auto& [name, member] : members) writer.writeRecord(name, member.data(), member.size());
   writer.writeEndOfFile();
   return archive;
+}
+
+/// Adds what a source calls or defines, as deepmd_pt/operators.py names it. What this one can't
+/// read is given as a name too, which nothing has: calls of what is no name, comments, texts of
+/// several lines.
+void add_names(std::string_view code, std::set<std::string>& found) {
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+  };
+  std::string name;
+  char last = ' ';  // what came before, blanks apart; 'w': a word, which belongs to the name
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    const char c = code[i];
+    if (std::isspace(static_cast<unsigned char>(c))) continue;
+    if (is_word(c)) {
+      const std::size_t start = i;
+      while (i + 1 < code.size() && is_word(code[i + 1])) ++i;
+      const std::string word(code.substr(start, i + 1 - start));
+      const bool names_class = last == 'w' && name == "class";  // whose base is in brackets
+      name = last == '.' && !name.empty() ? name + "." + word : word;
+      last = names_class ? 'c' : 'w';
+      continue;
+    }
+    if (c == '(' && last == 'w') {
+      const bool is_operator = name.rfind("torch.", 0) == 0 || name.rfind("ops.", 0) == 0;
+      found.insert(is_operator ? name : name.substr(name.rfind('.') + 1));
+    }
+    if (c == '(' && (last == ')' || last == ']')) found.insert("a call of no name");
+    const bool is_quote = c == '"' || c == '\'';
+    if (c == '#' || c == '\\' || (is_quote && code.substr(i, 3) == std::string(3, c)))
+      found.insert({c});
+    if (is_quote)
+      for (++i; i < code.size() && code[i] != c; ++i) i += code[i] == '\\';
+    if (c != '.' || last != 'w') name.clear();
+    last = c;
+  }
+}
+
+/// Operators and methods of our files, and words that stand before brackets.
+const std::set<std::string> KNOWN = {
+    "and", "assert", "elif", "else", "if", "in", "is", "not", "or", "return", "while",
+#include "../src/deepmd_pt/operators.inc"
+};
+
+void check_operators(const Members& members) {
+  std::set<std::string> found;
+  for (const auto& [name, member] : members) {
+    if (name.rfind("code/", 0) == 0) add_names(std::string(member), found);
+    if (member.find("torch.classes") != member.npos) found.insert("torch.classes");
+  }
+  deepmd::refuse_operators(found, KNOWN);
 }
 
 /// Bytes as torch reads a file.
@@ -121,12 +178,14 @@ class Model {
       if (!at::hasCUDA()) throw std::runtime_error("this PyTorch sees no GPU");
       device_ = at::Device(at::kCUDA, at::DeviceIndex(options.device));
     }
-    std::string content = deepmd::read_file(path);
+    const std::string content = deepmd::read_file(path);
     const Members members = members_of(content);
     record_ = read_record(members);
+    const Members form = form_of(members, deepmd::are_kernels_wanted(options));
+    check_operators(form);
     in_few_words([&] {
-      if (deepmd::are_kernels_wanted(options)) content = with_operators(members);
-      script_ = torch::jit::load(std::make_shared<Memory>(std::move(content)), device_);
+      // packed anew: of two members of one name torch might take the other one
+      script_ = torch::jit::load(std::make_shared<Memory>(packed(form)), device_);
       script_.eval();
     });
   }

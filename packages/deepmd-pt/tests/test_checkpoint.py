@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import pickle
+import zipfile
+
 import numpy as np
 import pytest
 import torch
 
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError
+from deepmd.train import TrainingState
 from deepmd_dp.conformance.water import full_input, new_trainer, train
 from deepmd_pt import checkpoint
 from deepmd_pt.trainer import PyTorchTrainer
@@ -57,7 +61,7 @@ def test_nothing_is_lost(path, state):
 def test_truncated_file(path, keep):
     content = path.read_bytes()
     path.write_bytes(content[: int(keep * len(content))])
-    with pytest.raises(ModelFileError, match=r"model\.ckpt-2\.pt cannot be read as a checkpoint"):
+    with pytest.raises(ModelFileError, match=r"model\.ckpt-2\.pt cannot be read"):
         checkpoint.read(str(path))
 
 
@@ -72,15 +76,63 @@ def test_changed_bytes(path):
 def test_another_programs_checkpoint(tmp_path):
     path = tmp_path / "model.pt"
     torch.save({"model": {"weight": torch.ones(3)}}, path)
-    with pytest.raises(ModelFileError, match="is not a checkpoint of deepmd-core"):
+    with pytest.raises(ModelFileError, match=r"was not written by deepmd-pt; a \.pt of deepmd-kit is carried over by"):
         checkpoint.read(str(path))
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
     path = tmp_path / "model.pt"
     torch.save({"format": print}, path)
-    with pytest.raises(ModelFileError, match="cannot be read as a checkpoint"):
+    with pytest.raises(ModelFileError, match="holds __builtin__ print; a checkpoint of ours holds tensors"):
         checkpoint.read(str(path))
+
+
+def changed_archive(path, change):
+    """The checkpoint with its pickle changed, and without a digest."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, change(member) if name.endswith("/data.pkl") else member)
+
+
+def test_a_pickle_that_asks_for_memory(path):
+    """torch's restricted reader makes the bytearray."""
+    changed_archive(path, lambda _: pickle.PROTO + b"\2c__builtin__\nbytearray\n(J\0\0\0\x7ftR.")
+    with pytest.raises(ModelFileError, match="holds __builtin__ bytearray"):
+        checkpoint.read(str(path))
+
+
+def test_a_pickle_that_stands_for_more_than_the_file(path):
+    """Lists of ten references to the list before."""
+    lists = []
+    for _ in range(30):
+        lists = [lists] * 10
+    changed_archive(path, lambda _: pickle.dumps({"format": TrainingState.FORMAT, "model": lists}, protocol=2))
+    with pytest.raises(ModelFileError, match="its parts stand for more values than the file has bytes"):
+        checkpoint.read(str(path))
+
+
+def test_a_tensor_that_has_fewer_numbers_than_places(tmp_path, state):
+    tree = {"format": TrainingState.FORMAT, "model": {"model": {"@variables": {"w": torch.zeros(1).expand(2**28)}}}}
+    torch.save({**tree, "optimizer": {}, "step": 0, "loop": {}}, tmp_path / "model.pt")
+    with pytest.raises(ModelFileError, match="fewer numbers than places"):
+        checkpoint.read(str(tmp_path / "model.pt"))
+
+
+def test_an_archive_that_unfolds(path):
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = b""
+        archive.writestr("archive/data/1000", bytes(100 * 2**20))
+    with pytest.raises(ModelFileError, match="would unfold"):
+        checkpoint.read(str(path))
+
+
+def test_old_format_of_torch(tmp_path):
+    """It says how many bytes of memory are to come, and nothing else limits them."""
+    torch.save({"w": torch.ones(3)}, tmp_path / "model.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(ModelFileError, match="cannot be read as an archive"):
+        checkpoint.read(str(tmp_path / "model.pt"))
 
 
 def test_missing_file(tmp_path):

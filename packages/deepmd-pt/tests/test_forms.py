@@ -135,7 +135,8 @@ def two_models(tmp_path):
         (tmp_path / folder).mkdir()
     plain = Forms("se_e2_a: plain", tmp_path / "plain")
     operators = Forms("se_e2_a: energies of atoms", tmp_path / "operators")
-    content = archive.finish(plain.path.read_bytes(), archive.with_operators(operators.path.read_bytes()))
+    form = archive.form_of(operators.path.read_bytes(), with_operators=True)
+    content = archive.finish(plain.path.read_bytes(), archive.packed(form))
     (tmp_path / "two.pth").write_bytes(content)
     return tmp_path / "two.pth", plain.eager, operators.eager
 
@@ -162,8 +163,8 @@ def test_plain_on_a_gpu(simple, monkeypatch):
     seen = []
     monkeypatch.setattr(torch.jit, "load", lambda file, map_location: seen.append(file.read()) or torch.nn.Module())
     monkeypatch.setattr(frozen.arrays, "device", lambda: torch.device("cuda"))
-    frozen.load(simple.path.read_bytes())
-    assert seen == [simple.path.read_bytes()]
+    frozen.load(simple.path.read_bytes(), str(simple.path))
+    assert seen == [archive.packed(archive.form_of(simple.path.read_bytes(), with_operators=False))]
 
 
 def test_written_without_kernels_it_has_one_form(simple, tmp_path, monkeypatch):
@@ -192,7 +193,7 @@ def test_damage_of_the_second_form_is_found(simple, part, monkeypatch):
     """Whichever form is read."""
     members = archive.members_of(simple.path.read_bytes())
     members[f"extra/operators/{part}"] += b"\n"
-    simple.path.write_bytes(archive._packed(members))
+    simple.path.write_bytes(archive.packed(members))
     for plain in "01":
         monkeypatch.setenv(kernels.SWITCH, plain)
         with pytest.raises(ModelFileError, match="its contents are not what was written"):

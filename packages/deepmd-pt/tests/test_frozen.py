@@ -13,6 +13,8 @@ import torch
 from deepmd.contract import walk_arrays, write_document
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import all_terms
+from deepmd_dp.conformance.plugin_calls import PluginError
+from deepmd_dp.conformance.plugins import plugin_of
 from deepmd_dp.conformance.water import ATYPE, CELL, COORD, DESCRIPTORS, full_input, new_document_of
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.kit.signature import Signature, with_file_inputs
@@ -120,7 +122,7 @@ def test_metadata_for_c_plus_plus(pair):
 
 
 def script_of(path) -> torch.jit.ScriptModule:
-    return frozen.load(path.read_bytes())
+    return frozen.load(path.read_bytes(), str(path))
 
 
 def inputs_of(document: dict) -> tuple[Signature, dict[str, torch.Tensor]]:
@@ -256,3 +258,29 @@ def test_torchscript_of_another_program(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(path))
     with pytest.raises(ModelFileError, match="was not frozen by deepmd-pt"):
         PyTorchDeepEval(str(path))
+
+
+HARM = {
+    "from_file": '  def collect(self: Tensor) -> Tensor:\n    return torch.from_file("x", False, 1)\n',
+    "torch.save": '  def collect(self: Tensor, x: int=torch.save(1, "x")) -> Tensor:\n    return self\n',
+    "save": '  def collect(self: Tensor) -> Tensor:\n    return (self).save("x")\n',
+    "no name": '  def collect(self: Tensor) -> Tensor:\n    return (torch.save)(self, "x")\n',
+    "__setstate__": "  def __setstate__(self: Tensor, state: int) -> int:\n    return 1\n",
+    "torch.classes": "  other : __torch__.torch.classes.aoti.Loader\n",
+}
+"""What a script could have torch do, some of it while it is read."""
+
+
+@pytest.mark.parametrize("name", HARM)
+def test_a_script_that_reads_or_writes_files_is_refused(tmp_path, name):
+    """In Python and in C++, before torch reads it."""
+    path = Pair(tmp_path, full_input("se_e2_a")).path
+    members = archive.members_of(path.read_bytes())
+    source = next(each for each in members if each.startswith("code/__torch__/deepmd_pt/"))
+    members = {each: content for each, content in members.items() if not each.startswith("extra/operators/")}
+    members[source] += HARM[name].encode()
+    path.write_bytes(archive.finish(archive.packed(members)))
+    with pytest.raises(ModelFileError, match="has operators that no model of ours needs: "):
+        PyTorchDeepEval(str(path))
+    with pytest.raises(PluginError, match=rf"it has the operator .*{name}, which no model of ours needs"):
+        plugin_of("deepmd-pt", "pt").open(path)

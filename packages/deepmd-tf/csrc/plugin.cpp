@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,12 +26,19 @@ struct Graph {
   std::vector<TF_Output> inputs, outputs;
 };
 
-/// The string that a node holds as a constant: attr["value"].tensor.string_val.
-std::string_view constant_of(std::string_view node) {
-  const auto attributes = deepmd::entries(node, 5);
-  const auto value = attributes.find("value");
-  return value == attributes.end() ? std::string_view()
-                                   : deepmd::field(deepmd::field(value->second, 8), 8);
+/// Operators of our files.
+const std::set<std::string> OPERATORS = {
+#include "../src/deepmd_tf/operators.inc"
+    // and, in a .savedmodel, of deepmd-jax
+    "NoOp", "PreventGradient", "RestoreV2", "StatefulPartitionedCall", "XlaCallModule"};
+
+/// Refuses a GraphDef, which lies within fields of these numbers, for an operator of it or of its
+/// functions.
+void check_operators(std::string_view content, const std::vector<std::uint64_t>& within) {
+  for (const auto& graph : deepmd::values(content, within)) {
+    deepmd::refuse_operators(deepmd::values(graph, {1, 2}), OPERATORS);
+    deepmd::refuse_operators(deepmd::values(graph, {2, 1, 3, 2}), OPERATORS);
+  }
 }
 
 /// A `.pb`: a GraphDef with constants that compute nothing (deepmd_tf/frozen.py), of which
@@ -38,19 +46,21 @@ std::string_view constant_of(std::string_view node) {
 Graph read_graph(const std::string& path, const deepmd_open_options& options) {
   const std::string content = deepmd::read_file(path);
   std::string hashed, computes, scope;
-  std::map<std::string_view, std::string_view> strings{
+  std::map<std::string_view, std::string> strings{
       {"metadata", {}}, {"deepmd_document", {}}, {"deepmd_operators", {}}};
   for (const auto& each : deepmd::fields(content)) {
     const auto name = each.number == 1 ? deepmd::field(each.value, 1) : std::string_view();
     const auto found = strings.find(name);
-    if (found != strings.end()) found->second = constant_of(each.value);
     if (found == strings.end()) computes += each.whole;
+    // attr["value"].tensor.string_val
+    if (found != strings.end()) found->second = *deepmd::values(each.value, {5, 2, 8, 8}).begin();
     if (name != "metadata") hashed += each.whole;
   }
   Graph graph{deepmd::read_frozen(strings["metadata"], {{"graph", hashed}}), nullptr, {}, {}};
-  const std::string_view second = strings["deepmd_operators"];
+  const std::string& second = strings["deepmd_operators"];
   if (!second.empty() && deepmd::are_kernels_wanted(options) && are_operators_loaded())
     computes += second, scope = "operators/";
+  check_operators(computes, {});
   graph.session = std::make_unique<Session>(computes, options);
   for (const auto& each : graph.record.inputs)
     graph.inputs.push_back(graph.session->find(each.name));
@@ -66,6 +76,7 @@ deepmd::Record read_folder(const fs::path& path) {
     files.emplace_back(name, deepmd::read_file(path / name));
   };
   read("saved_model.pb");
+  check_operators(files[0].second, {2, 2});
   read("deepmd_document.safetensors");
   if (fs::is_directory(path / "variables"))
     for (const auto& each : fs::directory_iterator(path / "variables"))

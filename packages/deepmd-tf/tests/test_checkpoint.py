@@ -107,5 +107,7 @@ def test_another_programs_checkpoint(tmp_path):
         variable = tf.compat.v1.Variable(tf.ones(3))
         session.run(variable.initializer)
         tf.compat.v1.train.Saver().save(session, str(tmp_path / "model.ckpt"), write_state=False)
-    with pytest.raises(ModelFileError, match="no checkpoint of deepmd-core"):
+    with pytest.raises(
+        ModelFileError, match=r"was not written by deepmd-tf; a \.meta of deepmd-kit is carried over by `dp freeze`"
+    ):
         checkpoint.read(str(tmp_path / "model.ckpt.meta"))

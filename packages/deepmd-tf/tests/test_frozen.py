@@ -13,11 +13,17 @@ from models import Pair
 
 from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.conformance.documents import random_document
+from deepmd_dp.conformance.plugin_calls import PluginError
+from deepmd_dp.conformance.plugins import plugin_of
 from deepmd_dp.conformance.water import ATYPE, CELL, COORD
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.kit import kernels, operators
+from deepmd_dp.kit.metadata import sealed
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_tf import frozen
+from deepmd_tf.deep_eval import TensorFlowDeepEval
 from deepmd_tf.frozen import read_frozen
+from deepmd_tf.graph import GraphDef
 
 NAMES = ["se_e2_a: plain", "se_atten: two layers", "hybrid: three lists", "se_e2_a: dipole", "dpa2: three-body, strip"]
 
@@ -167,3 +173,25 @@ def test_nets_are_matrices_where_they_can_be(name, tmp_path):
     frozen.write(str(tmp_path / "model.pb"), random_document(case(name)))
     operations = [node.op for node in plain_nodes(tmp_path / "model.pb")]
     assert operations.count("Tanh") == (4 if name.endswith("plain") else 0)
+
+
+def test_a_graph_that_writes_files_is_refused(tmp_path, monkeypatch):
+    """In Python and in C++, before it runs; a digest keeps nobody from writing one."""
+    path, harm = Pair(tmp_path, "se_e2_a: plain").path, tmp_path / "harm"
+    graph = GraphDef.FromString(path.read_bytes())
+    (record,) = (node.attr["value"].tensor.string_val[0].decode() for node in graph.node if node.name == "metadata")
+    with tf.Graph().as_default() as added:
+        tf.io.write_file(str(harm), "harm")
+    body = GraphDef(node=[*(node for node in graph.node if node.name != "metadata"), *added.as_graph_def().node])
+    next(node for node in body.node if node.name == "o_energy").input.append("^WriteFile")
+    content = body.SerializeToString(deterministic=True)
+    path.write_bytes(content + frozen._constant("metadata", sealed(record, [("graph", content)])))
+    monkeypatch.setenv(kernels.SWITCH, "1")
+    with pytest.raises(ModelFileError, match=r"has operators that no model of ours needs: WriteFile\. .*=1\.$"):
+        TensorFlowDeepEval(str(path))
+    with pytest.raises(PluginError, match="it has the operator WriteFile, which no model of ours needs"):
+        plugin_of("deepmd-tf", "tf").open(path)
+    assert not harm.exists()
+    monkeypatch.setenv(operators.VARIABLE, "1")
+    TensorFlowDeepEval(str(path)).eval(COORD[None], CELL[None], ATYPE[None])
+    assert harm.read_text() == "harm"

@@ -148,7 +148,7 @@ def test_rows_times_a_matrix(lead):
         ("scatter_add", (RNG.normal(size=(2, 6, 3)), np.array([[0, 3, -1, 3, 1, 0], [-1, -1, 2, 2, 0, 3]]))),
         ("gather_rows", (RNG.normal(size=(2, 6, 3)), RNG.integers(0, 6, (2, 4, 5)))),
         ("outer_products", (RNG.normal(size=(2, 6, 3)), RNG.normal(size=(2, 6, 5)))),
-        ("halves", (RNG.normal(size=(3, 2, 4)),)),
+        ("split_switched", (RNG.normal(size=(3, 2, 4)),)),
     ],
 )
 def test_overrides_give_the_plain_forms_numbers(name, arguments):

@@ -137,7 +137,14 @@ def test_falls_back_where_the_kernels_cannot_run(monkeypatch):
 
 def test_all_are_registered_with_the_arrays():
     assert arrays  # importing it is enough
-    for name in ("halves", "scatter_add", "gather_rows", "outer_products", "environment_moments", "chebyshev_moments"):
+    for name in (
+        "split_switched",
+        "scatter_add",
+        "gather_rows",
+        "outer_products",
+        "environment_moments",
+        "chebyshev_moments",
+    ):
         assert (name, "deepmd_tf.namespace") in operation._overrides
 
 

@@ -75,9 +75,9 @@ COMMANDS: dict[str, Command] = {
             flag("INPUT", help="input file, JSON or YAML"),
             ignored("-m", "--mpi-log", choices=("master", "collect", "workers"), why="one process trains"),
             (
-                flag("-i", "--init-model", help="start from the model of this checkpoint, at step 0"),
+                flag("-i", "--init-model", help="start from the model of this checkpoint or model file, at step 0"),
                 flag("-r", "--restart", help="go on from this checkpoint"),
-                refused("-f", "--init-frz-model", why="starting from a frozen model; --init-model takes a checkpoint"),
+                flag("-f", "--init-frz-model", help="the same as --init-model"),
                 refused("-t", "--finetune", why="fine-tuning; --init-model goes on with the same types"),
             ),
             refused("--use-pretrain-script", nargs=0, default=False, why="the model section must be in the input file"),

@@ -136,16 +136,24 @@ def main(args: Sequence[str] | None = None) -> None:
         # a reader that has stopped is to be noticed here, not when the interpreter exits
         sys.stdout.flush()
     except DeepmdError as error:
-        sys.exit(f"dp: error: {error}")
+        sys.exit(_failure(str(error), error))
     except BrokenPipeError:
         # the reader, such as `head`, has had enough
         sys.exit(141)
     except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"dp: error: {describe_failure(error)}")
+        sys.exit(_failure(describe_failure(error), error))
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
         _close_output()
+
+
+def _failure(message: str, error: BaseException) -> str:
+    """One line, whatever names and values of files are in it; what is behind it is shown on ``-v DEBUG``."""
+    import logging
+
+    logging.getLogger(__name__).debug("what is behind the error:", exc_info=error)
+    return f"dp: error: {''.join(each if each.isprintable() else ' ' for each in message)}"
 
 
 def _close_output() -> None:

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.signature import Signature
-from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import arrays, frozen
 from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
+from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class JaxDeepEval(BaseDeepEval):
     """A `.hlo`, `.xlo`, `.savedmodel` or `.jax` file, evaluated for a few common sizes only."""
 
     device_name = staticmethod(device_name)
+    compiles_sizes = True
+    breaks_on_fork = "JAX"
     _graph: frozen.Graph | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
@@ -37,12 +39,12 @@ class JaxDeepEval(BaseDeepEval):
         register_modules()
         self._padding = Padding(self._numpy_model, with_frames=True)
         self._signature = Signature.of(self._numpy_model)
-        self._compiled = jax.jit(self.terms_of, static_argnames=("atomic", "derivatives"))
-        self._compiled_descriptor = jax.jit(lambda model, env: model.describe(env))
+        self._compiled = Compiled(self.terms_of, static_argnames=("atomic", "derivatives"))
+        self._compiled_descriptor = Compiled(lambda model, env: model.describe(env))
 
     def read_document(self, path: str) -> dict:
-        if not frozen.is_frozen(path):
-            return read_state(path).model
+        if not frozen.has_graph(path):
+            return frozen.read_any(path)
         self._graph = frozen.load(path)
         return self._graph.document
 

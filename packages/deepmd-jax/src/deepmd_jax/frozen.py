@@ -11,6 +11,7 @@ from deepmd.errors import ModelFileError
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import saved_model, stablehlo
 from deepmd_jax.frozen_parts import DOCUMENT
+from deepmd_jax.of_kit import is_of_kit, read_document
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -39,6 +40,11 @@ def is_frozen(path: str) -> bool:
     return Path(path).suffix in _KINDS
 
 
+def has_graph(path: str) -> bool:
+    """Whether a file has a graph that we run; a checkpoint has none, nor a model of deepmd-kit."""
+    return is_frozen(path) and not is_of_kit(path)
+
+
 def load(path: str) -> Graph:
     """The graph of a frozen model."""
     return _module_of(path).Graph(str(path))
@@ -48,6 +54,8 @@ def read_any(path: str) -> dict:
     """The document of a frozen model or of a checkpoint."""
     if not is_frozen(path):
         return read_state(path).model
+    if is_of_kit(path):
+        return read_document(path)
     return document_from_bytes(_module_of(path).read_parts(str(path))[DOCUMENT], str(path))
 
 

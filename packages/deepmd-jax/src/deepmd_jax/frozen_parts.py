@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.metadata import read_metadata
+from deepmd_dp.kit.operators import LIST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCUMENT, METADATA = "deepmd_document.safetensors", "metadata.json"
+OPERATORS = Path(__file__).with_name(LIST)
 Parts = dict[str, bytes]
 
 

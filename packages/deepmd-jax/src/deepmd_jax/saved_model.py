@@ -11,18 +11,24 @@ import numpy as np
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import write_metadata
+from deepmd_dp.kit.operators import refuse_operators
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
+from deepmd_jax import stablehlo
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Parts, read_checked
 from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, exporting, graph_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import jax
 
     from deepmd_dp.interface import Model
 
 _SIGNATURE = "serving_default"
+_GRAPH = "saved_model.pb"
 
 
 def _tensorflow() -> Any:
@@ -44,9 +50,45 @@ def write(path: str, document: dict) -> None:
     tf = _tensorflow()
     model = deserialize_model(document["model"])
     tf.saved_model.save(tf.Module(), path, signatures={_SIGNATURE: _convert(tf, model)})
+    _forget_saving(Path(path, _GRAPH))
     Path(path, DOCUMENT).write_bytes(document_to_bytes(document))
     parts = [(name, Path(path, name).read_bytes()) for name in _names(path)]
     Path(path, METADATA).write_text(write_metadata(model, parts), encoding="utf-8")
+
+
+def _forget_saving(path: Path) -> None:
+    """Takes out the function that would write variables, of which there are none: no graph of ours writes files."""
+    saved = _parsed(path.read_bytes())
+    for meta in saved.meta_graphs:
+        saving = meta.saver_def.save_tensor_name.partition(":")[0]
+        functions = {node.attr["f"].func.name for node in meta.graph_def.node if node.name == saving}
+        _keep(meta.graph_def.node, lambda node, saving=saving: node.name != saving)
+        _keep(meta.graph_def.library.function, lambda each, gone=functions: each.signature.name not in gone)
+        meta.saver_def.save_tensor_name = ""
+    path.write_bytes(saved.SerializeToString(deterministic=True))
+
+
+def _keep(messages: Any, is_kept: Callable[[Any], bool]) -> None:
+    kept = [each for each in messages if is_kept(each)]
+    del messages[:]
+    messages.extend(kept)
+
+
+def _parsed(content: bytes) -> Any:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    return SavedModel.FromString(content)
+
+
+def _operators(content: bytes) -> Iterator[str]:
+    """All operators of a SavedModel, those of XLA's programs in it among them."""
+    for meta in _parsed(content).meta_graphs:
+        library = meta.graph_def.library.function
+        for node in (*meta.graph_def.node, *(node for function in library for node in function.node_def)):
+            yield node.op
+            if node.op == "XlaCallModule":
+                yield from stablehlo.operators(node.attr["module"].s)
+                yield from (function.name for function in node.attr["function_list"].list.func)
 
 
 @exporting()
@@ -76,25 +118,24 @@ def read_parts(path: str) -> Parts:
     try:
         return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
     except OSError as error:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name}); a .savedmodel of "
-            "deepmd-kit is carried over by `dp convert-backend frozen.savedmodel model.dp` in deepmd-kit, then by the "
-            "same command here."
-        ) from error
+        missing = f"frozen by deepmd-jax ({error.strerror}: {Path(error.filename).name})"
+        raise not_ours(path, missing) from error
 
 
 def _names(path: str) -> list[str]:
     """Files in the folder that are computed with, their paths in it; others may lie beside them."""
     variables = sorted(Path(path, "variables").glob("*"))
-    return ["saved_model.pb", DOCUMENT, *(f"variables/{each.name}" for each in variables)]
+    return [_GRAPH, DOCUMENT, *(f"variables/{each.name}" for each in variables)]
 
 
 class Graph:
     """The graph in a folder, run by TensorFlow, and the document beside it."""
 
     def __init__(self, path: str) -> None:
-        self.document = document_from_bytes(read_parts(path)[DOCUMENT], path)
+        parts = read_parts(path)
+        self.document = document_from_bytes(parts[DOCUMENT], path)
         self._tf = _tensorflow()
+        refuse_operators(_operators(parts[_GRAPH]), OPERATORS, path)
         try:
             self._model = self._tf.saved_model.load(path)
         except (OSError, ValueError) as error:

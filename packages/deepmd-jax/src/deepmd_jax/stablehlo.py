@@ -11,14 +11,17 @@ import jax
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.reading import open_archive
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.kit.metadata import write_metadata
+from deepmd_dp.kit.operators import refuse_operators
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import from_numpy, full_precision
+from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, Parts, read_checked
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Parts, read_checked
 from deepmd_jax.ops import plain_operations
 
 if TYPE_CHECKING:
@@ -75,6 +78,24 @@ def _export(model: Model) -> bytes:
     return bytes(jax.export.export(jax.jit(graph_of(model)), platforms=PLATFORMS)(inputs).serialize())
 
 
+def operators(module: bytes) -> list[str]:
+    """The operators of a program, and what the calls of foreign code in it go to."""
+    from jaxlib.mlir import ir
+    from jaxlib.mlir.dialects import stablehlo
+
+    found = []
+
+    def note(operation: ir.Operation) -> ir.WalkResult:
+        found.append(operation.name)
+        if "call_target_name" in operation.attributes:
+            found.append(ir.StringAttr(operation.attributes["call_target_name"]).value)
+        return ir.WalkResult.ADVANCE
+
+    with jax.interpreters.mlir.make_ir_context() as context:
+        stablehlo.deserialize_portable_artifact(context, module).operation.walk(note)
+    return found
+
+
 def axes_text(axes: tuple[str | int, ...]) -> str:
     """Sizes as JAX writes them: ``nframes, nloc, 3``."""
     return ", ".join(map(str, axes))
@@ -83,9 +104,9 @@ def axes_text(axes: tuple[str | int, ...]) -> str:
 def read_parts(path: str) -> Parts:
     """The parts of a file, checked."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path, path) as archive:
             return read_checked(archive.namelist(), archive.read, path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise ModelFileError(f"{path} cannot be read as a frozen model ({error}); the file is damaged.") from error
 
 
@@ -103,7 +124,8 @@ class Graph:
                 f"{path}: JAX {jax.__version__} does not read its graph ({str(error) or type(error).__name__}); "
                 "write the file again by `dp convert-backend`."
             ) from error
-        self._call = jax.jit(self._evaluate, static_argnames="wanted")
+        refuse_operators(operators(self._exported.mlir_module_serialized), OPERATORS, path)
+        self._call = Compiled(self._evaluate, static_argnames="wanted")
 
     def __call__(self, inputs: dict[str, jax.Array], wanted: tuple[str, ...]) -> dict[str, jax.Array]:
         """The terms of these names; inputs as `deepmd_dp.kit.signature.Signature` has them."""

@@ -11,13 +11,14 @@ import jax.numpy as jnp
 
 from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.kit.optimizer import Adam, Moments, read_moments, write_moments
+from deepmd_dp.kit.padding import Padding, pad_atoms
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_jax import arrays
 from deepmd_jax.arrays import full_precision
 from deepmd_jax.compile_cache import use_compile_cache
+from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
 from deepmd_jax.device import device_name
-from deepmd_jax.padding import Padding, pad_atoms
 from deepmd_jax.pytree import register_modules
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ Loss = tuple[jax.Array, Arrays]
 class JaxTrainer(BaseTrainer):
     """Trains the leaves of a model as a dict of arrays."""
 
-    backend_name = "JAX"
+    backend_name = breaks_on_fork = "JAX"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         use_compile_cache()
@@ -54,8 +55,8 @@ class JaxTrainer(BaseTrainer):
         self.rebuild()
 
     def rebuild(self) -> None:
-        self._compiled_gradients = jax.jit(partial(value_and_gradients, self._loss_of), static_argnums=5)
-        self._compiled_metrics = jax.jit(self._loss_of, static_argnums=5)
+        self._compiled_gradients = Compiled(partial(value_and_gradients, self._loss_of), static_argnums=5)
+        self._compiled_metrics = Compiled(self._loss_of, static_argnums=5)
 
     def pad(self, env: Environment, labels: dict[str, np.ndarray]) -> tuple[Environment, dict[str, np.ndarray]]:
         padded = self._padding.pad(env)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from deepmd_dp.kit.deep_eval import BaseDeepEval
@@ -26,14 +27,17 @@ class PaddleDeepEval(BaseDeepEval):
     from_numpy = staticmethod(arrays.from_numpy)
     to_numpy = staticmethod(arrays.to_numpy)
     derivative = staticmethod(derivative)
-
-    def __init__(self, model_file: str, **kwargs: object) -> None:
-        self._file = FrozenFile(model_file) if is_frozen(model_file) else None
-        super().__init__(model_file, **kwargs)
-        self._graph = None if self._file is None else self._file.load()
+    breaks_on_fork = "Paddle"
+    one_at_a_time = RLock()
+    _graph = None
 
     def read_document(self, path: str) -> dict:
-        return read_state(path).model if self._file is None else self._file.document
+        if not is_frozen(path):
+            return read_state(path).model
+        file = FrozenFile(path)
+        with self.one_at_a_time:
+            self._graph = file.load()
+        return file.document
 
     def compute(
         self, env: Environment, fparam: Tensor | None, aparam: Tensor | None, *, atomic: bool, derivatives: bool

@@ -13,12 +13,15 @@ import json
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
 from deepmd_dp.kit import kernels
-from deepmd_dp.kit.metadata import read_metadata, write_metadata
+from deepmd_dp.kit.foreign import not_ours
+from deepmd_dp.kit.metadata import Part, read_metadata, write_metadata
+from deepmd_dp.kit.operators import LIST, refuse_operators
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
@@ -26,10 +29,6 @@ from deepmd_pd import arrays
 from deepmd_pd.framework import core, paddle
 from deepmd_pd.graph import FrozenModel, record
 from deepmd_pd.kernel_library import load_library
-
-if TYPE_CHECKING:
-    from deepmd_dp.kit import kernels
-from deepmd_dp.kit.metadata import Part
 
 _KEY = ',"deepmd":'
 """What the program's text ends before. Where this stands inside of a text of the JSON, its quotes are escaped."""
@@ -123,6 +122,8 @@ class FrozenFile:
 
     def load(self) -> paddle.jit.TranslatedLayer:
         """The graph."""
+        text = self._operators if self.has_operators else self._program.read_text(encoding="utf-8")
+        refuse_operators(_operators(text), Path(__file__).with_name(LIST), str(self._program))
         if not self.has_operators:
             return paddle.jit.load(str(self._program.with_suffix("")))
         # paddle reads nothing but two files of one name
@@ -131,6 +132,13 @@ class FrozenFile:
             program.write_text(self._operators, encoding="utf-8")
             constants.symlink_to(self._constants.resolve())
             return paddle.jit.load(str(program.with_suffix("")))
+
+
+def _operators(program: str) -> set[str]:
+    """Operators and types of a program, which stand under the key ``#``."""
+    found = set()
+    json.loads(program, object_hook=lambda each: found.add(str(each.get("#", ""))))
+    return found - {""}
 
 
 def _read(path: Path) -> bytes:
@@ -142,15 +150,9 @@ def _read(path: Path) -> bytes:
 
 def _added(text: str, program: Path) -> dict[str, Any]:
     """What we wrote into the program's file."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise ModelFileError(f"{program} cannot be read as JSON ({error}); the file is damaged.") from error
+    data = parse_json(text, str(program), ModelFileError)
     if not isinstance(data, dict) or "base_code" not in data:
         raise ModelFileError(f"{program} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
     if "deepmd" not in data:
-        raise ModelFileError(
-            f"{program} was not frozen by deepmd-pd; a model of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.json model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(program, "frozen by deepmd-pd")
     return data["deepmd"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
     plain_ops.override("outer_products", namespace, plain_ops.outer_products_by_matmul)
-    plain_ops.override("halves", namespace, lambda a: paddle.unbind(a, 1))
+    plain_ops.override("split_switched", namespace, lambda a: paddle.unbind(a, 1))
     plain_ops.override("scatter_add", namespace, scatter_add)
     for name, operation in moments_call.overrides(moments, can_run).items():
         plain_ops.override(name, namespace, operation)

@@ -6,26 +6,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.module import map_leaves, with_leaves
 from deepmd_dp.kit.trainer import BaseTrainer, Prepared
 from deepmd_pd import arrays
 from deepmd_pd.derivative import derivative, gradients_by
 from deepmd_pd.framework import paddle
-from deepmd_pd.frozen import is_frozen
 from deepmd_pd.optimizer import Optimizer
 
 if TYPE_CHECKING:
     import numpy as np
     from paddle import Tensor
 
-    from deepmd.train.trainer import TrainingState
-
 
 class PaddleTrainer(BaseTrainer):
     """Trains the leaves of a model as tensors of paddle, in dynamic mode."""
 
-    backend_name = "Paddle"
+    backend_name = breaks_on_fork = "Paddle"
     from_numpy = staticmethod(arrays.from_numpy)
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
@@ -58,12 +54,6 @@ class PaddleTrainer(BaseTrainer):
 
     def _loss_of(self, prepared: Prepared, lr: float, *, create_graph: bool) -> tuple[Tensor, dict[str, Tensor]]:
         return self.loss_and_metrics(self._model, prepared, lr, partial(derivative, create_graph=create_graph))
-
-    @classmethod
-    def read_checkpoint(cls, path: str) -> TrainingState:
-        if is_frozen(path):
-            raise ModelFileError(f"{path} is a frozen model, not a checkpoint; give the .pd file of a training.")
-        return super().read_checkpoint(path)
 
     @property
     def device(self) -> str:

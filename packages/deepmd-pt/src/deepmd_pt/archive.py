@@ -3,7 +3,7 @@
 
 Both are extra files of the archive. The metadata are a string of the script too, for C++. The digest in them is made of
 all other members, that string cut out. A second form of the script, with our operator, shares the constants: members
-that only it has lie in ``extra/operators/``, where torch does not look, and `with_operators` puts them in place.
+that only it has lie in ``extra/operators/``, where torch does not look, and `form_of` puts them in place.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.reading import open_archive
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, sealed
 
 if TYPE_CHECKING:
@@ -40,16 +42,17 @@ def finish(plain: bytes, operators: bytes | None = None) -> bytes:
     members |= {f"{_OPERATORS}{name}": member for name, member in own.items()}
     record = members[_RECORD]
     right = sealed(record.decode(), _parts(members)).encode()
-    return _packed(
+    return packed(
         {name: member.replace(record, right) if _has_record(name) else member for name, member in members.items()}
     )
 
 
-def with_operators(content: bytes) -> bytes:
-    """The archive of the form with our operator alone; the plain form where there is no other."""
+def form_of(content: bytes, *, with_operators: bool) -> dict[str, bytes]:
+    """The members of one form: of that with our operator, where there is one, or of the plain form."""
     members = members_of(content)
     own = {name.removeprefix(_OPERATORS): member for name, member in members.items() if name.startswith(_OPERATORS)}
-    return _packed({name: member for name, member in (members | own).items() if not name.startswith("extra/")})
+    chosen = members | own if with_operators else members
+    return {name: member for name, member in chosen.items() if not name.startswith("extra/")}
 
 
 def read(path: str) -> FrozenFile | None:
@@ -62,27 +65,22 @@ def read(path: str) -> FrozenFile | None:
     """
     try:
         content = Path(path).read_bytes()
-        members = members_of(content)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except zipfile.BadZipFile as error:
-        if not zipfile.is_zipfile(io.BytesIO(content)):
-            return None
-        raise ModelFileError(f"{path} is damaged ({error}); get the file again.") from error
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return None
+    members = members_of(content, path)
     if "constants.pkl" not in members:
         return None
     if _RECORD not in members or f"extra/{DOCUMENT}" not in members:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-pt; a .pth of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.pth model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(path, "frozen by deepmd-pt")
     read_metadata(members[_RECORD], _parts(members), path)
     return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path))
 
 
-def members_of(content: bytes) -> dict[str, bytes]:
+def members_of(content: bytes, source: str = "the archive") -> dict[str, bytes]:
     """The members of an archive by their names without the top folder, which torch calls after the file."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with open_archive(io.BytesIO(content), source) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
 
 
@@ -92,7 +90,8 @@ def _kept(content: bytes) -> dict[str, bytes]:
     return {name: member for name, member in members if not name.endswith((".debug_pkl", "serialization_id"))}
 
 
-def _packed(members: dict[str, bytes]) -> bytes:
+def packed(members: dict[str, bytes]) -> bytes:
+    """An archive of these members."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
         for name, member in members.items():

@@ -16,7 +16,10 @@ import torch
 from deepmd.contract import map_arrays
 from deepmd.contract.digest import BLANK, KEY, check_digest, sealed
 from deepmd.errors import ModelFileError, first_line
+from deepmd.files.plain import check_plain
 from deepmd.train.trainer import TrainingState
+from deepmd_dp.kit.foreign import not_ours
+from deepmd_pt.checked_pickle import check_checkpoint
 
 _COMMENT = len(BLANK).to_bytes(2, "little") + BLANK.encode()
 """What ends a zip archive, in the place of the length 0 of no comment."""
@@ -49,19 +52,20 @@ def read(path: str) -> TrainingState:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read as a checkpoint: {error.strerror}.") from error
     digest = check_digest(content, path)
+    check_checkpoint(content, path)
     try:
         data = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's unpickler lets pass whatever foreign bytes raise
+        reason = first_line(error).partition(". In PyTorch")[0]  # torch goes on to advise to run the file's code
         raise ModelFileError(
-            f"{path} cannot be read as a checkpoint ({first_line(error)}); it is damaged or of another program."
+            f"{path} cannot be read as a checkpoint ({reason}); it is damaged or of another program."
         ) from error
     if not isinstance(data, dict) or data.get("format") != TrainingState.FORMAT:
-        raise ModelFileError(
-            f"{path} is not a checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
-            "freezing it there and `dp convert-backend frozen.pth model.dp` there."
-        )
-    optimizer = {name: tensor.numpy() for name, tensor in data["optimizer"].items()}
-    return TrainingState({**_as_arrays(data["model"]), KEY: digest}, optimizer, data["step"], data["loop"])
+        raise not_ours(path, "written by deepmd-pt")
+    check_plain(data, path, ModelFileError, others=(torch.Tensor,), most=len(content))
+    state = TrainingState.of_tree(_as_arrays(data), path)
+    state.model[KEY] = digest
+    return state
 
 
 def _as_tensor(array: Any) -> torch.Tensor:
@@ -73,4 +77,6 @@ def _as_arrays(tree: Any) -> Any:
         return {key: _as_arrays(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [_as_arrays(value) for value in tree]
+    if isinstance(tree, torch.Tensor) and not tree.is_contiguous():
+        raise ModelFileError(f"a tensor of shape {list(tree.shape)} has fewer numbers than places; it is damaged.")
     return tree.numpy() if isinstance(tree, torch.Tensor) else tree

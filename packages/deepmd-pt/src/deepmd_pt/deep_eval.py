@@ -22,6 +22,7 @@ class PyTorchDeepEval(BaseDeepEval):
     """A `.pth` or `.pt` file, evaluated by torch."""
 
     device_name = staticmethod(arrays.device_name)
+    breaks_on_fork = "PyTorch" if torch.get_num_threads() > 1 else None
     _script: torch.jit.ScriptModule | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
@@ -32,7 +33,7 @@ class PyTorchDeepEval(BaseDeepEval):
         found = archive.read(path)
         if found is None:
             return checkpoint.read(path).model
-        self._script = frozen.load(found.content)
+        self._script = frozen.load(found.content, path)
         return found.document
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:

@@ -22,11 +22,13 @@ from deepmd.errors import ModelFileError
 from deepmd_dp.environment.parts import environment_with_ghosts
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.metadata import write_metadata
+from deepmd_dp.kit.operators import LIST, refuse_operators
 from deepmd_dp.kit.signature import Signature, with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pt import archive, arrays, checkpoint
 from deepmd_pt.kernel_library import load_derivative
+from deepmd_pt.operators import operators
 from deepmd_pt.script import Core, FrozenModel, Terms, edge_vectors
 
 if TYPE_CHECKING:
@@ -70,13 +72,15 @@ def _save(script: torch.jit.ScriptModule, beside: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def load(content: bytes) -> torch.jit.ScriptModule:
+def load(content: bytes, path: str) -> torch.jit.ScriptModule:
     """The TorchScript of an archive, on the device used; the form with our operator where that runs."""
     device = arrays.device()
-    if device.type == "cpu" and kernels.are_wanted() and load_derivative():
-        content = archive.with_operators(content)
+    can_run = device.type == "cpu" and kernels.are_wanted() and load_derivative()
+    members = archive.form_of(content, with_operators=can_run)
+    refuse_operators(operators(members, path), Path(__file__).with_name(LIST), path)
     with _torchscript():
-        return torch.jit.load(io.BytesIO(content), map_location=device).eval()
+        # packed anew: of two members of one name torch might take the other one
+        return torch.jit.load(io.BytesIO(archive.packed(members)), map_location=device).eval()
 
 
 def read_any(path: str) -> dict:

@@ -26,6 +26,7 @@ class PyTorchTrainer(BaseTrainer):
     """Trains the leaves of a model as torch parameters, eagerly."""
 
     backend_name = "PyTorch"
+    breaks_on_fork = "PyTorch" if torch.get_num_threads() > 1 else None
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         self._parameters = {

@@ -9,6 +9,7 @@ is beside.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -19,7 +20,10 @@ from google.protobuf.message import DecodeError
 from deepmd.contract.arrays import with_arrays, without_arrays
 from deepmd.contract.digest import BLANK, KEY, check_digest, sealed
 from deepmd.errors import ModelFileError, first_line
+from deepmd.files.plain import parse_json
+from deepmd.files.reading import check_unfolded
 from deepmd.train.trainer import TrainingState
+from deepmd_dp.kit.foreign import not_ours
 
 _COLLECTION = "deepmd_training_state"
 _BESIDE = (".index", ".data-00000-of-00001")
@@ -56,23 +60,24 @@ def read(path: str) -> TrainingState:
     prefix = _prefix(os.path.realpath(f"{_prefix(path)}.meta"))
     try:
         content = Path(f"{prefix}.meta").read_bytes()
-        digest = check_digest(content, f"{path} or a file beside it", *_read_beside(prefix))
+        beside = _read_beside(prefix)
+        digest = check_digest(content, f"{path} or a file beside it", *beside)
         meta = tf.compat.v1.MetaGraphDef.FromString(content)
         reader = tf.train.load_checkpoint(prefix)
-        arrays = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        shapes = reader.get_variable_to_shape_map()
+        check_unfolded(sum(8 * math.prod(shape) for shape in shapes.values()), sum(map(len, beside)), path)
+        arrays = {name: reader.get_tensor(name) for name in shapes}
     except (DecodeError, IndexError, OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
         raise ModelFileError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}); one of its three files is damaged, "
             "missing, or of another program."
         ) from error
     if not meta.collection_def[_COLLECTION].bytes_list.value:
-        raise ModelFileError(
-            f"{path} is damaged or no checkpoint of deepmd-core; a checkpoint of deepmd-kit is carried over by "
-            "freezing it there and `dp convert-backend frozen.pb model.dp` there."
-        )
-    tree = json.loads(meta.collection_def[_COLLECTION].bytes_list.value[0])
+        raise not_ours(path, "written by deepmd-tf" if meta.graph_def.node else "written by deepmd-tf, or is damaged")
+    tree = parse_json(meta.collection_def[_COLLECTION].bytes_list.value[0], path, ModelFileError)
     model = {**with_arrays(tree["model"], arrays, path), KEY: digest}
-    return TrainingState(model, {name: arrays[name] for name in tree["optimizer"]}, tree["step"], tree["loop"])
+    moments = {name: arrays[name] for name in tree["optimizer"]}
+    return TrainingState.of_tree({**tree, "model": model, "optimizer": moments}, path)
 
 
 def _read_beside(prefix: str) -> list[bytes]:

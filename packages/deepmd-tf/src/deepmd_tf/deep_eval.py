@@ -24,16 +24,14 @@ class TensorFlowDeepEval(BaseDeepEval):
     """A `.pb` file or a checkpoint, evaluated by TensorFlow."""
 
     device_name = staticmethod(arrays.device_name)
-
-    def __init__(self, model_file: str, **kwargs: object) -> None:
-        self._frozen: FrozenModel | None = None
-        super().__init__(model_file, **kwargs)
+    breaks_on_fork = "TensorFlow"
+    _frozen: FrozenModel | None = None
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):
             return checkpoint.read(path).model
         file = read_frozen(path)
-        self._frozen = FrozenModel(file)
+        self._frozen = FrozenModel(file, path)
         return file.document
 
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:

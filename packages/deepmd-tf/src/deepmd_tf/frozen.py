@@ -21,7 +21,9 @@ from google.protobuf.message import DecodeError
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit import kernels
+from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, write_metadata
+from deepmd_dp.kit.operators import LIST, refuse_operators
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_tf import checkpoint
@@ -110,12 +112,9 @@ def read_frozen(path: str) -> FrozenFile:
     except (OSError, ValueError, DecodeError) as error:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
     if not strings[METADATA]:
-        raise ModelFileError(
-            f"{path} was not frozen by deepmd-tf, or it is damaged; a .pb of deepmd-kit is carried over by "
-            "`dp convert-backend frozen.pb model.dp` in deepmd-kit, then by the same command here."
-        )
+        raise not_ours(path, "frozen by deepmd-tf")
     read_metadata(strings[METADATA], [("graph", bytes(hashed))], path)
-    return FrozenFile(document_from_bytes(strings[DOCUMENT]), bytes(plain), strings[SECOND_FORM])
+    return FrozenFile(document_from_bytes(strings[DOCUMENT], path), bytes(plain), strings[SECOND_FORM])
 
 
 def _name(content: bytes, node: Field) -> str | None:
@@ -136,12 +135,14 @@ class FrozenModel:
     to load (2.21).
     """
 
-    def __init__(self, file: FrozenFile) -> None:
+    def __init__(self, file: FrozenFile, path: str) -> None:
         can_run = file.second and kernels.are_wanted() and not gpus() and load_library() is not None
         self.scope = f"{OPERATORS}/" if can_run else ""
+        graph = GraphDef.FromString(file.plain + file.second if can_run else file.plain)
+        bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+        refuse_operators((node.op for body in bodies for node in body), Path(__file__).with_name(LIST), path)
         with tf.Graph().as_default() as whole:
-            definition = file.plain + file.second if can_run else file.plain
-            tf.graph_util.import_graph_def(GraphDef.FromString(definition), name="")
+            tf.graph_util.import_graph_def(graph, name="")
         threads = tf.config.threading.get_intra_op_parallelism_threads()
         options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         self._session = tf.compat.v1.Session(graph=whole, config=options)

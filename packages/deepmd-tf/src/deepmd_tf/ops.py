@@ -17,7 +17,7 @@ from deepmd_tf.moments import moments
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
     plain_ops.override("outer_products", namespace, plain_ops.outer_products_by_matmul)
-    plain_ops.override("halves", namespace, lambda a: tf.unstack(a, axis=1))
+    plain_ops.override("split_switched", namespace, lambda a: tf.unstack(a, axis=1))
     plain_ops.override("scatter_add", namespace, scatter_add)
     plain_ops.override("gather_rows", namespace, gather_rows)
     for name, operation in moments_call.overrides(moments, can_run).items():

@@ -35,7 +35,7 @@ class TensorFlowTrainer(BaseTrainer):
     There is a graph for each set of labels that batches come with, traced at the first of them.
     """
 
-    backend_name = "TensorFlow"
+    backend_name = breaks_on_fork = "TensorFlow"
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:
         arrays.gpus()

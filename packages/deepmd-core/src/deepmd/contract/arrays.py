@@ -35,7 +35,7 @@ def plain_array(value: Any) -> np.ndarray:
     if array.dtype.name == "bfloat16" or array.dtype == np.dtype("V2"):
         high_half = np.frombuffer(array.tobytes(), dtype=np.uint16).astype(np.uint32)
         return (high_half << 16).view(np.float32).reshape(array.shape)
-    return np.array(array, order="C", copy=None)
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=None)
 
 
 def walk_arrays(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, np.ndarray]]:
@@ -158,6 +158,10 @@ def take_array(
     fits = array.ndim == len(expected) and all(
         want in (-1, size) for want, size in zip(expected, array.shape, strict=True)
     )
+    if array.dtype.kind == "f" and array.dtype.name not in ("float64", "float32"):
+        raise ModelFileError(
+            f"{where}: array `{key}` is {array.dtype}, which is not supported; use float32 or float64."
+        )
     if not fits or array.dtype.kind not in "fiub":
         wanted = str(expected).replace("-1", "any")
         raise ModelFileError(

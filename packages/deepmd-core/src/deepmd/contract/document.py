@@ -6,8 +6,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+import numpy as np
+
 import deepmd
+from deepmd.contract.schema import DOCUMENT, check_table
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import check_plain
 
 
 def new_document(
@@ -49,7 +53,7 @@ def new_document(
 
 
 def check_document(document: Any, source: str) -> dict[str, Any]:
-    """The document, if it is one: a mapping with a model.
+    """The document, if it is one: a mapping with a model, of plain values and arrays.
 
     Raises
     ------
@@ -58,4 +62,6 @@ def check_document(document: Any, source: str) -> dict[str, Any]:
     """
     if not isinstance(document, dict) or not isinstance(document.get("model"), dict):
         raise ModelFileError(f"{source} holds no Deep Potential model: the mapping `model` is not in it.")
+    check_plain(document, source, ModelFileError, others=(np.ndarray,))
+    check_table(document, DOCUMENT, source)
     return document

@@ -16,6 +16,8 @@ import numpy as np
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
 from deepmd.contract.digest import BLANK, KEY
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
+from deepmd.files.reading import check_unfolded
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
@@ -48,17 +50,45 @@ def from_bytes(content: bytes, source: str) -> Any:
     """The tree in a file of ours or of deepmd-kit; ``source`` names it in messages."""
     try:
         with h5py.File(h5py.h5f.open_file_image(content)) as file:
-            tree = json.loads(file.attrs["json"])
-            return map_variables(tree, lambda name: _dataset(file, name, source), is_reference)
-    except KeyError as error:
-        raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.") from error
-    except json.JSONDecodeError as error:
-        raise ModelFileError(f"{source}: the attribute `json` is no valid JSON ({error}); copy it again.") from error
+            if "json" not in file.attrs:
+                raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.")
+            tree = parse_json(_text(file.attrs["json"]), source, ModelFileError)
+            return map_variables(tree, _Arrays(file, len(content), source).take, is_reference)
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
 
 
-def _dataset(file: h5py.File, name: str, source: str) -> np.ndarray:
-    if name not in file:
-        raise ModelFileError(f"{source}: the array {name} is missing; the file is incomplete, write it again.")
-    return plain_array(file[name][()])
+def _text(value: Any) -> str | bytes:
+    """An attribute that must be a text; HDF5 may hold anything there."""
+    return value if isinstance(value, str | bytes) else str(value)
+
+
+class _Arrays:
+    """The datasets of a file, each read once, however many references there are to it, and none that unfolds.
+
+    HDF5 has compressed datasets, such as were never written, and such as lie in other files.
+    """
+
+    def __init__(self, file: h5py.File, size: int, source: str) -> None:
+        self._file, self._size, self._source = file, size, source
+        self._unfolded = 0
+        self._read: dict[str, np.ndarray] = {}
+
+    def take(self, name: str) -> np.ndarray:
+        """The array of a reference."""
+        if name not in self._read:
+            self._read[name] = self._of(name)
+        return self._read[name]
+
+    def _of(self, name: str) -> np.ndarray:
+        where = f"{self._source}: the array {name}"
+        if not isinstance(self._file.get(name, getlink=True), h5py.HardLink):
+            raise ModelFileError(f"{where} is missing; the file is incomplete, write it again.")
+        dataset = self._file[name]
+        if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+            raise ModelFileError(f"{where} does not lie in this file; write it again.")
+        if dataset.dtype.kind not in "fiubV" or dataset.dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
+            raise ModelFileError(f"{where} holds {dataset.dtype}; expected numbers.")
+        self._unfolded += dataset.nbytes
+        check_unfolded(self._unfolded, self._size, self._source)
+        return plain_array(dataset[()])

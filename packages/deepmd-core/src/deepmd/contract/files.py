@@ -12,6 +12,7 @@ from deepmd.contract.digest import KEY, check_digest, sealed
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
+from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -39,7 +40,8 @@ def read_document(path: str | Path) -> Document:
     module = _format_of(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such model file.")
-    return _from_bytes(module, path.read_bytes(), str(path))
+    with reading(path):
+        return _from_bytes(module, path.read_bytes(), str(path))
 
 
 def write_document(path: str | Path, document: Document) -> None:

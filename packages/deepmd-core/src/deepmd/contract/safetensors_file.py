@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 from deepmd.contract.arrays import with_arrays, without_arrays
 from deepmd.contract.digest import BLANK, KEY
 from deepmd.errors import ModelFileError
+from deepmd.files.plain import parse_json
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
@@ -33,13 +34,12 @@ def to_bytes(document: Document) -> bytes:
 def from_bytes(data: bytes, source: str) -> Any:
     """The tree in a file; ``source`` names it in messages."""
     try:
-        tensors = load(data)
-        tree = json.loads(_metadata(data)[METADATA_KEY])
-    except KeyError as error:
-        raise ModelFileError(f"{source} has no metadata {error}: it was not written by deepmd-core.") from error
-    except (SafetensorError, ValueError) as error:
+        tensors, metadata = load(data), _metadata(data)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:  # the last two: types that NumPy lacks
         raise ModelFileError(f"{source} is not in the safetensors format or is truncated ({error}).") from error
-    return with_arrays(tree, tensors, source)
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{source} has no metadata {METADATA_KEY!r}: it was not written by deepmd-core.")
+    return with_arrays(parse_json(metadata[METADATA_KEY], source, ModelFileError), tensors, source)
 
 
 def _metadata(data: bytes) -> dict[str, str]:

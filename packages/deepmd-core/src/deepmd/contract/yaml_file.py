@@ -7,6 +7,7 @@ the file's digest; who edits the text takes that line out.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,16 @@ import yaml
 
 from deepmd.contract.arrays import map_arrays, map_variables, plain_array
 from deepmd.contract.digest import BLANK
-from deepmd.errors import ModelFileError
+from deepmd.errors import ModelFileError, first_line
+from deepmd.files import reason_of
+from deepmd.files.plain import describe, parse_yaml
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
 
-# the C versions read and write the same, some ten times faster; PyYAML may be built without them
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# the C version writes the same, some ten times faster; PyYAML may be built without it
 SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_NUMBERS = re.compile("(float(16|32|64)|u?int(8|16|32|64)|bool)")
 
 
 def to_bytes(document: Document) -> bytes:
@@ -34,10 +37,10 @@ def to_bytes(document: Document) -> bytes:
 def from_bytes(content: bytes, source: str) -> Any:
     """The tree in a file of ours or of deepmd-kit; tags that would build Python objects are refused."""
     try:
-        tree = yaml.load(content.decode(), Loader=SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(f"{source} is not plain YAML or is truncated: {reason}") from error
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{source} is not plain YAML: {reason_of(error)}.") from error
+    tree = parse_yaml(text, source, ModelFileError)
     return map_variables(tree, lambda mapping: _array_of_mapping(mapping, source), _is_array)
 
 
@@ -52,8 +55,12 @@ def _mapping_of_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def _array_of_mapping(mapping: dict[str, Any], source: str) -> np.ndarray:
-    dtype = mapping.get("dtype")
+    dtype = "float32" if mapping.get("dtype") == "bfloat16" else mapping.get("dtype")
+    if not isinstance(dtype, str) or not _NUMBERS.fullmatch(dtype):
+        raise ModelFileError(f"{source}: an array is of the type {describe(dtype)}; expected one of numbers.")
     try:
-        return np.array(mapping["value"], dtype="float32" if dtype == "bfloat16" else dtype)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{source}: an array of type {dtype} cannot be read ({error}); write it again.") from error
+        return np.array(mapping["value"], dtype=dtype)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(
+            f"{source}: an array of type {dtype} cannot be read ({first_line(error)}); write it again."
+        ) from error

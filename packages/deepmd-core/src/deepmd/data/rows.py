@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -73,13 +74,13 @@ def iterate_rows(array: Rows, nframes: int, width: int) -> Iterator[tuple[int, n
         yield start, piece.reshape(len(piece), width)
 
 
-def check_finite(array: Rows, nframes: int, width: int, where: str) -> None:
-    """Raises DataError that names the first frame with NaN or infinity."""
+def check_finite(array: Rows, nframes: int, width: int, where: str, largest: float = math.inf) -> None:
+    """Raises DataError that names the first frame with NaN, infinity, or a number beyond `largest`."""
     for start, piece in iterate_rows(array, nframes, width):
-        finite = np.isfinite(piece)
-        if not finite.all():
-            row = int(np.argmin(finite.all(axis=1)))
-            value = piece[row][~finite[row]][0]
+        is_right = np.isfinite(piece) & (np.abs(piece) <= largest)
+        if not is_right.all():
+            row = int(np.argmin(is_right.all(axis=1)))
+            value = piece[row][~is_right[row]][0]
             raise DataError(f"{where}: frame {start + row} holds {value}; remove or mend this frame.")
 
 

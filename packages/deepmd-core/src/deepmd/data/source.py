@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from deepmd.data.rows import Rows
 
 MAX_TEXT_FILES = 512
+MOST_COMPRESSED = 1100
+"""No method of HDF5 compresses further: what claims more was never written, and would be read as zeros."""
 MAX_OPEN_HDF5_FILES = 32
 
 
@@ -129,7 +131,7 @@ class HDF5Group(Source):
     def words(self, name: str) -> list[str] | None:
         if not self.has(name):
             return None
-        values = np.atleast_1d(self._root()[self._inside(name)][()]).ravel().tolist()
+        values = np.atleast_1d(self._dataset(name, "fiubOSU")[()]).ravel().tolist()
         return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
     def has(self, name: str) -> bool:
@@ -146,7 +148,19 @@ class HDF5Group(Source):
         return self.has(f"{set_name}/{key}.npy")
 
     def array(self, set_name: str, key: str) -> h5py.Dataset:
-        return self._root()[self._inside(f"{set_name}/{key}.npy")]
+        return self._dataset(f"{set_name}/{key}.npy", "fiub")
+
+    def _dataset(self, name: str, kinds: str) -> h5py.Dataset:
+        """A dataset whose numbers, or words, are in this file, and no more of them than it can hold."""
+        dataset = self._root()[self._inside(name)]
+        where = f"{self.path}#{self._inside(name)}"
+        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in kinds:
+            raise DataError(f"{where} holds no {'words' if 'S' in kinds else 'numbers'}; write it again.")
+        if dataset.is_virtual or dataset.external or dataset.file != self._root():
+            raise DataError(f"{where} lies in another file; copy it into this one.")
+        if dataset.nbytes > MOST_COMPRESSED * dataset.id.get_storage_size():
+            raise DataError(f"{where}: {dataset.nbytes} bytes were never written; the file is damaged.")
+        return dataset
 
     def _root(self) -> h5py.File:
         return open_hdf5(self.path)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,9 +14,12 @@ from deepmd.data.open_source import open_source
 from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
 from deepmd.data.types import TypeMapping, check_types, read_types, type_names
 from deepmd.errors import DataError
+from deepmd.files.reading import reading
+from deepmd.limits import LARGEST_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from deepmd.data.batch import DataRequirement
 
@@ -67,8 +71,15 @@ class System:
     def __init__(
         self, path: str, type_map: list[str] | None = None, requirements: Iterable[DataRequirement] = ()
     ) -> None:
-        self.source = open_source(str(path))
         self.name = str(path)
+        with self._reading():
+            self._open(type_map)
+        self._checked: set[str] = set()
+        self._is_checked = False
+        self.require(requirements)
+
+    def _open(self, type_map: list[str] | None) -> None:
+        self.source = open_source(self.name)
         types = read_types(self.source)
         self.natoms = len(types)
         self.pbc = not self.source.has("nopbc")
@@ -78,7 +89,7 @@ class System:
         self.mixed_type = self._is_in_sets(REAL_TYPES)
         self.type_map = list(type_map) if type_map else type_names(self.source, types)
         if type_map and not self.source.has("type_map.raw"):
-            log.warning("system %s has no type_map.raw: the model's order of types is taken: %s", path, type_map)
+            log.warning("system %s has no type_map.raw: the model's order of types is taken: %s", self.name, type_map)
         self._mapping = TypeMapping(self.source, self.type_map)
         if self.mixed_type:
             self.atype = np.full(self.natoms, -1, dtype=np.int64)
@@ -89,9 +100,10 @@ class System:
         self._first = np.concatenate([[0], np.cumsum(self._set_nframes)])
         self.nframes = int(self._first[-1])
         self._check_shapes()
-        self._checked: set[str] = set()
-        self._is_checked = False
-        self.require(requirements)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        """Within it the files are read, which may be damaged in any way."""
+        return reading(self.name.partition("#")[0], DataError)
 
     def __repr__(self) -> str:
         return f"System({self.name!r}, natoms={self.natoms}, nframes={self.nframes})"
@@ -123,10 +135,11 @@ class System:
         """
         if self._is_checked:
             return
-        for key, width in self._used().items():
-            if key not in self._checked:
-                self._check_numbers(key, width)
-                self._checked.add(key)
+        with self._reading():
+            for key, width in self._used().items():
+                if key not in self._checked:
+                    self._check_numbers(key, width)
+                    self._checked.add(key)
         self._is_checked = True
 
     def read(self, frames: Iterable[int]) -> Batch:
@@ -257,7 +270,7 @@ class System:
     def _check_numbers(self, key: str, width: int) -> None:
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
             array, where = self.source.array(set_name, key), self.source.where(set_name, key)
-            check_finite(array, nframes, width, where)
+            check_finite(array, nframes, width, where, LARGEST_LENGTH if key in ("coord", "box") else math.inf)
             if key == "box":
                 check_cells(array, nframes, where)
             if key == REAL_TYPES:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.errors import DataError
+from deepmd.limits import MOST_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,10 +25,10 @@ def read_types(source: Source) -> np.ndarray:
         numbers = np.array([float(word) for word in words])
     except ValueError as error:
         raise DataError(f"system {source.name}: type.raw must hold integers ({error}).") from error
-    types = np.where(np.isfinite(numbers), numbers, 0.5).astype(np.int64)
+    types = np.where(np.abs(numbers) <= MOST_TYPES, numbers, 0.5).astype(np.int64)  # false for NaN too
     if not np.array_equal(types, numbers):
         wrong = words[int(np.argmax(types != numbers))]
-        raise DataError(f"system {source.name}: type.raw holds {wrong}; expected integers.")
+        raise DataError(f"system {source.name}: type.raw holds {wrong}; expected integers up to {MOST_TYPES}.")
     if types.min() < 0:
         raise DataError(f"system {source.name}: type.raw holds {types.min()}, expected types from 0.")
     return types

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
+from deepmd.backend.model_files import open_model
 from deepmd.contract import walk_arrays
 from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
@@ -107,7 +108,7 @@ def compress(
     """
     _check(target, step, extrapolate, check_frequency)
     reader, writer = backend_of_file(source), backend_of_file(target)
-    document = read_with_self_test(reader, source)
+    document = read_with_self_test(source)
 
     @cache
     def distance() -> float:
@@ -144,8 +145,8 @@ def change_precision(
     InputError
         The model is in this precision already.
     """
-    reader, writer = backend_of_file(source), backend_of_file(target)
-    document = read_with_self_test(reader, source)
+    writer = backend_of_file(target)
+    document = read_with_self_test(source)
     check_tree(document["model"], writer)
     found = in_precision(document, precision)
     if _types(found) == _types(document):
@@ -206,7 +207,7 @@ def _smallest_distance(document: Document, reader: Backend, source: str, trainin
         return float(noted)
     type_map = document["model"]["type_map"]
     systems = [System(name, type_map) for name in systems_of_input(training_script, "training_data")]
-    with closing(reader.deep_eval(source)) as model:
+    with closing(open_model(source)) as model:
         rcut = model.get_rcut()
     found = neighbor_statistics(systems, rcut, len(type_map), reader.neighbor_stat)
     if math.isinf(found.min_distance):

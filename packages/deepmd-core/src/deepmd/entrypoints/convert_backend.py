@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.discovery import backend_of_file, model_to_read, model_to_write
+from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
@@ -15,8 +16,8 @@ from deepmd.registry import check_tree
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from deepmd.backend import Backend
-    from deepmd.contract.self_test import Difference
+    from deepmd.backend.model_files import open_model, read_model
+from deepmd.contract.self_test import Difference
 
 
 def run(args: Namespace) -> None:
@@ -44,8 +45,8 @@ def convert(source: str, target: str) -> dict[str, Difference]:
     BackendError
         Where the target's framework can't do such a model.
     """
-    reader, writer = backend_of_file(source), backend_of_file(target)
-    document = read_with_self_test(reader, source)
+    writer = backend_of_file(target)
+    document = read_with_self_test(source)
     check_tree(document["model"], writer)
     with atomic_path(target) as temporary:
         writer.deserialize_hook(str(temporary), document)
@@ -53,7 +54,7 @@ def convert(source: str, target: str) -> dict[str, Difference]:
             return verify(model, document)
 
 
-def read_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
+def read_with_self_test(path: str) -> dict[str, Any]:
     """The document of a model file, whose own graph has reproduced its self-test, or made it where there is none.
 
     Raises
@@ -61,8 +62,8 @@ def read_with_self_test(backend: Backend, path: str) -> dict[str, Any]:
     ModelFileError
         The graph is not that of the document.
     """
-    document = backend.serialize_hook(path)
-    with closing(backend.deep_eval(path)) as model:
+    document = read_model(path)
+    with closing(open_model(path)) as model:
         if document.get("self_test") is None:
             return {**document, "self_test": make_self_test(model)}
         try:

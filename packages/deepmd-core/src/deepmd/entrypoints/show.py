@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from deepmd.backend.discovery import backend_of_file
+from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree
@@ -25,7 +27,6 @@ class File(NamedTuple):
     """What is shown."""
 
     path: str
-    backend: Backend
     document: Document
 
     @property
@@ -45,7 +46,7 @@ def _size(file: File) -> str:
 
 
 def _memory(file: File) -> str:
-    with closing(file.backend.deep_eval(file.path)) as model:
+    with closing(open_model(file.path)) as model:
         of_atom = model.get_bytes_per_atom()
     if of_atom is None:
         return "not known"
@@ -75,24 +76,34 @@ def run(args: Namespace) -> None:
     InputError
         For an unknown attribute.
     """
-    for name in args.ATTRIBUTES:
-        if name not in ATTRIBUTES:
-            raise InputError(f"`dp show` knows no attribute {name!r}; there are {', '.join(ATTRIBUTES)}.")
     backend = backend_of_file(args.INPUT)
-    document = backend.serialize_hook(args.INPUT)
-    file = File(args.INPUT, backend, document)
-    if not args.ATTRIBUTES:
+    # a shell's model.* names all files of a model
+    wanted = [name for name in args.ATTRIBUTES if not _belongs_to(name, args.INPUT, backend)]
+    for name in wanted:
+        if name not in ATTRIBUTES:
+            said = "is a file: one is shown at once" if Path(name).exists() else "is no attribute"
+            raise InputError(f"`dp show {args.INPUT}`: {name} {said}; there are {', '.join(ATTRIBUTES)}.")
+    document = read_model(args.INPUT)
+    file = File(args.INPUT, document)
+    if not wanted:
         print(f"written: {_origin(document)}")
         print(f"digest: {_digest(document)}")
-    for name in args.ATTRIBUTES or SUMMARY:
+    for name in wanted or SUMMARY:
         print(f"{name}: {ATTRIBUTES[name](file)}")
     if args.verify:
-        with closing(backend.deep_eval(args.INPUT)) as model:
+        with closing(open_model(args.INPUT)) as model:
             print(f"self-test: passed; largest differences: {describe(verify(model, document))}")
 
 
 def _digest(document: Document) -> str:
     return "unverified, the file has none" if document.get(KEY) is None else "verified"
+
+
+def _belongs_to(name: str, path: str, backend: Backend) -> bool:
+    """Whether a name is that of another file of the same model."""
+    own = [{ending, *others} for ending, others in backend.companion_suffixes.items()]
+    is_beside = name != path and Path(name).with_suffix("") == Path(path).with_suffix("")
+    return is_beside and any({Path(name).suffix, Path(path).suffix} <= endings for endings in own)
 
 
 def _origin(document: Document) -> str:

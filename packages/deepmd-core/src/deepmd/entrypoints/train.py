@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deepmd.backend.discovery import training_backend
 from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.parity import check_can_draw
-from deepmd.schema import load_input, normalize
+from deepmd.schema import read_input
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.run import check_training_outputs, run_training
 
@@ -30,7 +30,7 @@ def run(args: Namespace) -> None:
     result = train(
         args.INPUT,
         backend=args.backend,
-        init_model=args.init_model,
+        init_model=args.init_model or args.init_frz_model,
         restart=args.restart,
         output=args.output,
         skip_neighbor_stat=args.skip_neighbor_stat,
@@ -59,7 +59,7 @@ def train(
     backend : str, optional
         Flag of the backend; default: `training_backend`.
     init_model, restart : str, optional
-        Checkpoint to start or to go on from, of any backend.
+        Checkpoint to start or to go on from, of any backend; to start from, a model file too.
     output : str
         Where the input is written with all its defaults.
     skip_neighbor_stat : bool
@@ -67,7 +67,7 @@ def train(
     plot : bool
         Whether to draw the learning curve at the end.
     """
-    config = normalize(load_input(input_file))
+    config = read_input(input_file)
     chosen = training_backend(backend)
     curve = Path(config["training"]["disp_file"])
     picture = curve.with_suffix(".png") if curve.name else curve

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file
-from deepmd.errors import InputError, ModelFileError
+from deepmd.backend.model_files import open_model
+from deepmd.errors import InputError
 from deepmd.infer.batch_size import AutoBatchSize
 from deepmd.infer.finite import check_results
 from deepmd.infer.frames import read_frames
@@ -155,7 +155,8 @@ class DeepEval:
         Returns
         -------
         dict[str, np.ndarray]
-            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local.
+            float64, named and shaped as `deepmd.outputs.OutputDef.terms` says, all atoms being local;
+            zeros where there are no atoms.
 
         Raises
         ------
@@ -170,11 +171,13 @@ class DeepEval:
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
             return self.deep_eval.eval(**part, atomic=atomic, derivatives=derivatives)
 
-        results = self._batch_size.evaluate(evaluate, frames)
         nframes, natoms = np.shape(cast("np.ndarray", frames["atom_types"]))
         sizes: dict[str | int, int] = {"nframes": nframes, "nloc": natoms, "nall": natoms}
         terms = [term for output in self.outputs for term in output.terms(atomic=atomic, derivatives=derivatives)]
         shapes = {term.name: [int(sizes.get(axis, axis)) for axis in term.axes] for term in terms}
+        if natoms == 0:
+            return {name: np.zeros(shape) for name, shape in shapes.items()}
+        results = self._batch_size.evaluate(evaluate, frames)
         values = {name: np.asarray(results[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}
         check_results(values, frames)
         return values
@@ -208,6 +211,8 @@ class DeepEval:
         """
         if dtype != "native" and dtype not in DTYPES:
             raise InputError(f"dtype is {dtype!r}, expected one of native, {', '.join(DTYPES)}.")
+        if np.size(atom_types) == 0:
+            raise InputError("atom_types is empty: there are no atoms to describe.")
         frames = read_frames(self.deep_eval, coords, cells, atom_types, fparam, aparam, mixed_type)
         refuse_unknown(kwargs)
 
@@ -299,22 +304,6 @@ class DeepEval:
         """The contract's tree of the model (see deepmd.contract), without the document around it."""
         model: dict[str, Any] = self.deep_eval.serialize()["model"]
         return model
-
-
-def open_model(model_file: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
-    """The backend's side of a model file, whose ending picks the backend.
-
-    Raises
-    ------
-    ModelFileError
-        There is no such file, or it cannot be read.
-    BackendError
-        The backend of such files is not installed.
-    """
-    path = os.fspath(model_file)
-    if not os.path.exists(path):
-        raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}).")
-    return backend_of_file(path).deep_eval(path, **options)
 
 
 def refuse_unknown(arguments: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy as np
 from deepmd.errors import ResultError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 OVERLAP = 1e-3
 """A distance [Å] below which two atoms are taken to be at the same place."""
-MAX_ATOMS = 20_000
-"""Atoms of a frame above which no pair is looked for."""
+_CELL = 0.1
+"""Edge of the cells [Å] in which atoms are looked for: few hold two atoms that are apart."""
 
 
 def check_results(results: Mapping[str, np.ndarray], frames: Mapping[str, np.ndarray | None], first: int = 0) -> None:
@@ -53,14 +54,33 @@ def _overlapping_pair(frames: Mapping[str, np.ndarray | None], frame: int) -> tu
     assert coords is not None
     assert types is not None
     real = np.flatnonzero(types[frame] >= 0)
-    coord, cell = coords[frame][real], None if cells is None else cells[frame]
-    if len(real) > MAX_ATOMS:
+    coord = coords[frame][real]
+    if not len(real):
         return None
-    for number, position in enumerate(coord):
-        vector = coord[number + 1 :] - position
-        if cell is not None:
-            vector = vector - np.rint(vector @ np.linalg.inv(cell)) @ cell
-        near = np.flatnonzero(np.linalg.norm(vector, axis=1) < OVERLAP)
-        if len(near):
-            return int(real[number]), int(real[number + 1 + near[0]])
-    return None
+    # of an open frame, one in which no atom comes near an image
+    box = np.diag(np.ptp(coord, axis=0) + 1.0) if cells is None else cells[frame]
+    fractional = coord @ np.linalg.inv(box)
+    number = np.maximum(1, (1.0 / np.linalg.norm(np.linalg.inv(box), axis=0) / _CELL).astype(np.int64))
+    # a pair on both sides of a face is in one cell where the cells are moved by half of one
+    pairs = [
+        pair
+        for shift in itertools.product((0.0, 0.5), repeat=3)
+        for pair in _near_in_cells(np.floor(fractional * number + shift).astype(np.int64) % number, fractional, box)
+    ]
+    return (int(real[min(pairs)[0]]), int(real[min(pairs)[1]])) if pairs else None
+
+
+def _near_in_cells(cell: np.ndarray, fractional: np.ndarray, box: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Pairs at the same place in the same cell; cell (natoms, 3), fractional (natoms, 3), box (3, 3) [Å]."""
+    order = np.lexsort(cell.T)
+    ordered = cell[order]
+    for step in range(1, len(order)):
+        same = np.flatnonzero((ordered[step:] == ordered[:-step]).all(axis=1))
+        if not len(same):
+            return
+        first, second = order[same], order[same + step]
+        vector = fractional[second] - fractional[first]
+        near = np.linalg.norm((vector - np.rint(vector)) @ box, axis=1) < OVERLAP
+        if near.any():
+            yield from ((min(pair), max(pair)) for pair in zip(first[near], second[near], strict=True))
+            return

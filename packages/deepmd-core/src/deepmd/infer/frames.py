@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd.limits import LARGEST_LENGTH
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -86,14 +88,14 @@ def _read_types(atom_types: ArrayLike, type_map: list[str], mixed_type: bool) ->
     """The types, (1, natoms), or (nframes, natoms) where they differ between frames."""
     types = np.asarray(atom_types)
     if types.size == 0:
-        raise InputError("atom_types is empty; give the type of each atom.")
+        types = types.astype(np.int64)
     if types.ndim > 2 or (mixed_type and types.ndim < 2):
         expected = "(nframes, natoms)" if mixed_type else "(natoms,)"
         raise InputError(f"atom_types has the shape {types.shape}, expected {expected}.")
     types = np.atleast_2d(find_types(types, type_map) if types.dtype.kind == "U" else types)
     if types.dtype.kind not in "iuf" or (types.dtype.kind == "f" and not np.array_equal(types, np.rint(types))):
         raise InputError(f"atom_types holds {types.dtype}, expected integers or names of elements.")
-    if types.min() < -1 or types.max() >= len(type_map):
+    if types.min(initial=0) < -1 or types.max(initial=0) >= len(type_map):
         outside = types.min() if types.min() < -1 else types.max()
         known = " ".join(type_map)
         raise InputError(f"atom_types holds {outside:g}, expected 0 to {len(type_map) - 1}: the type_map is {known}.")
@@ -102,10 +104,13 @@ def _read_types(atom_types: ArrayLike, type_map: list[str], mixed_type: bool) ->
 
 def _read_coords(coords: ArrayLike, natoms: int) -> np.ndarray:
     coords = _read_numbers("coords", coords)
-    if coords.size == 0 or coords.size % (natoms * 3):
+    if natoms == 0 and coords.size == 0:
+        is_of_frames = coords.ndim == 3 or (coords.ndim == 2 and coords.shape[1] == 0)
+        return coords.reshape(len(coords) if is_of_frames else 1, 0, 3)
+    if natoms == 0 or coords.size == 0 or coords.size % (natoms * 3):
         raise InputError(f"coords holds {coords.size} numbers, expected a multiple of 3 for each of {natoms} atoms.")
     coords = coords.reshape(-1, natoms, 3)
-    _check_finite("coords", coords, ("frame", "atom"))
+    _check_finite("coords", coords, ("frame", "atom"), LARGEST_LENGTH)
     return coords
 
 
@@ -114,7 +119,7 @@ def _read_cells(cells: ArrayLike, nframes: int) -> np.ndarray:
     if cells.size != nframes * 9:
         raise InputError(f"cells has the shape {cells.shape}, expected ({nframes}, 9) or ({nframes}, 3, 3).")
     cells = cells.reshape(nframes, 3, 3)
-    _check_finite("cells", cells, ("frame", "vector"))
+    _check_finite("cells", cells, ("frame", "vector"), LARGEST_LENGTH)
     is_flat = np.abs(np.linalg.det(cells)) < 1e-12
     if is_flat.any():
         raise InputError(f"the cell of frame {np.argmax(is_flat)} has no volume; for open boundaries give cells=None.")
@@ -144,12 +149,14 @@ def _read_parameters(
     raise InputError(f"{name} has the shape {values.shape}, expected {accepted}.")
 
 
-def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str]) -> None:
+def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf) -> None:
     """Raises InputError that tells where the first number is that is not finite; ``axes`` name the first two axes."""
-    if not np.isfinite(values).all():
-        first = np.argwhere(~np.isfinite(values))[0]
+    is_right = np.isfinite(values) & (np.abs(values) <= largest)
+    if not is_right.all():
+        first = np.argwhere(~is_right)[0]
         where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first[:-1], strict=False))
-        raise InputError(f"{name} holds {values[tuple(first)]} at {where}, expected finite numbers.")
+        limit = "" if math.isinf(largest) else f" up to {largest:g} Å"
+        raise InputError(f"{name} holds {values[tuple(first)]} at {where}, expected finite numbers{limit}.")
 
 
 def _read_numbers(name: str, values: ArrayLike) -> np.ndarray:

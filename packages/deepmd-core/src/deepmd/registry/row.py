@@ -62,6 +62,9 @@ class Row:
     check : callable
         ``check(section, where, type_map)`` raises `InputError` where values of the normalised section contradict each
         other; ``where`` is the section's path, for the message.
+    check_new : callable
+        ``check_new(section, where)`` raises `InputError` for a section that no new training should have, though models
+        made with it are evaluated and go on.
     sel_keys : callable
         ``sel_keys(section) -> iterable of SelKey``.
     biased_outputs : callable
@@ -83,6 +86,7 @@ class Row:
     parts: Mapping[str, str] = field(default_factory=dict)
     upgrade: Callable[[Section], None] | None = None
     check: Callable[[Section, str, list[str]], None] | None = None
+    check_new: Callable[[Section, str], None] | None = None
     sel_keys: Callable[[Section], Iterable[SelKey]] = lambda section: ()
     biased_outputs: Callable[[Section], tuple[str, ...]] = lambda section: ()
     lacks: Mapping[str, str] = field(default_factory=dict)

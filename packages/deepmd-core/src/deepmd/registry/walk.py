@@ -56,6 +56,19 @@ def check_backend(model: dict[str, Any], backend: Backend) -> None:
         _refuse_lacking(part.row, backend, f"{part.where}/type is")
 
 
+def check_new(model: dict[str, Any]) -> None:
+    """Refuses what no new training should have.
+
+    Raises
+    ------
+    InputError
+        With the reason that the row gives.
+    """
+    for part in walk(MODEL, model, "model"):
+        if part.row.check_new is not None:
+            part.row.check_new(part.section, part.where)
+
+
 def check_tree(tree: object, backend: Backend) -> None:
     """Refuses a serialized model that a backend's framework can't do.
 

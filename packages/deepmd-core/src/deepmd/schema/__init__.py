@@ -3,6 +3,6 @@
 
 from deepmd.schema.doc import doc
 from deepmd.schema.load import load_input
-from deepmd.schema.normalize import normalize
+from deepmd.schema.normalize import normalize, read_input
 
-__all__ = ["doc", "load_input", "normalize"]
+__all__ = ["doc", "load_input", "normalize", "read_input"]

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from deepmd.errors import InputError
 from deepmd.files import read_text
+from deepmd.files.plain import check_plain, parse_json, parse_yaml
+from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import yaml
 
 
 def load_input(path: str | Path) -> dict[str, Any]:
@@ -27,36 +28,36 @@ def load_input(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        Where there is no such file, or it is not valid; the line is named.
+        Where there is no such file, or it is not valid; the line is named. A key that stands twice in a mapping, of
+        which one would be lost, is not.
     """
     path = Path(path)
-    text = read_text(path)
-    try:
-        config: dict[str, Any] = _parse(text, path)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{path} is not valid JSON: {error.msg} in {place}.") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    with reading(path, InputError):
+        config: dict[str, Any] = _parse(read_text(path), path)
+        check_plain(config, str(path))
     return config
 
 
 def _parse(text: str, path: Path) -> Any:
-    """The content of a file; InputError where a mapping has a key twice, of which one would be lost."""
     if path.suffix in (".yaml", ".yml"):
-        for node in _mappings(yaml.compose(text, Loader=yaml.SafeLoader)):
-            _check_unique([key.value for key, _ in node.value], f"{path}, from line {node.start_mark.line + 1}")
-        return yaml.safe_load(text)
+        return parse_yaml(text, str(path), check=lambda root: _check_unique_nodes(root, path))
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         _check_unique([key for key, _ in pairs], str(path))
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=once)
+    return parse_json(text, str(path), pairs=once)
 
 
-def _mappings(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+def _check_unique_nodes(root: yaml.Node, path: Path) -> None:
+    for node in _mappings(root):
+        _check_unique([key.value for key, _ in node.value], f"{path}, from line {node.start_mark.line + 1}")
+
+
+def _mappings(root: yaml.Node) -> Iterator[yaml.MappingNode]:
     """All mappings of a YAML document, each once, however many aliases mean it."""
+    import yaml
+
     found, ahead = set(), [root]
     while ahead:
         node = ahead.pop()
@@ -72,6 +73,9 @@ def _mappings(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
 
 def _check_unique(keys: list[Any], where: str) -> None:
     """Raises InputError for a key that is there twice; comments may be."""
-    twice = sorted({str(key) for key in keys if keys.count(key) > 1 and not str(key).startswith("_")})
+    seen, twice = set[str](), set[str]()
+    for key in map(str, keys):
+        (twice if key in seen else seen).add(key)
+    twice = {key for key in twice if not key.startswith("_")}
     if twice:
-        raise InputError(f"{where}: the key {', '.join(twice)} stands twice in one section; leave one of them.")
+        raise InputError(f"{where}: the key {', '.join(sorted(twice))} stands twice in one section; leave one of them.")

@@ -8,22 +8,28 @@ import math
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dargs import Argument, Variant
 from dargs.dargs import isinstance_annotation
 
 from deepmd.errors import InputError
+from deepmd.files.plain import describe
+from deepmd.files.reading import reading
 from deepmd.registry import LOSS, MODEL
 from deepmd.registry.installed import nothing_installed, usable_names
 from deepmd.schema.argument import NotYet, Unused, acts, not_yet
 from deepmd.schema.learning_rate import learning_rate
+from deepmd.schema.load import load_input
 from deepmd.schema.loss import loss
 from deepmd.schema.model import model
 from deepmd.schema.optimizer import optimizer
 from deepmd.schema.semantics import check_meaning
 from deepmd.schema.training import training, validating
 from deepmd.schema.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +55,18 @@ def schema() -> Argument:
     sections = [model(), learning_rate(), optimizer(), loss(), training(), validating()]
     multi_task = [not_yet(name) for name in ("loss_dict", "learning_rate_dict")]
     return Argument("input", dict, [*sections, *multi_task, not_yet("nvnmd")], doc="Input of a training.")
+
+
+def read_input(path: str | Path) -> dict[str, Any]:
+    """What an input file asks for, with all defaults; errors name the file.
+
+    Raises
+    ------
+    InputError
+        See `load_input` and `normalize`.
+    """
+    with reading(path, InputError):
+        return normalize(load_input(path))
 
 
 def normalize(config: dict[str, Any]) -> dict[str, Any]:
@@ -84,10 +102,10 @@ def normalize(config: dict[str, Any]) -> dict[str, Any]:
 
 def _check_sections(config: Any) -> None:
     if not isinstance(config, dict):
-        raise InputError(f"the input is {_describe(config)}; expected a mapping of sections such as `model`.")
+        raise InputError(f"the input is {describe(config)}; expected a mapping of sections such as `model`.")
     for name in schema().sub_fields.keys() & config.keys():
         if not isinstance(config[name], dict):
-            raise InputError(f"{name} is {_describe(config[name])}; expected a mapping.")
+            raise InputError(f"{name} is {describe(config[name])}; expected a mapping.")
 
 
 def _without_comments(value: Any) -> Any:
@@ -103,11 +121,6 @@ def _join(path: list[str], name: str) -> str:
     return "/".join([*path, name])
 
 
-def _describe(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
     if isinstance(argument, NotYet) and value != argument.default:
         raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
@@ -121,7 +134,7 @@ def _check_items(items: list[Any], path: list[str]) -> None:
     """Checks that a list of sections is one."""
     for number, item in enumerate(items):
         if not isinstance(item, dict):
-            raise InputError(f"{_join(path, str(number))} is {_describe(item)}; expected a mapping.")
+            raise InputError(f"{_join(path, str(number))} is {describe(item)}; expected a mapping.")
 
 
 def _check_keys(argument: Argument, section: dict[str, Any], path: list[str]) -> None:
@@ -148,9 +161,9 @@ def _check_choice(variant: Variant, section: dict[str, Any], path: list[str]) ->
     if choice is None:
         near = get_close_matches(str(tag), [*variant.choice_dict, *variant.choice_alias], n=1)
         hint = f" (perhaps {near[0]!r} is meant)" if near else ""
-        raise InputError(f"{where} is {_describe(tag)}{hint}; expected one of {supported}.")
+        raise InputError(f"{where} is {describe(tag)}{hint}; expected one of {supported}.")
     if isinstance(choice, NotYet):
-        raise InputError(f"{where} is {_describe(tag)}: {choice.doc}; expected one of {supported}.")
+        raise InputError(f"{where} is {describe(tag)}: {choice.doc}; expected one of {supported}.")
 
 
 def _advice(name: str, allowed: dict[str, Argument], path: list[str]) -> str:
@@ -193,7 +206,7 @@ def _check_presence(argument: Argument, section: dict[str, Any], path: list[str]
 
 
 def _check_value(argument: Argument, value: Any, path: list[str]) -> None:
-    where = f"{_join(path, argument.name)} is {_describe(value)}"
+    where = f"{_join(path, argument.name)} is {describe(value)}"
     is_flag_for_number = isinstance(value, bool) and bool not in argument.dtype
     if is_flag_for_number or not any(isinstance_annotation(value, dtype) for dtype in argument.dtype):
         raise InputError(f"{where}; expected {_expected_types(argument)}.{_hint(value)}")

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from deepmd.errors import InputError
+from deepmd.files.plain import describe
 from deepmd.registry import LOSS, MODEL, walk
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,22 @@ def _gather_training_data(config: dict[str, Any]) -> None:
 
 
 def _decay_rate_to_stop_lr(config: dict[str, Any]) -> None:
-    rate = config.get("learning_rate")
-    steps = next((config["training"][key] for key in ("stop_batch", "numb_steps") if key in config["training"]), None)
+    rate, training = config.get("learning_rate"), config["training"]
+    steps = next((key for key in ("stop_batch", "numb_steps") if key in training), None)
     if isinstance(rate, dict) and {"decay_rate", "decay_steps", "start_lr"} <= rate.keys() and steps is not None:
-        decays = steps / rate["decay_steps"]
-        rate["stop_lr"] = rate["start_lr"] * math.exp(math.log(rate.pop("decay_rate")) * decays)
+        decays = _positive(training, "training", steps) / _positive(rate, "learning_rate", "decay_steps")
+        factor = _positive(rate, "learning_rate", "decay_rate", most=1.0)
+        rate["stop_lr"] = _positive(rate, "learning_rate", "start_lr") * math.exp(math.log(factor) * decays)
+        del rate["decay_rate"]
+
+
+def _positive(section: dict[str, Any], name: str, key: str, most: float = math.inf) -> float:
+    """A number above 0; the schema has not seen the section yet."""
+    value = section[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        limit = "" if most == math.inf else f", at most {most:g}"
+        raise InputError(f"{name}/{key} is {describe(value)}; expected a number above 0{limit}.")
+    return value
 
 
 def _give_stop_lr(rate: Any) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend.discovery import backend_of_file, installed_backends
+from deepmd.backend.discovery import installed_backends
+from deepmd.backend.model_files import read_state
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
@@ -121,7 +122,7 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
     Parameters
     ----------
     path : str or Path
-        A checkpoint; its name without ending; or a folder with the text file ``checkpoint``.
+        A checkpoint; its name without ending; a folder with the text file ``checkpoint``; or a model file.
     suffix : str, optional
         The ending to try first where there is none.
 
@@ -132,20 +133,19 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         beside it is taken, with a warning.
     """
     path = Path(path)
-    remove_leftovers(path if path.is_dir() else path.parent)
-    if path.is_dir():
+    is_model = any(path.suffix in backend.suffixes for backend in installed_backends().values())
+    is_folder = path.is_dir() and (not is_model or (path / POINTER).is_file())
+    remove_leftovers(path if is_folder else path.parent)
+    if is_folder:
         return _newest_in(path)
+    if is_model and path.exists():
+        return path
     endings = [suffix, *(backend.checkpoint_suffix for backend in installed_backends().values())]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise ModelFileError(f"no checkpoint {path}; looked for {', '.join(dict.fromkeys(map(str, candidates)))}.")
-
-
-def read_state(path: Path) -> TrainingState:
-    """What a checkpoint of any installed backend holds, told by its ending."""
-    return backend_of_file(path).trainer.read_checkpoint(str(path))
 
 
 def _newest_in(folder: Path) -> Path:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -154,4 +155,6 @@ def format_metrics(train: dict[str, float], valid: dict[str, float], lr: float) 
 
 
 def _join(metrics: dict[str, float]) -> str:
-    return ", ".join(f"{key} = {value:.2e}" for key, value in shown_metrics(metrics).items())
+    """Those that there are: of what the data have no labels, which is said once, there is nothing to show."""
+    found = shown_metrics(metrics).items()
+    return ", ".join(f"{key} = {value:.2e}" for key, value in found if not math.isnan(value))

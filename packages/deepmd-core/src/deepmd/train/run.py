@@ -9,14 +9,16 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepmd.backend.model_files import read_model, read_state
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.files.overwrite import check_outputs_of_new_folders
-from deepmd.registry import check_backend
+from deepmd.files.reading import reading
+from deepmd.registry import check_backend, check_new
 from deepmd.train.backup import set_aside
-from deepmd.train.checkpoint import POINTER, CheckpointStore, read_state
+from deepmd.train.checkpoint import POINTER, CheckpointStore
 from deepmd.train.display import make_display
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels, say_missing_labels
@@ -60,7 +62,7 @@ def run_training(
     restart : Path, optional
         Checkpoint of any backend to go on from: model, optimiser, step and order of the data.
     init_model : Path, optional
-        Checkpoint of any backend to take the model from, at step 0.
+        Checkpoint or model file of any backend to take the model from, at step 0.
     skip_neighbor_stat : bool
         Leave out the look at the neighbors in the data.
     output : str, optional
@@ -72,31 +74,31 @@ def run_training(
     ------
     InputError, DataError, ModelFileError, TrainingError
     """
-    state = _first_state(restart, init_model)
-    if state is not None:
-        config["model"] = join_sections(config["model"], state.model)
-    check_backend(config["model"], backend)
-    saved = state.loop if state else {}
-    training = config["training"]
-    training["seed"] = _seed(training.get("seed"), saved)
-    data, validation = _open_data(config, saved)
-    min_nbor_dist = state.model.get("min_nbor_dist") if state else None
-    if state is None:
-        min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
-        _record_types(config["model"], data)
-    numb_steps = training["numb_steps"] = _numb_steps(training, data)
-    rate = learning_rate(config["learning_rate"], numb_steps)
-    trainer = _make_trainer(config, backend, data, state)
-    _require(trainer, data, validation)
-    start, store = state.step if state else 0, _open_store(training, backend)
+    training, store = config["training"], _open_store(config["training"], backend)
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
+        state = _first_state(restart, init_model)
+        if state is None:
+            check_new(config["model"])
+        else:
+            config["model"] = join_sections(config["model"], state.model)
+        check_backend(config["model"], backend)
+        training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
+        data, validation = _open_data(config, saved)
+        min_nbor_dist = state.model.get("min_nbor_dist") if state else None
+        if state is None:
+            min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+            _record_types(config["model"], data)
+        numb_steps = training["numb_steps"] = _numb_steps(training, data)
+        rate = learning_rate(config["learning_rate"], numb_steps)
+        trainer = _make_trainer(config, backend, data, state, restart or init_model)
+        _require(trainer, data, validation)
         _begin_files(config, store, output, is_restart=restart is not None)
+        start = state.step if state else 0
         log.info("training on %s, %d steps.", trainer.device, numb_steps)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
-            loop = TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved)
-            return loop.run()
+            return TrainingLoop(*parts, start, numb_steps, min_nbor_dist, saved).run()
 
 
 def _begin_files(config: Section, store: CheckpointStore, output: str | None, is_restart: bool) -> None:
@@ -160,13 +162,13 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     if restart is not None:
         return read_state(restart)
     if init_model is not None:
-        return TrainingState(model=read_state(init_model).model, optimizer={})
+        return TrainingState(model=read_model(init_model), optimizer={})
     return None
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
     """The saved seed goes first, so that a restart draws the same data."""
-    if saved:
+    if "data" in saved:
         return int(saved["data"]["seed"])
     return secrets.randbits(31) if given is None else given
 
@@ -180,7 +182,7 @@ def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, Tr
         # its own seed: the same folder may serve for both
         validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
         log.info("%s", validation.summary("validation"))
-    if saved:
+    if "data" in saved:
         data.restore(saved["data"])
     if validation and "validation" in saved:
         validation.restore(saved["validation"])
@@ -207,9 +209,12 @@ def _numb_steps(training: Section, data: TrainingData) -> int:
     return data.steps_of_epochs(epochs)
 
 
-def _make_trainer(config: Section, backend: Backend, data: TrainingData, state: TrainingState | None) -> Trainer:
-    if state is not None:
-        return backend.trainer.from_state(config, state)
+def _make_trainer(
+    config: Section, backend: Backend, data: TrainingData, state: TrainingState | None, source: Path | None
+) -> Trainer:
+    if state is not None and source is not None:
+        with reading(source):
+            return backend.trainer.from_state(config, state)
     nbatches = config["model"].get("data_stat_nbatch", 10)
 
     def frames(labels: list[DataRequirement]) -> Iterator[Batch]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_BOND = 0.3
+"""No two atoms come so near [Å], not even the hydrogens of H2 in a dense plasma."""
+
 
 def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: NeighborStat) -> float | None:
     """Replaces ``sel: auto`` and its like in the model section by numbers, and warns where numbers are too small.
@@ -48,6 +51,7 @@ def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: Neig
             _report(found[key.rcut], key.rcut, names)
         _settle_one(part, key, found[key.rcut], names)
     smallest = min((statistics.min_distance for statistics in found.values()), default=math.inf)
+    _warn_of_units(smallest)
     return smallest if math.isfinite(smallest) else None
 
 
@@ -130,6 +134,15 @@ def _report(found: NeighborStatistics, rcut: float, names: list[str]) -> None:
         counts,
         found.max_total,
     )
+
+
+def _warn_of_units(smallest: float) -> None:
+    if smallest < NO_BOND:
+        log.warning(
+            "the smallest distance of two atoms is %.3g Å, less than that of any bond: are the coordinates in nm? "
+            "They are taken as Å.",
+            smallest,
+        )
 
 
 def _sel_keys(model: dict[str, Any]) -> Iterator[tuple[Part, SelKey]]:

@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from deepmd.contract.document import check_document
+from deepmd.contract.schema import STATE, check_table
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -40,6 +43,18 @@ class TrainingState:
     optimizer: dict[str, np.ndarray]
     step: int = 0
     loop: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_tree(cls, tree: Any, source: str) -> TrainingState:
+        """The state of what a checkpoint holds: a mapping with its fields.
+
+        Raises
+        ------
+        ModelFileError
+            One is missing, or is no such thing; ``source`` names the file.
+        """
+        check_table(tree, STATE, source)
+        return cls(check_document(tree["model"], source), tree["optimizer"], tree["step"], tree["loop"])
 
 
 class Trainer(ABC):

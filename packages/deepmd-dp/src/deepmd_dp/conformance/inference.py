@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deepmd.errors import BackendError
 from deepmd.outputs import all_terms
 from deepmd_dp.conformance.cases import Case
 from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
@@ -17,8 +23,13 @@ from deepmd_dp.environment.halos import halo_blocks
 from deepmd_dp.kit import deep_eval
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deepmd_dp.conformance.evaluation import Models
     from deepmd_dp.conformance.file_kinds import FileKind
+
+ROUNDING = 1e-14
+"""The native engine adds up in the order in which its threads come; frameworks give the same bits again."""
 
 
 class InferenceTests(Part):
@@ -56,6 +67,28 @@ class InferenceTests(Part):
         for name in expected:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
 
+    def test_threads(self, models: Models, own_file_kind: FileKind) -> None:
+        """Several threads use one object and get the numbers that one thread gets."""
+        model, chosen = models.evaluator(self.parts_case, own_file_kind), list(FRAMES)[:2]
+        alone = [evaluate(model, frames) for frames in chosen]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda frames: evaluate(model, frames), chosen * 8))
+        for number, results in enumerate(together):
+            expected = alone[number % len(chosen)]
+            for name in expected:
+                assert_close(results[name], expected[name], ROUNDING, name)
+
+    def test_a_copy_of_the_process(self, models: Models, own_file_kind: FileKind) -> None:
+        """After a fork it gives the same numbers, or says at once that it can't: it does not wait for ever."""
+        model, frames = models.evaluator(self.parts_case, own_file_kind), next(iter(FRAMES))
+        expected = evaluate(model, frames)
+        done = _in_a_copy(lambda: evaluate(model, frames))
+        if isinstance(done, BackendError):
+            assert "of which this is a copy (fork)" in str(done)
+        else:
+            for name in expected:
+                assert_close(done[name], expected[name], ROUNDING, name)
+
     def test_blocks_with_halos(self, models: Models, own_file_kind: FileKind, monkeypatch: pytest.MonkeyPatch) -> None:
         """Frames of a model that passes messages are cut where memory is short, and give the same."""
         case, arguments = self.blocks_case, (CHAIN.coords, CHAIN.cells, CHAIN.atom_types)
@@ -68,3 +101,24 @@ class InferenceTests(Part):
         results = models.evaluator(case, own_file_kind).eval(*arguments, atomic=True)
         for name in expected:
             assert_close(results[name], expected[name], DOUBLE if case.is_double else SINGLE, name)
+
+
+def _in_a_copy(function: Callable[[], Any]) -> Any:
+    """What a function gives, or raises as BackendError, in a copy of this process."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that threads and fork do not go together
+        process = os.fork()
+    if process == 0:
+        try:
+            sender.send(function())
+        except BackendError as error:
+            sender.send(error)
+        finally:
+            os._exit(0)
+    try:
+        assert receiver.poll(30), "it waits for threads of the other process"
+        return receiver.recv()
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)

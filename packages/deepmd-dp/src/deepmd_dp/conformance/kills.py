@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from deepmd.backend.discovery import backend_of_file, get_backend
+from deepmd.backend.model_files import read_state
 from deepmd.contract import walk_arrays
 from deepmd.contract.self_test import verify
 from deepmd.entrypoints.compress import compress
@@ -29,7 +30,7 @@ from deepmd.entrypoints.freeze import freeze
 from deepmd.entrypoints.train import train
 from deepmd.files.unfinished import PREFIX
 from deepmd.train import TrainingState
-from deepmd.train.checkpoint import CheckpointStore, find_checkpoint, read_state
+from deepmd.train.checkpoint import CheckpointStore, find_checkpoint
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.workflow import input_of, write_system

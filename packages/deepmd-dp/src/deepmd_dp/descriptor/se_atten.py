@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.nn.network import EmbeddingNetwork
+
+log = logging.getLogger(__name__)
 
 
 @module
@@ -216,11 +220,15 @@ class SeAtten(OnBasis):
         is_v2 = data["type"] == "se_atten_v2"
         smooth = True if is_v2 else data["smooth_type_embedding"]
         embedding = TypedEmbedding.deserialize(data, "se_atten", type_one_side=data["type_one_side"], smooth=smooth)
+        matrix = EnvironmentMatrix.deserialize(data, data["ntypes"], "se_atten", by_type=False)
+        # types in a strip vanish with the switching function, which is 0 in an empty place
+        if np.asarray(matrix.davg).any() and not (embedding.is_strip and smooth):
+            _warn_of_order()
         return cls(
             embedding=embedding,
             attention_layers=NeighborGatedAttention.deserialize(data["attention_layers"], smooth),
             type_embedding=TypeEmbedNet.deserialize(data["type_embedding"]),
-            matrix=EnvironmentMatrix.deserialize(data, data["ntypes"], "se_atten", by_type=False),
+            matrix=matrix,
             is_v2=is_v2,
             **read_settings(cls, data),
         )
@@ -242,6 +250,14 @@ class SeAtten(OnBasis):
             is_v2=is_v2,
             **read_settings(cls, {**section, "type_map": type_map}),
         )
+
+
+@cache
+def _warn_of_order() -> None:
+    log.warning(
+        "the model's energy depends on the order of the atoms, in deepmd-kit too: it was trained with set_davg_zero "
+        "false, and an empty place in a list has the type of the first atom."
+    )
 
 
 _OF_ATTENTION = ("scaling_factor", "normalize", "temperature", "trainable_ln", "ln_eps")

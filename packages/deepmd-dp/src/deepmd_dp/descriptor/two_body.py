@@ -113,7 +113,8 @@ class TwoBody(OnBasis):
     def deserialize(cls, data: dict[str, Any], where: str, *, columns: int) -> TwoBody:
         """From a descriptor's tree in the contract."""
         matrix = EnvironmentMatrix.deserialize(data, len(data["sel"]), where, by_type=True, columns=columns)
-        embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net")
+        ndim = 1 if data.get("type_one_side", False) else 2
+        embeddings = NetworkCollection.deserialize(data["embeddings"], f"{where} embedding net", ndim)
         if "compress" in data:
             embeddings = read_tables(embeddings, data["compress"]["@variables"], where)
         return cls(embeddings=embeddings, matrix=matrix, **read_settings(cls, data))

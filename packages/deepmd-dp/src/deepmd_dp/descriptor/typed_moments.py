@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments, halves
+from deepmd_dp.dialect.moments import Basis, chebyshev_moments, environment_moments, split_switched
 
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
@@ -47,7 +47,7 @@ def matrix_moments(
         nsegments=ntypes,
         switched=is_switched,
     )
-    a, switched = halves(a) if is_switched else (a, None)
+    a, switched = split_switched(a) if is_switched else (a, None)
     empty = matrix.empty_rows()
     once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
     of_frame = empty_slot_types(env)

@@ -91,8 +91,8 @@ def environment_moments(
 
 
 @operation
-def halves(a: Float[Array, "n 2 *rest"]) -> tuple[Float[Array, "n *rest"], Float[Array, "n *rest"]]:
-    """Both parts along the second axis. Derivatives of slices are arrays of zeros to be filled, one for each."""
+def split_switched(a: Float[Array, "n 2 *rest"]) -> tuple[Float[Array, "n *rest"], Float[Array, "n *rest"]]:
+    """Moments without and with the switch. Derivatives of slices are arrays of zeros to be filled, one for each."""
     return a[:, 0, ...], a[:, 1, ...]
 
 

@@ -16,9 +16,9 @@ from deepmd_dp.dialect.moments import (
     Basis,
     chebyshev_moments,
     environment_moments,
-    halves,
     outer_products,
     outer_products_by_matmul,
+    split_switched,
 )
 from deepmd_dp.dialect.operation import operation, override
 
@@ -28,12 +28,12 @@ __all__ = [
     "chebyshev_moments",
     "environment_moments",
     "gather_rows",
-    "halves",
     "layer",
     "outer_products",
     "outer_products_by_matmul",
     "override",
     "scatter_add",
+    "split_switched",
     "unit_vectors",
     "upper_bound",
     "weighted_softmax",

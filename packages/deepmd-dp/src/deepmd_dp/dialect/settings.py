@@ -12,7 +12,9 @@ from deepmd_dp.dialect.module import Module
 Value = TypeVar("Value")
 
 
-def setting(default: Any = MISSING, read: Callable[[Any], Any] | None = None) -> Any:
+def setting(
+    default: Any = MISSING, read: Callable[[Any], Any] | None = None, bounds: tuple[float, float] | None = None
+) -> Any:
     """A static field that stands under its name in the contract's tree and in the input's section.
 
     Parameters
@@ -21,8 +23,10 @@ def setting(default: Any = MISSING, read: Callable[[Any], Any] | None = None) ->
         Value where the tree or the section lacks it.
     read : callable, optional
         From the plain value to the field's; lists become tuples in any case.
+    bounds : (float, float), optional
+        Least and largest value of a number, or of each in a tuple; see `deepmd_dp.dialect.field_types`.
     """
-    return field(default=default, metadata={"static": True, "setting": True, "read": read})
+    return field(default=default, metadata={"static": True, "setting": True, "read": read, "bounds": bounds})
 
 
 def write_settings(module: Module) -> dict[str, Any]:

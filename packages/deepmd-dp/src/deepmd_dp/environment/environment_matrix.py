@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+RCUT = (1e-3, 1e3)
+"""Least and largest cut-off [Å]: in a crystal the largest would hold 10⁸ atoms."""
+MOST_NEIGHBORS = 10**8
+
+
 def _as_tuple(sel: int | list[int]) -> tuple[int, ...]:
     return (sel,) if isinstance(sel, int) else tuple(sel)
 
@@ -71,11 +76,11 @@ class EnvironmentMatrix(Module):
 
     davg: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"] = buffer()
     dstd: Float[Array, "ntypes columns"] | Float[Array, "ntypes nslots columns"] = buffer()
-    rcut: float = setting()
-    rcut_smth: float = setting()
-    env_protection: float = setting(default=0.0)
+    rcut: float = setting(bounds=RCUT)
+    rcut_smth: float = setting(bounds=(0.0, RCUT[1]))
+    env_protection: float = setting(default=0.0, bounds=(0.0, RCUT[1]))
     use_exp_switch: bool = setting(default=False)
-    sel: tuple[int, ...] = setting(read=_as_tuple)
+    sel: tuple[int, ...] = setting(read=_as_tuple, bounds=(0, MOST_NEIGHBORS))
     exclude_types: Pairs = setting(default=(), read=as_pairs)
     set_davg_zero: bool = setting(default=False)
     by_type: bool = static()

@@ -141,7 +141,8 @@ class FittingNets(Module):
         arrays = {f"{name}_{end}": size for name, size in sizes.items() for end in ("avg", "inv_std")}
         arrays["case_embd"] = data.get("dim_case_embd", 0)
         variables = data["@variables"]
-        networks = NetworkCollection.deserialize(_completed(data["nets"]), f"{where} net").networks
+        ndim = 0 if settings["mixed_types"] else 1
+        networks = NetworkCollection.deserialize(_completed(data["nets"]), f"{where} net", ndim).networks
         nout = networks[0].layers[-1].w.shape[1]
         return cls(
             networks=networks,

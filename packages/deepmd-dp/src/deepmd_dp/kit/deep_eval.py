@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd.files.reading import reading
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
@@ -17,10 +19,12 @@ from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.metadata import selected_types
 from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
+from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
@@ -47,7 +51,15 @@ class BaseDeepEval(DeepEvalBackend):
 
     Frames of many atoms are evaluated in parts, so that the memory does not grow with them. Those of models that pass
     messages are evaluated whole where they fit into the memory, else in blocks with halos, else they are refused.
+    Several threads may use one object.
     """
+
+    breaks_on_fork: ClassVar[str | None] = None
+    """The framework's name where it does not work in a copy of a process that has used it."""
+    compiles_sizes: ClassVar[bool] = False
+    """Whether the framework makes a program for each set of sizes: parts of frames have a few of them then."""
+    one_at_a_time: ClassVar[AbstractContextManager[object]] = nullcontext()
+    """A lock, where the framework does not work in several threads at once."""
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         unknown = [name for name, value in kwargs.items() if value is not None and name not in WITHOUT_EFFECT]
@@ -60,9 +72,15 @@ class BaseDeepEval(DeepEvalBackend):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
         keep_memory()
-        self._document = self.read_document(model_file)
-        self._numpy_model: Model = deserialize_model(self._document["model"])
+        self._check_process()
+        with reading(model_file):
+            self._document = self.read_document(model_file)
+            self._numpy_model: Model = deserialize_model(self._document["model"])
         self._evaluated = 0  # atoms that have been evaluated at once
+
+    def _check_process(self) -> None:
+        if self.breaks_on_fork is not None:
+            refuse_after_fork(self.breaks_on_fork)
 
     @abstractmethod
     def read_document(self, path: str) -> Document:
@@ -172,9 +190,11 @@ class BaseDeepEval(DeepEvalBackend):
         del fparam, aparam, kwargs
         nframes, natoms = atom_types.shape
         found, places = [], []
+        self._check_process()
         for part in self._parts(coords, cells, atom_types):
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
-            rows = self.to_numpy(self.describe(self._to_framework(env)))
+            with self.one_at_a_time:
+                rows = self.to_numpy(self.describe(self._to_framework(env)))
             found.append(rows[:nframes, : part.nown])
             places.append(part.order[: part.nown])
         # the virtual atoms that fill the last part up have the highest numbers
@@ -200,6 +220,7 @@ class BaseDeepEval(DeepEvalBackend):
         frames = all_neighbors(model, coords, cells, atom_types)
         if not model.is_message_passing:
             size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
+            size = round_up(size, steps=4, least=1) if self.compiles_sizes else size
             if size < natoms:
                 yield from frame_parts(model, coords, cells, atom_types, frames, size)
                 return
@@ -220,14 +241,16 @@ class BaseDeepEval(DeepEvalBackend):
         sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}
         padded, parameters = self.pad(env, {"fparam": fparam, "aparam": aparam})
         kinds = {term.kind for term in terms}
-        found = self.compute(
-            self._to_framework(padded),
-            self._optional(parameters["fparam"]),
-            self._optional(parameters["aparam"]),
-            atomic="atom" in kinds,
-            derivatives="force" in kinds,
-        )
-        return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
+        self._check_process()
+        with self.one_at_a_time:
+            found = self.compute(
+                self._to_framework(padded),
+                self._optional(parameters["fparam"]),
+                self._optional(parameters["aparam"]),
+                atomic="atom" in kinds,
+                derivatives="force" in kinds,
+            )
+            return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
 
     @cached_property
     def _model(self) -> Model:

@@ -106,8 +106,8 @@ def read_metadata(text: str | bytes, parts: Iterable[Part], where: str) -> dict[
     try:
         text = text if isinstance(text, str) else text.decode()
         record: dict[str, Any] = json.loads(text)
-        version = record["version"]
-    except (ValueError, KeyError, TypeError) as error:
+        version = int(record["version"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{where}: its metadata cannot be read ({error}); the file is damaged.") from error
     if version > VERSION:
         raise ModelFileError(f"{where} is of version {version}, this program reads up to {VERSION}: update it.")

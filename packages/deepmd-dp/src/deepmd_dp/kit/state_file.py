@@ -38,5 +38,6 @@ def read_state(path: str | Path) -> TrainingState:
     data = document_from_bytes(content, f"the checkpoint {path}")
     if data.get("format") != TrainingState.FORMAT:
         raise ModelFileError(f"{path} is not a checkpoint of deepmd-core; write it again by `dp train`.")
-    model = {**data["model"], KEY: data[KEY]}
-    return TrainingState(model, data["optimizer"]["@variables"], data["step"], data["loop"])
+    optimizer = data.get("optimizer")
+    arrays = optimizer.get("@variables") if isinstance(optimizer, dict) else None
+    return TrainingState.of_tree({**data, "optimizer": arrays, "model": {**data["model"], KEY: data[KEY]}}, str(path))

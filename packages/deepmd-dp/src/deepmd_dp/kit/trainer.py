@@ -6,26 +6,29 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
+from deepmd.errors import ModelFileError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, map_leaves, trained_like, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.kit.memory import keep_memory
+from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, with_bases, with_refined_bases
+from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
@@ -66,6 +69,16 @@ class Prepared:
         return self.labels.get("aparam")
 
 
+class _Zeros(np.random.Generator):
+    """For models whose numbers don't matter."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def normal(self, loc: object = 0.0, scale: object = 1.0, size: Any = ()) -> Any:
+        return np.zeros(size)
+
+
 class BaseTrainer(Trainer):
     """Holds the model as a NumPy tree beside the framework's parameters, and all that is common.
 
@@ -75,9 +88,13 @@ class BaseTrainer(Trainer):
     """
 
     backend_name: ClassVar[str]
+    breaks_on_fork: ClassVar[str | None] = None
+    """The framework's name where it does not work in a copy of a process that has used it."""
 
     def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         keep_memory()
+        if self.breaks_on_fork is not None:
+            refuse_after_fork(self.breaks_on_fork)
         self._config = config
         self._numpy_model = model
         self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
@@ -129,8 +146,13 @@ class BaseTrainer(Trainer):
     @classmethod
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         model = deserialize_model(state.model["model"])
+        if any(modules(model, Table)):
+            raise ModelFileError(
+                "the model is compressed: its embedding nets are tables, which are not trained; start with the model "
+                "that was compressed."
+            )
         # one of the same structure, whose numbers don't matter; it goes through a tree as the other did
-        wanted = deserialize_model(new_model(config["model"], np.random.default_rng(0)).serialize())
+        wanted = deserialize_model(new_model(_without_seeds(config["model"]), _Zeros()).serialize())
         return cls(config, trained_like(model, wanted), state.optimizer)
 
     @property
@@ -228,6 +250,15 @@ class BaseTrainer(Trainer):
     @classmethod
     def read_checkpoint(cls, path: str) -> TrainingState:
         return read_state(path)
+
+
+def _without_seeds(section: Any) -> Any:
+    """The section with no generators of its own."""
+    if isinstance(section, list):
+        return [_without_seeds(each) for each in section]
+    if isinstance(section, dict):
+        return {key: _without_seeds(each) for key, each in section.items() if key != "seed"}
+    return section
 
 
 def _inputs(model: Model) -> list[DataRequirement]:

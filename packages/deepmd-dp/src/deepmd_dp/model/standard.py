@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class, take_array
+from deepmd.errors import ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array import Array, Float
@@ -182,14 +183,17 @@ class StandardModel(Module):
         variables = data["@variables"]
         fitting = deserialize_fitting(data["fitting"])
         size = _bias_size(fitting.outputs, len(data["type_map"]))
+        excluded = tuple(data.get("atom_exclude_types", ()))
+        pairs = as_pairs(data.get("pair_exclude_types", ()))
+        _check_known((*excluded, *(t for pair in pairs for t in pair)), size[1])
         return cls(
             descriptor=deserialize_descriptor(data["descriptor"]),
             fitting=fitting,
             out_bias=take_array(variables, "out_bias", size, where="model"),
             out_std=take_array(variables, "out_std", size, where="model"),
-            type_map=tuple(data["type_map"]),
-            atom_exclude_types=tuple(data.get("atom_exclude_types", ())),
-            pair_exclude_types=as_pairs(data.get("pair_exclude_types", ())),
+            type_map=hashable(data["type_map"]),
+            atom_exclude_types=excluded,
+            pair_exclude_types=pairs,
             rcond=data.get("rcond"),
             preset_out_bias=_preset(data.get("preset_out_bias")),
         )
@@ -214,6 +218,12 @@ class StandardModel(Module):
             rcond=net.get("rcond"),
             preset_out_bias=_preset(section.get("preset_out_bias")),
         )
+
+
+def _check_known(types: tuple[int, ...], ntypes: int) -> None:
+    unknown = [t for t in types if t not in range(ntypes)]
+    if unknown:
+        raise ModelFileError(f"the model excludes type {unknown[0]!r}; it has the types 0 to {ntypes - 1}: damaged.")
 
 
 def _preset(given: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[Any, ...]], ...]:

@@ -324,10 +324,15 @@ class NetworkCollection(Module):
         }
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any], where: str = "nets") -> NetworkCollection:
-        """The module of the contract's tree; `where` says in messages which one it is."""
+    def deserialize(cls, data: dict[str, Any], where: str = "nets", ndim: int | None = None) -> NetworkCollection:
+        """The module of the contract's tree; `where` says in messages which one it is, `ndim` what it must have."""
         check_class(data, "NetworkCollection", 1, 1)
         family = _NETWORKS[data["network_type"]]
+        if data["ndim"] not in ((0, 1, 2) if ndim is None else (ndim,)) or data["ntypes"] < 1:
+            raise ModelFileError(
+                f"{where}: ndim is {data['ndim']!r} and ntypes {data['ntypes']!r}; expected "
+                f"{'0, 1 or 2' if ndim is None else ndim}, and a number of types: damaged."
+            )
         expected = data["ntypes"] ** data["ndim"]
         if len(data["networks"]) != expected:
             raise ModelFileError(f"{where}: {len(data['networks'])} nets; expected {expected}: damaged.")

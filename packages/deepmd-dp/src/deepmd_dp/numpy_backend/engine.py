@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ class NativeEngine:
 
     def __init__(self, document: Document, output: OutputDef, ntypes: int) -> None:
         self._model = _engine.Model(safetensors_file.to_bytes({"model": document["model"]}), number_of_threads())
+        self._lock = Lock()  # it computes in memory of its own, and lets other threads of Python run meanwhile
         self._output = output
         self._ntypes = ntypes
 
@@ -88,7 +90,8 @@ class NativeEngine:
         frame = check_frame(coord, box, atype, None, self._ntypes)
         size = len(atype) if nloc is None else nloc
         try:
-            return self._model.compute(*frame.arguments(), size, fparam, aparam, atomic)
+            with self._lock:
+                return self._model.compute(*frame.arguments(), size, fparam, aparam, atomic)
         except _engine.EngineError as error:
             raise InputError(str(error)) from error
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -55,6 +56,17 @@ inline std::vector<deepmd_array> match_inputs(const Record& record, const deepmd
 inline bool are_kernels_wanted(const deepmd_open_options& options) {
   const char* const plain = std::getenv("DP_PLAIN_OPS");
   return options.device < 0 && (plain == nullptr || std::string(plain) != "1");
+}
+
+/// Throws for an operator that no model of ours needs, see deepmd_dp/kit/operators.py.
+inline void refuse_operators(const std::set<std::string>& found,
+                             const std::set<std::string>& ours) {
+  const char* const any = std::getenv("DP_ANY_OPERATOR");
+  if (any != nullptr && std::string(any) == "1") return;
+  for (const auto& each : found)
+    if (ours.count(each) == 0)
+      throw std::runtime_error("it has the operator " + each + ", which no model of ours needs;" +
+                               " where you trust who gave it, set DP_ANY_OPERATOR=1");
 }
 
 /// The plug-in of a class `Model` that has

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -77,6 +78,15 @@ inline std::string_view field(std::string_view message, std::uint64_t number) {
   for (const auto& each : fields(message))
     if (each.number == number) return each.value;
   return {};
+}
+
+/// All values of fields within fields, whose numbers these are, the outermost one's first.
+inline std::set<std::string> values(std::string_view message, std::vector<std::uint64_t> path) {
+  if (path.empty()) return {std::string(message)};
+  std::set<std::string> found;
+  for (const auto& each : fields(message))
+    if (each.number == path[0]) found.merge(values(each.value, {path.begin() + 1, path.end()}));
+  return found;
 }
 
 /// A map, which is a field for each entry, with the key first.

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
 from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, key, not_yet
 from deepmd_dp.descriptor.arguments import (
@@ -25,8 +25,6 @@ from deepmd_dp.descriptor.arguments import (
 
 if TYPE_CHECKING:
     from dargs import Argument
-
-log = logging.getLogger(__name__)
 
 
 def attention() -> list[Argument]:
@@ -86,13 +84,16 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_environment(section, where, type_map)
     check_axis(section, where)
+
+
+def check_new(section: dict[str, Any], where: str) -> None:
+    """Refuses what makes the energy depend on the order of the atoms."""
     # types in `strip` vanish with the switching function, which is 0 in an empty place
     is_smooth = section.get("tebd_input_mode", "strip") == "strip" and section.get("smooth_type_embedding", True)
     if not section["set_davg_zero"] and not is_smooth:
-        log.warning(
-            "%s/set_davg_zero is false: the energy then depends on the order of the atoms, in deepmd-kit too, since an "
-            "empty place in a list has the type of the first atom; give true, or take `se_atten_v2`.",
-            where,
+        raise InputError(
+            f"{where}/set_davg_zero is false: the energy then depends on the order of the atoms, in deepmd-kit too, "
+            "since an empty place in a list has the type of the first atom; give true or take `se_atten_v2`."
         )
 
 
@@ -104,5 +105,6 @@ ROW = Row(
     fields=fields,
     upgrade=upgrade,
     check=check,
+    check_new=check_new,
     sel_keys=sel_of_all_types,
 )

@@ -12,35 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd_dp.dialect.module import leaves, map_leaves
+from deepmd_dp.kit.common_sizes import CommonSizes, Sizes, round_up
 from deepmd_dp.kit.signature import Signature, input_name
 
 if TYPE_CHECKING:
+    from deepmd_dp.dialect.array import Array
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
 
-_LEAST = 16
-"""Fewest atoms."""
 _FEW_ROWS = 32
 """Where there are so few atoms, frames included, a program's time is not in the arrays: one size serves them all."""
 _FEW_SLOTS = 32
 """Width of the lists there."""
-
-Sizes = dict[str, int]
-"""Names of open sizes, as `deepmd_dp.kit.signature` has them, to numbers."""
-
-
-def round_up(size: int, steps: int = 8, least: int = _LEAST) -> int:
-    """The next of a few sizes, `steps` of them from one power of two to the next.
-
-    Examples
-    --------
-    >>> [round_up(n) for n in (3, 17, 100, 192, 193)]
-    [16, 18, 104, 192, 208]
-    """
-    if size <= least:
-        return least
-    step = max(1, (1 << (size - 1).bit_length()) // (2 * steps))
-    return -(-size // step) * step
 
 
 class Padding:
@@ -61,7 +44,7 @@ class Padding:
         }
         self._far = np.array([2.0 * model.rcut, 0.0, 0.0])
         self._with_frames = with_frames
-        self._met: list[Sizes] = []
+        self._common = CommonSizes()
 
     def pad(self, env: Environment) -> Environment:
         """The environment, of NumPy arrays, with more frames, atoms, slots of lists, atoms of each type.
@@ -73,20 +56,20 @@ class Padding:
         nframes, nloc = sizes["nframes"], sizes["nloc"]
         fill: dict[str, Any] = {"edge_vec": self._far, "nlist": -1, "atype": -1}
         if env.empty_type is not None:
-            fill["neighbor_type"] = pad(env.empty_type, (nframes,))[:, None, None]
+            fill["neighbor_type"] = pad(np.asarray(env.empty_type), (nframes,))[:, None, None]
 
-        def padded(path: str, array: np.ndarray) -> np.ndarray:
+        def padded(path: str, array: Array) -> Array:
             axes = self._axes[input_name(path)]
             size = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)
-            return pad(array, size, fill.get(path.rpartition(".")[2], 0))
+            return pad(np.asarray(array), size, fill.get(path.rpartition(".")[2], 0))
 
         result = map_leaves(env, padded)
         if result.mapping is not None:
-            result.mapping[:, :nloc] = np.arange(nloc)
+            np.asarray(result.mapping)[:, :nloc] = np.arange(nloc)
         return result if env.restore is None else replace(result, **_pad_centers(env, sizes))
 
     def _choose(self, env: Environment) -> Sizes:
-        """The first sizes met that hold all and waste little, or new ones."""
+        """Sizes that hold all and waste little."""
         needed = {
             name: size
             for leaf in leaves(env)
@@ -94,32 +77,27 @@ class Padding:
             if isinstance(name, str)
         }
         has_ghosts = needed.get("nall", 0) > needed["nloc"]
-        fixed = {"nloc": has_ghosts, "nframes": not self._with_frames}
-        new = self._round(needed, has_ghosts) | {name: needed[name] for name in fixed if fixed[name]}
-        new["nframes*nloc"] = new["nframes"] * new["nloc"]
+        fixed = {name for name, is_fixed in (("nloc", has_ghosts), ("nframes", not self._with_frames)) if is_fixed}
 
-        def serve(met: Sizes) -> bool:
-            return met.keys() == new.keys() and all(
-                size <= met[name] <= (size if fixed.get(name) else max(new[name], size + size // 4))
-                for name, size in needed.items()
-            )
+        def rounded(steps: int) -> Sizes:
+            new = self._round(needed, steps, has_ghosts=has_ghosts) | {name: needed[name] for name in fixed}
+            return new | {"nframes*nloc": new["nframes"] * new["nloc"]}
 
-        found = next(filter(serve, self._met), None)
-        if found is None:
-            self._met.append(new)
-        return found or new
+        return self._common.choose(needed, fixed, rounded)
 
-    def _round(self, needed: Sizes, has_ghosts: bool) -> Sizes:
-        nloc = round_up(needed["nloc"])
-        rounded = {"nframes": round_up(needed["nframes"], steps=4, least=max(1, _FEW_ROWS // nloc)), "nloc": nloc}
+    def _round(self, needed: Sizes, steps: int, *, has_ghosts: bool) -> Sizes:
+        nloc = round_up(needed["nloc"], steps)
+        few_frames = max(1, _FEW_ROWS // nloc)
+        rounded = {"nframes": round_up(needed["nframes"], min(steps, 4), least=few_frames), "nloc": nloc}
         for name, size in needed.items():
             if name.startswith("natoms_"):
-                rounded[name] = round_up(size + has_ghosts)  # parts of a frame differ by one atom of a type
+                rounded[name] = round_up(size + has_ghosts, steps)  # parts of a frame differ by one atom of a type
             elif name == "nall":
-                rounded[name] = round_up(size) if has_ghosts else nloc
+                rounded[name] = round_up(size, steps=1) if has_ghosts else nloc  # ghosts are no work
             elif name in self._capacities:
                 is_small = needed["nframes"] * needed["nloc"] <= _FEW_ROWS
-                width, capacity = round_up(size, least=_FEW_SLOTS if is_small else _LEAST), self._capacities[name]
+                capacity = self._capacities[name]
+                width = round_up(size, steps, least=_FEW_SLOTS if is_small else _FEW_SLOTS // 2)
                 # what the model's `sel` holds gets no wider, and much is exactly that
                 rounded[name] = width if is_small or size > capacity else min(width, capacity)
         return rounded
@@ -144,12 +122,13 @@ def _pad_centers(env: Environment, sizes: Sizes) -> dict[str, Any]:
     Those rows get no gradient: of the former nothing is restored, the outputs of the latter are masked.
     """
     nframes, nloc = env.atype.shape
+    own = [np.asarray(index) for index in env.centers]
     place = (np.arange(nframes)[:, None] * sizes["nloc"] + np.arange(nloc)).ravel()
     widths = [sizes[f"natoms_{t}"] for t in range(len(env.centers))]
     centers = tuple(
-        pad(place[index], (width,), sizes["nframes*nloc"] - 1) for index, width in zip(env.centers, widths, strict=True)
+        pad(place[index], (width,), sizes["nframes*nloc"] - 1) for index, width in zip(own, widths, strict=True)
     )
     restore = np.zeros(sizes["nframes*nloc"], dtype=np.int64)
-    for start, index in zip(np.cumsum((0, *widths[:-1])), env.centers, strict=True):
+    for start, index in zip(np.cumsum((0, *widths[:-1])), own, strict=True):
         restore[place[index]] = start + np.arange(len(index))
     return {"centers": centers, "restore": restore}
