@@ -15,7 +15,7 @@ BACKENDS = {"deepmd-pt": "deepmd_pt", "deepmd-tf": "deepmd_tf", "deepmd-jax": "d
 MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 465
 """Lines of a backend, tests apart: Python, the C++ of its operator, and that with its plug-in."""
 LONGEST_CPP_FUNCTION = 80
-MOST_CPP_LIBRARY = 10_460
+MOST_CPP_LIBRARY = 10_600
 """Lines of deepmd-cc, pair_style included, and of the native engine together; 8,000 are the aim."""
 TESTS = {"tests", "tests-clients", "tests-consistency", "tests-native", "tests-repository"}
 SOURCES = [

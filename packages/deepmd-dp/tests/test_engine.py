@@ -210,7 +210,7 @@ def test_atoms_at_the_same_place_are_named_with_their_frame(name, plain, monkeyp
     coord[2, 10] = coord[2, 4]
     types = np.arange(12) % model.get_ntypes()
     parameters = [np.full(shape, 0.1) for shape in (model.get_dim_fparam(), (12, model.get_dim_aparam()))]
-    with pytest.raises(ResultError, match=r"^frame 2: the model's energy is not finite; atoms 4 and 10 are at"):
+    with pytest.raises(ResultError, match=r"^frame 2: the model's energy is not finite; atoms 4 and 10 are at the"):
         model.eval(coord, box, types, False, *(each if each.size else None for each in parameters))
 
 
