@@ -65,7 +65,7 @@ def read(path: str) -> FrozenFile | None:
         members = members_of(content)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:  # the second: names of members
         if not zipfile.is_zipfile(io.BytesIO(content)):
             return None
         raise ModelFileError(f"{path} is damaged ({error}); get the file again.") from error
