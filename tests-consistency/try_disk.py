@@ -19,6 +19,7 @@ import resource
 import shutil
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +136,8 @@ def faults(folder: Path, arguments: list[str]) -> Iterator[tuple[str, Callable[[
 
 def _run_filled(arguments: list[str], folder: Path, free: int) -> tuple[int, list[str]]:
     filling = folder.parent / "filling"
-    with open(filling, "wb") as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-                file.flush()
-        except OSError:
+    with open(filling, "wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
             pass
     os.truncate(filling, max(0, filling.stat().st_size - free))
     try:

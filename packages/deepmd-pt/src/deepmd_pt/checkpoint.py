@@ -36,7 +36,9 @@ def write(path: str, state: TrainingState) -> None:
     }
     buffer = io.BytesIO()
     torch.save(tree, buffer)
-    Path(path).write_bytes(sealed(buffer.getvalue()[:-2] + _COMMENT))
+    buffer.seek(-2, io.SEEK_END)
+    buffer.write(_COMMENT)
+    Path(path).write_bytes(sealed(buffer.getvalue()))
 
 
 def read(path: str) -> TrainingState:
