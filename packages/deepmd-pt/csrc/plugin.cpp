@@ -95,9 +95,9 @@ std::string packed(const Members& members) {
   return archive;
 }
 
-/// Adds what a source calls or defines, as deepmd_pt/operators.py names it. What this one can't
-/// read is given as a name too, which nothing has: calls of what is no name, comments, texts of
-/// several lines.
+/// Adds what a source calls or defines, as deepmd_dp/kit/called_names.py names it. What this one
+/// can't read is given as a name too, which nothing has: calls of what is no name, comments, texts
+/// of several lines.
 void add_names(std::string_view code, std::set<std::string>& found) {
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_';

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
 from deepmd.files.reading import open_archive
+from deepmd_dp.kit.called_names import called_names
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import read_metadata, sealed
 
@@ -82,6 +83,13 @@ def members_of(content: bytes, source: str = "the archive") -> dict[str, bytes]:
     """The members of an archive by their names without the top folder, which torch calls after the file."""
     with open_archive(io.BytesIO(content), source) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+
+
+def operators(members: dict[str, bytes], path: str) -> set[str]:
+    """What a script calls and defines: torch runs methods `__setstate__` and values of arguments while it reads."""
+    found = {"torch.classes" for content in members.values() if b"torch.classes" in content}  # classes in C++
+    codes = {name: content for name, content in members.items() if name.startswith("code/")}
+    return found.union(*(called_names(content, f"{path}: {name}") for name, content in codes.items()))
 
 
 def _kept(content: bytes) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ The digest of the file is the comment of the zip archive that it is.
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ import torch
 from deepmd.contract import map_arrays
 from deepmd.contract.digest import BLANK, KEY, check_digest, sealed
 from deepmd.errors import ModelFileError, first_line
+from deepmd.files.pickles import check_pickle
 from deepmd.files.plain import check_plain
+from deepmd.files.reading import open_archive
 from deepmd.train.trainer import TrainingState
 from deepmd_dp.kit.foreign import not_ours
-from deepmd_pt.checked_pickle import check_checkpoint
 
 _COMMENT = len(BLANK).to_bytes(2, "little") + BLANK.encode()
 """What ends a zip archive, in the place of the length 0 of no comment."""
+_TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
+"""All that its pickle may name."""
 
 
 def write(path: str, state: TrainingState) -> None:
@@ -54,7 +58,12 @@ def read(path: str) -> TrainingState:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read as a checkpoint: {error.strerror}.") from error
     digest = check_digest(content, path)
-    check_checkpoint(content, path)
+    # torch's old format, not an archive, would make tensors of bytes yet to come
+    with open_archive(io.BytesIO(content), path) as members:
+        pickles = [name for name in members.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise ModelFileError(f"{path} is a zip archive, but no checkpoint: it has no data.pkl.")
+        check_pickle(members.read(pickles[0]), _TENSORS, path)
     try:
         data = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's unpickler lets pass whatever foreign bytes raise

@@ -28,7 +28,6 @@ from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_pt import archive, arrays, checkpoint
 from deepmd_pt.kernel_library import load_derivative
-from deepmd_pt.operators import operators
 from deepmd_pt.script import Core, FrozenModel, Terms, edge_vectors
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def load(content: bytes, path: str) -> torch.jit.ScriptModule:
     device = arrays.device()
     can_run = device.type == "cpu" and kernels.are_wanted() and load_derivative()
     members = archive.form_of(content, with_operators=can_run)
-    refuse_operators(operators(members, path), Path(__file__).with_name(LIST), path)
+    refuse_operators(archive.operators(members, path), Path(__file__).with_name(LIST), path)
     with _torchscript():
         # packed anew: of two members of one name torch might take the other one
         return torch.jit.load(io.BytesIO(archive.packed(members)), map_location=device).eval()

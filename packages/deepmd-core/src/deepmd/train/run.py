@@ -78,10 +78,7 @@ def run_training(
     # before the data are looked at, which may take long
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
         state = _first_state(restart, init_model)
-        if state is None:
-            check_new(config["model"])
-        else:
-            config["model"] = join_sections(config["model"], state.model)
+        config["model"] = _model_section(config["model"], state)
         check_backend(config["model"], backend)
         training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
         data, validation = _open_data(config, saved)
@@ -164,6 +161,14 @@ def _first_state(restart: Path | None, init_model: Path | None) -> TrainingState
     if init_model is not None:
         return TrainingState(model=read_model(init_model), optimizer={})
     return None
+
+
+def _model_section(given: Section, state: TrainingState | None) -> Section:
+    """That of the input, joined with the model that is gone on with."""
+    if state is not None:
+        return join_sections(given, state.model)
+    check_new(given)
+    return given
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
