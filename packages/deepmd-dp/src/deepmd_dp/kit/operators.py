@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Operators that the graph in a file may have: those of our own files. Others might read and write files at will."""
+"""Operators that the graph in a file may have: those that only compute. Others read and write files at will."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 VARIABLE = "DP_ANY_OPERATOR"
 """Of the environment: 1 lets all operators through."""
 LIST = "operators.inc"
-"""The file in each backend's package that lists its operators, for Python and C++: ``"Add",``."""
+"""The file in each backend's package that lists operators that only compute, for Python and C++: ``"Add",``."""
 
 
 def refuse_operators(found: Iterable[str], known: Path, path: str) -> None:
