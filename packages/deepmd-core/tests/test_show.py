@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """`dp show`, and what a document tells about its model."""
 
-from __future__ import annotations
+from __future__ from pathlib import Path
+import annotations
 
 import document_backends
 import numpy as np
@@ -71,8 +72,10 @@ def test_another_file_is_no_attribute(path):
 def test_further_files_of_the_same_model_are_passed_over(path, capsys, monkeypatch):
     expected = show(capsys, path)
     monkeypatch.setattr(document_backends.DocumentBackend, "companion_suffixes", {".dp": (".beside",)})
-    assert show(capsys, path, path.replace(".dp", ".beside")) == expected
-    assert show(capsys, path, path.replace(".dp", ".beside"), "size") == expected[-1:]
+    beside = Path(path).with_suffix(".beside")
+    beside.touch()
+    assert show(capsys, path, str(beside)) == expected
+    assert show(capsys, path, str(beside), "size") == expected[-1:]
 
 
 def test_unknown_attribute(path):
