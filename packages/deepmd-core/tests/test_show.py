@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """`dp show`, and what a document tells about its model."""
 
-from __future__ from pathlib import Path
-import annotations
+from __future__ import annotations
+
+from pathlib import Path
 
 import document_backends
 import numpy as np
