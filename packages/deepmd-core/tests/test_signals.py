@@ -70,6 +70,7 @@ def test_a_terminal_that_is_closed_ends_a_training_with_a_checkpoint(folder):
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may itself run under nohup
         os.execve(command[0], command, environment)
     while not (folder / "lcurve.out").is_file() or (folder / "lcurve.out").stat().st_size < 500:
         os.read(terminal, 65536)
