@@ -283,6 +283,7 @@ def work(args):
 sys.modules["deepmd.entrypoints.backends"] = type(sys)("backends")
 sys.modules["deepmd.entrypoints.backends"].run = work
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where pytest runs under nohup
 sys.argv = ["dp", "backends"]
 main()
 """

@@ -83,7 +83,7 @@ def test_a_metric_without_validation_labels_is_nan():
 
 def test_a_metric_without_labels_is_not_shown():
     shown = format_metrics({"rmse": 1.0, "rmse_v": 2.0}, {"rmse": 3.0, "rmse_v": np.nan}, 1e-3)
-    assert shown == "trn: rmse = 1.00e+00, rmse_v = 2.00e+00; val: rmse = 3.00e+00; lr = 1.00e-03"
+    assert shown == "trn: rmse = 1.000000e+00, rmse_v = 2.000000e+00; val: rmse = 3.000000e+00; lr = 1.000000e-03"
 
 
 def test_a_learning_curve_that_a_crash_has_spoiled():

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """``.safetensors``: the document in Hugging Face's format; its bytes are also what frozen files embed.
 
-The file's metadata hold ``digest``, and ``deepmd``: the tree as JSON with each array replaced by
-``{"@array": NAME}``. The tensors are named by their paths in the tree, e.g.
-``model.descriptor.embeddings.networks.0.layers.1.w``, so that other tools show something meaningful.
+The file's metadata hold one entry, ``deepmd``: the tree as JSON with each array replaced by ``{"@array": NAME}``, and
+beside the tree's own keys the file's digest; a second entry would stand before or behind it by chance. The tensors
+are named by their paths in the tree, e.g. ``model.descriptor.embeddings.networks.0.layers.1.w``, so that other tools show something meaningful.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ METADATA_KEY = "deepmd"
 def to_bytes(document: Document) -> bytes:
     """The content of a file."""
     tree, tensors = without_arrays(document)
-    return save(tensors, metadata={METADATA_KEY: json.dumps(tree), KEY: BLANK})
+    return save(tensors, metadata={METADATA_KEY: json.dumps({**tree, KEY: BLANK})})
 
 
 def from_bytes(data: bytes, source: str) -> Any:
