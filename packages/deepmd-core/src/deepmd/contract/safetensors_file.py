@@ -3,7 +3,8 @@
 
 The file's metadata hold one entry, ``deepmd``: the tree as JSON with each array replaced by ``{"@array": NAME}``, and
 beside the tree's own keys the file's digest; a second entry would stand before or behind it by chance. The tensors
-are named by their paths in the tree, e.g. ``model.descriptor.embeddings.networks.0.layers.1.w``, so that other tools show something meaningful.
+are named by their paths in the tree, e.g. ``model.descriptor.embeddings.networks.0.layers.1.w``, so that other tools
+show something meaningful.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 PARAMETER = 0.5
 """Value of every frame and atomic parameter."""
 SHEAR = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.1, -0.15, 1.0]])
-SPACING = 0.4871
-"""Between two points of the grid, in cut-offs. Not a half: an atom's image in the next cell would be at the cut-off,
-where rounding decides whether it is a neighbor, which attention that is not smooth does not forgive."""
+SPACING = 0.52
+"""Between two points of the grid, in cut-offs, so that an atom's own images are beyond: at the cut-off rounding would
+decide whether they are neighbors, which attention that is not smooth does not forgive, and nearer there would be two
+at the same distance, of which a list that is full takes one."""
 JITTER = 0.2
 """Largest displacement from the grid, in spacings."""
 MIN_ATOMS = 8
@@ -31,7 +32,7 @@ ISOLATION = 2.5
 def periodic_frame(model: DeepEvalBackend) -> Inputs:
     """A triclinic cell with at least two atoms of each type on a jittered grid.
 
-    The spacing is about half the cut-off: some 36 neighbors each, at distances above a quarter of the cut-off.
+    The spacing is about half the cut-off: some 30 neighbors each, at distances above a quarter of the cut-off.
     """
     return _crystal(model, max(MIN_ATOMS, 2 * model.get_ntypes()))
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Array, Shaped
 from deepmd_dp.dialect.module import leaves, map_leaves
+from deepmd_dp.environment.environment import Environment
 from deepmd_dp.kit.common_sizes import CommonSizes, Sizes, round_up
 from deepmd_dp.kit.signature import Signature, input_name
 
 if TYPE_CHECKING:
-    from deepmd_dp.dialect.array import Array
-    from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
 
 _FEW_ROWS = 32
@@ -103,7 +103,7 @@ class Padding:
         return rounded
 
 
-def pad(values: np.ndarray, size: tuple[int, ...], fill: Any = 0) -> np.ndarray:
+def pad(values: Shaped[np.ndarray, "*axes"], size: tuple[int, ...], fill: Any = 0) -> Shaped[np.ndarray, "*padded"]:
     """The values in the first corner of an array of this size."""
     padded = np.empty(size, values.dtype)
     padded[...] = fill
@@ -111,7 +111,7 @@ def pad(values: np.ndarray, size: tuple[int, ...], fill: Any = 0) -> np.ndarray:
     return padded
 
 
-def pad_atoms(values: np.ndarray, env: Environment) -> np.ndarray:
+def pad_atoms(values: Shaped[np.ndarray, "*axes"], env: Environment) -> Shaped[np.ndarray, "*padded"]:
     """Values of frames (nframes, n), or of atoms (nframes, nloc, n), with zeros for those that padding has added."""
     return pad(values, (*env.atype.shape[: values.ndim - 1], values.shape[-1]))
 
