@@ -34,7 +34,7 @@ def stepped():
 
 
 def test_batches_of_nearly_equal_size_share_one_program(stepped):
-    assert stepped._compiled_gradients._cache_size() == 1
+    assert len(stepped._compiled_gradients.programs) == 1
 
 
 def test_a_leaf_without_a_gradient_is_not_met(stepped):
