@@ -34,10 +34,10 @@ class PaddleDeepEval(BaseDeepEval):
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):
             return read_state(path).model
-        file = FrozenFile(path)
+        self._file = FrozenFile(path)
         with self.one_at_a_time:
-            self._graph = file.load()
-        return file.document
+            self._graph = self._file.load()
+        return self._file.document
 
     def compute(
         self, env: Environment, fparam: Tensor | None, aparam: Tensor | None, *, atomic: bool, derivatives: bool
