@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class MLXDeepEval(BaseDeepEval):
     """A `.mlx` or `.mlxckpt` file, evaluated by MLX."""
 
+    breaks_on_fork = "MLX"
+
     def read_document(self, path: str) -> dict:
         return files.read(path)
 

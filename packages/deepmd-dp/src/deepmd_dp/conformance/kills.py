@@ -160,7 +160,7 @@ def _store(backend: Backend) -> CheckpointStore:
 def _save(backend: Backend, step: int) -> None:
     document = random_document(CASES[0])
     moments = {f"exp_avg/{name}": array + step for name, array in walk_arrays(document["model"])}
-    _store(backend).write(backend.trainer, TrainingState(document, moments, step, {"data": {"seed": 1}}))
+    _store(backend).write(backend.trainer, TrainingState(document, moments, step, {"data": {"seed": 1, "drawn": step}}))
 
 
 def _check_checkpoint(backend: Backend, is_done: bool) -> None:
