@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 1800
-PROGRESS = re.compile(r"\bbatch +(\d+):", re.IGNORECASE)
+PROGRESS = re.compile(r"^ *(?P<ours>\d+) trn |\bbatch +(?P<theirs>\d+):", re.IGNORECASE)
 """A line that a training shows after so many steps."""
 
 
@@ -70,7 +70,7 @@ class Side:
             for line in process.stdout:
                 lines.append(line)
                 if match := PROGRESS.search(line):
-                    stamps.setdefault(int(match[1]), time.perf_counter())
+                    stamps.setdefault(int(match[match.lastgroup]), time.perf_counter())
         if process.returncode != 0:
             self._fail(command, "".join(lines))
         return stamps

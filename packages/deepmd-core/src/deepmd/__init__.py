@@ -8,6 +8,7 @@ from os.path import dirname, join
 from typing import TYPE_CHECKING, Any
 
 from deepmd.kit_names.inside import InsideFinder
+from deepmd.version import core_version
 
 if TYPE_CHECKING:
     from deepmd.infer import DeepEval
@@ -28,12 +29,6 @@ def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
 
 
 def __getattr__(name: str) -> str:
-    """``__version__`` is looked up when asked for, since reading the metadata would slow down `dp -h`."""
     if name != "__version__":
         raise AttributeError(f"module 'deepmd' has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("deepmd-core")
-    except PackageNotFoundError:
-        return "0+uninstalled"
+    return core_version()

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-import deepmd
 from deepmd.contract.schema import DOCUMENT, check_table
 from deepmd.errors import ModelFileError
 from deepmd.files.plain import check_plain
+from deepmd.version import core_version
 
 
 def new_document(
@@ -39,7 +39,7 @@ def new_document(
     """
     document: dict[str, Any] = {
         "software": "deepmd-core",
-        "version": deepmd.__version__,
+        "version": core_version(),
         "time": str(datetime.now(tz=timezone.utc)),
         "model": model,
         "model_def_script": model_def_script,
