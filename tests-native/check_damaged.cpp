@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   std::ifstream file(path, std::ios::binary);
   std::string content((std::istreambuf_iterator<char>(file)), {});
   // all readers are to be reached, so that the digest of the file is hidden
-  if (const auto mark = content.find("deepmd-sha256:"); mark != content.npos) content[mark] = 'D';
+  if (const auto mark = content.find("deepmd-crc32:"); mark != content.npos) content[mark] = 'D';
   const fs::path copy = fs::temp_directory_path() /
                         ("damaged-" + std::to_string(getpid()) + path.extension().string());
   std::mt19937 random(1);

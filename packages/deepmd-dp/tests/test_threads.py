@@ -14,6 +14,10 @@ def test_number_is_the_users_or_that_of_the_cores(monkeypatch, given, number):
     assert threads.number_of_threads() == (number or len(os.sched_getaffinity(0)))
 
 
+def test_the_cpu_for_people():
+    assert [threads.cpu_name(n) for n in (1, 2)] == ["cpu (1 thread)", "cpu (2 threads)"]
+
+
 @pytest.mark.parametrize(
     ("running", "wanted", "policy"),
     [(1, 4, None), (2, 3, None), (2, 4, "PASSIVE"), (9, 1, "PASSIVE"), ("unknown", 4, None)],

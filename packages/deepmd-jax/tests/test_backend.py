@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -27,8 +28,10 @@ def test_framework_version():
     assert get_backend("jax").framework_version() == jax.__version__
 
 
-def run(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+def run(code: str, **environment: str) -> str:
+    environment = os.environ | environment
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    return done.stdout
 
 
 def test_presenting_itself_does_not_import_jax():
@@ -42,3 +45,28 @@ def test_a_users_own_code_stays_in_float32():
         "print(from_numpy(np.ones(1)).dtype, jnp.ones(1).dtype, jnp.asarray(np.arange(2.0)).dtype)"
     )
     assert run(code).split() == ["float64", "float32", "float32"]
+
+
+COUNT = """
+import os
+from pathlib import Path
+from deepmd_jax.device import device_name
+
+before = {name: os.environ.get(name) for name in ("PJRT_NPROC", "NPROC")}
+print(device_name())
+assert {name: os.environ.get(name) for name in before} == before
+print([path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")].count("tf_XLAEigen"))
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted by Linux's files of them")
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "1"}, ["cpu (1 thread)", "1"]),
+        ({"OMP_NUM_THREADS": "3"}, ["cpu (3 threads)", "3"]),
+        ({"OMP_NUM_THREADS": "3", "NPROC": "2"}, ["cpu (2 threads)", "2"]),
+    ],
+)
+def test_number_of_threads(environment, expected):
+    assert run(COUNT, DEVICE="cpu", **environment).splitlines() == expected

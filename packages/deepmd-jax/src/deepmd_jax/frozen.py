@@ -6,11 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd.contract import document_from_bytes
 from deepmd.errors import ModelFileError
 from deepmd_dp.kit.state_file import read_state
 from deepmd_jax import saved_model, stablehlo
-from deepmd_jax.frozen_parts import DOCUMENT
 from deepmd_jax.of_kit import is_of_kit, read_document
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ def read_any(path: str) -> dict:
         return read_state(path).model
     if is_of_kit(path):
         return read_document(path)
-    return document_from_bytes(_module_of(path).read_parts(str(path))[DOCUMENT], str(path))
+    return _module_of(path).read(str(path)).document
 
 
 def _module_of(path: str) -> ModuleType:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.contract import document_from_bytes, document_to_bytes
+from deepmd.contract import document_to_bytes
 from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import write_metadata
@@ -17,7 +17,7 @@ from deepmd_dp.kit.operators import refuse_operators
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_jax import stablehlo
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Parts, read_checked
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Checked, read_checked
 from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, exporting, graph_of
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _convert(tf: Any, model: Model) -> Any:
     return function.get_concrete_function(**{each.name: spec(each) for each in inputs})
 
 
-def read_parts(path: str) -> Parts:
-    """The parts of a folder, checked: the graph, its variables and the document."""
+def read(path: str) -> Checked:
+    """A folder, checked: the document, the graph and its variables."""
     try:
         return read_checked([METADATA, *_names(path)], lambda name: Path(path, name).read_bytes(), path)
     except OSError as error:
@@ -132,8 +132,7 @@ class Graph:
     """The graph in a folder, run by TensorFlow, and the document beside it."""
 
     def __init__(self, path: str) -> None:
-        parts = read_parts(path)
-        self.document = document_from_bytes(parts[DOCUMENT], path)
+        self.document, parts = read(path)
         self._tf = _tensorflow()
         refuse_operators(_operators(parts[_GRAPH]), OPERATORS, path)
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from deepmd.contract import document_from_bytes, document_to_bytes
+from deepmd.contract import document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd.files.reading import open_archive
 from deepmd_dp.dialect.module import map_leaves
@@ -21,7 +21,7 @@ from deepmd_dp.nn.matrix import with_matrices
 from deepmd_jax.arrays import from_numpy, full_precision
 from deepmd_jax.compiled import Compiled
 from deepmd_jax.derivative import derivative
-from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Parts, read_checked
+from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Checked, read_checked
 from deepmd_jax.ops import plain_operations
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def axes_text(axes: tuple[str | int, ...]) -> str:
     return ", ".join(map(str, axes))
 
 
-def read_parts(path: str) -> Parts:
-    """The parts of a file, checked."""
+def read(path: str) -> Checked:
+    """A file, checked."""
     try:
         with open_archive(path, path) as archive:
             return read_checked(archive.namelist(), archive.read, path)
@@ -114,8 +114,7 @@ class Graph:
     """The graph of a frozen file, compiled for each set of sizes that it meets, and the document beside it."""
 
     def __init__(self, path: str) -> None:
-        parts = read_parts(path)
-        self.document = document_from_bytes(parts[DOCUMENT], path)
+        self.document, parts = read(path)
         try:
             self._exported = jax.export.deserialize(bytearray(parts[_GRAPH]))
         # JAX's deserialiser raises whatever it stumbles over in bytes that it does not know

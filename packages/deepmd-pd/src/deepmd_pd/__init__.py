@@ -1,9 +1,4 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """The Paddle backend: how paddle trains, freezes and evaluates the models of deepmd-dp."""
 
-from deepmd_dp.kit.threads import sleep_on_busy_cores
-
 __version__ = "4.0.0a1"
-
-# before Paddle loads its OpenMP
-sleep_on_busy_cores()

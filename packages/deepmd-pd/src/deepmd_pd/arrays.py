@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd_dp.kit.threads import cpu_name
 from deepmd_pd.framework import NUM_THREADS, core, paddle
 from deepmd_pd.ops import register_ops
 
@@ -29,7 +30,7 @@ def device() -> core.Place:
 def device_name() -> str:
     """The device for people: ``cpu (2 threads)``, ``gpu:0 (NVIDIA H100)``."""
     if isinstance(device(), core.CPUPlace):
-        return f"cpu ({NUM_THREADS} threads)"
+        return cpu_name(NUM_THREADS)
     return f"{paddle.get_device()} ({paddle.device.cuda.get_device_name()})"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deepmd_dp.kit.backend import BaseBackend
+from deepmd_dp.kit.threads import sleep_on_busy_cores
 from deepmd_pd.quiet import quiet_import
 
 
@@ -25,6 +26,9 @@ class PaddleBackend(BaseBackend):
     deep_eval_class = "deepmd_pd.deep_eval:PaddleDeepEval"
     reader = "deepmd_pd.frozen:read_any"
     writer = "deepmd_pd.frozen:write"
+
+    def prepare_import(self) -> None:
+        sleep_on_busy_cores()
 
     def import_framework(self) -> None:
         with quiet_import():

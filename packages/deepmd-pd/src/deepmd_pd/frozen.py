@@ -110,8 +110,8 @@ class FrozenFile:
                 f"{self._program} needs {self._constants.name} beside it, which is not there; copy both files."
             )
         parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(self._constants), added)
-        read_metadata(added["metadata"], parts, f"{self._program} or {self._constants.name}")
-        self.document = document_from_bytes(base64.b64decode(added["document"]), str(path))
+        record = read_metadata(added["metadata"], parts, f"{self._program} or {self._constants.name}")
+        self.document = document_from_bytes(base64.b64decode(added["document"]), str(path), record["digest"])
         self._operators = added.get("operators", "")
 
     @cached_property

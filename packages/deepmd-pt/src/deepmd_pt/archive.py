@@ -75,8 +75,8 @@ def read(path: str) -> FrozenFile | None:
         return None
     if _RECORD not in members or f"extra/{DOCUMENT}" not in members:
         raise not_ours(path, "frozen by deepmd-pt")
-    read_metadata(members[_RECORD], _parts(members), path)
-    return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path))
+    record = read_metadata(members[_RECORD], _parts(members), path)
+    return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path, record["digest"]))
 
 
 def members_of(content: bytes, source: str = "the archive") -> dict[str, bytes]:

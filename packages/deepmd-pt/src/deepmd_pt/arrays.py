@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from deepmd_dp.kit.threads import cpu_name
 from deepmd_pt.ops import register_ops
 
 register_ops()  # with it the models run on tensors
@@ -26,7 +27,7 @@ def device() -> torch.device:
 def device_name() -> str:
     """The device for people: ``cpu (2 threads)``, ``cuda:0 (NVIDIA H100)``."""
     if device().type == "cpu":
-        return f"cpu ({torch.get_num_threads()} threads)"
+        return cpu_name(torch.get_num_threads())
     return f"{device()} ({torch.cuda.get_device_name(device())})"
 
 

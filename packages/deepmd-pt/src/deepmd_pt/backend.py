@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from deepmd_dp.kit.backend import BaseBackend
+from deepmd_dp.kit.threads import sleep_on_busy_cores
 
 
 class PyTorchBackend(BaseBackend):
@@ -19,3 +20,6 @@ class PyTorchBackend(BaseBackend):
     deep_eval_class = "deepmd_pt.deep_eval:PyTorchDeepEval"
     reader = "deepmd_pt.frozen:read_any"
     writer = "deepmd_pt.frozen:write"
+
+    def prepare_import(self) -> None:
+        sleep_on_busy_cores()

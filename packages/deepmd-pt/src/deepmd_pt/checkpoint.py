@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from deepmd.contract import map_arrays
-from deepmd.contract.digest import BLANK, KEY, check_digest, sealed
+from deepmd.contract.digest import BLANK, KEY, check_digest, seal
 from deepmd.errors import ModelFileError, first_line
 from deepmd.files.pickles import check_pickle
 from deepmd.files.plain import check_plain
@@ -38,11 +38,13 @@ def write(path: str, state: TrainingState) -> None:
         "step": state.step,
         "loop": state.loop,
     }
-    buffer = io.BytesIO()
-    torch.save(tree, buffer)
-    buffer.seek(-2, io.SEEK_END)
-    buffer.write(_COMMENT)
-    Path(path).write_bytes(sealed(buffer.getvalue()))
+    with Path(path).open("wb") as file:
+        target = _Target(file)
+        torch.save(tree, target)
+        target.raise_error()
+        file.seek(-2, io.SEEK_END)
+        file.write(_COMMENT)
+    seal(path)
 
 
 def read(path: str) -> TrainingState:
@@ -79,8 +81,31 @@ def read(path: str) -> TrainingState:
     return state
 
 
+class _Target:
+    """A file for torch, which ends the process where one can't be written (2.13): the error waits."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+
+    def write(self, piece: memoryview) -> int:
+        if self._error is None:
+            try:
+                self._file.write(piece)
+            except OSError as error:
+                self._error = error
+        return len(piece)
+
+    def flush(self) -> None:
+        """Torch asks for it."""
+
+    def raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
 def _as_tensor(array: Any) -> torch.Tensor:
-    return torch.from_numpy(np.array(array))
+    return torch.from_numpy(np.require(array, requirements="CW"))
 
 
 def _as_arrays(tree: Any) -> Any:

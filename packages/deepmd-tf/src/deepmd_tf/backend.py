@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from deepmd_dp.kit.backend import BaseBackend
 
 
@@ -21,3 +23,9 @@ class TensorFlowBackend(BaseBackend):
     deep_eval_class = "deepmd_tf.deep_eval:TensorFlowDeepEval"
     reader = "deepmd_tf.frozen:read_any"
     writer = "deepmd_tf.frozen:write"
+
+    def prepare_import(self) -> None:
+        # notes of its C++ code stay off the terminal, and oneDNN, which helps single precision only, is off since
+        # nothing else silences the note that it is on
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

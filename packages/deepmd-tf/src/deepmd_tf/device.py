@@ -8,19 +8,20 @@ from functools import cache
 
 import tensorflow as tf
 
+from deepmd_dp.kit.threads import cpu_name, number_of_threads
+
 
 @cache
 def gpus() -> list[str]:
     """The GPUs that TensorFlow uses by itself; ``DEVICE=cpu`` in the environment forbids it.
 
-    The first call also hands OMP_NUM_THREADS, where it is set, to TensorFlow's own threads.
+    The first call also says how many threads of its own TensorFlow takes.
     """
-    threads = os.environ.get("OMP_NUM_THREADS", "")
     try:
         if os.environ.get("DEVICE") == "cpu":
             tf.config.set_visible_devices([], "GPU")
-        if threads.isdigit():
-            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+        if not tf.config.threading.get_intra_op_parallelism_threads():  # 0: nobody has set it
+            tf.config.threading.set_intra_op_parallelism_threads(number_of_threads())
     except RuntimeError:
         # the program has used TensorFlow before us: its settings stay
         pass
@@ -31,5 +32,4 @@ def device_name() -> str:
     """The device for people: ``cpu (2 threads)``, ``/device:GPU:0``."""
     if gpus():
         return gpus()[0]
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    return f"cpu ({threads} threads)"
+    return cpu_name(tf.config.threading.get_intra_op_parallelism_threads() or number_of_threads())

@@ -113,8 +113,9 @@ def read_frozen(path: str) -> FrozenFile:
         raise ModelFileError(f"{path} cannot be read as a graph ({error}); the file is missing or damaged.") from error
     if not strings[METADATA]:
         raise not_ours(path, "frozen by deepmd-tf")
-    read_metadata(strings[METADATA], [("graph", bytes(hashed))], path)
-    return FrozenFile(document_from_bytes(strings[DOCUMENT], path), bytes(plain), strings[SECOND_FORM])
+    record = read_metadata(strings[METADATA], [("graph", hashed)], path)
+    document = document_from_bytes(strings[DOCUMENT], path, record["digest"])
+    return FrozenFile(document, bytes(plain), strings[SECOND_FORM])
 
 
 def _name(content: bytes, node: Field) -> str | None:

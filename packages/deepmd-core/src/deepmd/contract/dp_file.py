@@ -38,9 +38,9 @@ def to_bytes(document: Document) -> bytes:
         def store(array: np.ndarray) -> str:
             return str(file.create_dataset(f"{PREFIX}{len(file):04d}", data=plain_array(array)).name)
 
+        file.attrs[KEY] = np.bytes_(BLANK)  # first, so that it lies near the beginning
         tree = map_arrays(document, store)
         file.attrs["json"] = json.dumps(tree, separators=(",", ":"))
-        file.attrs[KEY] = np.bytes_(BLANK)
         file.flush()
         image: bytes = file.id.get_file_image()
     return image

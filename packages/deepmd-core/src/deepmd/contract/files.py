@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmd.contract import safetensors_file
-from deepmd.contract.digest import KEY, check_digest, sealed
+from deepmd.contract.digest import KEY, check_digest, seal, sealed
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
@@ -47,33 +47,42 @@ def read_document(path: str | Path) -> Document:
 def write_document(path: str | Path, document: Document) -> None:
     """Writes a document; an existing file is replaced when all is written."""
     path = Path(path)
-    content = _to_bytes(_format_of(path), document)
+    content = _format_of(path).to_bytes(_without_digest(document))
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+        seal(temporary)
 
 
 def document_to_bytes(document: Document) -> bytes:
     """The document as one block of bytes, in the safetensors format."""
-    return _to_bytes(safetensors_file, document)
+    return sealed(safetensors_file.to_bytes(_without_digest(document)))
 
 
-def document_from_bytes(content: bytes, source: str = "the embedded model") -> Document:
-    """The document of what `document_to_bytes` gave; ``source`` names it in messages.
+def document_from_bytes(content: bytes, source: str = "the embedded model", verified: str | None = None) -> Document:
+    """The document of what `document_to_bytes` gave.
+
+    Parameters
+    ----------
+    content : bytes
+    source : str
+        Names it in messages.
+    verified : str, optional
+        The digest, checked, of what the bytes are a part of; else their own is checked.
 
     Raises
     ------
     ModelFileError
         Where the bytes are something else, damaged, or lack an array.
     """
-    return _from_bytes(safetensors_file, content, source)
+    return _from_bytes(safetensors_file, content, source, verified)
 
 
-def _to_bytes(module: ModuleType, document: Document) -> bytes:
-    return sealed(module.to_bytes({key: value for key, value in document.items() if key != KEY}))
+def _without_digest(document: Document) -> Document:
+    return {key: value for key, value in document.items() if key != KEY}
 
 
-def _from_bytes(module: ModuleType, content: bytes, source: str) -> Document:
-    digest = check_digest(content, source)
+def _from_bytes(module: ModuleType, content: bytes, source: str, verified: str | None = None) -> Document:
+    digest = verified or check_digest(content, source)
     return {**check_document(module.from_bytes(content, source), source), KEY: digest}
 
 

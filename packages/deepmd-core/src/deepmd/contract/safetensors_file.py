@@ -13,14 +13,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load, save, save_file
 
 from deepmd.contract.arrays import with_arrays, without_arrays
-from deepmd.contract.digest import BLANK, KEY
+from deepmd.contract.digest import BLANK, KEY, seal
 from deepmd.errors import ModelFileError
 from deepmd.files.plain import parse_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
     from deepmd.aliases import Document
 
 METADATA_KEY = "deepmd"
@@ -28,8 +32,19 @@ METADATA_KEY = "deepmd"
 
 def to_bytes(document: Document) -> bytes:
     """The content of a file."""
+    return save(*_tensors_and_metadata(document))
+
+
+def write(path: str | Path, document: Document) -> None:
+    """Writes the same to a file, its digest too, without a copy in memory."""
+    tensors, metadata = _tensors_and_metadata(document)
+    save_file(tensors, path, metadata)
+    seal(path)
+
+
+def _tensors_and_metadata(document: Document) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     tree, tensors = without_arrays(document)
-    return save(tensors, metadata={METADATA_KEY: json.dumps({**tree, KEY: BLANK})})
+    return tensors, {METADATA_KEY: json.dumps({KEY: BLANK, **tree})}
 
 
 def from_bytes(data: bytes, source: str) -> Any:

@@ -48,6 +48,13 @@ class FileTests(Part):
         code += "assert sys.argv[2] not in sys.modules"
         subprocess.run([sys.executable, "-c", code, self.flag, module], check=True)
 
+    def test_finding_it_changes_no_environment(self) -> None:
+        """What its framework wants is set when it is first used."""
+        code = "import os; before = dict(os.environ); import deepmd.infer, deepmd.backend.discovery as discovery; "
+        code += "[backend.framework_version() for backend in discovery.installed_backends().values()]; "
+        code += "assert dict(os.environ) == before, set(os.environ.items()) ^ set(before.items())"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
     def test_evaluator_is_one_of_the_core(self) -> None:
         assert issubclass(self.backend.deep_eval, DeepEvalBackend)
 

@@ -35,13 +35,20 @@ class BaseBackend(Backend):
     writer: ClassVar[str]
     """Function of the path of a model file and the document."""
 
+    def prepare_import(self) -> None:
+        """Sets what the framework reads of the environment while it is imported; what the user has set stays."""
+
+    def import_framework(self) -> None:
+        self.prepare_import()
+        super().import_framework()
+
     @property
     def trainer(self) -> type[Trainer]:
-        return super().trainer if self.trainer_class is None else _import(self.trainer_class)
+        return super().trainer if self.trainer_class is None else self._import(self.trainer_class)
 
     @property
     def deep_eval(self) -> type[DeepEvalBackend]:
-        found: type[DeepEvalBackend] = _import(self.deep_eval_class)
+        found: type[DeepEvalBackend] = self._import(self.deep_eval_class)
         return found
 
     @property
@@ -56,13 +63,18 @@ class BaseBackend(Backend):
 
     @property
     def serialize_hook(self) -> Callable[[str], Document]:
-        reader: Callable[[str], Document] = _import(self.reader)
+        reader: Callable[[str], Document] = self._import(self.reader)
         return reader
 
     @property
     def deserialize_hook(self) -> Callable[[str, Document], None]:
-        writer: Callable[[str, Document], None] = _import(self.writer)
+        writer: Callable[[str, Document], None] = self._import(self.writer)
         return writer
+
+    def _import(self, name: str) -> Any:
+        """A thing from a module that imports the framework."""
+        self.prepare_import()
+        return _import(name)
 
 
 def _import(name: str) -> Any:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FORMAT = "deepmd frozen model"
 VERSION = 1
 _DIGEST = re.compile('"digest": "[0-9a-f]*"')
-Part = tuple[str, bytes]
+Part = tuple[str, bytes | bytearray]
 """Name and content of a piece of a file."""
 
 

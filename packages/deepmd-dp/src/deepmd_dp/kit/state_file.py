@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepmd.contract import document_from_bytes, document_to_bytes
+from deepmd.contract import document_from_bytes, safetensors_file
 from deepmd.contract.digest import KEY
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
@@ -20,7 +20,7 @@ def write_state(path: str | Path, state: TrainingState) -> None:
         "step": state.step,
         "loop": state.loop,
     }
-    Path(path).write_bytes(document_to_bytes(data))
+    safetensors_file.write(path, data)
 
 
 def read_state(path: str | Path) -> TrainingState:

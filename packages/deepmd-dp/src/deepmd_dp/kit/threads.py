@@ -18,6 +18,11 @@ def number_of_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cpu_name(nthreads: int) -> str:
+    """The CPU for people: ``cpu (1 thread)``, ``cpu (2 threads)``."""
+    return f"cpu ({nthreads} thread{'' if nthreads == 1 else 's'})"
+
+
 def sleep_on_busy_cores() -> None:
     """Threads of OpenMP that wait for each other sleep where others need the cores, and spin else.
 
