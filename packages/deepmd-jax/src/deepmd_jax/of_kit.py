@@ -22,4 +22,4 @@ def is_of_kit(path: str) -> bool:
 
 def read_document(path: str) -> dict:
     """The model in it, which is evaluated as that of a checkpoint is."""
-    return check_document(dp_file.from_bytes(Path(path).read_bytes(), path), path)
+    return check_document(dp_file.read(Path(path)), path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ import torch
 from deepmd.contract import map_arrays
 from deepmd.contract.digest import BLANK, KEY, check_digest, seal
 from deepmd.errors import ModelFileError, first_line
+from deepmd.files.patient import patient_file
 from deepmd.files.pickles import check_pickle
 from deepmd.files.plain import check_plain
 from deepmd.files.reading import open_archive
@@ -38,12 +39,11 @@ def write(path: str, state: TrainingState) -> None:
         "step": state.step,
         "loop": state.loop,
     }
-    with Path(path).open("wb") as file:
-        target = _Target(file)
-        torch.save(tree, target)
-        target.raise_error()
-        file.seek(-2, io.SEEK_END)
-        file.write(_COMMENT)
+    with patient_file(path) as file:
+        torch.save(tree, file)
+    with open(path, "r+b") as archive:
+        archive.seek(-2, io.SEEK_END)
+        archive.write(_COMMENT)
     seal(path)
 
 
@@ -79,29 +79,6 @@ def read(path: str) -> TrainingState:
     state = TrainingState.of_tree(_as_arrays(data), path)
     state.model[KEY] = digest
     return state
-
-
-class _Target:
-    """A file for torch, which ends the process where one can't be written (2.13): the error waits."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._error: OSError | None = None
-
-    def write(self, piece: memoryview) -> int:
-        if self._error is None:
-            try:
-                self._file.write(piece)
-            except OSError as error:
-                self._error = error
-        return len(piece)
-
-    def flush(self) -> None:
-        """Torch asks for it."""
-
-    def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
 
 def _as_tensor(array: Any) -> torch.Tensor:

@@ -42,7 +42,15 @@ def sealed(content: bytes) -> bytes:
     return b"".join((content[:start], _digest_of(content, start, ()), content[start + len(_ZEROS) :]))
 
 
-def check_digest(content: bytes, source: str, *beside: bytes) -> str | None:
+def check_file(path: str | Path) -> str | None:
+    """`check_digest` of a file."""
+    if not os.path.getsize(path):
+        return None
+    with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return check_digest(content, str(path))
+
+
+def check_digest(content: bytes | mmap, source: str, *beside: bytes) -> str | None:
     """The digest of a content, checked; None: it has none, as another program's, and nobody can verify it.
 
     Raises

@@ -20,6 +20,8 @@ from deepmd.files.plain import parse_json
 from deepmd.files.reading import check_unfolded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deepmd.aliases import Document
 
 PREFIX = "/variable_"
@@ -46,14 +48,15 @@ def to_bytes(document: Document) -> bytes:
     return image
 
 
-def from_bytes(content: bytes, source: str) -> Any:
-    """The tree in a file of ours or of deepmd-kit; ``source`` names it in messages."""
+def read(path: Path) -> Any:
+    """The tree in a file of ours or of deepmd-kit."""
+    source = str(path)
     try:
-        with h5py.File(h5py.h5f.open_file_image(content)) as file:
+        with h5py.File(path, locking=False) as file:
             if "json" not in file.attrs:
                 raise ModelFileError(f"{source} is HDF5 but no model: its root has no attribute `json`.")
             tree = parse_json(_text(file.attrs["json"]), source, ModelFileError)
-            return map_variables(tree, _Arrays(file, len(content), source).take, is_reference)
+            return map_variables(tree, _Arrays(file, path.stat().st_size, source).take, is_reference)
     except (OSError, ValueError) as error:
         raise ModelFileError(f"{source} is not an HDF5 file or is truncated ({error}); copy it again.") from error
 
@@ -82,14 +85,16 @@ class _Arrays:
 
     def _of(self, name: str) -> np.ndarray:
         where = f"{self._source}: the array {name}"
-        link = self._file.get(name, getlink=True)
-        if link is None:
-            raise ModelFileError(f"{where} is missing; the file is incomplete, write it again.")
-        dataset = self._file[name] if isinstance(link, h5py.HardLink) else None
+        try:
+            link = self._file.id.links.get_info(name.encode())
+        except (KeyError, RuntimeError):
+            raise ModelFileError(f"{where} is missing; the file is incomplete, write it again.") from None
+        dataset = self._file[name] if link.type == h5py.h5l.TYPE_HARD else None
         if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
             raise ModelFileError(f"{where} does not lie in this file, as those of a model do; it is not read.")
-        if dataset.dtype.kind not in "fiubV" or dataset.dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
-            raise ModelFileError(f"{where} holds {dataset.dtype}; expected numbers.")
-        self._unfolded += dataset.nbytes
+        dtype = dataset.dtype
+        if dtype.kind not in "fiubV" or dtype.names:  # V: bfloat16 as bytes, the graph in a .hlo
+            raise ModelFileError(f"{where} holds {dtype}; expected numbers.")
+        self._unfolded += dataset.size * dtype.itemsize
         check_unfolded(self._unfolded, self._size, self._source)
         return plain_array(dataset[()])

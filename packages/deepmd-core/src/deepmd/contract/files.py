@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import safetensors_file
-from deepmd.contract.digest import KEY, check_digest, seal, sealed
+from deepmd.contract.digest import KEY, check_digest, check_file, seal, sealed
 from deepmd.contract.document import check_document
 from deepmd.errors import ModelFileError
 from deepmd.files import atomic_path
@@ -25,7 +25,7 @@ FORMATS = {
     ".yml": "deepmd.contract.yaml_file",
     ".safetensors": "deepmd.contract.safetensors_file",
 }
-"""Ending of a file to the module with its ``to_bytes`` and ``from_bytes``."""
+"""Ending of a file to the module with its ``to_bytes`` and ``read``."""
 
 
 def read_document(path: str | Path) -> Document:
@@ -41,7 +41,8 @@ def read_document(path: str | Path) -> Document:
     if not path.is_file():
         raise ModelFileError(f"{path}: there is no such model file.")
     with reading(path):
-        return _from_bytes(module, path.read_bytes(), str(path))
+        digest = check_file(path)
+        return _checked(module.read(path), str(path), digest)
 
 
 def write_document(path: str | Path, document: Document) -> None:
@@ -74,16 +75,16 @@ def document_from_bytes(content: bytes, source: str = "the embedded model", veri
     ModelFileError
         Where the bytes are something else, damaged, or lack an array.
     """
-    return _from_bytes(safetensors_file, content, source, verified)
+    digest = verified or check_digest(content, source)
+    return _checked(safetensors_file.from_bytes(content, source), source, digest)
 
 
 def _without_digest(document: Document) -> Document:
     return {key: value for key, value in document.items() if key != KEY}
 
 
-def _from_bytes(module: ModuleType, content: bytes, source: str, verified: str | None = None) -> Document:
-    digest = verified or check_digest(content, source)
-    return {**check_document(module.from_bytes(content, source), source), KEY: digest}
+def _checked(document: Any, source: str, digest: str | None) -> Document:
+    return {**check_document(document, source), KEY: digest}
 
 
 def _format_of(path: Path) -> ModuleType:

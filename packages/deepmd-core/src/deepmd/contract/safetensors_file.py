@@ -47,8 +47,13 @@ def _tensors_and_metadata(document: Document) -> tuple[dict[str, np.ndarray], di
     return tensors, {METADATA_KEY: json.dumps({KEY: BLANK, **tree})}
 
 
+def read(path: Path) -> Any:
+    """The tree in a file."""
+    return from_bytes(path.read_bytes(), str(path))
+
+
 def from_bytes(data: bytes, source: str) -> Any:
-    """The tree in a file; ``source`` names it in messages."""
+    """The tree in the content of a file; ``source`` names it in messages."""
     try:
         tensors, metadata = load(data), _metadata(data)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:  # the last two: types that NumPy lacks

@@ -20,6 +20,8 @@ from deepmd.files import reason_of
 from deepmd.files.plain import describe, parse_yaml
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deepmd.aliases import Document
 
 # the C version writes the same, some ten times faster; PyYAML may be built without it
@@ -34,10 +36,11 @@ def to_bytes(document: Document) -> bytes:
     return f"# {BLANK}\n{text}".encode()
 
 
-def from_bytes(content: bytes, source: str) -> Any:
+def read(path: Path) -> Any:
     """The tree in a file of ours or of deepmd-kit; tags that would build Python objects are refused."""
+    source = str(path)
     try:
-        text = content.decode()
+        text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{source} is not plain YAML: {reason_of(error)}.") from error
     tree = parse_yaml(text, source, ModelFileError)

@@ -142,22 +142,27 @@ def check_plain(
         Values that there may be, each counted where it stands: in some formats a value stands for itself elsewhere.
     """
     ahead: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
+    simple = {float, bool, type(None), *others}  # most values are no more than this
     count = 0
     while ahead:
         value, path = ahead.pop()
         count += 1
-        if len(path) > MAX_DEPTH:
-            raise error(_too_deep(source))
         if most is not None and count > most:
             raise error(f"{source}: its parts stand for more values than the file has bytes; it is damaged.")
+        if type(value) in simple:
+            continue
+        if len(path) > MAX_DEPTH:
+            raise error(_too_deep(source))
         if isinstance(value, dict):
             for key, inner in value.items():
-                _check_text(key, f"{source}: {place(path)} has the key", error)
+                if not _is_text(key):
+                    raise error(f"{source}: {place(path)} has the key {_no_text(key)}")
                 ahead.append((inner, (*path, key)))
         elif isinstance(value, list):
             ahead += [(inner, (*path, number)) for number, inner in enumerate(value)]
         elif isinstance(value, str):
-            _check_text(value, f"{source}: {place(path)} is", error)
+            if not _is_text(value):
+                raise error(f"{source}: {place(path)} is {_no_text(value)}")
         elif isinstance(value, int):
             if abs(value) >= LARGEST_INTEGER:
                 raise error(f"{source}: {place(path)} is an integer of {value.bit_length()} bits; expected at most 63.")
@@ -180,15 +185,21 @@ def describe(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _check_text(value: Any, what: str, error: type[DeepmdError]) -> None:
-    """Raises where it is no text, or one that no file can hold."""
+def _is_text(value: Any) -> bool:
+    """Whether it is a text, and one that a file can hold."""
     if not isinstance(value, str):
-        raise error(f"{what} {describe(value)}, which is no text; put it in quotes.")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as reason:
-            raise error(f"{what} {describe(value)}, which is no text in Unicode.") from reason
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_text(value: Any) -> str:
+    return f"{describe(value)}, which is no text" + (
+        " in Unicode." if isinstance(value, str) else "; put it in quotes."
+    )
 
 
 def _too_deep(source: str) -> str:
