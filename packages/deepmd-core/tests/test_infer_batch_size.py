@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from morse import MorseEval, install, make_frames, write_model
 
-from deepmd.errors import BackendError, InputError
+from deepmd.errors import InputError, ModelFileError, OutOfMemoryError
 from deepmd.infer import DeepPot
 from deepmd.infer.batch_size import DEFAULT_NATOMS, AutoBatchSize, is_out_of_memory
 
@@ -103,17 +103,17 @@ def test_a_backend_says_best_what_is_missing(file, monkeypatch):
 
     def refuse(self, coords, *args, **kwargs):
         sizes.append(len(coords))
-        raise BackendError(f"not enough memory: {len(coords)} frame(s) need 9 GB.")
+        raise OutOfMemoryError(f"not enough memory: {len(coords)} frame(s) need 9 GB.")
 
     monkeypatch.setattr(MorseEval, "eval", refuse)
-    with pytest.raises(BackendError, match=r"^not enough memory: 1 frame\(s\) need 9 GB\.$"):
+    with pytest.raises(OutOfMemoryError, match=r"^not enough memory: 1 frame\(s\) need 9 GB\.$"):
         DeepPot(file, auto_batch_size=4 * NATOMS).eval(COORD, CELL, ATYPE)
     assert sizes == [4, 2, 1]
 
 
 def test_a_frame_too_large_is_named(file, monkeypatch):
     monkeypatch.setattr(MorseEval, "memory", NATOMS - 1)
-    with pytest.raises(BackendError, match="single frame of 12 atoms"):
+    with pytest.raises(OutOfMemoryError, match="single frame of 12 atoms"):
         DeepPot(file).eval(COORD, CELL, ATYPE)
 
 
@@ -148,6 +148,11 @@ def _complain_in_own_words(self, coords):
         (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("RESOURCE_EXHAUSTED: Failed to allocate"), True),
+        (OutOfMemoryError("not enough memory: 1 frame needs 9 GB"), True),
+        (RuntimeError("OOM when allocating tensor with shape[9] and type double on CPU"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: /data; No space left on device"), False),
+        (RuntimeError("RESOURCE_EXHAUSTED: /data; Too many open files"), False),
+        (ModelFileError("out of memory.pth is damaged"), False),
         (RuntimeError("shape mismatch"), False),
     ],
 )
@@ -156,3 +161,6 @@ def test_complaints_about_memory(error, expected):
     wrapped = RuntimeError("the model failed")
     wrapped.__cause__ = error
     assert is_out_of_memory(wrapped) is expected
+    # an error that was met on the way and mended is not its cause
+    wrapped.__cause__, wrapped.__context__, wrapped.__suppress_context__ = None, error, True
+    assert not is_out_of_memory(wrapped)

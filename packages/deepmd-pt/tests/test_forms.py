@@ -135,7 +135,7 @@ def two_models(tmp_path):
         (tmp_path / folder).mkdir()
     plain = Forms("se_e2_a: plain", tmp_path / "plain")
     operators = Forms("se_e2_a: energies of atoms", tmp_path / "operators")
-    form = archive.form_of(operators.path.read_bytes(), with_operators=True)
+    form = archive.form_of(archive.members_of(operators.path.read_bytes()), with_operators=True)
     content = archive.finish(plain.path.read_bytes(), archive.packed(form))
     (tmp_path / "two.pth").write_bytes(content)
     return tmp_path / "two.pth", plain.eager, operators.eager
@@ -163,8 +163,9 @@ def test_plain_on_a_gpu(simple, monkeypatch):
     seen = []
     monkeypatch.setattr(torch.jit, "load", lambda file, map_location: seen.append(file.read()) or torch.nn.Module())
     monkeypatch.setattr(frozen.arrays, "device", lambda: torch.device("cuda"))
-    frozen.load(simple.path.read_bytes(), str(simple.path))
-    assert seen == [archive.packed(archive.form_of(simple.path.read_bytes(), with_operators=False))]
+    frozen.load(archive.members_of(simple.path.read_bytes()), str(simple.path))
+    members = archive.members_of(simple.path.read_bytes())
+    assert seen == [archive.packed(archive.form_of(members, with_operators=False))]
 
 
 def test_written_without_kernels_it_has_one_form(simple, tmp_path, monkeypatch):

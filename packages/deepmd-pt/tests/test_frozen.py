@@ -122,7 +122,7 @@ def test_metadata_for_c_plus_plus(pair):
 
 
 def script_of(path) -> torch.jit.ScriptModule:
-    return frozen.load(path.read_bytes(), str(path))
+    return frozen.load(archive.members_of(path.read_bytes()), str(path))
 
 
 def inputs_of(document: dict) -> tuple[Signature, dict[str, torch.Tensor]]:

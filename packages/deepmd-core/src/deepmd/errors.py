@@ -22,6 +22,10 @@ class BackendError(DeepmdError):
     """A backend is not installed, fails to import, or cannot do what was asked."""
 
 
+class OutOfMemoryError(BackendError):
+    """Memory was asked for and refused, or would be, for what is evaluated at once."""
+
+
 class TrainingError(DeepmdError):
     """Training cannot go on, for instance since the loss is not finite."""
 

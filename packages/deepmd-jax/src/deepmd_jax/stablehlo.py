@@ -87,7 +87,7 @@ def operators(module: bytes) -> list[str]:
 
     def note(operation: ir.Operation) -> ir.WalkResult:
         found.append(operation.name)
-        if "call_target_name" in operation.attributes:
+        if operation.name == "stablehlo.custom_call":
             found.append(ir.StringAttr(operation.attributes["call_target_name"]).value)
         return ir.WalkResult.ADVANCE
 

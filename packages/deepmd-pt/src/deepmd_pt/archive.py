@@ -32,7 +32,7 @@ _RECORD, _STRINGS, _OPERATORS = f"extra/{METADATA}", "data.pkl", "extra/operator
 class FrozenFile(NamedTuple):
     """A frozen file as read and checked."""
 
-    content: bytes
+    members: dict[str, bytes]
     document: dict
 
 
@@ -48,9 +48,8 @@ def finish(plain: bytes, operators: bytes | None = None) -> bytes:
     )
 
 
-def form_of(content: bytes, *, with_operators: bool) -> dict[str, bytes]:
+def form_of(members: dict[str, bytes], *, with_operators: bool) -> dict[str, bytes]:
     """The members of one form: of that with our operator, where there is one, or of the plain form."""
-    members = members_of(content)
     own = {name.removeprefix(_OPERATORS): member for name, member in members.items() if name.startswith(_OPERATORS)}
     chosen = members | own if with_operators else members
     return {name: member for name, member in chosen.items() if not name.startswith("extra/")}
@@ -76,7 +75,7 @@ def read(path: str) -> FrozenFile | None:
     if _RECORD not in members or f"extra/{DOCUMENT}" not in members:
         raise not_ours(path, "frozen by deepmd-pt")
     record = read_metadata(members[_RECORD], _parts(members), path)
-    return FrozenFile(content, document_from_bytes(members[f"extra/{DOCUMENT}"], path, record["digest"]))
+    return FrozenFile(members, document_from_bytes(members[f"extra/{DOCUMENT}"], path, record["digest"]))
 
 
 def members_of(content: bytes, source: str = "the archive") -> dict[str, bytes]:

@@ -33,7 +33,7 @@ class PyTorchDeepEval(BaseDeepEval):
         found = archive.read(path)
         if found is None:
             return checkpoint.read(path).model
-        self._script = frozen.load(found.content, path)
+        self._script = frozen.load(found.members, path)
         return found.document
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:

@@ -71,11 +71,11 @@ def _save(script: torch.jit.ScriptModule, beside: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def load(content: bytes, path: str) -> torch.jit.ScriptModule:
-    """The TorchScript of an archive, on the device used; the form with our operator where that runs."""
+def load(members: dict[str, bytes], path: str) -> torch.jit.ScriptModule:
+    """The TorchScript of an archive's members, on the device used; the form with our operator where that runs."""
     device = arrays.device()
     can_run = device.type == "cpu" and kernels.are_wanted() and load_derivative()
-    members = archive.form_of(content, with_operators=can_run)
+    members = archive.form_of(members, with_operators=can_run)
     refuse_operators(archive.operators(members, path), Path(__file__).with_name(LIST), path)
     with _torchscript():
         # packed anew: of two members of one name torch might take the other one

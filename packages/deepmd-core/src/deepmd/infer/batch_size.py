@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from deepmd.errors import BackendError, DeepmdError, InputError
+from deepmd.errors import DeepmdError, InputError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,20 +23,24 @@ COMPLAINTS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
-    "resource_exhausted",
+    "failed to allocate",
+    "fail to alloc memory",
     "oom when allocating",
     "cublas_status_alloc_failed",
 )
-"""What the frameworks write, in lower case, when memory runs out."""
+"""What the frameworks write, in lower case, when memory was asked for and refused. `RESOURCE_EXHAUSTED` alone is also a
+full disk, or too many files, mapped pieces of memory or threads."""
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an exception, or one that it came from, says that memory ran out."""
+    """Whether an exception, or one that it came from, says that memory was asked for and refused."""
     while error is not None:
-        text = str(error).lower()
-        if isinstance(error, MemoryError) or any(complaint in text for complaint in COMPLAINTS):
+        if isinstance(error, MemoryError | OutOfMemoryError):
             return True
-        error = error.__cause__ or error.__context__
+        # our own messages name files and values of the user's, which may say anything
+        if not isinstance(error, DeepmdError) and any(complaint in str(error).lower() for complaint in COMPLAINTS):
+            return True
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False
 
 
@@ -102,7 +106,7 @@ class AutoBatchSize:
 
         Raises
         ------
-        BackendError
+        OutOfMemoryError
             A single frame does not fit.
         """
         nframes, natoms = np.shape(cast("np.ndarray", inputs["coords"]))[:2]
@@ -125,7 +129,7 @@ class AutoBatchSize:
         if size == 1 and isinstance(error, DeepmdError):
             raise error
         if size == 1:
-            raise BackendError(
+            raise OutOfMemoryError(
                 f"out of memory when evaluating a single frame of {natoms} atoms; use a device with more memory."
             ) from error
         self._too_many = size * natoms

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.errors import BackendError
+from deepmd.errors import OutOfMemoryError
 from deepmd_dp.dialect.array import Float
 from deepmd_dp.environment.halos import halo_blocks, most_local
 from deepmd_dp.kit.parts import bytes_per_atom, list_widths
@@ -45,7 +45,7 @@ def blocks_that_fit(
 
     Raises
     ------
-    BackendError
+    OutOfMemoryError
         The frame does not fit in blocks either, or there are several, of which fewer may fit
         (`deepmd.infer.batch_size` tries that).
     """
@@ -56,11 +56,11 @@ def blocks_that_fit(
     needed = f"about {nframes * natoms * of_atom / 1e9:.2f} GB, {of_atom / 1e6:.2f} MB an atom"
     text = f"not enough memory: {nframes} frame(s) of {natoms} atoms need {needed}, and {free / 1e9:.2f} GB are free; "
     if nframes > 1:
-        raise BackendError(f"{text}evaluate fewer frames at once.")
+        raise OutOfMemoryError(f"{text}evaluate fewer frames at once.")
     blocks = halo_blocks(model, frames[0], coord[0], None if box is None else box[0], free / of_atom)
     nlocal, work = most_local(blocks), sum(len(block.local) for block in blocks) / natoms
     if nlocal * of_atom > free:
-        raise BackendError(f"{text}take a smaller frame or a machine with more memory.")
+        raise OutOfMemoryError(f"{text}take a smaller frame or a machine with more memory.")
     log.info("a frame of %d atoms is evaluated in %d blocks, with %.1f times the work.", natoms, len(blocks), work)
     return blocks
 
