@@ -12,9 +12,9 @@ from morse import count_neighbors
 from toy_data import NAMES, write_system
 
 from deepmd.data import System
+from deepmd.data import neighbor_statistics as module
+from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.errors import DataError, InputError
-from deepmd.train import neighbor_statistics as module
-from deepmd.train.neighbor_statistics import neighbor_statistics
 from deepmd.train.sel import auto_sel, check_sel_is_settled, settle_sel
 
 # four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbors
@@ -64,7 +64,7 @@ def test_a_bounded_number_of_frames_is_spread_over_the_data(tmp_path, monkeypatc
         write_system(tmp_path / name, [0, 1, 1], 50, sets=2)
         systems.append(System(tmp_path / name, NAMES))
     monkeypatch.setattr(module, "MAX_ATOMS", 30)
-    batches = list(module._some_frames(systems))
+    batches = [batch for _, batch in module._some_frames(systems)]
     assert len(batches) == 10
     assert [batch.frames[0] for batch in batches] == [0, 11, 22, 33, 44, 5, 16, 27, 38, 49]
 
