@@ -122,7 +122,7 @@ def test_hdf5_files_of_other_programs(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "ani.h5", "w") as file:
         file["gdb/coordinates"] = np.zeros(3)
-    with pytest.raises(DataError, match="an HDF5 file of another program, without type.raw"):
+    with pytest.raises(DataError, match=r"an HDF5 file of another program, without type\.raw"):
         find_systems(str(tmp_path / "ani.h5"))
 
 

@@ -91,7 +91,7 @@ def test_the_types_met_are_recorded(folder):
 
 def test_data_are_checked_before_the_first_step(folder, caplog):
     good, types = thermal_water(nmolecules=1)
-    write_system(folder / "data" / "a_nm", types, 40, **good | {"coord": 0.1 * good["coord"], "box": 0.1 * good["box"]})
+    write_system(folder / "data" / "a_nm", types, 40, **good | {"coord": 0.1 * good["coord"]})
     caplog.set_level(logging.INFO)
     train(config=new_config(numb_steps=8, training_data={"systems": ["data/a_nm", "data/b"], "batch_size": 2}))
     assert sum("probably in nm" in message and "data/a_nm" in message for message in caplog.messages) == 1

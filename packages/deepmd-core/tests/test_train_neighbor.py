@@ -58,6 +58,23 @@ def test_atoms_at_the_same_place(tmp_path):
         neighbor_statistics([System(tmp_path / "a", NAMES)], 1.6, 2, count_neighbors)
 
 
+def test_the_search_goes_less_far_in_what_is_too_dense(tmp_path):
+    write_system(tmp_path / "a", [0, 1], 1, box=np.array([[0.4, 0, 0, 0, 0.4, 0, 0, 0, 0.4]]), coord=LINE[:, :6])
+    systems, cutoffs = [System(tmp_path / "a", NAMES)], []
+
+    def search(*frame):
+        cutoffs.append(frame[3])
+        return count_neighbors(*frame)
+
+    (found,) = module.statistics_of_frames(systems, 1.6, search)
+    assert found.density == pytest.approx(2 / 0.4**3)
+    assert cutoffs == [pytest.approx(1.6 * (0.5 / found.density) ** (1 / 3))]
+    with pytest.raises(
+        DataError, match=r"a, frame 0: 31\.2 atoms/Å³, denser than any matter: the cell is probably in nm"
+    ):
+        neighbor_statistics(systems, 1.6, 2, search)
+
+
 def test_a_bounded_number_of_frames_is_spread_over_the_data(tmp_path, monkeypatch):
     systems = []
     for name in "ab":

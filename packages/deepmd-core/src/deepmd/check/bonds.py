@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1.3
 """In multiples of the sum of the covalent radii, up to where the nearest neighbor is bound."""
-MOST_ATOMS = 512
+MOST_ATOMS = 64
 """Atoms of a frame whose nearest neighbor is looked for, among all."""
 IN_A_ROW = 8
 """Frames whose means are taken: few, so that bonds may break between them."""

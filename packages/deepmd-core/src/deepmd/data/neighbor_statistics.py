@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_ATOMS = 500_000
 """Atoms looked at in all: frames are picked evenly from the data up to this number."""
+DENSE, DENSEST = 0.5, 5.0
+"""[atoms/Å³] Diamond has 0.18, hydrogen at 500 GPa 0.7. Beyond the one the search goes less far, for there would be
+more neighbors than memory (water in nm has 100); beyond the other nothing is trained."""
 OVERLAP = 1e-3
 """A distance [Å] below which two atoms are taken to be at the same place."""
 
@@ -44,6 +47,8 @@ class FrameStatistics(NamedTuple):
         Most neighbors of each type that an atom has.
     max_total : int
         Most neighbors of any type that an atom has.
+    density : float
+        [atoms/Å³]; 0 with open boundaries.
     """
 
     system: System
@@ -52,6 +57,7 @@ class FrameStatistics(NamedTuple):
     nearest: np.ndarray
     max_nnei: np.ndarray
     max_total: int
+    density: float
 
     @property
     def min_distance(self) -> float:
@@ -101,12 +107,18 @@ def neighbor_statistics(
     Raises
     ------
     DataError
-        Two atoms are at the same place; names the system and the frame.
+        Two atoms are at the same place, or no matter is so dense; names the system and the frame.
     """
     distance, nnei, total, nframes = math.inf, np.zeros(ntypes, dtype=np.int64), 0, 0
     for found in statistics_of_frames(systems, rcut, neighbor_stat):
+        where = f"system {found.system.name}, frame {found.frame}"
+        if found.density > DENSEST:
+            raise DataError(
+                f"{where}: {found.density:.3g} atoms/Å³, denser than any matter: the cell is probably in nm, but is "
+                "taken as Å."
+            )
         if found.min_distance < OVERLAP:
-            raise DataError(f"system {found.system.name}, frame {found.frame}: two atoms are at the same place.")
+            raise DataError(f"{where}: two atoms are at the same place.")
         if watch is not None:
             watch(found)
         distance, nnei = min(distance, found.min_distance), np.maximum(nnei, found.max_nnei)
@@ -119,8 +131,10 @@ def statistics_of_frames(systems: list[System], rcut: float, neighbor_stat: Neig
     for system, batch in _some_frames(systems):
         real = batch.atype[0] >= 0
         coord, box, atype = batch.coord[0][real], None if batch.box is None else batch.box[0], batch.atype[0][real]
-        nearest, max_nnei, max_total = neighbor_stat(coord, box, atype, rcut, len(system.type_map))
-        yield FrameStatistics(system, int(batch.frames[0]), len(atype), nearest, max_nnei, int(max_total))
+        density = 0.0 if box is None else len(atype) / abs(float(np.linalg.det(box)))
+        reach = rcut * min(1.0, (DENSE / density) ** (1 / 3)) if density else rcut
+        nearest, max_nnei, max_total = neighbor_stat(coord, box, atype, reach, len(system.type_map))
+        yield FrameStatistics(system, int(batch.frames[0]), len(atype), nearest, max_nnei, int(max_total), density)
 
 
 def _some_frames(systems: list[System]) -> Iterator[tuple[System, Batch]]:

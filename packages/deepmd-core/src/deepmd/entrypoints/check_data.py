@@ -46,6 +46,8 @@ class Sources:
         Names of systems.
     type_map : list of str or None
         Of the input, for systems without ``type_map.raw``.
+    all_types : list of str or None
+        Names beyond which there are no types, where that is known.
     loss : dict or None
         The input's section.
     """
@@ -54,6 +56,7 @@ class Sources:
     training: list[str] = field(default_factory=list)
     validation: list[str] = field(default_factory=list)
     type_map: list[str] | None = None
+    all_types: list[str] | None = None
     loss: Section | None = None
 
 
@@ -94,7 +97,7 @@ def run_checks(paths: Sequence[str], *, backend: str | None = None) -> list[Find
     distances = _distances(training, names, sources.rcut, backend)
     report = check_data(training, names, validation, distances)
     findings += unnamed_types([*training, *validation], sources.type_map)
-    findings += _unknown_elements(training, names, sources.type_map)
+    findings += _unknown_elements(training, names, sources.all_types)
     findings += labels(training)
     if sources.loss is not None:
         findings += wanted_labels(training, sources.loss)
@@ -114,6 +117,8 @@ def _sources(paths: Sequence[str]) -> Sources:
             data = training.get(section) or {}
             if data.get("systems"):
                 names += find_systems(data["systems"], data.get("rglob_patterns"))
+        # deepmd-kit's models of spins have more types than names
+        found.all_types = None if "spin" in model else model.get("type_map")
         found.type_map, found.loss = model.get("type_map"), config.get("loss", {})
         found.rcut = max(_numbers(model, "rcut"), default=RCUT)
     return found
