@@ -149,5 +149,6 @@ PYBIND11_MODULE(_neighbor, m, py::mod_gil_not_used()) {
         py::arg("nthreads"), "(first, index, shift)");
   m.def("count_neighbors", &count_neighbors, py::arg("coord").noconvert(),
         py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"), py::arg("rcut"),
-        py::arg("ntypes"), py::arg("nthreads"), "(nearest distances, largest count for each type, of all)");
+        py::arg("ntypes"), py::arg("nthreads"),
+        "(nearest distances, largest count for each type, of all)");
 }

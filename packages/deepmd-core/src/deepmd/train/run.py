@@ -85,12 +85,11 @@ def run_training(
         data, validation = _open_data(config, saved)
         numb_steps = training["numb_steps"] = _numb_steps(training, data)
         rate = learning_rate(config["learning_rate"], numb_steps)
-        min_nbor_dist = state.model.get("min_nbor_dist") if state else None
-        distances = None
         if state is None:
-            distances = Distances(largest_cutoff(config["model"]) or 0.0)
-            min_nbor_dist = _look_at_neighbors(config, backend, data, distances, skip_neighbor_stat)
+            min_nbor_dist, distances = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
             _record_types(config["model"], data)
+        else:
+            min_nbor_dist, distances = state.model.get("min_nbor_dist"), None
         trainer = _make_trainer(config, backend, data, state, restart or init_model)
         _require(trainer, data, validation)
         report = _check_data(data, validation, distances) if restart is None else None
@@ -199,12 +198,14 @@ def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, Tr
 
 
 def _look_at_neighbors(
-    config: Section, backend: Backend, data: TrainingData, distances: Distances, skip: bool
-) -> float | None:
+    config: Section, backend: Backend, data: TrainingData, skip: bool
+) -> tuple[float | None, Distances | None]:
+    """The smallest distance [Å], and the shortest of each two elements."""
     if skip:
         check_sel_is_settled(config["model"])
-        return None
-    return settle_sel(config["model"], data.systems, backend.neighbor_stat, distances)
+        return None, None
+    distances = Distances(largest_cutoff(config["model"]) or 0.0)
+    return settle_sel(config["model"], data.systems, backend.neighbor_stat, distances), distances
 
 
 def _check_data(data: TrainingData, validation: TrainingData | None, distances: Distances | None) -> Report:
