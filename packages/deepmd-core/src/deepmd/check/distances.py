@@ -106,8 +106,8 @@ class Distances:
         if self._lonely:
             yield Finding(
                 "neighbors",
-                f"{_frames(self._lonely)} no two atoms within {self.rcut:g} Å of each other: the cell or "
-                "the coordinates are in other units than Å, or the frames were cut to pieces.",
+                f"{_frames(self._lonely)} no two atoms within {self.rcut:g} Å of each other: torn apart if "
+                "you meant to have them, else the cell or the coordinates are in other units than Å.",
             )
 
     def _near(self) -> Finding:
