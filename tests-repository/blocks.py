@@ -55,12 +55,18 @@ def blocks_to_run(page: Path) -> list[Block]:
     return [block for block in blocks_of(page) if block.reason is None and block.language != "lammps"]
 
 
-def run(command: str, folder: Path) -> str:
+def run(command: str, folder: Path, stdin: str = "") -> str:
     """What a command of the shell prints; the programs of this environment are found first."""
     binaries = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr

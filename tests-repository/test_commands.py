@@ -29,12 +29,12 @@ coord, cell, types = atoms.positions, atoms.cell.array, np.where(atoms.symbols =
 coords, cells, atom_types = coord.reshape(1, -1), cell.reshape(1, 9), types
 """
 """Names that Python in the documents supposes."""
-MADE = (
-    "dp --pt train input.json",
-    "dp --pt freeze -o model.pth",
-    "dp convert-backend model.pth model.dp",
-    f"dp convert-backend {DIPOLES} dipole.pth",
-)
+MADE = f"""
+dp --pt train input.json
+dp --pt freeze -o model.pth
+dp convert-backend model.pth model.dp
+dp convert-backend {DIPOLES} dipole.pth
+"""
 """What makes the files that pages suppose."""
 
 
@@ -55,8 +55,7 @@ def water(root: Path) -> Path:
     (folder / "data").symlink_to(WATER / "data")
     shorten(folder / "input.json", 2)
     dpdata.System(str(WATER / "data/valid"), fmt="deepmd/npy").to("vasp/poscar", str(folder / "POSCAR"), frame_idx=0)
-    for command in MADE:
-        run(command, folder)
+    run_blocks([Block("bash", MADE, None)], folder)
     for name in ("a", "b", "c"):
         shutil.copy(folder / "model.pth", folder / f"{name}.pth")
     return folder
@@ -99,15 +98,15 @@ SHORTER = {
 }
 
 
-def script_of(blocks: list[Block]) -> str:
-    """The blocks as one script, each line shown before it runs."""
-    lines = ["set -ex"]
+def run_blocks(blocks: list[Block], folder: Path) -> None:
+    """Runs blocks one after the other in a process of their own."""
+    prepared = []
     for block in blocks:
         text = block.text
         for long, short in SHORTER.items():
             text = text.replace(long, short)
-        lines.append(f"python - <<'END'\n{GIVEN}{text}END" if block.language == "python" else text)
-    return "\n".join(lines)
+        prepared.append((block.language, GIVEN + text if block.language == "python" else text))
+    run(f"python {ROOT / 'tests-repository/run_page.py'}", folder, json.dumps(prepared))
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +119,7 @@ def test_page(page, root, tmp_path):
     PREPARATIONS.get(page, copy_of_water)(root, tmp_path)
     blocks = blocks_to_run(ROOT / page)
     assert blocks
-    run(script_of(blocks), tmp_path)
+    run_blocks(blocks, tmp_path)
 
 
 def test_lines_of_a_script_are_shown_as_they_are():

@@ -5,8 +5,9 @@
     python make_dataset.py --frames 2      # fewer frames of each run
 
 The potential is ASE's effective medium theory [1]_, which computes a frame in milliseconds. Molecular dynamics with a
-thermostat heats each cluster from 100 to 1200 K; frames are taken at equal distances in time. Boundaries are open. Runs
-of 13 atoms have all compositions, so that there are more compositions than a program likes that makes a folder of each.
+thermostat heats each cluster from 100 to 1200 K; a frame is taken every 50 fs, after which the elements are shuffled, so
+that the arrangements differ. Boundaries are open. Runs of 13 atoms have all compositions, so that there are more
+compositions than a program likes that makes a folder of each.
 
 References
 ----------
@@ -58,6 +59,7 @@ def heat(atoms: Atoms, nframes: int, rng: np.random.Generator) -> list[Atoms]:
     dynamics = Langevin(atoms, TIME_STEP * units.fs, temperature_K=low, friction=0.05 / units.fs, rng=rng)
     frames = []
     for temperature in np.linspace(low, high, nframes):
+        rng.shuffle(atoms.numbers)
         dynamics.set_temperature(temperature_K=temperature)
         dynamics.run(STEPS_BETWEEN_FRAMES)
         frame = atoms.copy()
@@ -76,7 +78,7 @@ def main() -> None:
         rng = np.random.default_rng(seed)
         runs = [heat(cluster(shells, n, rng), nframes, rng) for shells, numbers in SHELLS.items() for n in numbers]
         frames = [frame for run in runs for frame in run]
-        write(args.output / f"{name}.xyz", frames, columns=["symbols", "positions"])
+        write(args.output / f"{name}.xyz", frames, columns=["symbols", "positions", "forces"])
         print(f"{name}.xyz: {len(frames)} frames of {len(runs)} clusters")
 
 
