@@ -95,7 +95,9 @@ SHORTER = {
     "python make_dataset.py": "python make_dataset.py --frames 1",
     "md.py model.safetensors": "md.py model.safetensors --steps 10",
     "lmp -in in.cluster": "lmp -in in.cluster -var steps 10",
+    "# stopped at some step": """\nsed -i 's/"numb_steps": 2,/"numb_steps": 3,/' input.json""",
 }
+"""What is written to what is run."""
 
 
 def run_blocks(blocks: list[Block], folder: Path) -> None:

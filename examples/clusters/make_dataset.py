@@ -36,7 +36,8 @@ TEMPERATURES = (100.0, 1200.0)
 """At the start and at the end of a run [K]."""
 BOND = 2.7
 """Distance of neighbors at the start [Å], between those of copper and of gold."""
-STEPS_BETWEEN_FRAMES = 10
+STEPS = 10
+"""Between two frames."""
 TIME_STEP = 5.0
 """[fs]; metals move slowly."""
 SHELLS = {2: range(14), 3: range(0, 56, 11)}
@@ -54,14 +55,12 @@ def cluster(shells: int, ngold: int, rng: np.random.Generator) -> Atoms:
 def heat(atoms: Atoms, nframes: int, rng: np.random.Generator) -> list[Atoms]:
     """Frames of a run that heats the cluster; each keeps the energy and the forces that the potential gave."""
     atoms.calc = EMT()
-    low, high = TEMPERATURES
-    MaxwellBoltzmannDistribution(atoms, temperature_K=low, rng=rng)
-    dynamics = Langevin(atoms, TIME_STEP * units.fs, temperature_K=low, friction=0.05 / units.fs, rng=rng)
     frames = []
-    for temperature in np.linspace(low, high, nframes):
+    for temperature in np.linspace(*TEMPERATURES, nframes):
         rng.shuffle(atoms.numbers)
-        dynamics.set_temperature(temperature_K=temperature)
-        dynamics.run(STEPS_BETWEEN_FRAMES)
+        MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+        # anew for each, since it keeps the masses
+        Langevin(atoms, TIME_STEP * units.fs, temperature_K=temperature, friction=0.05 / units.fs, rng=rng).run(STEPS)
         frame = atoms.copy()
         frame.calc = SinglePointCalculator(frame, energy=atoms.get_potential_energy(), forces=atoms.get_forces())
         frames.append(frame)
