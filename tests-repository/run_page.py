@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Runs the blocks of a page in the current folder, as `test_commands.py` has shortened them: JSON on the standard input.
+"""Runs the blocks of a page in the current folder, as `test_commands.py` has shortened them: JSON on the input.
 
-`dp` and Python run within this process, so that a framework is imported once for a page and not for each line; a line of
-another program goes to bash.
+`dp` and Python run within this process, so that a framework is imported once for a page and not for each line; a line
+of another program goes to bash.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     python make_dataset.py --frames 2      # fewer frames of each run
 
 The potential is ASE's effective medium theory [1]_, which computes a frame in milliseconds. Molecular dynamics with a
-thermostat heats each cluster from 100 to 1200 K; a frame is taken every 50 fs, after which the elements are shuffled, so
-that the arrangements differ. Boundaries are open. Runs of 13 atoms have all compositions, so that there are more
+thermostat heats each cluster from 100 to 1200 K; a frame is taken every 50 fs, after which the elements are shuffled,
+so that the arrangements differ. Boundaries are open. Runs of 13 atoms have all compositions, so that there are more
 compositions than a program likes that makes a folder of each.
 
 References
