@@ -49,6 +49,8 @@ class OutputDef:
         Types whose atoms have it; None: all.
     has_bias : bool
         Whether a constant of each type, fitted to the data, is added.
+    has_common_bias : bool
+        Whether that is the same for all types, the mean over the data.
     """
 
     name: str
@@ -58,6 +60,7 @@ class OutputDef:
     has_derivative: bool = False
     selected_types: tuple[int, ...] | None = None
     has_bias: bool = True
+    has_common_bias: bool = False
 
     @property
     def ncomponents(self) -> int:
