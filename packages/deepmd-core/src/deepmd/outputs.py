@@ -51,6 +51,8 @@ class OutputDef:
         Whether a constant of each type, fitted to the data, is added.
     has_common_bias : bool
         Whether that is the same for all types, the mean over the data.
+    kind : str
+        Kind of the models that give it, where it is not the name: ``property``, whatever the property.
     """
 
     name: str
@@ -61,6 +63,7 @@ class OutputDef:
     selected_types: tuple[int, ...] | None = None
     has_bias: bool = True
     has_common_bias: bool = False
+    kind: str = ""
 
     @property
     def ncomponents(self) -> int:

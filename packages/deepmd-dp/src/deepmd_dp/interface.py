@@ -255,8 +255,8 @@ class Model(Protocol):
         """1 for atoms that have outputs; where types are given, for atoms of these only."""
         ...
 
-    def deviation(self, like: Array) -> Float[Array, "ncomponents"]:
-        """What the biases of the types leave of the first output in the data, in its unit."""
+    def deviation(self, env: Environment, like: Array) -> Float[Array, "nframes ncomponents"]:
+        """What the biases of the types leave of the first output in the data, in its unit; the same for all frames."""
         ...
 
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:

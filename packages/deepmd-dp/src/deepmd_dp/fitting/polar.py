@@ -53,7 +53,11 @@ class PolarFitting(NetsFitting):
     def outputs(self) -> tuple[OutputDef, ...]:
         """The polarizability, of the types that are not excluded; in the labels' unit, by custom Å³."""
         selected = selected_types(self.nets.exclude_types, self.nets.ntypes)
-        return (OutputDef("polarizability", (3, 3), "Å³", selected_types=selected, has_bias=self.shift_diag),)
+        return (
+            OutputDef(
+                "polarizability", (3, 3), "Å³", selected_types=selected, has_bias=self.shift_diag, kind="polar"
+            ),
+        )
 
     def shift_and_factor(
         self, bias: Float[Array, "ntypes 9"], deviation: Float[Array, "ntypes 9"]

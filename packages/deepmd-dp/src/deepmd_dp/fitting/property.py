@@ -55,6 +55,7 @@ class PropertyFitting(NetsFitting):
                 (self.nets.nout,),
                 reduction=reduction,
                 has_common_bias=not self.distinguish_types,
+                kind="property",
             ),
         )
 

@@ -52,8 +52,8 @@ class Loss(Protocol):
         ----------
         prediction
             The terms in `needs`, and ``mask``, with one component, 1 for atoms that have the output, 0 for others, and
-            ``deviation`` (ncomponents,), what the biases leave of the output in the data; all of one floating-point
-            type.
+            ``deviation`` (nframes, ncomponents), what the biases leave of the output in the data; all of one
+            floating-point type.
         label
             What `requirements` says, of the same type.
         found

@@ -151,9 +151,10 @@ class StandardModel(Module):
             real = real * env.of_centers(constant(table[:, None], like))[:, :, 0]
         return real[:, :, None]
 
-    def deviation(self, like: Array) -> Float[Array, "ncomponents"]:
-        """What the biases of the types leave of the first output in the data, in its unit."""
-        return array_namespace(like).astype(self.out_std[0, 0, : self.outputs[0].ncomponents], like.dtype)
+    def deviation(self, env: Environment, like: Array) -> Float[Array, "nframes ncomponents"]:
+        """What the biases of the types leave of the first output in the data, in its unit; the same for all frames."""
+        xp, size = array_namespace(like), self.outputs[0].ncomponents
+        return xp.broadcast_to(xp.astype(self.out_std[0, :1, :size], like.dtype), (shape(env.atype)[0], size))
 
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         """The descriptor of the local atoms."""
