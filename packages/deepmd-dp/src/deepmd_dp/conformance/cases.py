@@ -206,6 +206,8 @@ FEW_CASES = [
         "se_atten_v2: float32",
         "se_e2_r: one side, excluded pairs",
         "se_e2_a: dipole of some types, all parameters",
+        "se_e2_a: polarizability of some types, full matrix",
+        "se_e2_a: density of states",
         "hybrid: three lists",
         "dpa2: three-body, strip",
         "dpa2: other updates",

@@ -33,8 +33,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)},
     "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
     "polar": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
-    "dos": {"type": "dos"}
-    | {f"{end}_pref_{term}": 1.0 for end in ENDS for term in ("dos", "cdf", "ados", "acdf")},
+    "dos": {"type": "dos"} | {f"{end}_pref_{term}": 1.0 for end in ENDS for term in ("dos", "cdf", "ados", "acdf")},
     "property": {"type": "property", "metric": ["mae", "rmse"]},
 }
 """The loss of each kind of fitting."""

@@ -54,9 +54,7 @@ class PolarFitting(NetsFitting):
         """The polarizability, of the types that are not excluded; in the labels' unit, by custom Å³."""
         selected = selected_types(self.nets.exclude_types, self.nets.ntypes)
         return (
-            OutputDef(
-                "polarizability", (3, 3), "Å³", selected_types=selected, has_bias=self.shift_diag, kind="polar"
-            ),
+            OutputDef("polarizability", (3, 3), "Å³", selected_types=selected, has_bias=self.shift_diag, kind="polar"),
         )
 
     def shift_and_factor(

@@ -45,8 +45,8 @@ class PropertyLoss:
     r"""Loss `property` of the differences e = Δp/σ, with the deviation σ that the biases leave of the data.
 
     Properties that are sums over the atoms are divided by their number before. ``mae`` is Σ\|e\|, ``mse`` Σ e²,
-    ``smooth_mae`` Σ e²/2β below β and \|e\| - β/2 above it, ``rmse`` the root of the mean of e²; ``mape`` is the mean of
-    \|Δp / (p + 0.001)\|. The metrics are the means of the same of Δp itself.
+    ``smooth_mae`` Σ e²/2β below β and \|e\| - β/2 above it, ``rmse`` the root of the mean of e²; ``mape`` is the mean
+    of \|Δp / (p + 0.001)\|. The metrics are the means of the same of Δp itself.
 
     Attributes
     ----------

@@ -18,7 +18,8 @@ TAKEN = ("energy", "force", "virial", "coord", "box", "type", "fparam", "aparam"
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    is_free = must(lambda name: name.isidentifier() and name not in TAKEN, f"a name of a file, none of {', '.join(TAKEN)}")
+    expected = f"a name of a file, none of {', '.join(TAKEN)}"
+    is_free = must(lambda name: name.isidentifier() and name not in TAKEN, expected)
     return [
         *parameters(),
         *net(),
