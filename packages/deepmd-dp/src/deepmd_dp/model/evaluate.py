@@ -50,7 +50,7 @@ def evaluate(
     model
         Its leaves are arrays of the same library as those of `env`.
     derivative
-        None: without forces and virials. Where no output has any it is not called.
+        None: without forces and virials.
     virial
         With the virials.
     atomic
@@ -66,7 +66,7 @@ def evaluate(
         of the atoms. Sums and forces of message passing models go over all edges alike, and so do these virials:
         they depend on how the model splits its output into edges, their sum does not.
     """
-    if derivative is None or not _derived(model):
+    if derivative is None:
         outputs = _owned(model(env, fparam, aparam), env)
         return _value_terms(model, outputs, env)
 
