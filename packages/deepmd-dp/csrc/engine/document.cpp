@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -19,7 +19,6 @@ namespace {
 const char* const kReference = "@array";
 const char* const kVariables = "@variables";
 constexpr std::string_view kMark = "deepmd-crc32:";
-constexpr std::size_t kDigits = 8;
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -66,29 +65,25 @@ Array read_tensor(const json& entry, const char* data, std::size_t size) {
 /// More levels than models have; what reads a tree goes down by recursion.
 constexpr int kDeepest = 200;
 
-/// CRC-32, as zip archives and PNG have it, in hexadecimal digits.
-std::string crc32(std::string_view bytes) {
+/// CRC-32, as zip archives and PNG have it.
+std::uint32_t crc32(std::string_view bytes) {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t n = 0; n < table.size(); ++n) {
     table[n] = n;
-    for (int bit = 0; bit < 8; ++bit)
-      table[n] = table[n] >> 1 ^ ((table[n] & 1) != 0 ? 0xEDB88320u : 0u);
+    for (int k = 0; k < 8; ++k) table[n] = table[n] >> 1 ^ (table[n] % 2 * 0xEDB88320u);
   }
   std::uint32_t rest = ~0u;
   for (const unsigned char byte : bytes) rest = table[(rest ^ byte) & 255] ^ rest >> 8;
-  std::array<char, kDigits + 1> digits{};
-  std::snprintf(digits.data(), digits.size(), "%08x", static_cast<unsigned>(~rest));
-  return digits.data();
+  return ~rest;
 }
 
-/// Refuses a file whose digest, if any, is not that of all bytes with zeros in its place; see
-/// deepmd/contract/digest.py.
+/// Refuses a file whose digest, if any, is not that of its bytes (deepmd/contract/digest.py).
 void check_digest(std::string bytes, const std::string& path) {
   std::size_t at = bytes.find(kMark);
   if (at == std::string::npos) return;
   at += kMark.size();
-  const std::string digest = bytes.substr(at, kDigits);
-  if (crc32(bytes.replace(at, kDigits, kDigits, '0')) != digest)
+  const std::string digest = bytes.substr(at, 8);
+  if (crc32(bytes.replace(at, 8, 8, '0')) != std::strtoul(digest.c_str(), nullptr, 16))
     throw Error(path + " is damaged: its contents are not what was written; get the file again.");
 }
 
