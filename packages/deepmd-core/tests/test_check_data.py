@@ -16,7 +16,7 @@ from deepmd.check import data as checks
 from deepmd.elements import COVALENT_RADII
 from deepmd.entrypoints import check_data
 from deepmd.entrypoints.check_data import run_checks
-from deepmd.errors import DataError
+from deepmd.errors import DataError, InputError
 from deepmd.main import parse_args, run
 
 BOHR, HARTREE, KJ, KCAL = 0.529177, 27.2114, 1 / 96.485, 1 / 23.0605
@@ -239,3 +239,6 @@ def test_radii_are_those_of_the_table():
 def test_nothing_to_check(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         run_checks([str(tmp_path / "none")])
+    (tmp_path / "input.json").write_text('{"model": {}, "training": {"data_dict": {}}}')
+    with pytest.raises(InputError, match="no training/training_data/systems to check"):
+        run_checks([str(tmp_path / "input.json")])
