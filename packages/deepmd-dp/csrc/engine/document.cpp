@@ -108,7 +108,7 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
     if (length > bytes.size() - 8) throw Error("it ends within the header");
-    const std::size_t start = 8 + static_cast<std::size_t>(length);
+    const std::size_t start = 8 + length;
     const json header = parse_tree(std::string_view(bytes).substr(8, start - 8));
     Document document;
     const json metadata = header.value("__metadata__", json::object());

@@ -60,7 +60,7 @@ PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_
                        const W& w) {
   const std::int64_t width = kernels.width, panel = kPanelVectors * width;
   PackedMatrix<T> packed{rows, (columns + width - 1) / width * width, {}};
-  packed.data.reserve(std::size_t(rows * packed.padded));
+  packed.data.reserve(rows * packed.padded);
   for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
     for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)
       for (std::int64_t k = k0; k < std::min(rows, k0 + kPanelDepth); ++k)
@@ -72,7 +72,7 @@ PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_
 template <class T>
 MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
                    const std::vector<double>& w) {
-  const auto at = [&](std::int64_t k, std::int64_t j) { return w[std::size_t(k * columns + j)]; };
+  const auto at = [&](std::int64_t k, std::int64_t j) { return w[k * columns + j]; };
   return {packed(kernels, rows, columns, at),
           packed(kernels, columns, rows, [&](std::int64_t k, std::int64_t j) { return at(j, k); })};
 }

@@ -4,6 +4,7 @@
 // deepmd_dp/nn/table.py.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -22,7 +23,31 @@ struct Table {
 
   /// y (n, width) of x (n), and the derivative of y along a direction of x unless these are null.
   template <class Real>
-  void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const;
+  void evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real* dy) const {
+    const std::int64_t first_coarse = nfine(), last = npieces() - 1;
+    for (std::int64_t i = 0; i < n; ++i) {
+      // beyond both ends the table goes on linearly; NaN counts as beyond the last
+      const Real inside = x[i] < end ? std::max(x[i], Real(lower)) : Real(end);
+      const Real beyond = x[i] - inside;
+      std::int64_t piece;
+      Real u;
+      if (inside < upper) {
+        piece = std::int64_t((inside - lower) / fine);
+        u = inside - (Real(piece) * fine + lower);
+      } else {
+        piece = std::min(first_coarse + std::int64_t((inside - upper) / coarse), last);
+        u = inside - (Real(piece - first_coarse) * coarse + upper);
+      }
+      const double* c = &rows[piece * width * 6];
+      for (std::int64_t m = 0; m < width; ++m, c += 6) {
+        const Real value = c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * (c[4] + u * c[5]))));
+        const Real slope = c[1] + u * (2 * c[2] + u * (3 * c[3] + u * (4 * c[4] + u * (5 * c[5]))));
+        // within the range `beyond` is zero and the slope is that of the polynomial
+        y[i * width + m] = value + slope * beyond;
+        if (dx) dy[i * width + m] = slope * dx[i];
+      }
+    }
+  }
 
  private:
   std::int64_t nfine() const;
