@@ -19,17 +19,17 @@ class AtomPart {
   /// among them become ghosts. Parameters are given of all that are local.
   AtomPart(const deepmd_atoms& all, std::vector<std::int64_t> local, std::int64_t dim_aparam)
       : order_(std::move(local)), nneighbor_(order_.size()), neighbor_(order_.size()), atoms_(all) {
-    atoms_.nloc = size_of(order_);
+    atoms_.nloc = order_.size();
     atoms_.nowned = std::count_if(order_.begin(), order_.end(),
                                   [&](std::int64_t atom) { return atom < all.nowned; });
     if (all.aparam != nullptr) take_rows(all.aparam, dim_aparam, aparam_, atoms_.aparam);
     add_neighbors(all);
-    atoms_.nall = size_of(order_);
+    atoms_.nall = order_.size();
     take_rows(all.coord, 3, coord_, atoms_.coord);
     take_rows(all.type, 1, type_, atoms_.type);
     if (all.id != nullptr) take_rows(all.id, 1, id_, atoms_.id);
     atoms_.mapping = nullptr;
-    atoms_.ncenter = size_of(center_);
+    atoms_.ncenter = center_.size();
     atoms_.center = center_.data();
     atoms_.nneighbor = nneighbor_.data();
     atoms_.neighbor = neighbor_.data();
@@ -44,11 +44,6 @@ class AtomPart {
   const std::vector<std::int64_t>& order() const { return order_; }
 
  private:
-  template <class T>
-  static std::int64_t size_of(const std::vector<T>& numbers) {
-    return static_cast<std::int64_t>(numbers.size());
-  }
-
   /// Those of the part's atoms, of all atoms' rows.
   template <class T>
   void take_rows(const T* rows, std::int64_t width, std::vector<T>& own, const T*& place) const {
