@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DIPOLES = ROOT / "packages/deepmd-dp/src/deepmd_dp/conformance/reference/dipole/model.dp"
+REFERENCE = ROOT / "packages/deepmd-dp/src/deepmd_dp/conformance/reference"
 WATER = ROOT / "examples/water"
 GIVEN = """
 import ase.io, numpy as np
@@ -33,7 +33,10 @@ MADE = f"""
 dp --pt train input.json
 dp --pt freeze -o model.pth
 dp convert-backend model.pth model.dp
-dp convert-backend {DIPOLES} dipole.pth
+dp convert-backend {REFERENCE}/dipole/model.dp dipole.pth
+dp convert-backend {REFERENCE}/polar_real/model.dp polar.pth
+dp convert-backend {REFERENCE}/dos/model.dp dos.pth
+dp convert-backend {REFERENCE}/property_real/model.dp gap.pth
 """
 """What makes the files that pages suppose."""
 
@@ -75,6 +78,15 @@ def with_lammps(root: Path, folder: Path) -> None:
     (folder / "in.water").write_text(script.replace("run 1000", "run 2"))
 
 
+def with_data(root: Path, folder: Path) -> None:
+    """A system and a file of extended XYZ under the names that the page has."""
+    copy_of_water(root, folder)
+    (folder / "data").unlink()
+    shutil.copytree(WATER / "data", folder / "data")
+    shutil.copytree(WATER / "data/valid", folder / "data/water")
+    dpdata.LabeledSystem(str(WATER / "data/valid"), fmt="deepmd/npy").to("extxyz", str(folder / "data.extxyz"))
+
+
 def with_examples(root: Path, folder: Path) -> None:
     """The examples as in a checkout."""
     for path in tracked_files("examples/clusters", "examples/water"):
@@ -86,6 +98,7 @@ def with_examples(root: Path, folder: Path) -> None:
 
 
 PREPARATIONS: dict[str, Callable[[Path, Path], None]] = {
+    "docs/data.md": with_data,
     "docs/molecular-dynamics.md": with_lammps,
     "docs/own-data.md": with_examples,
     "examples/water/README.md": with_examples,
