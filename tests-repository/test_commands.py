@@ -78,15 +78,6 @@ def with_lammps(root: Path, folder: Path) -> None:
     (folder / "in.water").write_text(script.replace("run 1000", "run 2"))
 
 
-def with_data(root: Path, folder: Path) -> None:
-    """A system and a file of extended XYZ under the names that the page has."""
-    copy_of_water(root, folder)
-    (folder / "data").unlink()
-    shutil.copytree(WATER / "data", folder / "data")
-    shutil.copytree(WATER / "data/valid", folder / "data/water")
-    dpdata.LabeledSystem(str(WATER / "data/valid"), fmt="deepmd/npy").to("extxyz", str(folder / "data.extxyz"))
-
-
 def with_examples(root: Path, folder: Path) -> None:
     """The examples as in a checkout."""
     for path in tracked_files("examples/clusters", "examples/water"):
@@ -98,7 +89,6 @@ def with_examples(root: Path, folder: Path) -> None:
 
 
 PREPARATIONS: dict[str, Callable[[Path, Path], None]] = {
-    "docs/data.md": with_data,
     "docs/molecular-dynamics.md": with_lammps,
     "docs/own-data.md": with_examples,
     "examples/water/README.md": with_examples,
