@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 #include "document.hpp"
 
-#include <array>
 #include <cmath>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -63,22 +61,20 @@ Array read_tensor(const json& entry, const char* data, std::size_t size) {
 constexpr int kDeepest = 200;
 
 /// CRC-32, as zip archives and PNG have it.
-std::uint32_t crc32(std::string_view bytes) {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t n = 0; n < table.size(); ++n) {
+std::uint32_t crc32(std::string_view bytes, std::uint32_t rest = ~0u) {
+  std::uint32_t table[256];
+  for (std::uint32_t n = 0; n < 256; ++n) {
     table[n] = n;
     for (int k = 0; k < 8; ++k) table[n] = table[n] >> 1 ^ (table[n] % 2 * 0xEDB88320u);
   }
-  std::uint32_t rest = ~0u;
   for (const unsigned char byte : bytes) rest = table[(rest ^ byte) & 255] ^ rest >> 8;
   return ~rest;
 }
 
 /// Refuses a file whose digest, if any, is not that of its bytes (deepmd/contract/digest.py).
 void check_digest(std::string bytes, const std::string& path) {
-  std::size_t at = bytes.find(kMark);
-  if (at == std::string::npos) return;
-  at += kMark.size();
+  const std::size_t at = bytes.find(kMark) + kMark.size();
+  if (at < kMark.size()) return;  // there is no mark
   const std::string digest = bytes.substr(at, 8);
   if (crc32(bytes.replace(at, 8, 8, '0')) != std::strtoul(digest.c_str(), nullptr, 16))
     throw Error(path + " is damaged: its contents are not what was written; get the file again.");
