@@ -117,6 +117,9 @@ def test_a_decay_rate_needs_no_last_learning_rate(config):
     ("path", "value", "reason"),
     [
         ("training/profiling", True, "no profile is written"),
+        ("training/tensorboard", True, "the figures are in the learning curve's file"),
+        ("training/enable_tf32", True, "products keep the precision of the model"),
+        ("model/compress", {"model_file": "graph.pb"}, "a trained model is compressed, by `dp compress`"),
         ("training/enable_profiler", True, "no profile is written"),
         ("training/enable_compile", True, "each backend compiles what it gains by"),
         ("training/zero_stage", 1, "one process trains"),
@@ -287,7 +290,7 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
         ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
-        ("training/tensorboard", True, "training/tensorboard: deepmd-kit has it"),
+        ("model", {"xyzzy": 1, "model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("training/mixed_precision", {"compute_prec": "float16"}, "training/mixed_precision: deepmd-kit has it"),
         ("optimizer", {"type": "LKF"}, "optimizer/type is 'LKF': deepmd-kit has it, this version does not support it"),
         ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has it"),
