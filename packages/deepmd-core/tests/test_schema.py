@@ -100,9 +100,11 @@ def test_an_old_input_without_a_last_learning_rate(config, caplog):
     """As older versions of deepmd-kit read it, and with a key that they had."""
     config["learning_rate"] = {"start_lr": 1e-3}
     config["training"]["load_ckpt"] = "model.ckpt"
+    config["model"]["fitting_net"]["coord_norm"] = True
     normalized = normalize(config)
     assert normalized["learning_rate"]["stop_lr"] == 5e-8
     assert "load_ckpt" not in normalized["training"]
+    assert "coord_norm" not in normalized["model"]["fitting_net"]
     assert "stop_lr is taken as 5e-08" in caplog.text
     assert "load_ckpt is a key of older versions, has no effect and is left out" in caplog.text
 
