@@ -60,16 +60,18 @@ struct Frame {
   deepmd::Cell cell;
 };
 
-double nearest_distance(const Frame& frame, const deepmd::NeighborPairs& pairs) {
-  double nearest = std::numeric_limits<double>::infinity();
-  for (std::int64_t i = 0; i < frame.natoms; ++i) {
-    const std::int64_t k = pairs.first[i];  // the nearest comes first
-    if (k == pairs.first[i + 1]) continue;
-    deepmd::Vec3 r = frame.cell.translation(pairs.shift[k]);
-    for (int axis = 0; axis < 3; ++axis)
-      r[axis] += frame.coord[3 * pairs.index[k] + axis] - frame.coord[3 * i + axis];
-    nearest = std::min(nearest, deepmd::norm(r));
-  }
+// Of each two types, in a square; infinite where no such atoms are neighbors.
+std::vector<double> nearest_distances(const Frame& frame, const deepmd::NeighborPairs& pairs,
+                                      std::int64_t ntypes) {
+  std::vector<double> nearest(ntypes * ntypes, std::numeric_limits<double>::infinity());
+  for (std::int64_t i = 0; i < frame.natoms; ++i)
+    for (std::int64_t k = pairs.first[i]; k < pairs.first[i + 1]; ++k) {
+      deepmd::Vec3 r = frame.cell.translation(pairs.shift[k]);
+      for (int axis = 0; axis < 3; ++axis)
+        r[axis] += frame.coord[3 * pairs.index[k] + axis] - frame.coord[3 * i + axis];
+      double& least = nearest[ntypes * frame.types[i] + frame.types[pairs.index[k]]];
+      least = std::min(least, deepmd::norm(r));
+    }
   return nearest;
 }
 
@@ -119,15 +121,19 @@ py::tuple count_neighbors(const Array<double>& coord, const Array<std::int32_t>&
                           const std::optional<Array<double>>& box, const deepmd::Flags3& pbc,
                           double rcut, std::int64_t ntypes, int nthreads) {
   const Frame frame(coord, atype, box, pbc);
-  double nearest = 0;
+  std::vector<double> nearest;
   std::vector<std::int64_t> largest;
+  std::int64_t most = 0;
   {
     py::gil_scoped_release no_gil;
     const deepmd::NeighborPairs pairs = frame.pairs(rcut, false, {}, nthreads);
-    nearest = nearest_distance(frame, pairs);
+    nearest = nearest_distances(frame, pairs, ntypes);
     largest = deepmd::largest_counts(pairs, frame.types, ntypes);
+    for (std::int64_t i = 0; i < frame.natoms; ++i)
+      most = std::max(most, pairs.first[i + 1] - pairs.first[i]);
   }
-  return py::make_tuple(nearest, as_array<std::int64_t>(std::move(largest), {ntypes}));
+  return py::make_tuple(as_array<double>(std::move(nearest), {ntypes, ntypes}),
+                        as_array<std::int64_t>(std::move(largest), {ntypes}), most);
 }
 
 }  // namespace
@@ -143,5 +149,6 @@ PYBIND11_MODULE(_neighbor, m, py::mod_gil_not_used()) {
         py::arg("nthreads"), "(first, index, shift)");
   m.def("count_neighbors", &count_neighbors, py::arg("coord").noconvert(),
         py::arg("atype").noconvert(), py::arg("box").noconvert(), py::arg("pbc"), py::arg("rcut"),
-        py::arg("ntypes"), py::arg("nthreads"), "(nearest distance, largest count for each type)");
+        py::arg("ntypes"), py::arg("nthreads"),
+        "(nearest distances, largest count for each type, of all)");
 }
