@@ -63,7 +63,7 @@ def test_training_from_a_model(tmp_path, model):
     config = {"impl": "pytorch", "init_model_policy": "yes", "init_model_numb_steps": 2}
     result = train(tmp_path, "pytorch", config=config, init_model=model)
     # the model has learned before
-    assert np.loadtxt(result["lcurve"])[0, 3] < 1.0
+    assert np.loadtxt(result["lcurve"], ndmin=2)[0, 3] < 1.0
 
 
 def test_labels_by_a_teacher(tmp_path, model):
