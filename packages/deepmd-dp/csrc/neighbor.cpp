@@ -46,12 +46,8 @@ struct Frame {
 
   deepmd::NeighborPairs pairs(double rcut, bool by_type, const TypePairs& exclude_pairs,
                               int nthreads) const {
-    deepmd::NeighborOptions options;
-    options.rcut = rcut;
-    options.group_by_type = by_type;
-    options.exclude_pairs = exclude_pairs;
-    options.nthreads = nthreads;
-    return deepmd::build_neighbor_pairs(coord, natoms, cell, types, options);
+    return deepmd::build_neighbor_pairs(coord, natoms, cell, types,
+                                        {rcut, by_type, exclude_pairs, nthreads});
   }
 
   const double* coord;

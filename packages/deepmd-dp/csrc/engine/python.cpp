@@ -65,12 +65,14 @@ class Model {
     Results results;
     {
       py::gil_scoped_release no_gil;
-      const deepmd::NeighborPairs pairs = find_neighbors(frame);
+      const deepmd::NeighborPairs pairs =
+          deepmd::build_neighbor_pairs(frame.coord, frame.nall, cell, frame.type,
+                                       {engine_->spec().rcut(), false, {}, nthreads_});
       for (std::int64_t i = 0; i < nloc; ++i) {
-        const std::int64_t first = pairs.first[std::size_t(i)];
+        const std::int64_t first = pairs.first[i];
         frame.neighbors.push_back(pairs.index.data() + first);
         frame.shifts.push_back(pairs.shift.data() + first);
-        frame.counts.push_back(std::int32_t(pairs.first[std::size_t(i) + 1] - first));
+        frame.counts.push_back(std::int32_t(pairs.first[i + 1] - first));
       }
       engine_->compute(frame, atomic, results);
     }
@@ -79,13 +81,6 @@ class Model {
   }
 
  private:
-  deepmd::NeighborPairs find_neighbors(const Frame& frame) const {
-    deepmd::NeighborOptions options;
-    options.rcut = engine_->spec().rcut();
-    options.nthreads = nthreads_;
-    return deepmd::build_neighbor_pairs(frame.coord, frame.nall, *frame.cell, frame.type, options);
-  }
-
   int nthreads_;
   std::unique_ptr<Engine> engine_;
 };
@@ -96,7 +91,7 @@ double multiply(int times) {
   const auto& kernels = deepmd::engine::kernels<double>();
   constexpr std::int64_t m = 240, n = 240, k = 240;
   const auto b = deepmd::engine::pack(kernels, k, n, std::vector<double>(k * n, 0.5)).forward;
-  std::vector<double> a(m * k, 1.0), c(std::size_t(m * b.padded));
+  std::vector<double> a(m * k, 1.0), c(m * b.padded);
   for (int each = 0; each < times; ++each)
     kernels.product(m, a.data(), k, b, c.data(), b.padded, false);
   return 2.0 * double(m * n * k) * times;
