@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""ASE's tools and phonopy with our calculator."""
+"""ASE's tools with our calculator."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from copper import rattled
-
-from deepmd.calculator import DP
-
-
-@pytest.fixture
-def calculator(model):
-    return DP(model)
 
 
 def test_atoms_and_cell_relax(calculator):
@@ -45,24 +38,3 @@ def test_the_stress_is_the_derivative_of_the_energy(calculator):
     numerical = calculator.calculate_numerical_stress(atoms, d=1e-5)
     np.testing.assert_allclose(atoms.get_stress(), numerical, atol=1e-7)
     np.testing.assert_allclose(atoms.get_stresses().sum(axis=0), atoms.get_stress(), atol=1e-12)
-
-
-def test_phonons(calculator):
-    from phonopy import Phonopy
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    primitive = bulk("Cu")
-    cell = PhonopyAtoms(symbols=["Cu"], cell=primitive.cell.array, scaled_positions=[[0.0, 0.0, 0.0]])
-    phonon = Phonopy(cell, supercell_matrix=np.diag([2, 2, 2]))
-    phonon.generate_displacements(distance=0.01)
-    forces = []
-    for each in phonon.supercells_with_displacements:
-        atoms = primitive.repeat(2)
-        atoms = type(atoms)(each.symbols, cell=each.cell, scaled_positions=each.scaled_positions, pbc=True)
-        atoms.calc = calculator
-        forces.append(atoms.get_forces())
-    phonon.forces = forces
-    phonon.produce_force_constants()
-    # translations cost nothing
-    constants = phonon.force_constants
-    assert np.abs(constants.sum(axis=1)).max() < 1e-2 * np.abs(constants).max()

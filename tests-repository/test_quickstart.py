@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from checkout import ROOT
@@ -40,3 +42,19 @@ def test_dipoles(tmp_path, flag):
     for name in ("lcurve.out", "detail.out", "parity.png"):
         assert (tmp_path / name).stat().st_size > 0
     assert re.search(r"RMSE of the whole dipole \d+\.\d+ e·Å", process.stdout)
+
+
+@pytest.mark.parametrize("example", ["water", "water/se_atten_compressible"])
+def test_examples_do_not_warn(tmp_path, example):
+    """In an input that is there to be copied nothing is to be mended."""
+    folder = tmp_path / example
+    folder.mkdir(parents=True)
+    (tmp_path / "water" / "data").symlink_to(ROOT / "examples" / "water" / "data")
+    config = json.loads((ROOT / "examples" / example / "input.json").read_text())
+    config["training"]["numb_steps"] = 1
+    (folder / "input.json").write_text(json.dumps(config))
+    command = [str(Path(sys.executable).with_name("dp")), f"--{FLAGS[0]}", "train", "input.json", "-l", "train.log"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    lines = (folder / "train.log").read_text(encoding="utf-8").splitlines()
+    assert lines
+    assert not [line for line in lines if " WARNING " in line]

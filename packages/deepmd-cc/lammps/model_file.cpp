@@ -62,7 +62,13 @@ void ModelFile::compute(const deepmd_atoms& atoms, std::int32_t wanted, Results&
   };
   results.clear();
   deepmd_error error{};
-  if (deepmd_compute(handle_.get(), &atoms, wanted, take, &store, &error) != 0)
+  deepmd_atoms seen = atoms;
+  if (!record_.is_message_passing) {  // what is wide for another model's messages are ghosts to it
+    seen.nloc = seen.nowned;
+    while (seen.ncenter > 0 && seen.center[seen.ncenter - 1] >= seen.nowned) --seen.ncenter;
+    seen.mapping = nullptr;
+  }
+  if (deepmd_compute(handle_.get(), &seen, wanted, take, &store, &error) != 0)
     throw std::runtime_error(naming(path_, error.text));
 }
 

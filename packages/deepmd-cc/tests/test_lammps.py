@@ -263,6 +263,21 @@ def test_model_deviation(folder, ranks, levels):
     assert lines[1] == f"{0:12d}" + "".join(f" {value:18.6e}" for value in table[0, 1:])
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("models", ["plain.messages one.lj", "one.lj plain.messages"])
+def test_deviation_of_a_model_with_messages_and_one_without(folder, ranks, models):
+    """The first looks at the neighbors of other ranks' atoms, whose outputs the second does not count."""
+    box = Box.crystal(tilt=0.2)
+    first, second = models.split()
+    text = setup(box, folder, before="comm_modify cutoff 9.0")
+    text += pair(f"{models} out_file devi out_freq 1 atomic", "O H" if first == "plain.messages" else "Ar Kr")
+    run = lammps(folder, text + EVERYTHING + "run 0\n", ranks=ranks)
+    one, other = (expected(folder / name, box) for name in (first, second))
+    check(run, one, box)
+    between = np.linalg.norm(one["force"] - other["force"], axis=-1) / 2
+    np.testing.assert_allclose(np.loadtxt(folder / "devi")[7:], between, rtol=1e-5)
+
+
 def test_restart_goes_on_in_the_same_file(folder):
     text = setup(Box.crystal(), folder) + pair("one.lj two.lj out_file devi out_freq 5") + "fix 1 all nve\n"
     lammps(folder, text + "run 5\nwrite_restart here\n")

@@ -100,9 +100,11 @@ def test_an_old_input_without_a_last_learning_rate(config, caplog):
     """As older versions of deepmd-kit read it, and with a key that they had."""
     config["learning_rate"] = {"start_lr": 1e-3}
     config["training"]["load_ckpt"] = "model.ckpt"
+    config["model"]["fitting_net"]["coord_norm"] = True
     normalized = normalize(config)
     assert normalized["learning_rate"]["stop_lr"] == 5e-8
     assert "load_ckpt" not in normalized["training"]
+    assert "coord_norm" not in normalized["model"]["fitting_net"]
     assert "stop_lr is taken as 5e-08" in caplog.text
     assert "load_ckpt is a key of older versions, has no effect and is left out" in caplog.text
 
@@ -117,6 +119,9 @@ def test_a_decay_rate_needs_no_last_learning_rate(config):
     ("path", "value", "reason"),
     [
         ("training/profiling", True, "no profile is written"),
+        ("training/tensorboard", True, "the figures are in the learning curve's file"),
+        ("training/enable_tf32", True, "products keep the precision of the model"),
+        ("model/compress", {"model_file": "graph.pb"}, "a trained model is compressed, by `dp compress`"),
         ("training/enable_profiler", True, "no profile is written"),
         ("training/enable_compile", True, "each backend compiles what it gains by"),
         ("training/zero_stage", 1, "one process trains"),
@@ -287,7 +292,7 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
         ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
-        ("training/tensorboard", True, "training/tensorboard: deepmd-kit has it"),
+        ("model", {"xyzzy": 1, "model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("training/mixed_precision", {"compute_prec": "float16"}, "training/mixed_precision: deepmd-kit has it"),
         ("optimizer", {"type": "LKF"}, "optimizer/type is 'LKF': deepmd-kit has it, this version does not support it"),
         ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has it"),

@@ -44,8 +44,9 @@ def model() -> Argument:
         unused("sw_rmin", float),
         unused("sw_rmax", float),
         unused("srtab_add_bias", bool, default=True),
-        *(not_yet(name) for name in ("type_embedding", "modifier", "compress", "spin", "model_dict", "shared_dict")),
+        *(not_yet(name) for name in ("type_embedding", "modifier", "spin", "model_dict", "shared_dict")),
         not_yet("finetune_head", str),
+        unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
         unused("use_compile", bool, doc="each backend compiles what it gains by"),
     ]
     kinds = choices(MODEL, "Kind of the model.")

@@ -147,12 +147,16 @@ def _join(path: list[str], name: str) -> str:
     return "/".join([*path, name])
 
 
-def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
+def _check_is_there(argument: Argument, value: Any, path: list[str]) -> None:
     if isinstance(argument, NotYet) and value != argument.default:
         raise InputError(f"{_join(path, argument.name)}: {argument.doc}.")
+
+
+def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
+    _check_is_there(argument, value, path)
     if argument.repeat and isinstance(value, list):
         _check_items(value, [*path, argument.name])
-    if isinstance(argument, Unused) and argument.doc and value not in (argument.default, False):
+    if isinstance(argument, Unused) and argument.doc and value and value != argument.default:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 
@@ -169,6 +173,9 @@ def _check_keys(argument: Argument, section: dict[str, Any], path: list[str]) ->
         _check_choice(variant, section, path)
     fields = argument.flatten_sub(section, path).values()
     allowed = {name: field for field in fields for name in (field.name, *field.alias)}
+    # what is not in this version explains the keys that come with it
+    for name in section.keys() & allowed.keys():
+        _check_is_there(allowed[name], section[name], path)
     for name in section if allowed else ():
         if name not in allowed:
             raise InputError(f"{_join(path, name)}: there is no such key; {_advice(name, allowed, path)}.")

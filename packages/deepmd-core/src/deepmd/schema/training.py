@@ -82,11 +82,7 @@ def not_yet_fields() -> list[Argument]:
         unused("ema_decay", float, default=0.999),
         unused("ema_ckpt_keep", [int, None], default=None),
         not_yet("change_bias_after_training", bool, default=False),
-        not_yet("tensorboard", bool, default=False),
-        unused("tensorboard_log_dir", str, default="log"),
-        unused("tensorboard_freq", int, default=1),
         not_yet("acc_freq", int, default=1),
-        not_yet("enable_tf32", bool, default=False),
     ]
 
 
@@ -98,6 +94,10 @@ def unused_fields() -> list[Argument]:
         unused("profiling", bool, default=False, doc="no profile is written"),
         unused("profiling_file", str, default="timeline.json"),
         unused("enable_profiler", bool, default=False, doc="no profile is written"),
+        unused("tensorboard", bool, default=False, doc="the figures are in the learning curve's file"),
+        unused("tensorboard_log_dir", str, default="log"),
+        unused("tensorboard_freq", int, default=1),
+        unused("enable_tf32", bool, default=False, doc="products keep the precision of the model"),
         unused("zero_stage", int, default=0, doc="one process trains, which holds all"),
         unused("neighbor_graph_method", str, default="auto"),
         unused("enable_compile", bool, default=False, doc="each backend compiles what it gains by"),

@@ -25,7 +25,7 @@ EFFECTLESS_KEYS = (
     *("numb_test", "set_prefix", "load_ckpt", "wandb_config"),
     *("with_distrib", "coord_norm", "type_fitting_net"),
 )
-"""Keys of ``training`` and its data that older versions of deepmd-kit had, the last three up to 0.12."""
+"""Keys of ``training``, its data and the parts of models that older versions of deepmd-kit had."""
 OLD_STOP_LR = 5e-8
 """Last learning rate of inputs that don't give one, as older versions of deepmd-kit took it."""
 
@@ -59,7 +59,7 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
             _gather_training_data(config)
         _move(config, WARMUP_KEYS, "learning_rate")
         _move(config, OPTIMIZER_KEYS, "optimizer")
-        _drop_effectless(config["training"])
+        _drop_effectless(config)
     _give_stop_lr(config.get("learning_rate"))
     if "opt_type" in config.get("optimizer", {}):
         config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
@@ -119,9 +119,11 @@ def _move(config: dict[str, Any], keys: tuple[str, ...], section: str) -> None:
     log.warning("%s belong in %s; they are read as if they stood there.", ", ".join(moved), section)
 
 
-def _drop_effectless(training: dict[str, Any]) -> None:
-    data = [training.get(name) for name in ("training_data", "validation_data")]
-    for section in [training, *(part for part in data if isinstance(part, dict))]:
+def _drop_effectless(config: dict[str, Any]) -> None:
+    training, model = config["training"], config["model"]
+    parts = [training.get(name) for name in ("training_data", "validation_data")]
+    parts += [model.get(name) for name in ("descriptor", "fitting_net")]
+    for section in [training, *(part for part in parts if isinstance(part, dict))]:
         for key in EFFECTLESS_KEYS:
             if section.pop(key, None) is not None:
                 log.warning("%s is a key of older versions, has no effect and is left out.", key)
