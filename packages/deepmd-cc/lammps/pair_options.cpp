@@ -109,16 +109,13 @@ const std::map<std::string, Reader> readers = {
     {"fparam_from_fix", [](auto& options, auto& words) { read_fix(options.fparam, words); }},
 };
 
-bool is_keyword(const std::string& word) {
-  return readers.count(word) > 0 || refused.count(word) > 0;
-}
-
 }  // namespace
 
 PairOptions read_pair_options(const std::vector<std::string>& arguments) {
   PairOptions options;
   Words words(arguments);
-  while (!words.is_at_end() && !is_keyword(words.peek())) options.models.push_back(words.take());
+  while (!words.is_at_end() && readers.count(words.peek()) + refused.count(words.peek()) == 0)
+    options.models.push_back(words.take());
   if (options.models.empty()) words.fail("needs a model's file behind it.");
   while (!words.is_at_end()) {
     words.keyword = words.take();

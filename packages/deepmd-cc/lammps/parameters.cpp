@@ -32,19 +32,6 @@ void check_source(const ParameterSource& source, const char* name, int dim, bool
     fail("{} has {} numbers, but the model takes {}.", name, given, dim);
 }
 
-// Numbers that a compute or a fix gives of the whole system, from one of its vector (from 1) where
-// that is said.
-template <class Source>
-int global_size(const Source& source, int first, int dim) {
-  if (dim == 1 && first == 0 && source.scalar_flag) return 1;
-  if (source.vector_flag) return source.size_vector - std::max(first - 1, 0);
-  return first == 0 ? source.scalar_flag : 0;
-}
-
-int size_of_atom(const Compute& compute) {
-  return !compute.peratom_flag ? 0 : std::max(compute.size_peratom_cols, 1);
-}
-
 // The compute or fix of an ID, which must give as many numbers as the model takes.
 template <class Source, class Size>
 Source* checked(Source* source, const char* keyword, const char* kind, const std::string& id,
@@ -100,8 +87,11 @@ void Parameters::find_sources() {
   fparam_compute_ = aparam_compute_ = nullptr;
   fparam_fix_ = nullptr;
   const int first = fparam_source_.first;
+  // the numbers of the whole system, from one of its vector (from 1) where that is said
   const auto of_system = [&](const auto& source) {
-    return global_size(source, first, dim_fparam_);
+    if (dim_fparam_ == 1 && first == 0 && source.scalar_flag) return 1;
+    if (source.vector_flag) return source.size_vector - std::max(first - 1, 0);
+    return first == 0 ? source.scalar_flag : 0;
   };
   if (const std::string& id = fparam_source_.compute; !id.empty())
     fparam_compute_ = checked(modify->get_compute_by_id(id), "fparam_from_compute", "compute", id,
@@ -110,8 +100,11 @@ void Parameters::find_sources() {
     fparam_fix_ = checked(modify->get_fix_by_id(id), "fparam_from_fix", "fix", id, "from there",
                           dim_fparam_, of_system);
   if (const std::string& id = aparam_source_.compute; !id.empty())
-    aparam_compute_ = checked(modify->get_compute_by_id(id), "aparam_from_compute", "compute", id,
-                              "of an atom", dim_aparam_, size_of_atom);
+    aparam_compute_ =
+        checked(modify->get_compute_by_id(id), "aparam_from_compute", "compute", id, "of an atom",
+                dim_aparam_, [](const Compute& compute) {
+                  return compute.peratom_flag ? std::max(compute.size_peratom_cols, 1) : 0;
+                });
 }
 
 const double* Parameters::fparam() {
