@@ -37,6 +37,5 @@ extern "C" __attribute__((visibility("default"))) const deepmd_plugin* deepmd_ba
   const fs::path half = fs::path(info.dli_fname).replace_filename(OTHER_HALF);
   void* const library = dlopen(half.c_str(), RTLD_NOW | RTLD_LOCAL | deepmd::own_symbols());
   if (library == nullptr) return nullptr;
-  using Entry = const deepmd_plugin* (*)();
-  return reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"))();
+  return reinterpret_cast<const deepmd_plugin* (*)()>(dlsym(library, "deepmd_backend_plugin"))();
 }
