@@ -71,7 +71,7 @@ class Environment:
 
 def try_release(name: str, release: Path) -> None:
     """Installs a backend from a folder of files to publish, in each Python where that takes little, and uses it."""
-    for python in [sys.executable] if name != "dp" else [each for each in PYTHONS if is_there(each)]:
+    for python in [sys.executable, *(filter(is_another, PYTHONS) if name == "dp" else ())]:
         with tempfile.TemporaryDirectory() as temporary:
             environment = Environment(Path(temporary, "environment"), python)
             print(f"{name}: {environment.run('python', '--version').strip()}", flush=True)
@@ -84,8 +84,11 @@ def try_release(name: str, release: Path) -> None:
                 try_previous(environment, name, release)
 
 
-def is_there(python: str) -> bool:
-    return shutil.which(python) is not None and subprocess.run([python, "-c", ""], check=False).returncode == 0
+def is_another(python: str) -> bool:
+    """Whether a Python is there that is not this one."""
+    if python.endswith(f".{sys.version_info.minor}") or shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def train_and_use(environment: Environment, name: str) -> None:
