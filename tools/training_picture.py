@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from deepmd.plot.parity import INK, LINE
+from deepmd.plot.style import INK, LINE, tick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _draw_differences(axes: Axes, curve: Curve, color: str) -> None:
 
 def _draw_limit(axes: Axes, limit: float, title: str) -> None:
     axes.axhline(limit, color=INK, linewidth=0.8, linestyle="--")
-    axes.annotate(f"{limit:.0e}", (1, limit), textcoords="offset points", xytext=(0, -11), color=INK, fontsize=8)
+    axes.annotate(tick(limit), (1, limit), textcoords="offset points", xytext=(0, -11), color=INK, fontsize=8)
     axes.set(yscale="log", ylim=(ROUNDING / 3, 30 * limit))
     _label(axes, title, "")
     if axes.get_legend_handles_labels()[0]:

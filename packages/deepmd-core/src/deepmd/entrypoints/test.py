@@ -140,7 +140,7 @@ def run_test(
         raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")
     rng = np.random.default_rng(rand_seed) if shuffle_test else None
     with DeepEval(model) as dp:
-        compared = comparisons(dp.outputs, atomic)
+        compared = comparisons(dp.outputs, atomic, dp.get_type_map())
         quantities = [quantity for each in compared for quantity in each.quantities]
         picture = ParityData(plot, quantities)
         check_outputs([plot, *detail_names(detail_file, quantities)], [model, *systems])
@@ -149,7 +149,7 @@ def run_test(
             for name in systems:
                 batches = _compare(dp, compared, name, numb_test, rng)
                 errors.append(_errors_of(batches, partial(details.write, name), picture.add))
-                _log_errors(report(errors[-1], quantities), compared)
+                _log_errors(report(errors[-1], [each for each in quantities if each.part_of is None]), compared)
     total = _log_total(errors, compared, quantities)
     picture.draw()
     return as_numbers(total, quantities)

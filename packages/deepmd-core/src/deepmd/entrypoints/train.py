@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepmd.backend.discovery import training_backend
 from deepmd.plot.lcurve import plot_lcurve
-from deepmd.plot.parity import check_can_draw
+from deepmd.plot.style import check_can_draw
 from deepmd.schema import read_input, write_input
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.run import check_training_outputs, run_training

@@ -64,13 +64,13 @@ class Comparison(Protocol):
         ...
 
 
-def comparisons(outputs: tuple[OutputDef, ...], atomic: bool) -> list[Comparison]:
+def comparisons(outputs: tuple[OutputDef, ...], atomic: bool, type_map: list[str]) -> list[Comparison]:
     """The comparisons of a model's outputs, with values of atoms or without."""
-    return [EnergyComparison(atomic) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
+    return [EnergyComparison(atomic, type_map) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
 
 
 ENERGY_QUANTITIES = (
-    Quantity("energy", "Energy {}", "eV", "e", ("e",), ".e.out"),
+    Quantity("energy", "Energy {}", "eV", "e", ("e",), ".e.out", Panel("Energy", "eV", is_centered=True), False),
     Quantity(
         "energy_per_atom",
         "Energy {}/Natoms",
@@ -82,7 +82,9 @@ ENERGY_QUANTITIES = (
     ),
     Quantity("force", "Force  {}", "eV/Å", "f", ("fx", "fy", "fz"), ".f.out", Panel("Force components", "eV/Å")),
     Quantity("weighted_force", "Force weighted {}", "eV/Å", "fw"),
-    Quantity("virial", "Virial {}", "eV", "v", tuple(f"v{ij}" for ij in TENSOR), ".v.out"),
+    Quantity(
+        "virial", "Virial {}", "eV", "v", tuple(f"v{ij}" for ij in TENSOR), ".v.out", Panel("Virial", "eV"), False
+    ),
     Quantity(
         "virial_per_atom",
         "Virial {}/Natoms",
@@ -92,7 +94,9 @@ ENERGY_QUANTITIES = (
         ".v_peratom.out",
         Panel("Virial per atom", "eV/atom"),
     ),
-    Quantity("stress", "Stress {}", "eV/Å³", "s", tuple(f"s{ij}" for ij in TENSOR), ".s.out"),
+    Quantity(
+        "stress", "Stress {}", "eV/Å³", "s", tuple(f"s{ij}" for ij in TENSOR), ".s.out", Panel("Stress", "eV/Å³"), False
+    ),
     Quantity("atom_energy", "Atomic ener {}", "eV", "ae"),
 )
 
@@ -101,15 +105,24 @@ class EnergyComparison:
     """Energies, forces and virials, and where wanted atomic energies.
 
     Numbers per atom are those per real atom. Virials and stresses (-virial/volume) are compared in periodic systems
-    only.
+    only. Forces are compared by element too, where there are several.
     """
 
-    quantities = ENERGY_QUANTITIES
     needs_derivatives = True
     wanted = "energy, force or virial"
 
-    def __init__(self, atomic: bool) -> None:
+    def __init__(self, atomic: bool, type_map: list[str]) -> None:
         self.atomic = atomic
+        self.elements = type_map if len(type_map) > 1 else []
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Those of all potentials, and the forces by element."""
+        parts = [
+            Quantity(f"force_{name}", f"Force of {name} {{}}", "eV/Å", f"f_{name}", part_of=("force", name))
+            for name in self.elements
+        ]
+        return (*ENERGY_QUANTITIES, *parts)
 
     @property
     def labels(self) -> list[DataRequirement]:
@@ -131,6 +144,7 @@ class EnergyComparison:
             pairs |= _with_per_atom("energy", Pair(batch.labels["energy"], terms["energy"]), natoms)
         if batch.found["force"]:
             pairs["force"] = Pair(batch.labels["force"][is_real], terms["force"][is_real])
+            pairs |= self._by_element(pairs["force"], batch.atype[is_real])
         if batch.found["force"] and batch.found["atom_pref"]:
             pairs["weighted_force"] = pairs["force"]._replace(weight=batch.labels["atom_pref"][is_real])
         if batch.found["virial"] and batch.box is not None:
@@ -141,6 +155,12 @@ class EnergyComparison:
         if batch.found.get("atom_ener"):
             pairs["atom_energy"] = Pair(batch.labels["atom_ener"][is_real], terms["atom_energy"][is_real])
         return pairs
+
+    def _by_element(self, pair: Pair, atype: np.ndarray) -> Pairs:
+        """The rows of each element that is there, ``atype`` (rows,)."""
+        found = [index for index in range(len(self.elements)) if (atype == index).any()]
+        rows = {f"force_{self.elements[index]}": atype == index for index in found}
+        return {key: Pair(pair.label[of], pair.prediction[of]) for key, of in rows.items()}
 
 
 class TensorComparison:
@@ -155,9 +175,11 @@ class TensorComparison:
         name = output.name.capitalize()
         panel = Panel(f"{name} of atoms" if atomic else f"{name} per atom", output.unit)
         columns = component_names(output.shape)
-        whole = Quantity(self.label, f"{name}  {{}}", output.unit, output.name, columns, ".out")
+        whole = Quantity(
+            self.label, f"{name}  {{}}", output.unit, output.name, columns, ".out", Panel(name, output.unit), False
+        )
         if atomic:
-            self.quantities: tuple[Quantity, ...] = (whole._replace(panel=panel),)
+            self.quantities: tuple[Quantity, ...] = (whole._replace(panel=panel, in_picture=True),)
             self.wanted = f"atomic_{output.name}"
         else:
             self.quantities = (

@@ -35,6 +35,10 @@ class Quantity(NamedTuple):
     """Ending of its detail file."""
     panel: Panel | None = None
     """How it is drawn; None: it is not."""
+    in_picture: bool = True
+    """Whether `dp test --plot` draws it; one that says the same as another is drawn of its detail file only."""
+    part_of: tuple[str, str] | None = None
+    """The key of the quantity whose part it is, and of what the part is: ``("force", "O")``."""
 
 
 class Pair(NamedTuple):
@@ -102,6 +106,12 @@ def report(errors: dict[str, Error], quantities: Iterable[Quantity]) -> list[str
             for kind, value in (("MAE", error.mae), ("RMSE", error.rmse)):
                 lines.append(f"{quantity.title.format(kind):<19}: {value:e} {quantity.unit}".rstrip())
     return lines
+
+
+def parts_of(key: str, errors: dict[str, Error], quantities: Iterable[Quantity]) -> dict[str, Error]:
+    """The errors of a quantity's parts by their names, ``{"H": ..., "O": ...}``."""
+    parts = [each for each in quantities if each.part_of and each.part_of[0] == key]
+    return {each.part_of[1]: errors[each.key] for each in parts if each.part_of and each.key in errors}
 
 
 def as_numbers(errors: dict[str, Error], quantities: Iterable[Quantity]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from deepmd.errors import InputError
 from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.quantities import Pair, Panel
-from deepmd.plot.parity import plot_parity
+from deepmd.plot.parity import Drawn, plot_parity
 
 COMPONENTS = Panel("Components", "unit of the labels")
 """How a tensor's detail file is drawn, which does not name the tensor."""
@@ -30,25 +30,17 @@ def plot_detail_file(source: Path, output: Path) -> None:
     Raises
     ------
     InputError
-        The file is of energies, virials or stresses of whole frames, or does not hold numbers.
+        It does not hold pairs of numbers.
     """
-    panel = _panel_of(source)
     try:
         columns = np.loadtxt(source, ndmin=2)
     except ValueError as error:
         raise InputError(f"{source}: not a detail file of `dp test -d` ({error}).") from error
     width = columns.shape[1] // 2
-    plot_parity([(panel, Pair(columns[:, :width], columns[:, width:]))], output)
+    plot_parity([Drawn(_panel_of(source), Pair(columns[:, :width], columns[:, width:]), {})], output)
 
 
 def _panel_of(source: Path) -> Panel:
     """How a detail file is drawn; its ending tells what it holds."""
-    known = {str(quantity.suffix): quantity.panel for quantity in ENERGY_QUANTITIES if quantity.suffix}
-    suffix = next((suffix for suffix in known if source.name.endswith(suffix)), None)
-    if suffix is None:
-        return COMPONENTS
-    panel = known[suffix]
-    if panel is None:
-        drawn = ", ".join(suffix for suffix, panel in known.items() if panel)
-        raise InputError(f"{source}: what is drawn of a potential are detail files that end in {drawn}.")
-    return panel
+    known = {each.suffix: each.panel for each in ENERGY_QUANTITIES if each.suffix and each.panel}
+    return next((panel for suffix, panel in known.items() if source.name.endswith(suffix)), COMPONENTS)

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deepmd.files import atomic_path
-from deepmd.plot.parity import INK, LINE, check_can_draw
+from deepmd.plot.style import INK, LINE, check_can_draw, dress, new_figure, tick
 from deepmd.train.lcurve import read_lcurve
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ TITLES = {
 """Last part of a metric's name (``rmse_e``) to its quantity and unit."""
 SCOPES = {"global": "per atom", "local": "of atoms"}
 """First word of a tensor's metric to what it means."""
-TRAINING, VALIDATION = "#1f6fb2", "#d9822b"
+COLORS = ("#1f6fb2", "#d9822b", "#2a8c6a", "#8a5aa8", "#b5373f")
+"""One for each quantity; they begin again where there are more."""
+TRAINING: dict[str, Any] = {"linewidth": 0.9, "alpha": 0.5}
+VALIDATION: dict[str, Any] = {"linewidth": 1.6}
 
 
 def plot_lcurve(source: str | Path, output: str | Path) -> None:
-    """Draws each metric and the learning rate against the step, on logarithmic axes.
+    """Draws the errors, and below them the learning rate, against the step.
+
+    The axis begins at the first step that is shown. The root of the loss is drawn where there is nothing else: its
+    weights change from step to step, so that it says little beside the errors.
 
     Parameters
     ----------
@@ -45,35 +51,63 @@ def plot_lcurve(source: str | Path, output: str | Path) -> None:
         If the source is no learning curve, matplotlib is not installed, or it does not know the format.
     """
     check_can_draw(output)
-    from matplotlib.figure import Figure
-
     columns = read_lcurve(source)
-    metrics = _metrics(columns)
-    figure = Figure(figsize=(3.6 * (len(metrics) + 1), 3.2), layout="constrained", dpi=160)
-    *panels, last = figure.subplots(1, len(metrics) + 1, squeeze=False)[0]
-    for axes, name in zip(panels, metrics, strict=True):
-        _draw_metric(axes, columns, name)
-    last.plot(columns["step"], columns["lr"], color=INK, linewidth=1.2)
-    _label(last, "Learning rate", "")
+    figure = new_figure(7.0, 6.0)
+    errors, rate = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    _draw_errors(errors, columns)
+    rate.plot(columns["step"], columns["lr"], color=INK, linewidth=1.2, marker=_marker(columns))
+    _set_axes(rate, columns["step"])
+    dress(errors, "Errors", "", "")
+    dress(rate, "Learning rate", "step", "")
     with atomic_path(output) as temporary:
         figure.savefig(temporary)
 
 
+def _draw_errors(axes: Axes, columns: dict[str, np.ndarray]) -> None:
+    """A color for each quantity; validation as a line, training as a thin one beside it."""
+    names = _metrics(columns)
+    has_validation = f"{names[0]}_val" in columns if names else False
+    for number, name in enumerate(names):
+        drawn: dict[str, Any] = {"color": COLORS[number % len(COLORS)], "marker": _marker(columns)}
+        if has_validation:
+            axes.plot(columns["step"], columns[f"{name}_trn"], **drawn, **TRAINING)
+        last = "val" if has_validation else "trn"
+        axes.plot(columns["step"], columns[f"{name}_{last}"], label=_name(name), **drawn, **VALIDATION)
+    if has_validation:
+        for label, width in (("training", TRAINING), ("validation", VALIDATION)):
+            axes.plot([], [], color=INK, label=label, **width)
+    _set_axes(axes, columns["step"])
+    # beside the panel, where no curve is under it
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _marker(columns: dict[str, np.ndarray]) -> str:
+    """A single row is a dot, since it makes no line."""
+    return "." if len(columns["step"]) == 1 else ""
+
+
+def _set_axes(axes: Axes, steps: np.ndarray) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(tick)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.locator_params(axis="x", integer=True)
+    if len(steps) > 1:
+        axes.set_xlim(steps[0], steps[-1])
+    axes.grid(color=LINE, alpha=0.3, linewidth=0.5)
+
+
 def _metrics(columns: dict[str, np.ndarray]) -> list[str]:
-    """Names of the metrics with labels, the root of the loss last."""
+    """Names of the metrics with labels; that of the loss only where there is no other."""
     names = [name.removesuffix("_trn") for name in columns if name.endswith("_trn")]
     names = [name for name in names if np.isfinite(columns[f"{name}_trn"]).any()]
-    return sorted(names, key=lambda name: "_" not in name)
+    return [name for name in names if "_" in name] or names
 
 
-def _draw_metric(axes: Axes, columns: dict[str, np.ndarray], name: str) -> None:
-    axes.plot(columns["step"], columns[f"{name}_trn"], label="training", color=TRAINING, linewidth=1)
-    if f"{name}_val" in columns:
-        axes.plot(columns["step"], columns[f"{name}_val"], label="validation", color=VALIDATION, linewidth=1.2)
-        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
-    kind, _, part = name.partition("_")
+def _name(metric: str) -> str:
+    """``Force RMSE [eV/Å]``."""
+    kind, _, part = metric.partition("_")
     title, unit = TITLES.get(part) or _title(part)
-    _label(axes, title, f"{kind.upper()} [{unit}]" if unit else "")
+    return f"{title} {kind.upper()} [{unit}]" if unit else title
 
 
 def _title(part: str) -> tuple[str, str]:
@@ -82,13 +116,3 @@ def _title(part: str) -> tuple[str, str]:
     if scope in SCOPES and tensor:
         return f"{tensor.capitalize()} {SCOPES[scope]}", "unit of the labels"
     return part or "Root of the loss", ""
-
-
-def _label(axes: Axes, title: str, quantity: str) -> None:
-    axes.set(xscale="log", yscale="log")
-    axes.set_title(title, color=INK, fontsize=11, loc="left")
-    axes.set_xlabel("step", color=INK)
-    axes.set_ylabel(quantity, color=INK)
-    axes.grid(color=LINE, alpha=0.3, linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(which="both", colors=INK, labelsize=9)

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
-from deepmd.infer.quantities import Error, Pair
+from deepmd.infer.quantities import Error, Pair, add_errors, parts_of
+from deepmd.plot.style import BLUE, INK, LINE, check_can_draw, dress, new_figure, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from matplotlib.axes import Axes
 
@@ -22,7 +24,22 @@ if TYPE_CHECKING:
 MAX_DOTS = 3000
 """With more values than these, the density is drawn instead of dots."""
 MARGIN = 0.05
-INK, LINE, DOTS, DENSITY = "#22262b", "#9aa1a9", "#1f6fb2", "viridis"
+DENSITY = "viridis"
+SIZE = 4.2
+"""Width of a panel [inch]."""
+FONT, LINE_HEIGHT = 9, 12.5
+"""Of the numbers above a panel [points]."""
+WORDS = 46
+"""Characters that fit above a panel."""
+
+
+class Drawn(NamedTuple):
+    """What one panel shows."""
+
+    panel: Panel
+    pair: Pair
+    parts: dict[str, Error]
+    """Errors of elements, where they are known."""
 
 
 class ParityData:
@@ -45,33 +62,41 @@ class ParityData:
         if path is not None:
             check_can_draw(path)
         self.path = path
-        self._panels = {quantity.key: quantity.panel for quantity in quantities if quantity.panel}
-        self._parts: dict[str, list[Pair]] = {key: [] for key in self._panels if path}
+        self._quantities = list(quantities) if path else []
+        self._panels = {each.key: each.panel for each in self._quantities if each.panel and each.in_picture}
+        self._pairs: dict[str, list[Pair]] = {key: [] for key in self._panels}
+        self._errors: dict[str, Error] = {}
 
     def add(self, pairs: dict[str, Pair]) -> None:
         """Keeps what is drawn of one batch."""
-        for key, parts in self._parts.items():
+        for key, kept in self._pairs.items():
             if key in pairs:
-                parts.append(pairs[key])
+                kept.append(pairs[key])
+        parts = [each.key for each in self._quantities if each.part_of and each.key in pairs]
+        self._errors = add_errors([self._errors, {key: Error.of(pairs[key]) for key in parts}])
 
     def draw(self) -> None:
         """Draws all that was added."""
         if self.path is None:
             return
         drawn = [
-            (self._panels[key], Pair(*(np.concatenate([part[i] for part in parts]) for i in range(2))))
-            for key, parts in self._parts.items()
-            if parts
+            Drawn(
+                self._panels[key],
+                Pair(*(np.concatenate([pair[i] for pair in kept]) for i in range(2))),
+                parts_of(key, self._errors, self._quantities),
+            )
+            for key, kept in self._pairs.items()
+            if kept
         ]
         plot_parity(drawn, self.path)
 
 
-def plot_parity(drawn: list[tuple[Panel, Pair]], path: str | Path) -> None:
-    """Draws predictions against labels, a panel for each quantity, with MAE and RMSE.
+def plot_parity(drawn: list[Drawn], path: str | Path) -> None:
+    """Draws predictions against labels, a panel for each quantity, with MAE and RMSE above it.
 
     Parameters
     ----------
-    drawn : list of (Panel, Pair)
+    drawn : list of Drawn
         From left to right.
     path : str or Path
         Picture to write; the ending picks the format.
@@ -84,28 +109,24 @@ def plot_parity(drawn: list[tuple[Panel, Pair]], path: str | Path) -> None:
     if not drawn:
         raise InputError(f"nothing to draw in {path}: no system has labels of what is drawn.")
     check_can_draw(path)
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2 * len(drawn), 4.2), layout="constrained", dpi=160)
-    for (panel, pair), axes in zip(drawn, np.ravel(figure.subplots(1, len(drawn))), strict=True):
-        _draw_panel(axes, panel, pair)
+    summaries = [_summary(each) for each in drawn]
+    nlines = max(len(lines) for lines in summaries)
+    figure = new_figure(SIZE * len(drawn), SIZE + nlines * LINE_HEIGHT / 72)
+    for each, lines, axes in zip(drawn, summaries, np.ravel(figure.subplots(1, len(drawn))), strict=True):
+        _draw_values(axes, each)
+        unit = f"{' − mean label' if each.panel.is_centered else ''} [{each.panel.unit}]"
+        dress(axes, each.panel.title, f"label{unit}", f"prediction{unit}", pad=10 + nlines * LINE_HEIGHT)
+        # above the panel, where no values are; all panels leave the same room for it
+        place = {"xy": (0, 1), "xycoords": "axes fraction", "xytext": (0, 6 + nlines * LINE_HEIGHT)}
+        text = "\n".join(lines)
+        axes.annotate(text, **place, textcoords="offset points", va="top", fontsize=FONT, color=INK)
     with atomic_path(path) as temporary:
         figure.savefig(temporary)
 
 
-def check_can_draw(path: str | Path) -> None:
-    """Raises InputError unless matplotlib is installed and knows the picture's format."""
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError as error:
-        raise InputError("drawing needs matplotlib: `pip install 'deepmd-core[plot]'`.") from error
-    formats = FigureCanvasBase.get_supported_filetypes()
-    if Path(path).suffix.removeprefix(".") not in formats:
-        raise InputError(f"cannot draw into {path}: the ending must be one of {', '.join(sorted(formats))}.")
-
-
-def _draw_panel(axes: Axes, panel: Panel, pair: Pair) -> None:
-    offset = np.mean(pair.label) if panel.is_centered else 0.0
+def _draw_values(axes: Axes, drawn: Drawn) -> None:
+    pair = drawn.pair
+    offset = np.mean(pair.label) if drawn.panel.is_centered else 0.0
     label, prediction = np.ravel(pair.label) - offset, np.ravel(pair.prediction) - offset
     limits = _limits(label, prediction)
     axes.plot(limits, limits, color=LINE, linewidth=1, zorder=1)
@@ -121,16 +142,9 @@ def _draw_panel(axes: Axes, panel: Panel, pair: Pair) -> None:
             linewidths=0.1,
         )
     else:
-        axes.scatter(label, prediction, s=12, color=DOTS, alpha=0.5, linewidths=0, zorder=2)
+        axes.scatter(label, prediction, s=12, color=BLUE, alpha=0.5, linewidths=0, zorder=2)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.locator_params(nbins=5)
-    axes.set_title(panel.title, color=INK, fontsize=11, loc="left")
-    shift = " − mean label" if panel.is_centered else ""
-    axes.set_xlabel(f"label{shift} [{panel.unit}]", color=INK)
-    axes.set_ylabel(f"prediction{shift} [{panel.unit}]", color=INK)
-    axes.text(0.04, 0.96, _summary(panel, pair), transform=axes.transAxes, va="top", fontsize=9, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=9)
 
 
 def _limits(label: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
@@ -140,7 +154,16 @@ def _limits(label: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
     return float(lowest - margin), float(highest + margin)
 
 
-def _summary(panel: Panel, pair: Pair) -> str:
-    error = Error.of(pair)
-    unit = f"m{panel.unit}"
-    return f"RMSE {1000 * error.rmse:.3g} {unit}\nMAE {1000 * error.mae:.3g} {unit}\n{pair.label.size:,} values"
+def _summary(drawn: Drawn) -> list[str]:
+    """The errors in lines, of the elements too where there are several."""
+    error, unit = Error.of(drawn.pair), drawn.panel.unit
+    values = f"{drawn.pair.label.size:,} values"
+    lines = [f"RMSE {with_unit(error.rmse, unit)}, MAE {with_unit(error.mae, unit)}", values]
+    parts = drawn.parts
+    if len(parts) > 1:
+        # a number stays with its unit
+        listed = [
+            f"{name} {with_unit(part.rmse, unit)}".replace(" ", "\N{NO-BREAK SPACE}") for name, part in parts.items()
+        ]
+        lines += textwrap.wrap(f"RMSE of {', '.join(listed)}", WORDS)
+    return lines
