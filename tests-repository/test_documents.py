@@ -2,7 +2,8 @@
 """Every path, command and tox environment that a document names exists.
 
 Looked at are Markdown's links, and in code, inline or fenced, what looks like a path below the repository or below
-the document's folder, a `dp` command with its flags, and `tox -e NAME`.
+the document's folder, a `dp` command with its flags, and `tox -e NAME`. Blocks of commands are run by a test or say why
+not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 import pytest
+from blocks import PAGES_RUN, blocks_of
 from checkout import ROOT, tracked_files
 
 from deepmd.commands import COMMANDS
@@ -65,15 +67,14 @@ def missing_paths(text: str, folder: Path) -> list[str]:
     paths = {word.removeprefix("./") for word in words if "/" in word.strip("/") and not PLACEHOLDER.search(word)}
     scripts = {words[0] for words in commands_of(text, "python") if words and words[0].endswith(".py")}
     gone = {path for path in paths if not path_exists(path, folder)}
-    return sorted(
-        gone | {script for script in scripts if not any((base / script).is_file() for base in (ROOT, folder))}
-    )
+    bases = [ROOT, folder, *(ROOT / words[0] for words in commands_of(text, "cd") if words)]
+    return sorted(gone | {script for script in scripts if not any((base / script).is_file() for base in bases)})
 
 
 def path_exists(path: str, folder: Path) -> bool:
     """Whether it is there, or is none of ours: its first part is neither in the repository nor beside the document."""
     first = path.split("/")[0]
-    bases = [base for base in (ROOT, folder) if first not in ("", "..", "~") and (base / first).exists()]
+    bases = [base for base in (ROOT, folder) if first not in ("", "..", "~", "build") and (base / first).exists()]
     return not bases or any(any(base.glob(path.rstrip("/"))) for base in bases)
 
 
@@ -136,6 +137,11 @@ def test_dp_commands(document):
 
 def test_environments(document):
     assert not wrong_environments(document.read_text(encoding="utf-8"))
+
+
+def test_commands_are_run_or_say_why_not(document):
+    silent = [block.text for block in blocks_of(document) if block.language != "lammps" and block.reason is None]
+    assert not silent or str(document.relative_to(ROOT)) in PAGES_RUN, silent
 
 
 BAD = """# A document

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """docs/tutorials/multi-backend.md as it is written, with few steps; where all backends and LAMMPS are installed.
 
-Run are the lines of its ``bash`` blocks; what is in ``sh`` blocks needs more than the test has.
+Run are the lines of its blocks but of those that say why not.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blocks import blocks_to_run, run
 from checkout import ROOT, tracked_files
 
 from deepmd.infer import DeepPot
@@ -39,8 +38,7 @@ ENDINGS = ("pth", "pb", "savedmodel", "hlo", "json", "dp", "safetensors")
 
 
 def commands_of_page() -> list[str]:
-    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    return [line for block in blocks_to_run(PAGE) for line in block.text.splitlines()]
 
 
 def kind_of(command: str) -> str:
@@ -62,14 +60,10 @@ def shorten(folder: Path) -> None:
     (folder / "in.water").write_text(script)
 
 
-def run(command: str, folder: Path) -> str:
+def run_shortened(command: str, folder: Path) -> str:
     for long, short in SHORTER.items():
         command = command.replace(long, short)
-    binaries = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
+    return run(command, folder)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +83,7 @@ def tutorial(tmp_path_factory) -> tuple[Path, dict[str, str]]:
             if commands[0].startswith("cd "):
                 folder = (folder / commands[0].removeprefix("cd ")).resolve()
             else:
-                printed |= zip(commands, pool.map(run, commands, [folder] * len(commands)), strict=True)
+                printed |= zip(commands, pool.map(run_shortened, commands, [folder] * len(commands)), strict=True)
     return root / FOLDER, printed
 
 

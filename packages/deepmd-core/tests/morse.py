@@ -173,7 +173,9 @@ def count_neighbors(coord, box, atype, rcut, ntypes):
     i, j, vector = search._pairs(coord, box, atype)
     counts = np.zeros((len(coord), ntypes), dtype=int)
     np.add.at(counts, (i, atype[j]), 1)
-    return np.linalg.norm(vector, axis=1).min(initial=np.inf), counts.max(axis=0)
+    nearest = np.full((ntypes, ntypes), np.inf)
+    np.minimum.at(nearest, (atype[i], atype[j]), np.linalg.norm(vector, axis=1))
+    return nearest, counts.max(axis=0), counts.sum(axis=1).max()
 
 
 def install(monkeypatch):

@@ -32,6 +32,21 @@ def test_patterns_choose_folders(tree):
         find_systems(str(tree), ["q*"])
 
 
+def test_links_are_followed(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("one", "more/two"):
+        write_system(elsewhere / name)
+    (tree / "b" / "linked").symlink_to(elsewhere / "one")
+    (tree / "c").symlink_to(elsewhere)
+    # a circle, and a link to nothing
+    (tree / "a" / "up").symlink_to(tree)
+    (tree / "a" / "gone").symlink_to(tree / "none")
+    found = find_systems(str(tree))
+    assert found == [str(tree / name) for name in ("a/y", "a/z", "b/linked", "b/x", "c/more/two", "c/one")]
+    assert find_systems(str(tree), ["two", "b/l*"]) == [str(tree / "b/linked"), str(tree / "c/more/two")]
+    assert find_systems(str(tree / "b" / "linked")) == [str(tree / "b/linked")]
+
+
 def test_groups_of_an_hdf5_file(tmp_path):
     path = tmp_path / "all.hdf5"
     with h5py.File(path, "w") as file:

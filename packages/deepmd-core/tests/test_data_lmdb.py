@@ -7,19 +7,26 @@ import shutil
 import sys
 
 import lmdb
+import morse
 import msgpack
 import numpy as np
 import pytest
+from toy_data import write_system
 
 from deepmd.data import DataRequirement, System, TrainingData, find_systems
+from deepmd.entrypoints.eval_desc import eval_desc
+from deepmd.entrypoints.test import run_test
 from deepmd.errors import DataError
+from deepmd.infer import DeepPot, make_model_devi
 
 ENERGY, FORCE = DataRequirement("energy", 1), DataRequirement("force", 3, atomic=True)
 
 
-def encode(array):
+def encode(array, key_of=str):
     array = np.asarray(array)
-    return {"type": str(array.dtype), "shape": list(array.shape), "data": array.tobytes()}
+    return {
+        key_of("type"): str(array.dtype), key_of("shape"): list(array.shape), key_of("data"): array.tobytes()
+    }  # fmt: skip
 
 
 def random_frames(types_of_frames, seed=0):
@@ -37,7 +44,7 @@ def random_frames(types_of_frames, seed=0):
     ]
 
 
-def write_database(path, frames, **metadata):
+def write_database(path, frames, key_of=str, **metadata):
     """Writes frames and the record on them; ``metadata`` changes, adds or (None) drops entries."""
     record = {
         "nframes": len(frames),
@@ -48,7 +55,7 @@ def write_database(path, frames, **metadata):
     record = {key: value for key, value in record.items() if value is not None}
     with lmdb.open(str(path), map_size=10**7) as environment, environment.begin(write=True) as transaction:
         for number, frame in enumerate(frames):
-            encoded = {key: encode(value) for key, value in frame.items()}
+            encoded = {key: encode(value, key_of) for key, value in frame.items()}
             transaction.put(format(number, "06d").encode(), msgpack.packb(encoded))
         transaction.put(b"__metadata__", msgpack.packb(record))
     return str(path)
@@ -73,6 +80,56 @@ def test_frames_of_a_size_are_one_system(tmp_path, frames):
     np.testing.assert_array_equal(batch.labels["energy"], [[frame["energies"]] for frame in chosen])
     np.testing.assert_array_equal(batch.labels["force"], [frame["forces"] for frame in chosen])
     assert system.observed_types() == ["O", "H"]
+
+
+def test_marks_of_what_is_missing_and_cells_of_zeros(tmp_path, frames):
+    for frame in frames:
+        frame |= {"find_energy": np.float32(0), "cells": np.zeros((3, 3)), "find_force": np.float32(1)}
+    system = System(write_database(tmp_path / "a.lmdb", frames) + "#0/3", ["O", "H"], [ENERGY, FORCE])
+    assert system.found == {"energy": False, "force": True}
+    assert not system.pbc
+    assert system.items() == {"coord", "box", "real_atom_types", "force"}
+
+
+def test_arrays_whose_keys_are_bytes(tmp_path, frames):
+    path = write_database(tmp_path / "a.lmdb", frames, key_of=str.encode)
+    np.testing.assert_array_equal(System(f"{path}#0/2").read([0]).coord[0], frames[2]["coords"])
+
+
+def test_what_dpdata_writes(tmp_path):
+    dpdata = pytest.importorskip("dpdata")
+    write_system(tmp_path / "water", [0, 1, 1], 5)
+    dpdata.LabeledSystem(str(tmp_path / "water"), fmt="deepmd/npy").to("deepmd/lmdb", str(tmp_path / "water.lmdb"))
+    (name,) = find_systems(str(tmp_path / "water.lmdb"))
+    folder, database = (System(each, ["O", "H"], [ENERGY, FORCE]).read(range(5)) for each in (tmp_path / "water", name))
+    np.testing.assert_array_equal(folder.atype, database.atype)
+    np.testing.assert_allclose(folder.coord, database.coord)
+    np.testing.assert_allclose(folder.labels["force"], database.labels["force"])
+    np.testing.assert_allclose(folder.labels["energy"], database.labels["energy"])
+
+
+def test_commands_read_databases(tmp_path, monkeypatch, caplog):
+    morse.install(monkeypatch)
+    model = morse.write_model(tmp_path / "model.morse")
+    coord, cell, atype = morse.make_frames()
+    energy, force, virial = DeepPot(model).eval(coord, cell, atype)
+    # the model's type map is O H, the database's H O
+    frames = [
+        {"atom_types": 1 - atype, "coords": c, "cells": b, "energies": e, "forces": f, "virials": v.reshape(3, 3)}
+        for c, b, e, f, v in zip(coord, cell, energy[:, 0], force, virial, strict=True)
+    ]
+    path = write_database(tmp_path / "data.lmdb", frames)
+    errors = run_test(model=model, systems=find_systems(path))
+    assert errors["rmse_ea"] < 1e-10
+    assert errors["rmse_f"] < 1e-10
+    (deviation,) = make_model_devi(
+        models=[model, model], system=path, output=str(tmp_path / "devi.out"), frequency=1, real_error=True
+    )
+    assert deviation.shape[0] == 3
+    assert np.abs(deviation[:, 1:7]).max() < 1e-10
+    (written,) = eval_desc(model=model, systems=find_systems(path), output=str(tmp_path / "desc"))
+    assert written.name == "data.lmdb-0-12.npy"
+    np.testing.assert_array_equal(np.load(written), DeepPot(model).eval_descriptor(coord, cell, atype))
 
 
 @pytest.mark.parametrize("counted", [True, False], ids=["with frame_nlocs", "without"])

@@ -252,7 +252,7 @@ def test_truncated_and_foreign_files(tmp_path):
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(DataError, match="no such folder, HDF5 file or LMDB database"):
+    with pytest.raises(DataError, match="no such folder, HDF5 or extxyz file or LMDB database"):
         System(tmp_path / "none", NAMES)
     write_system(tmp_path / "a")
     with pytest.raises(DataError, match="frame 5 asked for, it has 5"):

@@ -70,7 +70,7 @@ def expected_statistics(atype, ntypes, rcut):
         for cells in (CELL, [None] * 4)
         for i, cell in enumerate(cells)
     ]
-    return min(frame[0] for frame in frames), np.max([frame[1] for frame in frames], axis=0)
+    return min(frame[0].min() for frame in frames), np.max([frame[1] for frame in frames], axis=0)
 
 
 def test_neighbor_statistics(command, data):

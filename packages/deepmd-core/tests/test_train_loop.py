@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy_backend
+from harmonic import thermal_water
 from toy_backend import OtherToyBackend, ToyBackend, ToyTrainer, new_config
 from toy_data import frames_of, write_system
 
@@ -85,6 +87,21 @@ def test_the_types_met_are_recorded(folder):
     config["model"]["info"] = {"observed_type": ["O"], "by": "me"}
     train(config=config)
     assert read_state("model.ckpt-8.toy").model["model_def_script"]["info"] == {"observed_type": ["O"], "by": "me"}
+
+
+def test_data_are_checked_before_the_first_step(folder, caplog):
+    good, types = thermal_water(nmolecules=1)
+    write_system(folder / "data" / "a_nm", types, 40, **good | {"coord": 0.1 * good["coord"]})
+    caplog.set_level(logging.INFO)
+    train(config=new_config(numb_steps=8, training_data={"systems": ["data/a_nm", "data/b"], "batch_size": 2}))
+    assert sum("probably in nm" in message and "data/a_nm" in message for message in caplog.messages) == 1
+    assert sum("10 of 10 frames of the validation data" in message for message in caplog.messages) == 1
+    (energies,) = [message for message in caplog.messages if message.startswith("energies: rms ")]
+    assert energies.endswith("eV/atom about a fit by composition.")
+    # a training that goes on has been told
+    caplog.clear()
+    train(config=new_config(numb_steps=9), restart=folder / "model.ckpt-8.toy")
+    assert not [message for message in caplog.messages if "probably" in message or "validation data are" in message]
 
 
 def test_restart_gives_the_uninterrupted_run_to_the_bit(folder):

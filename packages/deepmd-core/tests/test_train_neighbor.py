@@ -12,9 +12,9 @@ from morse import count_neighbors
 from toy_data import NAMES, write_system
 
 from deepmd.data import System
+from deepmd.data import neighbor_statistics as module
+from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.errors import DataError, InputError
-from deepmd.train import neighbor_statistics as module
-from deepmd.train.neighbor_statistics import neighbor_statistics
 from deepmd.train.sel import auto_sel, check_sel_is_settled, settle_sel
 
 # four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbors
@@ -58,13 +58,30 @@ def test_atoms_at_the_same_place(tmp_path):
         neighbor_statistics([System(tmp_path / "a", NAMES)], 1.6, 2, count_neighbors)
 
 
+def test_the_search_goes_less_far_in_what_is_too_dense(tmp_path):
+    write_system(tmp_path / "a", [0, 1], 1, box=np.array([[0.4, 0, 0, 0, 0.4, 0, 0, 0, 0.4]]), coord=LINE[:, :6])
+    systems, cutoffs = [System(tmp_path / "a", NAMES)], []
+
+    def search(*frame):
+        cutoffs.append(frame[3])
+        return count_neighbors(*frame)
+
+    (found,) = module.statistics_of_frames(systems, 1.6, search)
+    assert found.density == pytest.approx(2 / 0.4**3)
+    assert cutoffs == [pytest.approx(1.6 * (0.5 / found.density) ** (1 / 3))]
+    with pytest.raises(
+        DataError, match=r"a, frame 0: 31\.2 atoms/Å³, denser than any matter: the cell is probably in nm"
+    ):
+        neighbor_statistics(systems, 1.6, 2, search)
+
+
 def test_a_bounded_number_of_frames_is_spread_over_the_data(tmp_path, monkeypatch):
     systems = []
     for name in "ab":
         write_system(tmp_path / name, [0, 1, 1], 50, sets=2)
         systems.append(System(tmp_path / name, NAMES))
     monkeypatch.setattr(module, "MAX_ATOMS", 30)
-    batches = list(module._some_frames(systems))
+    batches = [batch for _, batch in module._some_frames(systems)]
     assert len(batches) == 10
     assert [batch.frames[0] for batch in batches] == [0, 11, 22, 33, 44, 5, 16, 27, 38, 49]
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith("dipole"))
-"""Potentials; what is asked of dipoles is in test_dipole.py."""
+OTHER_OUTPUTS = ("dipole", "dos", "polar", "property")
+CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith(OTHER_OUTPUTS))
+"""Potentials; what is asked of others is in test_dipole.py and test_fittings.py."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_no_atom_has_the_output():
         ((ENERGY,), {"pref": 1.0, "pref_atomic": 0.0}, "'tensor', but the model gives the scalar energy"),
         ((DIPOLE,), {"pref": 0.0, "pref_atomic": 0.0}, "one must be above 0"),
         ((DIPOLE,), {"pref": -1.0, "pref_atomic": 1.0}, "loss/pref is -1"),
-        ((DIPOLE,), {"type": "ener"}, "'ener', but the model gives dipole; for a tensor take 'tensor'"),
+        ((DIPOLE,), {"type": "ener"}, "'ener', but the model gives dipole; take 'tensor'"),
     ],
 )
 def test_contradictions_are_input_errors(outputs, section, message):

@@ -212,16 +212,21 @@ def test_inputs_are_left_alone_and_may_be_read_only():
 
 def test_statistics():
     coord, atype = make_frame(SKEWED, 25)
-    nearest, largest = neighbor_statistics(coord, SKEWED, atype, 4.0, 4)
+    nearest, largest, most = neighbor_statistics(coord, SKEWED, atype, 4.0, 4)
     neighbors = build_neighbor_list(coord, SKEWED, atype, 4.0, ntypes=4, by_type=True)
-    assert nearest == pytest.approx(distances(neighbors, coord).min(), rel=1e-14)
+    i, j, shift = edge_pairs(coord, SKEWED, 4.0, atype=atype)
+    r = np.linalg.norm(coord[j] + shift @ SKEWED - coord[i], axis=1)
+    expected = np.full((4, 4), np.inf)
+    np.minimum.at(expected, (atype[i], atype[j]), r)
+    np.testing.assert_allclose(nearest, expected, rtol=1e-14)
     assert largest.tolist() == [*neighbors.sections[:3], 0]
+    assert most == np.bincount(i).max()
 
 
 def test_statistics_of_a_lone_atom():
-    nearest, largest = neighbor_statistics(np.zeros((1, 3)), None, [0], 4.0, 2)
-    assert nearest == np.inf
-    assert largest.tolist() == [0, 0]
+    nearest, largest, most = neighbor_statistics(np.zeros((1, 3)), None, [0], 4.0, 2)
+    assert np.all(nearest == np.inf)
+    assert (largest.tolist(), most) == ([0, 0], 0)
 
 
 def test_edges_are_sorted_by_distance():

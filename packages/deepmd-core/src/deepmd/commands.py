@@ -183,6 +183,14 @@ COMMANDS: dict[str, Command] = {
         ),
         ("dp show model.pth type-map descriptor size", "dp show model.pth --verify"),
     ),
+    "check-data": Command(
+        "look for mistakes in data: units, signs, broken frames, missing labels, duplicates",
+        (
+            flag("PATH", nargs="+", help="input file, or data: a folder that is searched, HDF5, extxyz, LMDB"),
+            switch("--strict", help="take whatever is found for an error: exit status 1"),
+        ),
+        ("dp check-data input.json", "dp check-data data/water data/ice.extxyz --strict"),
+    ),
     "neighbor-stat": Command(
         "give the smallest distance and the most neighbors in data",
         (

@@ -49,6 +49,10 @@ class OutputDef:
         Types whose atoms have it; None: all.
     has_bias : bool
         Whether a constant of each type, fitted to the data, is added.
+    has_common_bias : bool
+        Whether that is the same for all types, the mean over the data.
+    kind : str
+        Kind of the models that give it, where it is not the name: ``property``, whatever the property.
     """
 
     name: str
@@ -58,6 +62,8 @@ class OutputDef:
     has_derivative: bool = False
     selected_types: tuple[int, ...] | None = None
     has_bias: bool = True
+    has_common_bias: bool = False
+    kind: str = ""
 
     @property
     def ncomponents(self) -> int:

@@ -32,10 +32,7 @@ enum Status : int { kDone, kWrongValue, kNoMemory, kFailed, kNotCovered };
 
 template <class Function>
 int call(deepmd_error* error, const Function& function) noexcept {
-  const auto ended = [&](Status status, const char* why) {
-    set_error(error, why);
-    return status;
-  };
+  const auto ended = [&](Status status, const char* why) { return set_error(error, why), status; };
   try {
     function();
     return kDone;

@@ -3,7 +3,6 @@
 // Neighbor lists for Python (deepmd_dp/native/pairs.py).
 #include <algorithm>
 #include <limits>
-#include <vector>
 
 #include "calls.hpp"
 #include "deepmd/neighbor_list.hpp"
@@ -41,17 +40,17 @@ struct Found {
                                            search.options())),
         section_of(search.by_type ? frame.atype : nullptr) {}
 
-  double nearest_distance() const {
-    double nearest = std::numeric_limits<double>::infinity();
-    for (std::int64_t i = 0; i < frame.natoms; ++i) {
-      const std::int64_t k = pairs.first[i];  // the nearest comes first
-      if (k == pairs.first[i + 1]) continue;
-      deepmd::Vec3 r = cell.translation(pairs.shift[k]);
-      for (int axis = 0; axis < 3; ++axis)
-        r[axis] += frame.coord[3 * pairs.index[k] + axis] - frame.coord[3 * i + axis];
-      nearest = std::min(nearest, deepmd::norm(r));
-    }
-    return nearest;
+  // Of each two types, in a square; infinite where no such atoms are neighbors.
+  void nearest_distances(std::int64_t ntypes, double* nearest) const {
+    std::fill_n(nearest, ntypes * ntypes, std::numeric_limits<double>::infinity());
+    for (std::int64_t i = 0; i < frame.natoms; ++i)
+      for (std::int64_t k = pairs.first[i]; k < pairs.first[i + 1]; ++k) {
+        deepmd::Vec3 r = cell.translation(pairs.shift[k]);
+        for (int axis = 0; axis < 3; ++axis)
+          r[axis] += frame.coord[3 * pairs.index[k] + axis] - frame.coord[3 * i + axis];
+        double& least = nearest[ntypes * frame.atype[i] + frame.atype[pairs.index[k]]];
+        least = std::min(least, deepmd::norm(r));
+      }
   }
 
   Frame frame;
@@ -100,14 +99,16 @@ DEEPMD_PYTHON int deepmd_dp_fill_padded(const Found* found, std::int64_t nsectio
   });
 }
 
-/// The nearest distance [Å], and for each type the most neighbors of it that an atom has.
+/// nearest (ntypes, ntypes) [Å]; for each type the most neighbors of it that an atom has, and of
+/// all.
 DEEPMD_PYTHON int deepmd_dp_count_neighbors(const Found* found, std::int64_t ntypes,
                                             double* nearest, std::int64_t* largest,
-                                            deepmd_error* error) {
+                                            std::int64_t* most, deepmd_error* error) {
   return call(error, [&] {
-    *nearest = found->nearest_distance();
+    found->nearest_distances(ntypes, nearest);
     const auto counts = deepmd::largest_counts(found->pairs, found->frame.atype, ntypes);
     std::copy(counts.begin(), counts.end(), largest);
+    *most = deepmd::largest_counts(found->pairs, nullptr, 1)[0];
   });
 }
 

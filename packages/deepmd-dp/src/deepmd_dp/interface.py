@@ -123,6 +123,18 @@ class Fitting(Protocol):
         """Whether it looks at `Environment.centers`."""
         ...
 
+    def shift_and_factor(
+        self, bias: Float[Array, "ntypes ncomponents"], deviation: Float[Array, "ntypes ncomponents"]
+    ) -> tuple[Float[Array, "ntypes ncomponents"], Float[Array, "ntypes ncomponents"] | None]:
+        """What is added to an output of each type's atoms, and what it is multiplied by before; None: by nothing.
+
+        Parameters
+        ----------
+        bias, deviation
+            Of the output in the data: by types, and what the biases leave.
+        """
+        ...
+
     def __call__(
         self,
         description: Description,
@@ -241,6 +253,10 @@ class Model(Protocol):
         self, env: Environment, like: Array, only: tuple[int, ...] | None = None
     ) -> Float[Array, "nframes nloc 1"]:
         """1 for atoms that have outputs; where types are given, for atoms of these only."""
+        ...
+
+    def deviation(self, env: Environment, like: Array) -> Float[Array, "nframes ncomponents"]:
+        """What the biases of the types leave of the first output in the data, in its unit; the same for all frames."""
         ...
 
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:

@@ -119,9 +119,9 @@ class Backend(ABC):
     @property
     @abstractmethod
     def neighbor_stat(self) -> Callable[..., Any]:
-        """``neighbor_stat(coord, box, atype, rcut, ntypes) -> (min_distance, max_nnei)`` of one frame.
+        """``neighbor_stat(coord, box, atype, rcut, ntypes) -> (nearest, max_nnei, max_total)`` of one frame.
 
-        coord (nloc, 3) [Å]; box (3, 3) [Å] or None; max_nnei (ntypes,).
+        coord (nloc, 3) [Å]; box (3, 3) [Å] or None; nearest (ntypes, ntypes) [Å]; max_nnei (ntypes,).
         """
 
     @property

@@ -12,13 +12,15 @@ import os
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.known import known_backend, known_reader
 from deepmd.errors import BackendError, InputError, ModelFileError, last_line
 from deepmd.files.overwrite import check_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deepmd.backend.backend import Backend
 
 GROUP = "deepmd.backend"
@@ -178,6 +180,22 @@ def _first_trainer() -> tuple[str, str]:
     if len(able) == 1:
         return able[0], "the only one installed that trains"
     return able[0], f"the first of {', '.join(able)}; another by `dp --{able[1]} train` or DP_BACKEND={able[1]}"
+
+
+def neighbor_search(flag: str | None = None) -> Callable[..., Any]:
+    """The ``neighbor_stat`` of the backend asked for, or of the first installed one that has it.
+
+    Raises
+    ------
+    BackendError
+        There is none.
+    """
+    if flag:
+        return get_backend(flag).neighbor_stat
+    for backend in installed_backends().values():
+        if backend.Feature.NEIGHBOR_STAT in backend.features and backend.is_available():
+            return backend.neighbor_stat
+    raise BackendError("no installed backend searches neighbors: `pip install deepmd-dp`.")
 
 
 def complete_model_name(name: str, flag: str | None = None) -> str:

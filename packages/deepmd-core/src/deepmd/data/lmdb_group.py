@@ -31,6 +31,8 @@ NAMES = {
     "virial": "virials",
 }
 """What a frame's items are called in the database, where not as in a system's folder."""
+NO_ITEMS = {"atom_numbs", "atom_names", "orig"}
+"""What deepmd-kit passes over in a record."""
 THE_SET = "set.000"
 
 
@@ -120,6 +122,7 @@ class LmdbGroup(Source):
         self._frames = self._database.groups[group]
         self._natoms = int(group.rpartition("/")[2])
         self._first = self._database.frame(int(self._frames[0]))
+        self._known = _items_of(self._first)
 
     def words(self, name: str) -> list[str] | None:
         if name == "type.raw":
@@ -128,26 +131,29 @@ class LmdbGroup(Source):
 
     def has(self, name: str) -> bool:
         if name == "nopbc":
-            return not self.exists(THE_SET, "box")
+            # deepmd-kit takes a cell of zeros for none
+            return "box" not in self._known or not _decode(self._first[self._known["box"]]).any()
         return name in ("type.raw", "type_map.raw")
 
     def sets(self) -> list[str]:
         return [THE_SET]
 
     def where(self, set_name: str, key: str) -> str:
-        return f"{self.name} {self._name_of(key)}"
+        return f"{self.name} {self._known.get(key, NAMES.get(key, key))}"
 
-    def exists(self, set_name: str, key: str) -> bool:
-        return self._name_of(key) in self._first
+    def items(self, set_name: str) -> set[str]:
+        return set(self._known)
 
     def array(self, set_name: str, key: str) -> LmdbRows:
-        name = self._name_of(key)
+        name = self._known[key]
         return LmdbRows(self._database, self._frames, name, _shape_of(self._first[name]))
 
-    def _name_of(self, key: str) -> str:
-        """An item's name in the records: the database's own, or that of a folder's file."""
-        other = NAMES.get(key, key)
-        return key if key in self._first else other
+
+def _items_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """The names in a record, by those of a folder's files; without what ``find_NAME`` marks as not there."""
+    own = {other: name for name, other in NAMES.items()}
+    named = {own.get(name, name): name for name in record if name not in NO_ITEMS and not name.startswith("find_")}
+    return {key: name for key, name in named.items() if _decode(record.get(f"find_{key}", 1)).all()}
 
 
 class LmdbRows:
@@ -197,12 +203,16 @@ def is_lmdb(path: str) -> bool:
 
 
 def _shape_of(item: Any) -> tuple[int, ...]:
-    return tuple(item["shape"]) if isinstance(item, dict) else np.shape(item)
+    return tuple(item["shape"] if "shape" in item else item[b"shape"]) if isinstance(item, dict) else np.shape(item)
 
 
 def _decode(item: Any) -> np.ndarray:
     """The array that an item of a record stands for; plain numbers and lists stand for themselves."""
     if not isinstance(item, dict):
         return np.asarray(item)
-    array: np.ndarray = np.frombuffer(item["data"], dtype=item["type"]).reshape(item["shape"])
+    # some writers have bytes for keys
+    kind, shape, content = (item[key] if key in item else item[key.encode()] for key in ("type", "shape", "data"))
+    array: np.ndarray = np.frombuffer(content, np.dtype(kind if isinstance(kind, str) else kind.decode())).reshape(
+        shape
+    )
     return array

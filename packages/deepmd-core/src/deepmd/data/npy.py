@@ -72,7 +72,8 @@ class NpyFile:
             start, stop, _ = index.indices(self.shape[0])
             return self._read(start, stop - start)
         if isinstance(index, np.ndarray):
-            return np.concatenate([self._read(int(row), 1) for row in index])
+            runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1)
+            return np.concatenate([self._read(int(run[0]), len(run)) for run in runs])
         row: np.ndarray = self._read(int(index), 1)[0]
         return row
 

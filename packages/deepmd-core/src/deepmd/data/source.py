@@ -16,6 +16,8 @@ from deepmd.errors import DataError
 from deepmd.files import read_text, reason_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deepmd.data.npy import NpyFile
     from deepmd.data.rows import Rows
 
@@ -48,8 +50,12 @@ class Source(ABC):
         """The file of an item, for messages and for `array`."""
 
     @abstractmethod
+    def items(self, set_name: str) -> set[str]:
+        """The items in a set."""
+
     def exists(self, set_name: str, key: str) -> bool:
         """Whether the item is in the set."""
+        return key in self.items(set_name)
 
     @abstractmethod
     def array(self, set_name: str, key: str) -> Rows:
@@ -96,6 +102,9 @@ class NpyFolder(Folder):
     def where(self, set_name: str, key: str) -> str:
         return os.path.join(self.name, set_name, f"{key}.npy")
 
+    def items(self, set_name: str) -> set[str]:
+        return _without(".npy", self._sets[set_name])
+
     def exists(self, set_name: str, key: str) -> bool:
         return f"{key}.npy" in self._sets[set_name]
 
@@ -112,8 +121,8 @@ class TextFolder(Folder):
     def where(self, set_name: str, key: str) -> str:
         return os.path.join(self.name, f"{key}.raw")
 
-    def exists(self, set_name: str, key: str) -> bool:
-        return self.has(f"{key}.raw")
+    def items(self, set_name: str) -> set[str]:
+        return _without(".raw", self._files) - {"type", "type_map"}
 
     def array(self, set_name: str, key: str) -> np.ndarray:
         path = self.where(set_name, key)
@@ -144,6 +153,9 @@ class HDF5Group(Source):
     def where(self, set_name: str, key: str) -> str:
         return f"{self.path}#{self._inside(f'{set_name}/{key}.npy')}"
 
+    def items(self, set_name: str) -> set[str]:
+        return _without(".npy", self._root()[self._inside(set_name)])
+
     def exists(self, set_name: str, key: str) -> bool:
         return self.has(f"{set_name}/{key}.npy")
 
@@ -167,6 +179,11 @@ class HDF5Group(Source):
 
     def _inside(self, name: str) -> str:
         return f"/{self.group}/{name}" if self.group else f"/{name}"
+
+
+def _without(ending: str, names: Iterable[str]) -> set[str]:
+    """The names with this ending, without it."""
+    return {name.removesuffix(ending) for name in names if name.endswith(ending)}
 
 
 @lru_cache(maxsize=MAX_OPEN_HDF5_FILES)

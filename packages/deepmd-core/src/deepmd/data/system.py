@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -174,31 +173,49 @@ class System:
         DataError
             A type is unknown.
         """
-        present = set(self.atype.tolist())
         if self.mixed_type:
             self._check_numbers(REAL_TYPES, self.natoms)
-            for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
-                for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
-                    present.update(self._mapping(np.unique(piece).astype(np.int64)).tolist())
-        return [name for number, name in enumerate(self.type_map) if number in present]
+        numbers, _ = self.numbers_of_types()
+        return [self.type_map[number] for number in np.flatnonzero(numbers.sum(axis=0))]
 
     def compositions(self) -> dict[str, int]:
         """The frames of each composition, such as ``H2O``, elements in the order of the type map."""
+        numbers, frames = self.numbers_of_types()
+        return dict(zip(map(self._formula, numbers.tolist()), np.bincount(frames).tolist(), strict=True))
+
+    def _formula(self, numbers: list[int]) -> str:
+        pairs = zip(self.type_map, numbers, strict=True)
+        return "".join(f"{name}{number if number > 1 else ''}" for name, number in pairs if number)
+
+    def numbers_of_types(self) -> tuple[np.ndarray, np.ndarray]:
+        """The compositions, each as its real atoms by type, (ncompositions, ntypes), and each frame's, (nframes,)."""
         if not self.mixed_type:
-            return {self._formula(self.atype): self.nframes}
-        counts: Counter[str] = Counter()
+            numbers = np.bincount(self.atype + 1, minlength=len(self.type_map) + 1)[1:]
+            return numbers[None], np.zeros(self.nframes, dtype=np.int64)
+        rows, frames = np.unique(np.concatenate(list(self._count_types())), axis=0, return_inverse=True)
+        return rows, frames.ravel()
+
+    def _count_types(self) -> Iterator[np.ndarray]:
+        """Real atoms of each type in each frame, (n, ntypes), piece by piece."""
+        size = len(self.type_map) + 1
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
             for _, piece in iterate_rows(self.source.array(set_name, REAL_TYPES), nframes, self.natoms):
-                counts.update(self._formula(self._mapping(row)) for row in piece.astype(np.int64))
-        return dict(counts)
+                # virtual atoms are counted first in each row
+                places = self._mapping(piece.astype(np.int64)) + 1 + size * np.arange(len(piece))[:, None]
+                yield np.bincount(places.ravel(), minlength=size * len(piece)).reshape(-1, size)[:, 1:]
 
-    def _formula(self, atype: np.ndarray) -> str:
-        numbers = np.bincount(atype[atype >= 0], minlength=len(self.type_map))
-        return "".join(
-            f"{name}{number if number > 1 else ''}"
-            for name, number in zip(self.type_map, numbers.tolist(), strict=True)
-            if number
-        )
+    def has_label(self, key: str) -> bool:
+        """Whether a label is required and there."""
+        return self.found.get(key, False)
+
+    def column(self, key: str) -> np.ndarray:
+        """A required label with one number a frame, of all frames, (nframes,)."""
+        self.check()
+        return self._rows(str(self._files[key]), 1, self._places(np.arange(self.nframes)))[:, 0]
+
+    def items(self) -> set[str]:
+        """What the first set holds: ``coord``, ``energy``, ..."""
+        return self.source.items(self.sets[0])
 
     def frames_of_epoch(self) -> np.ndarray:
         """Numbers of the frames that an epoch takes: each once, or as often as ``set.*/numb_copy.npy`` says.

@@ -23,13 +23,13 @@ from deepmd.contract import walk_arrays
 from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.data import System
+from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.entrypoints.convert_backend import convert, read_with_self_test
 from deepmd.errors import InputError
 from deepmd.files import atomic_path
 from deepmd.infer.deviation import differences_on_data
 from deepmd.infer.systems import systems_of_input
 from deepmd.registry import check_tree
-from deepmd.train.neighbor_statistics import neighbor_statistics
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -75,9 +75,15 @@ def _describe(dp: DeepEval, batch: Batch, dtype: str) -> np.ndarray:
 
 def _name_files(systems: list[str], folder: Path) -> list[Path]:
     """``FOLDER/<last part of a system's name>.npy``; with the parts before it where two would share a file."""
-    paths = [os.path.normpath(system.replace("#", "")) for system in systems]
+    paths = [os.path.normpath(_as_path(system)) for system in systems]
     names = [Path(path).absolute().name for path in paths]
     if len(set(names)) < len(names):
         common = os.path.commonpath([os.path.abspath(path) for path in paths])
         names = [os.path.relpath(path, common) for path in paths]
     return [folder / f"{name}.npy" for name in names]
+
+
+def _as_path(system: str) -> str:
+    """A system's name as that of a file: a group of HDF5 has folders of its own, one of another file belongs to it."""
+    path, _, group = system.partition("#")
+    return path + group if group.startswith("/") or not group else f"{path}-{group.replace('/', '-')}"

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.backend import Backend, discovery
+from deepmd.backend.discovery import neighbor_search
 from deepmd.data import System, find_systems
-from deepmd.errors import BackendError, InputError
-from deepmd.train.neighbor_statistics import neighbor_statistics
+from deepmd.data.neighbor_statistics import neighbor_statistics
+from deepmd.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def neighbor_stat(
         type_map = _merge_type_maps(names)
         log.info("type_map: %s", type_map)
     systems = [System(name, type_map) for name in names]
-    found = neighbor_statistics(systems, rcut, len(type_map), _find_search(backend))
+    found = neighbor_statistics(systems, rcut, len(type_map), neighbor_search(backend))
     nframes = sum(system.nframes for system in systems)
     if found.nframes < nframes:
         log.warning("looked at %d of the %d frames, spread evenly over the data.", found.nframes, nframes)
@@ -93,13 +92,3 @@ def neighbor_stat(
 def _merge_type_maps(names: list[str]) -> list[str]:
     """All types of the systems, in the order in which they are met."""
     return list(dict.fromkeys(element for name in names for element in System(name).type_map))
-
-
-def _find_search(flag: str | None) -> Callable[..., Any]:
-    """The ``neighbor_stat`` of the backend asked for, or of the first installed one that has it."""
-    if flag:
-        return discovery.get_backend(flag).neighbor_stat
-    for backend in discovery.installed_backends().values():
-        if Backend.Feature.NEIGHBOR_STAT in backend.features and backend.is_available():
-            return backend.neighbor_stat
-    raise BackendError("no installed backend searches neighbors: `pip install deepmd-dp`.")

@@ -8,7 +8,10 @@ from os.path import dirname, join
 from typing import Any
 
 from deepmd.infer.deep_dipole import DeepDipole
+from deepmd.infer.deep_dos import DeepDOS
+from deepmd.infer.deep_polar import DeepGlobalPolar, DeepPolar
 from deepmd.infer.deep_pot import DeepPot
+from deepmd.infer.deep_property import DeepProperty
 from deepmd.infer.deep_tensor import DeepTensor
 from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.model_devi import (
@@ -21,10 +24,14 @@ from deepmd.infer.model_devi import (
 )
 
 __all__ = [
+    "DeepDOS",
     "DeepDipole",
     "DeepEval",
+    "DeepGlobalPolar",
+    "DeepPolar",
     "DeepPot",
     "DeepPotential",
+    "DeepProperty",
     "DeepTensor",
     "calc_model_devi",
     "calc_model_devi_e",
@@ -41,11 +48,7 @@ def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
 
 
 KINDS = {
-    "DeepDOS": "deep_dos",
-    "DeepGlobalPolar": "deep_polar",
-    "DeepPolar": "deep_polar",
     "DeepPopulation": "deep_population",
-    "DeepProperty": "deep_property",
     "DeepWFC": "deep_wfc",
 }
 

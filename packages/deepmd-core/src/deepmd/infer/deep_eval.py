@@ -160,8 +160,8 @@ class DeepEvalBackend(ABC):
 
     @property
     def model_type(self) -> str:
-        """Kind of the model: the name of its first output, ``energy`` for a potential."""
-        return self.outputs[0].name
+        """Kind of the model: that of its first output, ``energy`` for a potential."""
+        return self.outputs[0].kind or self.outputs[0].name
 
     def get_ntypes(self) -> int:
         """Number of types."""

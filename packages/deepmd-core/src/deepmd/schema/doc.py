@@ -32,14 +32,18 @@ def doc(out_type: str = "rst") -> str:
         For another type.
     """
     _warn_of_gaps()
-    tree = _supported(schema())
     if out_type == "rst":
-        return "\n\n".join(section.gen_doc() for section in tree.sub_fields.values())
+        return "\n\n".join(section.gen_doc() for section in sections())
     if out_type == "json":
-        return json.dumps(list(tree.sub_fields.values()), cls=ArgumentEncoder)
+        return json.dumps(sections(), cls=ArgumentEncoder)
     if out_type == "json_schema":
-        return json.dumps(generate_json_schema(tree))
+        return json.dumps(generate_json_schema(_supported(schema())))
     raise InputError(f"out_type is {out_type!r}; expected rst, json or json_schema.")
+
+
+def sections() -> list[Argument]:
+    """The sections of an input, without that which deepmd-kit has and this version has not."""
+    return list(_supported(schema()).sub_fields.values())
 
 
 def _warn_of_gaps() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.backend import Backend
+    from deepmd.check import Report
     from deepmd.data import TrainingData
     from deepmd.train.trainer import Trainer
 
@@ -28,6 +29,7 @@ def say_header(
     trainer: Trainer,
     backend: Backend,
     data: TrainingData,
+    report: Report | None,
     rate: Callable[[int], float],
     steps: tuple[int, int],
     saved: dict[str, Any],
@@ -36,6 +38,8 @@ def say_header(
 
     Parameters
     ----------
+    report : Report or None
+        What the checks of the data found, where they were made.
     rate : callable
         Step, from 0, to the learning rate.
     steps : tuple of int
@@ -49,6 +53,8 @@ def say_header(
     parts = [f"{name} {size:,}" for name, size in sizes.items() if size and name != "total"]
     log.info("parameters: %s.", ", ".join([*parts, f"in all {sizes['total']:,}"]))
     log.info("compositions: %s.", _compositions(data))
+    if report is not None and report.fit is not None:
+        log.info("energies: rms %.2e eV/atom about a fit by composition.", report.fit.rms)
     _say_steps(rate, *steps, saved)
 
 

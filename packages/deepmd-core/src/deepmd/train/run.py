@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepmd.backend.model_files import read_model, read_state
+from deepmd.check import Distances, Report, check_data
 from deepmd.data import TrainingData
 from deepmd.elements import sort_elements
 from deepmd.errors import InputError
@@ -26,7 +27,7 @@ from deepmd.train.lcurve import LearningCurve
 from deepmd.train.loop import TrainingLoop, TrainingResult
 from deepmd.train.model_section import join_sections
 from deepmd.train.schedule import learning_rate
-from deepmd.train.sel import check_sel_is_settled, settle_sel
+from deepmd.train.sel import check_sel_is_settled, largest_cutoff, settle_sel
 from deepmd.train.trainer import TrainingState
 
 if TYPE_CHECKING:
@@ -84,15 +85,17 @@ def run_training(
         data, validation = _open_data(config, saved)
         numb_steps = training["numb_steps"] = _numb_steps(training, data)
         rate = learning_rate(config["learning_rate"], numb_steps)
-        min_nbor_dist = state.model.get("min_nbor_dist") if state else None
         if state is None:
-            min_nbor_dist = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
+            min_nbor_dist, distances = _look_at_neighbors(config, backend, data, skip_neighbor_stat)
             _record_types(config["model"], data)
+        else:
+            min_nbor_dist, distances = state.model.get("min_nbor_dist"), None
         trainer = _make_trainer(config, backend, data, state, restart or init_model)
         _require(trainer, data, validation)
+        report = _check_data(data, validation, distances) if restart is None else None
         _begin_files(config, store, output, is_restart=restart is not None)
         start = state.step if state else 0
-        say_header(trainer, backend, data, rate, (start, numb_steps), saved)
+        say_header(trainer, backend, data, report, rate, (start, numb_steps), saved)
         display = make_display(start, numb_steps, training.get("time_training", True), terminal)
         with LearningCurve(training["disp_file"], start if restart else None) as curve:
             parts = trainer, data, validation, rate, training, store, curve, display
@@ -194,11 +197,24 @@ def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, Tr
     return data, validation
 
 
-def _look_at_neighbors(config: Section, backend: Backend, data: TrainingData, skip: bool) -> float | None:
+def _look_at_neighbors(
+    config: Section, backend: Backend, data: TrainingData, skip: bool
+) -> tuple[float | None, Distances | None]:
+    """The smallest distance [Å], and the shortest of each two elements."""
     if skip:
         check_sel_is_settled(config["model"])
-        return None
-    return settle_sel(config["model"], data.systems, backend.neighbor_stat)
+        return None, None
+    distances = Distances(largest_cutoff(config["model"]) or 0.0)
+    return settle_sel(config["model"], data.systems, backend.neighbor_stat, distances), distances
+
+
+def _check_data(data: TrainingData, validation: TrainingData | None, distances: Distances | None) -> Report:
+    """Says what the data can't be; labels that are missing and names are said where they are read."""
+    names = [data.systems[0].type_map] * len(data.systems)
+    report = check_data(data.systems, names, validation.systems if validation else None, distances)
+    for finding in report.findings:
+        log.warning("%s", finding.message)
+    return report
 
 
 def _numb_steps(training: Section, data: TrainingData) -> int:

@@ -7,27 +7,29 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
+from deepmd.data.neighbor_statistics import NeighborStatistics, neighbor_statistics
 from deepmd.errors import DataError, InputError
 from deepmd.registry import MODEL, walk
-from deepmd.train.neighbor_statistics import NeighborStatistics, neighbor_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deepmd.check import Distances
     from deepmd.data import System
+    from deepmd.data.neighbor_statistics import FrameStatistics, NeighborStat
     from deepmd.registry import Part, SelKey
-    from deepmd.train.neighbor_statistics import NeighborStat
 
 log = logging.getLogger(__name__)
 
-NO_BOND = 0.3
-"""No two atoms come so near [Å], not even the hydrogens of H2 in a dense plasma."""
 
-
-def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: NeighborStat) -> float | None:
+def settle_sel(
+    model: dict[str, Any], systems: list[System], neighbor_stat: NeighborStat, distances: Distances | None = None
+) -> float | None:
     """Replaces ``sel: auto`` and its like in the model section by numbers, and warns where numbers are too small.
 
     Which keys there are is known to the rows of the registry (`Row.sel_keys`).
+
+    What is found of the frames goes to ``distances`` too, with the largest cut-off.
 
     ``auto:F`` is F times the most neighbors found, rounded down, then up to a multiple of 4; ``auto`` is ``auto:1.1``.
 
@@ -43,16 +45,27 @@ def settle_sel(model: dict[str, Any], systems: list[System], neighbor_stat: Neig
     """
     names = model["type_map"]
     found: dict[float, NeighborStatistics] = {}
+    largest = largest_cutoff(model)
+
+    def watch(frame: FrameStatistics) -> None:
+        if distances is not None:
+            distances.add(frame, names)
+
     for part, key in _sel_keys(model):
         if key.rcut not in found:
-            found[key.rcut] = neighbor_statistics(systems, key.rcut, len(names), neighbor_stat)
+            parameters = systems, key.rcut, len(names), neighbor_stat
+            found[key.rcut] = neighbor_statistics(*parameters, watch if key.rcut == largest else None)
             if found[key.rcut].max_total == 0:
                 raise DataError(_no_neighbors(systems, key.rcut, len(names), neighbor_stat))
             _report(found[key.rcut], key.rcut, names)
         _settle_one(part, key, found[key.rcut], names)
     smallest = min((statistics.min_distance for statistics in found.values()), default=math.inf)
-    _warn_of_units(smallest)
     return smallest if math.isfinite(smallest) else None
+
+
+def largest_cutoff(model: dict[str, Any]) -> float | None:
+    """That of the parts that count neighbors [Å]; None where none does."""
+    return max((key.rcut for _, key in _sel_keys(model)), default=None)
 
 
 def check_sel_is_settled(model: dict[str, Any]) -> None:
@@ -134,15 +147,6 @@ def _report(found: NeighborStatistics, rcut: float, names: list[str]) -> None:
         counts,
         found.max_total,
     )
-
-
-def _warn_of_units(smallest: float) -> None:
-    if smallest < NO_BOND:
-        log.warning(
-            "the smallest distance of two atoms is %.3g Å, less than that of any bond: are the coordinates in nm? "
-            "They are taken as Å.",
-            smallest,
-        )
 
 
 def _sel_keys(model: dict[str, Any]) -> Iterator[tuple[Part, SelKey]]:

@@ -149,6 +149,17 @@ CASES = [
         fitting={"type": "dipole", "sel_type": 0, "numb_fparam": 1, "numb_aparam": 2},
     ),
     row("se_atten", "dipole, float32", precision="float32", fitting={"type": "dipole", "precision": "float32"}),
+    row("se_e2_a", "density of states", fitting={"type": "dos", "numb_dos": 4}),
+    row(
+        "se_e2_a",
+        "polarizability of some types, full matrix",
+        fitting={"type": "polar", "fit_diag": False, "sel_type": [1], "scale": [0.5, 1.5]},
+    ),
+    row(
+        "dpa2",
+        "intensive property",
+        fitting={"type": "property", "property_name": "gap", "intensive": True, "distinguish_types": False},
+    ),
     row("hybrid", "plain", list=[part(type="se_e2_a"), part(type="se_e2_r", rcut=3.0)]),
     row(
         "hybrid",
@@ -195,6 +206,8 @@ FEW_CASES = [
         "se_atten_v2: float32",
         "se_e2_r: one side, excluded pairs",
         "se_e2_a: dipole of some types, all parameters",
+        "se_e2_a: polarizability of some types, full matrix",
+        "se_e2_a: density of states",
         "hybrid: three lists",
         "dpa2: three-body, strip",
         "dpa2: other updates",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parent / "reference"
 """For each model a folder with `model.dp` and the inputs and results in `data.npz`."""
 NAMES = sorted(path.name for path in REFERENCE.iterdir())
+OF_TENSORS = {"dipole": "dipole", "polarizability": "polar"}
+"""Of tensors: deepmd-kit's names of the atoms' ones; those of frames begin with ``global_``."""
 MESSAGE_PASSING = ("dpa2",)
 """Models whose virials of atoms depend on how a program splits its energy into edges (decision record 0012)."""
 
@@ -54,8 +56,8 @@ def expected_terms(
         names = dict(
             zip(TERM_KINDS, (output.name, f"atom_{output.name}", "force", "virial", "atom_virial"), strict=True)
         )
-        if not output.is_scalar:
-            names |= {"sum": f"global_{output.name}", "atom": output.name}
+        if output.name in OF_TENSORS:
+            names |= {"sum": f"global_{OF_TENSORS[output.name]}", "atom": OF_TENSORS[output.name]}
         for term in output.terms():
             key = f"{boundary}_{names[term.kind]}"
             if key in data:

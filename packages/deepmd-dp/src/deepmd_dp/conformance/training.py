@@ -32,6 +32,9 @@ ENDS = ("start", "limit")
 LOSSES: dict[str, dict[str, Any]] = {
     "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)},
     "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
+    "polar": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
+    "dos": {"type": "dos"} | {f"{end}_pref_{term}": 1.0 for end in ENDS for term in ("dos", "cdf", "ados", "acdf")},
+    "property": {"type": "property", "metric": ["mae", "rmse"]},
 }
 """The loss of each kind of fitting."""
 
@@ -72,7 +75,9 @@ def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> d
     prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
     output = loss.output
-    prediction["mask"] = model.mask(env, prediction[output.term_name("atom")], only=output.selected_types)
+    values = prediction[output.term_name("atom")]
+    prediction["mask"] = model.mask(env, values, only=output.selected_types)
+    prediction["deviation"] = model.deviation(env, values)
     value, metrics = loss(prediction, dict(batch.labels), batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
 

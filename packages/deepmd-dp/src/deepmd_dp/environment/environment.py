@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
-from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
 
 
@@ -90,6 +90,12 @@ class Environment(Module):
         """Types with 0 for virtual atoms, so that they can index tables."""
         xp = array_namespace(self.atype)
         return xp.where(self.atype < 0, xp.zeros_like(self.atype), self.atype)
+
+    def of_centers(self, table: Float[Array, "ntypes n"]) -> Float[Array, "nframes nloc n"]:
+        """For each local atom the row of its type."""
+        xp = array_namespace(table)
+        rows = xp.take(table, xp.reshape(self.center_type, (-1,)), axis=0)
+        return xp.reshape(rows, (*shape(self.atype), table.shape[1]))
 
 
 def assemble(parts: list[Float[Array, "_ *tail"]], env: Environment) -> Float[Array, "ncenters *tail"]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.schema.argument import NOT_NEGATIVE, WIDTHS, activation_function, key, not_yet, precision, seed
+from deepmd.schema.semantics import check_types
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -40,6 +41,25 @@ def trainable() -> Argument:
     """The key ``trainable``."""
     doc = "Whether the parameters are trained; a list tells it of each hidden layer and the last one."
     return key("trainable", [bool, list[bool]], doc, default=True)
+
+
+def rcond(of: str) -> Argument:
+    """The key ``rcond`` of an output with a bias."""
+    doc = f"Relative size below which singular values are dropped when the {of} per type is fitted to the data."
+    return key("rcond", [float, None], doc, default=None)
+
+
+def selected(tensor: str, alias: str) -> Argument:
+    """The key ``sel_type``."""
+    doc = f"Types of the atoms that have a {tensor}, one or a list; null: all."
+    return key("sel_type", [int, list[int], None], doc, optional=True, alias=[alias])
+
+
+def check_selected(section: Section, where: str, type_map: list[str]) -> None:
+    """Checks that the types in ``sel_type`` are there."""
+    given = section.get("sel_type")
+    if given is not None:
+        check_types(given if isinstance(given, list) else [given], f"{where}/sel_type", type_map)
 
 
 def check_parameters(section: Section, where: str) -> None:

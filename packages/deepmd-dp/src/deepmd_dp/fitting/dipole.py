@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import check_class
-from deepmd.errors import InputError
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.fitting.nets import FittingNets, NetsFitting
+from deepmd_dp.fitting.tensors import check_knows_directions, selected_types, unselected_types
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,15 +46,9 @@ class DipoleFitting(NetsFitting):
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
         """The dipole, of the types that are not excluded; in the labels' unit, by custom e·Å."""
-        excluded = self.nets.exclude_types
-        selected = tuple(t for t in range(self.nets.ntypes) if t not in excluded) if excluded else None
         derived = self.r_differentiable and self.c_differentiable
+        selected = selected_types(self.nets.exclude_types, self.nets.ntypes)
         return (OutputDef("dipole", (3,), "eÅ", has_derivative=derived, selected_types=selected, has_bias=False),)
-
-    @property
-    def assigned_bias(self) -> dict[str, tuple[float | None, ...]]:
-        """None: dipoles have no bias."""
-        return {}
 
     def __call__(
         self,
@@ -96,28 +90,7 @@ class DipoleFitting(NetsFitting):
         InputError
             The descriptor has no vectors, or `sel_type` is not a list of types.
         """
-        if descriptor.dim_equivariant == 0:
-            raise InputError(
-                "fitting_net/type is 'dipole', which needs a descriptor that knows directions; take se_e2_a, se_atten "
-                "or dpa2 (se_e2_r and se_e3 have none)."
-            )
+        check_knows_directions(descriptor, "dipole")
         excluded = tuple(sorted({*exclude_types, *unselected_types(section.get("sel_type"), len(type_map))}))
         nets = FittingNets.initial(section, type_map, descriptor, descriptor.dim_equivariant, excluded, rng)
         return cls(nets=nets, **read_settings(cls, section))
-
-
-def unselected_types(sel_type: int | list[int] | None, ntypes: int) -> tuple[int, ...]:
-    """The types that `sel_type` of an input leaves out; None selects all.
-
-    Raises
-    ------
-    InputError
-        It names a type that is not there.
-    """
-    if sel_type is None:
-        return ()
-    selected = [sel_type] if isinstance(sel_type, int) else list(sel_type)
-    unknown = [each for each in selected if not 0 <= each < ntypes]
-    if unknown:
-        raise InputError(f"fitting_net/sel_type has {unknown[0]}, expected types from 0 to {ntypes - 1}.")
-    return tuple(t for t in range(ntypes) if t not in selected)

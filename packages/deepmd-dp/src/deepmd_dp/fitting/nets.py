@@ -91,8 +91,7 @@ class FittingNets(Module):
                 own, *rest = (xp.take(x, index, axis=0) for x in flat)
                 parts.append(_of_net(self.networks[center], own, rest, from_vacuum=center in from_vacuum))
             values = xp.reshape(assemble(parts, env), (*lead, self.nout))
-        bias = xp.take(xp.astype(self.bias_atom_e, values.dtype), xp.reshape(env.center_type, (-1,)), axis=0)
-        return values + xp.reshape(bias, (*lead, self.nout))
+        return values + env.of_centers(xp.astype(self.bias_atom_e, values.dtype))
 
     def without_last_layer(self) -> FittingNets:
         """The same nets up to what their last layers take, without a bias."""
@@ -238,6 +237,18 @@ class NetsFitting(Module):
     def uses_type_index(self) -> bool:
         """Whether each type has a net of its own."""
         return not self.nets.mixed_types
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """None: all biases are fitted to the data."""
+        return {}
+
+    def shift_and_factor(
+        self, bias: Float[Array, "ntypes ncomponents"], deviation: Float[Array, "ntypes ncomponents"]
+    ) -> tuple[Float[Array, "ntypes ncomponents"], Float[Array, "ntypes ncomponents"] | None]:
+        """The bias is added; see `deepmd_dp.interface.Fitting`."""
+        del deviation
+        return bias, None
 
 
 def _of_net(net: FittingNetwork, descriptor: Array, extras: list[Array], *, from_vacuum: bool) -> Array:

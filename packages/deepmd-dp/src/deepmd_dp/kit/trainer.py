@@ -224,6 +224,7 @@ class BaseTrainer(Trainer):
         )
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
+        prediction["deviation"] = model.deviation(batch.env, values)
         return self._loss(prediction, batch.labels, batch.found, lr)
 
     def trained_leaves(self) -> dict[str, np.ndarray]:

@@ -92,8 +92,10 @@ class EnergyLoss:
             A term is not supported, settings contradict each other, or the model gives no energy.
         """
         if all(output.name != "energy" for output in outputs):
+            kind = outputs[0].kind or outputs[0].name
+            wanted = kind if kind in ("dos", "property") else "tensor"
             given = ", ".join(output.name for output in outputs)
-            raise InputError(f"loss/type is 'ener', but the model gives {given}; for a tensor take 'tensor'.")
+            raise InputError(f"loss/type is 'ener', but the model gives {given}; take {wanted!r}.")
         if section.get("start_pref_h") or section.get("limit_pref_h"):
             raise InputError(
                 "start_pref_h and limit_pref_h: training on Hessians is not supported by this version; remove them."

@@ -51,8 +51,9 @@ class Loss(Protocol):
         Parameters
         ----------
         prediction
-            The terms in `needs`, and ``mask``, with one component, 1 for atoms that have the output, 0 for others; all
-            of one floating-point type.
+            The terms in `needs`, and ``mask``, with one component, 1 for atoms that have the output, 0 for others, and
+            ``deviation`` (nframes, ncomponents), what the biases leave of the output in the data; all of one
+            floating-point type.
         label
             What `requirements` says, of the same type.
         found

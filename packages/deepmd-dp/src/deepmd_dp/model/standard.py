@@ -133,8 +133,9 @@ class StandardModel(Module):
         xp = array_namespace(values)
         values = xp.astype(values, self.out_bias.dtype)
         if output.has_bias:
-            table = self.out_bias[index, :, : output.ncomponents]
-            values = values + xp.reshape(xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0), shape(values))
+            bias, deviation = (x[index, :, : output.ncomponents] for x in (self.out_bias, self.out_std))
+            shift, factor = self.fitting.shift_and_factor(bias, deviation)
+            values = (values if factor is None else values * env.of_centers(factor)) + env.of_centers(shift)
         return values * self.mask(env, like=values, only=output.selected_types)
 
     def mask(
@@ -147,9 +148,13 @@ class StandardModel(Module):
         if len(chosen) < self.ntypes:
             table = np.zeros(self.ntypes)
             table[chosen] = 1.0
-            kept = xp.take(constant(table, like), xp.reshape(env.center_type, (-1,)), axis=0)
-            real = real * xp.reshape(kept, shape(real))
+            real = real * env.of_centers(constant(table[:, None], like))[:, :, 0]
         return real[:, :, None]
+
+    def deviation(self, env: Environment, like: Array) -> Float[Array, "nframes ncomponents"]:
+        """What the biases of the types leave of the first output in the data, in its unit; the same for all frames."""
+        xp, size = array_namespace(like), self.outputs[0].ncomponents
+        return xp.broadcast_to(xp.astype(self.out_std[0, :1, :size], like.dtype), (shape(env.atype)[0], size))
 
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         """The descriptor of the local atoms."""

@@ -51,7 +51,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "find_pairs": (POINTER(CFrame), c_void_p, POINTER(c_void_p), POINTER(c_int64)),
     "free_widths": (c_void_p, c_int64, c_void_p),
     "fill_padded": (c_void_p, c_int64, c_void_p, c_void_p, c_void_p, POINTER(c_int64)),
-    "count_neighbors": (c_void_p, c_int64, POINTER(c_double), c_void_p),
+    "count_neighbors": (c_void_p, c_int64, c_void_p, c_void_p, POINTER(c_int64)),
     "open": (c_char_p, c_int64, c_int32, POINTER(c_void_p)),
     "compute": (c_void_p, POINTER(CFrame), c_int64, c_void_p, c_void_p, c_int32, c_void_p),
 }

@@ -77,8 +77,8 @@ class Pairs:
         )
         return nlist, shift, ndropped.value
 
-    def counts(self, ntypes: int) -> tuple[float, Int[np.ndarray, "ntypes"]]:
-        """The nearest distance [Å], and for each type the most neighbors of it that an atom has."""
-        nearest, largest = c_double(), np.empty(ntypes, dtype=np.int64)
-        call("count_neighbors", self._handle, int(ntypes), byref(nearest), largest.ctypes.data)
-        return nearest.value, largest
+    def counts(self, ntypes: int) -> tuple[Float[np.ndarray, "ntypes ntypes"], Int[np.ndarray, "ntypes"], int]:
+        """Nearest distances [Å] of each two types, the most neighbors of each type that an atom has, and of all."""
+        nearest, largest, most = np.empty((ntypes, ntypes)), np.empty(ntypes, dtype=np.int64), c_int64()
+        call("count_neighbors", self._handle, int(ntypes), nearest.ctypes.data, largest.ctypes.data, byref(most))
+        return nearest, largest, most.value

@@ -105,8 +105,8 @@ def neighbor_statistics(
     *,
     pbc: Any = None,
     nthreads: int = 1,
-) -> tuple[float, Int[np.ndarray, "ntypes"]]:
-    """Nearest distance and largest numbers of neighbors in one frame.
+) -> tuple[Float[np.ndarray, "ntypes ntypes"], Int[np.ndarray, "ntypes"], int]:
+    """Nearest distances and largest numbers of neighbors in one frame.
 
     Parameters
     ----------
@@ -117,10 +117,12 @@ def neighbor_statistics(
 
     Returns
     -------
-    min_distance : [Å]
-        Infinite where no two atoms are within the cut-off.
+    nearest : [Å]
+        Of each two types; infinite where no two such atoms are within the cut-off.
     max_nnei
         For each type the most neighbors of it that an atom has.
+    max_total
+        The most neighbors of any type.
     """
     frame = check_frame(coord, box, atype, pbc, ntypes)
     with found_pairs(frame, rcut, nthreads=nthreads) as pairs:

@@ -22,7 +22,9 @@ def derivative(function: Function, edge_vec: Vectors) -> tuple[Outputs, list[Vec
     def scalars(traced: Vectors) -> namespace.Array:
         outputs, found = function(tuple(traced))
         values.update({name: getval(array) for name, array in outputs.items()})
-        return namespace.concat([namespace.reshape(each, (1,)) for each in found])
+        # a model whose outputs have no derivatives gives none, and autograd wants something that depends on its input
+        nothing = namespace.reshape(traced[0], (-1,))[:0]
+        return namespace.concat([nothing, *(namespace.reshape(each, (1,)) for each in found)])
 
     backward, found = make_vjp(scalars, 0)(tuple(edge_vec))
     return values, [tuple(backward(row)) for row in np.eye(len(found))]

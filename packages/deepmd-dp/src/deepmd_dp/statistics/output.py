@@ -72,7 +72,8 @@ class BiasFit:
 
     Where the output is averaged over the atoms, n_ft is the share of the type. Where the data does not tell, as
     between O and H of water, the shortest b is taken; a type that does not occur has 0. Types with a preset bias, or
-    one that the model assigns, keep that value and the others fit the rest. Atoms without the output don't count.
+    one that the model assigns, keep that value and the others fit the rest. Where the bias is to be the same for all
+    types, it is the mean over the frames, per atom where the output is a sum. Atoms without the output don't count.
     Kept of a frame are its label and its numbers of atoms.
     """
 
@@ -119,6 +120,9 @@ class BiasFit:
         labels, natoms = self.state()["labels"], self.state()["natoms"]
         if not len(labels):
             return bias, np.ones(bias.shape[1])
+        if self._output.has_common_bias:
+            of_atoms = labels / np.maximum(1, natoms.sum(axis=1, keepdims=True))
+            return np.broadcast_to(np.mean(of_atoms, axis=0), bias.shape), np.std(of_atoms, axis=0)
         for k in range(bias.shape[1]):
             rest = labels[:, k] - natoms @ bias[:, k]
             fitted, *_ = np.linalg.lstsq(natoms * ~is_assigned[:, k], rest, rcond=self._rcond)

@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import Row
-from deepmd.schema.argument import key
-from deepmd.schema.semantics import check_types
-from deepmd_dp.fitting.arguments import check_parameters, net, parameters
+from deepmd_dp.fitting.arguments import check_parameters, check_selected, net, parameters, selected
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -16,20 +14,13 @@ if TYPE_CHECKING:
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    doc = "Types of the atoms that have a dipole, one or a list; null: all."
-    return [
-        *parameters(),
-        *net(),
-        key("sel_type", [int, list[int], None], doc, optional=True, alias=["dipole_type"]),
-    ]
+    return [*parameters(), *net(), selected("dipole", "dipole_type")]
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_parameters(section, where)
-    selected = section.get("sel_type")
-    if selected is not None:
-        check_types(selected if isinstance(selected, list) else [selected], f"{where}/sel_type", type_map)
+    check_selected(section, where, type_map)
 
 
 ROW = Row(

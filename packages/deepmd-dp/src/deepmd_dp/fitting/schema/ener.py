@@ -13,6 +13,7 @@ from deepmd_dp.fitting.arguments import (
     check_trainable,
     net,
     parameters,
+    rcond,
     trainable,
 )
 
@@ -26,12 +27,7 @@ def fields() -> list[Argument]:
         *parameters(),
         *net(),
         trainable(),
-        key(
-            "rcond",
-            [float, None],
-            "Relative size below which singular values are dropped when the energy per type is fitted to the data.",
-            default=None,
-        ),
+        rcond("energy"),
         key("atom_ener", list, "Energy of each type's isolated atom [eV]; null: fitted to the data.", default=[]),
         not_yet("layer_name", list),
         not_yet("use_aparam_as_mask", bool, default=False),

@@ -3,8 +3,5 @@
 
 from deepmd.registry import not_there
 
-DOS = not_there("dos")
 DPA4_ENER = not_there("dpa4_ener", "sezm_ener")
-POLAR = not_there("polar")
 POPULATION = not_there("population")
-PROPERTY = not_there("property")

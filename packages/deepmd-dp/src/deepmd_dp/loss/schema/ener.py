@@ -10,6 +10,7 @@ from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, key, must, not_yet, one_of
+from deepmd_dp.loss.arguments import prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -24,15 +25,6 @@ TERMS = (
     ("pf", "forces weighted by `atom_pref`", 0.0, 0.0),
     ("gf", "generalised forces, by `drdq`", 0.0, 0.0),
 )
-
-
-def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]:
-    """The weight of a term at the first step and in the limit of a vanishing learning rate."""
-    between = "in between it follows the learning rate"
-    return [
-        key(f"start_pref_{term}", float, f"Weight of the {of} at the start; {between}.", default=start, **NOT_NEGATIVE),
-        key(f"limit_pref_{term}", float, f"Weight of the {of} in the end.", default=limit, **NOT_NEGATIVE),
-    ]
 
 
 def fields() -> list[Argument]:

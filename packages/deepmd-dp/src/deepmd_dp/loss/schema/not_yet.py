@@ -4,7 +4,5 @@
 from deepmd.registry import not_there
 
 DENS = not_there("dens")
-DOS = not_there("dos")
 ENER_SPIN = not_there("ener_spin")
 POPULATION = not_there("population")
-PROPERTY = not_there("property")

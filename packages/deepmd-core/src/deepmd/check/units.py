@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The units that data of other programs have, and which of them explains a number that can't be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOHR = 0.529177
+"""[Å]; CODATA 2018, as all below."""
+HARTREE = 27.21139
+"""[eV]"""
+KJ_PER_MOL = 1 / 96.48533
+"""[eV]"""
+KCAL_PER_MOL = 4.184 * KJ_PER_MOL
+"""[eV]"""
+
+BOLTZMANN = 8.617333e-5
+"""[eV/K]"""
+
+FORCES = {
+    "kcal/mol/Å": KCAL_PER_MOL,
+    "kJ/mol/Å": KJ_PER_MOL,
+    "kJ/mol/nm": KJ_PER_MOL / 10,
+    "Hartree/bohr": HARTREE / BOHR,
+    "Rydberg/bohr": HARTREE / BOHR / 2,
+}
+"""Each in eV/Å."""
+SLOPES = {
+    "energies in kJ/mol": 1 / KJ_PER_MOL,
+    "energies in kcal/mol": 1 / KCAL_PER_MOL,
+    "energies in Hartree": 1 / HARTREE,
+    "energies in Rydberg": 2 / HARTREE,
+    "energies in Hartree and forces in Hartree/bohr": 1 / BOHR,
+    "energies in kJ/mol and forces in kJ/mol/nm": 0.1,
+    "coordinates in bohr": BOHR,
+    "coordinates in nm": 10.0,
+} | {f"forces in {name}": unit for name, unit in FORCES.items()}
+"""What a difference of energies is then, in multiples of the work that the forces do along the way."""
+
+
+def nearest_unit(ratio: float, expected: Mapping[str, float], tolerance: float) -> str | None:
+    """The name whose ratio is nearest to the one found, by its logarithm; None where none is within the tolerance."""
+    name = min(expected, key=lambda name: max(expected[name] / ratio, ratio / expected[name]))
+    return name if max(expected[name] / ratio, ratio / expected[name]) <= tolerance else None

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""What `dp check-data` finds in data with one mistake each, and that it finds nothing in good ones."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import morse
+import numpy as np
+import pytest
+from harmonic import NAMES, thermal_water
+from toy_data import write_system
+
+from deepmd.check import data as checks
+from deepmd.elements import COVALENT_RADII
+from deepmd.entrypoints import check_data
+from deepmd.entrypoints.check_data import run_checks
+from deepmd.errors import DataError
+from deepmd.main import parse_args, run
+
+BOHR, HARTREE, KJ, KCAL = 0.529177, 27.2114, 1 / 96.485, 1 / 23.0605
+
+
+@pytest.fixture(autouse=True)
+def backend(monkeypatch):
+    """One that searches neighbors, by brute force: up to a small cut-off."""
+    morse.install(monkeypatch)
+    monkeypatch.setattr(check_data, "RCUT", 2.9)
+
+
+def write(folder, scale=None, *, nmolecules=8, nframes=40, seed=0, amplitude=0.03, shuffle=False, **replaced):
+    """A system of water; ``scale`` multiplies some of its arrays."""
+    frames, types = thermal_water(nframes, nmolecules, seed, amplitude)
+    if shuffle:
+        # no frame is near the next: each is shifted by a place of the grid
+        shift = np.random.default_rng(seed).integers(0, 2, (nframes, 1, 3)) * 3.5
+        frames["coord"] = (frames["coord"].reshape(nframes, -1, 3) + shift).reshape(nframes, -1)
+    frames = {key: array * (scale or {}).get(key, 1.0) for key, array in frames.items()}
+    write_system(folder, types, nframes, **{"names": NAMES} | frames | replaced)
+    return str(folder)
+
+
+def kinds(*paths):
+    return [finding.kind for finding in run_checks(paths)]
+
+
+def the_message(*paths):
+    (finding,) = run_checks(paths)
+    return finding.message
+
+
+@pytest.mark.parametrize("shuffle", [False, True], ids=["near frames", "far frames"])
+@pytest.mark.parametrize("nmolecules", [1, 8])
+def test_good_data_get_no_warning(tmp_path, nmolecules, shuffle):
+    paths = [write(tmp_path / str(seed), seed=seed, nmolecules=nmolecules, shuffle=shuffle) for seed in range(3)]
+    assert not run_checks(paths)
+
+
+FAULTS = {
+    "nm": ({"coord": 0.1, "box": 0.1}, "distances", "in nm"),
+    "bohr": ({"coord": 1 / BOHR, "box": 1 / BOHR}, "distances", "in bohr"),
+    "parts of the cell": ({"coord": 1 / 7.0}, "distances", "parts of the cell"),
+    "gradients": ({"force": -1}, "sign", "wrong sign"),
+    "energies in kJ": ({"energy": 1 / KJ}, "forces", "energies in kJ/mol"),
+    "energies in kcal": ({"energy": 1 / KCAL}, "forces", "energies in kcal/mol"),
+    "energies in Hartree": ({"energy": 1 / HARTREE}, "forces", "energies in Hartree"),
+    "energies of an atom": ({"energy": 1 / 24}, "forces", "energies of an atom"),
+    "forces in kcal": ({"force": 1 / KCAL}, "forces", "in kcal/mol/Å"),
+    "forces in kJ": ({"force": 1 / KJ}, "forces", "in kJ/mol/Å"),
+    "forces in kJ/nm": ({"force": 10 / KJ}, "forces", "in kJ/mol/nm"),
+    "forces in Hartree": ({"force": BOHR / HARTREE}, "forces", "in Hartree/bohr"),
+    "no forces": ({"force": 0}, "forces", "all forces are 0"),
+    "no energies": ({"energy": 0}, "energies", "all energies are 0"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_units_and_signs_by_near_frames(tmp_path, fault):
+    scale, kind, cause = FAULTS[fault]
+    (finding,) = run_checks([write(tmp_path / "a", scale)])
+    assert finding.kind == kind
+    assert cause in finding.message
+    assert not finding.is_error
+
+
+@pytest.mark.parametrize(
+    ("scale", "cause"),
+    [({"force": -1}, "wrong sign"), ({"energy": 1 / HARTREE}, "in Hartree"), ({"energy": 1 / 24}, "of an atom")],
+)
+def test_signs_and_units_without_near_frames(tmp_path, scale, cause):
+    assert cause in the_message(write(tmp_path / "a", scale, shuffle=True))
+
+
+def test_energies_below_those_of_all_electrons(tmp_path):
+    frames, _ = thermal_water(seed=0)
+    total = frames["energy"] - 8 * 455.0
+    good = write(tmp_path / "good", energy=total)
+    assert not run_checks([good])
+    found = run_checks([write(tmp_path / "kJ", energy=total / KJ)])
+    assert "below that of all electrons" in found[0].message
+
+
+def test_energies_of_another_method(tmp_path):
+    other = write(tmp_path / "b", seed=1, energy=thermal_water(seed=1)[0]["energy"] - 8 * 455.0)
+    message = the_message(write(tmp_path / "a", seed=0), other)
+    assert "80 of 80 energies" in message
+    assert "eV/atom off a fit by composition" in message
+
+
+def test_a_calculation_that_failed(tmp_path):
+    frames, _ = thermal_water()
+    frames["energy"][7] += 1000.0
+    frames["force"][7, 3] = 900.0
+    found = run_checks([write(tmp_path / "a", energy=frames["energy"], force=frames["force"])])
+    assert any("1 of 40 energies" in each.message and "in frame 7 of" in each.message for each in found)
+    assert any("1 frame(s) have forces above 300 eV/Å" in each.message for each in found)
+
+
+def test_a_frame_that_is_broken(tmp_path):
+    coord = thermal_water()[0]["coord"].copy()
+    coord[5, 3:6] = coord[5, :3] + [0.2, 0, 0]
+    message = the_message(write(tmp_path / "a", coord=coord, force=None))
+    assert "O and H come as near as 0.2 Å" in message or "H and O come as near as 0.2 Å" in message
+    assert "frame 5" in message
+    assert "1 of 40 frames" in message
+
+
+def test_atoms_at_the_same_place(tmp_path):
+    coord = thermal_water()[0]["coord"].copy()
+    coord[:, -3:] = coord[:, -6:-3] + 1e-5
+    assert "40 frames" in the_message(write(tmp_path / "a", coord=coord, force=None))
+    assert kinds(str(tmp_path / "a")) == ["overlap"]
+
+
+def test_frames_without_neighbors(tmp_path):
+    far = np.tile([0.0, 0, 0, 30, 0, 0], (2, 1))
+    path = write(tmp_path / "a", nmolecules=1, box=None, pbc=False)
+    write_system(tmp_path / "b", [0, 1], 2, pbc=False, coord=far)
+    assert "no two atoms within 2.9 Å" in the_message(path, str(tmp_path / "b"))
+    # a lone atom is there for its energy
+    write_system(tmp_path / "c", [0], 1, pbc=False, coord=np.zeros((1, 3)), force=None, energy=np.array([[-10.0]]))
+    assert kinds(path, str(tmp_path / "c")) == ["labels"]
+
+
+def test_duplicates_in_training_and_validation(tmp_path):
+    training = [write(tmp_path / "a"), write(tmp_path / "b", seed=1)]
+    input_file = tmp_path / "input.json"
+
+    def check(validation):
+        sections = {"training_data": {"systems": training}, "validation_data": {"systems": str(validation)}}
+        input_file.write_text(json.dumps({"model": {"type_map": NAMES}, "training": sections}))
+        return run_checks([str(input_file)])
+
+    assert not check(write(tmp_path / "c", seed=2))
+    frames, types = thermal_water()
+    some = {key: array[3:23] for key, array in frames.items()}
+    for name, energy in (("labelled", some["energy"]), ("bare", None)):
+        write_system(tmp_path / name, types, 20, **some | {"energy": energy})
+        (finding,) = check(tmp_path / name)
+        assert "20 of 20 frames of the validation data are in the training data too" in finding.message
+        assert f"frame 0 of {tmp_path / name} is frame 3 of {training[0]}" in finding.message
+
+
+def test_mixed_boundaries(tmp_path):
+    paths = [write(tmp_path / "a"), write(tmp_path / "b", seed=1, box=None, pbc=False)]
+    assert "1 of 2 systems have open boundaries" in the_message(*paths)
+
+
+def test_names_that_are_missing(tmp_path):
+    assert "have no type_map.raw" in the_message(write(tmp_path / "a", names=None))
+
+
+def test_labels_that_are_missing(tmp_path):
+    good = write(tmp_path / "a")
+    assert "1 of 2 systems have no force" in the_message(good, write(tmp_path / "b", seed=1, force=None))
+    assert "have no labels" in the_message(good, write(tmp_path / "c", seed=1, energy=None, force=None))
+    # all without forces: as it is meant
+    assert not run_checks([str(tmp_path / "b")])
+
+
+def test_the_labels_that_an_input_weighs(tmp_path):
+    data = write(tmp_path / "a", force=None)
+    input_file = tmp_path / "input.yaml"
+    text = f"model: {{type_map: [O, H], descriptor: {{rcut: 2.9}}}}\ntraining: {{training_data: {{systems: {data}}}}}\n"
+    input_file.write_text(text)
+    (finding,) = run_checks([str(input_file)])
+    assert finding.is_error
+    assert "the loss weighs force (start_pref_f 1000, limit_pref_f 1)" in finding.message
+    input_file.write_text(text + "loss: {start_pref_f: 0, limit_pref_f: 0}\n")
+    assert not run_checks([str(input_file)])
+    input_file.write_text(text.replace("[O, H]", "[O, C]") + "loss: {start_pref_f: 0, limit_pref_f: 0}\n")
+    assert "has H, which model/type_map (O C) lacks" in the_message(str(input_file))
+
+
+def test_systems_that_cannot_be_read_are_told_beside_others(tmp_path):
+    good = write(tmp_path / "a", {"force": -1})
+    broken = write(tmp_path / "b")
+    np.save(tmp_path / "b" / "set.000" / "energy.npy", np.full((40, 1), np.nan))
+    found = run_checks([good, broken])
+    assert [(each.kind, each.is_error) for each in found] == [("damage", True), ("sign", False)]
+
+
+def test_the_command(tmp_path, caplog):
+    good, wrong = write(tmp_path / "a"), write(tmp_path / "b", {"force": -1}, seed=1)
+    caplog.set_level(logging.INFO)
+    run(parse_args(["check-data", good, "--strict"]))
+    assert caplog.messages[0] == "1 system(s), 40 frames, 1 composition(s)."
+    assert caplog.messages[1].startswith("shortest distances [Å]: H-O 0.8")
+    assert caplog.messages[-1] == "nothing to complain of."
+    run(parse_args(["check-data", wrong]))
+    assert caplog.messages[-1] == "1 warning(s)."
+    with pytest.raises(DataError, match=r"1 thing\(s\) to mend in the data, by --strict"):
+        run(parse_args(["check-data", good, wrong, "--strict"]))
+
+
+def test_only_some_frames_of_many_are_looked_at(tmp_path, monkeypatch):
+    path = write(tmp_path / "a", {"force": -1}, nframes=200)
+    monkeypatch.setattr(checks, "MOST_ATOMS", 24 * 40)
+    assert checks._blocks(200, 0.2).tolist() == [*range(16), *range(184, 200)]
+    assert kinds(path) == ["sign"]
+
+
+def test_radii_are_those_of_the_table():
+    data = pytest.importorskip("ase.data")
+    radii = {name: data.covalent_radii[data.atomic_numbers[name]] for name in COVALENT_RADII}
+    assert radii == COVALENT_RADII
+
+
+def test_nothing_to_check(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        run_checks([str(tmp_path / "none")])

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `dos`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import InputError
+from deepmd.registry import Row
+from deepmd_dp.loss.arguments import prefactors
+
+if TYPE_CHECKING:
+    from dargs import Argument
+
+TERMS = (
+    ("dos", "density of states of frames", 0.0, 0.0),
+    ("cdf", "integrated density of states of frames", 0.0, 0.0),
+    ("ados", "density of states of atoms", 1.0, 1.0),
+    ("acdf", "integrated density of states of atoms", 0.0, 0.0),
+)
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [argument for term in TERMS for argument in prefactors(*term)]
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks that something is compared."""
+    if not any(section[f"{end}_pref_{term}"] for term, *_ in TERMS for end in ("start", "limit")):
+        raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
+
+
+ROW = Row(
+    name="dos",
+    cls="deepmd_dp.loss.dos:DosLoss",
+    doc="Density of states: of frames, of atoms, and their integrals.",
+    fields=fields,
+    check=check,
+)
