@@ -140,7 +140,7 @@ def change_tree(tree: Tree, rng: random.Random) -> Tree:
         elif isinstance(value, np.ndarray):
             parent[key] = _other_array(value, rng)
         elif isinstance(value, bool | int | float) and rng.random() < 0.5:
-            parent[key] = rng.choice((value + 1, -value, value * 1000, value + 0.5, str(value), [value], bool(value)))
+            parent[key] = rng.choice((value + 1, -value, value * 1000, 0.5, str(value), [value], bool(value)))
         else:
             parent[key] = rng.choice(ODD_VALUES)()
     return tree

@@ -17,6 +17,7 @@ PAGES_RUN = {
     "README.md",
     "docs/coming-from-deepmd-kit.md",
     "docs/cpp.md",
+    "docs/data.md",
     "docs/files.md",
     "docs/inference.md",
     "docs/messages.md",

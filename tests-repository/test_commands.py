@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DIPOLES = ROOT / "packages/deepmd-dp/src/deepmd_dp/conformance/reference/dipole/model.dp"
+REFERENCE = ROOT / "packages/deepmd-dp/src/deepmd_dp/conformance/reference"
 WATER = ROOT / "examples/water"
 GIVEN = """
 import ase.io, numpy as np
@@ -33,7 +33,10 @@ MADE = f"""
 dp --pt train input.json
 dp --pt freeze -o model.pth
 dp convert-backend model.pth model.dp
-dp convert-backend {DIPOLES} dipole.pth
+dp convert-backend {REFERENCE}/dipole/model.dp dipole.pth
+dp convert-backend {REFERENCE}/polar_real/model.dp polar.pth
+dp convert-backend {REFERENCE}/dos/model.dp dos.pth
+dp convert-backend {REFERENCE}/property_real/model.dp gap.pth
 """
 """What makes the files that pages suppose."""
 

@@ -144,6 +144,12 @@ def test_commands_are_run_or_say_why_not(document):
     assert not silent or str(document.relative_to(ROOT)) in PAGES_RUN, silent
 
 
+def test_pages_are_in_the_navigation():
+    navigation = (ROOT / "docs/toc.yml").read_text(encoding="utf-8")
+    pages = {str(path.relative_to(ROOT).with_suffix("")) for path in tracked_files("docs/*.md")}
+    assert {page for page in pages if not page.startswith("docs/decisions/0") and page not in navigation} == set()
+
+
 BAD = """# A document
 
 [gone](docs/no-such-file.md) [fine](README.md) [nowhere](README.md#no-such-heading) `packages/no-such-package/README.md`

@@ -15,8 +15,11 @@ BACKENDS = {"deepmd-pt": "deepmd_pt", "deepmd-tf": "deepmd_tf", "deepmd-jax": "d
 MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 465
 """Lines of a backend, tests apart: Python, the C++ of its operator, and that with its plug-in."""
 LONGEST_CPP_FUNCTION = 80
-MOST_CPP_LIBRARY = 10_600
-"""Lines of deepmd-cc, pair_style included, and of the native engine together; 8,000 are the aim."""
+MOST_CPP_LIBRARY, MOST_CPP_LIBRARY_CODE = 10_160, 8_000
+"""Lines of deepmd-cc, pair_style included, and of the native engine together; and those of them that are code.
+
+The 8,000 that are the aim are meant so: neither comments nor blank lines count, which nobody is to save on.
+"""
 TESTS = {"tests", "tests-clients", "tests-consistency", "tests-native", "tests-repository"}
 SOURCES = [
     path
@@ -27,6 +30,12 @@ SOURCES = [
 
 def lines_of(path) -> int:
     return path.read_text(encoding="utf-8").count("\n")
+
+
+def code_lines_of(path) -> int:
+    """Lines of C++ that are neither blank nor comment alone."""
+    code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return sum(bool(line.strip()) for line in code.split("\n"))
 
 
 def test_no_file_is_long():
@@ -67,8 +76,9 @@ def test_no_cpp_function_is_long():
 
 def test_cpp_library_is_small():
     folders = (ROOT / "packages" / "deepmd-cc", ROOT / "packages" / "deepmd-dp")
-    sizes = [lines_of(path) for path in SOURCES if path.suffix != ".py" and any(f in path.parents for f in folders)]
-    assert 2000 < sum(sizes) < MOST_CPP_LIBRARY
+    paths = [path for path in SOURCES if path.suffix != ".py" and any(f in path.parents for f in folders)]
+    assert 2000 < sum(map(lines_of, paths)) < MOST_CPP_LIBRARY
+    assert sum(map(code_lines_of, paths)) < MOST_CPP_LIBRARY_CODE
 
 
 @pytest.mark.parametrize("package", BACKENDS)

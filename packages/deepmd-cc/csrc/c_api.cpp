@@ -91,12 +91,12 @@ struct Inputs {
   std::int64_t nframes, natoms;
   const Real* coord;
   const int* type;
-  bool type_of_frames;
   const Real* cell;
-  const Real* fparam;
-  const Real* aparam;
+  const Real* fparam = nullptr;
+  const Real* aparam = nullptr;
   std::int64_t nghost = 0;
   const DP_Nlist* nlist = nullptr;
+  bool type_of_frames = false;
 };
 
 // Where results of each kind go; null where they are not wanted.
@@ -112,8 +112,8 @@ struct Outputs {
 
   // Keeps a result of one of several models or frames, the first of a kind that a model gives.
   void keep(const deepmd_array& result, const deepmd::Record& record, std::int64_t place) const {
-    const deepmd::OutputSpec* output = record.output(result.name);
-    if (output == nullptr || output != record.output_of_kind(output->kind)) return;
+    const deepmd::OutputSpec* output = record.main_output(result.name);
+    if (output == nullptr) return;
     const auto copy_to = [&](auto* target) {
       const std::int64_t size = deepmd::size_of(result.shape, result.ndim);
       if (target != nullptr)
@@ -152,8 +152,9 @@ struct Frame {
 };
 
 // The neighbor list of the caller, whose rows are those of ilist, by atoms.
-class ListedAtoms {
- public:
+struct ListedAtoms {
+  deepmd_atoms atoms{};
+
   ListedAtoms(const Frame& frame, std::int64_t natoms, std::int64_t nghost, const DP_Nlist& list)
       : count_(natoms - nghost, 0), neighbor_(natoms - nghost, nullptr) {
     for (int k = 0; k < list.inum; ++k) {
@@ -165,28 +166,25 @@ class ListedAtoms {
       neighbor_[list.ilist[k]] = list.firstneigh[k];
     }
     if (list.mapping != nullptr) mapping_.assign(list.mapping, list.mapping + natoms);
-    atoms_.nloc = atoms_.nowned = natoms - nghost;
-    atoms_.nall = natoms;
-    atoms_.coord = frame.coord.data();
-    atoms_.type = frame.type;
-    atoms_.mapping = mapping_.empty() ? nullptr : mapping_.data();
-    atoms_.ncenter = list.inum;
-    atoms_.center = list.ilist;
-    atoms_.nneighbor = count_.data();
-    atoms_.neighbor = neighbor_.data();
-    atoms_.index_mask = list.mask;
-    atoms_.empty_type = natoms > 0 ? std::max(frame.type[0], 0) : 0;
-    atoms_.fparam = data_or_null(frame.fparam);
-    atoms_.aparam = data_or_null(frame.aparam);
+    atoms.nloc = atoms.nowned = natoms - nghost;
+    atoms.nall = natoms;
+    atoms.coord = frame.coord.data();
+    atoms.type = frame.type;
+    atoms.mapping = mapping_.empty() ? nullptr : mapping_.data();
+    atoms.ncenter = list.inum;
+    atoms.center = list.ilist;
+    atoms.nneighbor = count_.data();
+    atoms.neighbor = neighbor_.data();
+    atoms.index_mask = list.mask;
+    atoms.empty_type = natoms > 0 ? std::max(frame.type[0], 0) : 0;
+    atoms.fparam = data_or_null(frame.fparam);
+    atoms.aparam = data_or_null(frame.aparam);
   }
-
-  const deepmd_atoms& atoms() const { return atoms_; }
 
  private:
   std::vector<std::int32_t> count_;
   std::vector<const std::int32_t*> neighbor_;
   std::vector<std::int64_t> mapping_;
-  deepmd_atoms atoms_{};
 };
 
 template <class Real>
@@ -194,7 +192,7 @@ void compute_frame(const Model& model, const Inputs<Real>& in, std::int64_t f, s
                    const deepmd::Take& take) {
   const Frame frame(in, f, model.record());
   if (in.nlist != nullptr)
-    return model.compute(ListedAtoms(frame, in.natoms, in.nghost, *in.nlist).atoms(), wanted, take);
+    return model.compute(ListedAtoms(frame, in.natoms, in.nghost, *in.nlist).atoms, wanted, take);
   const deepmd_frame plain{in.natoms,
                            frame.coord.data(),
                            frame.type,
@@ -294,41 +292,30 @@ DP_DeepTensor* DP_NewDeepTensorWithParam(const char* c_model, int, const char*) 
   bool DP_##CLASS##IsAParamNAll(DP_##CLASS*) { return false; } \
   bool DP_##CLASS##HasDefaultFParam(DP_##CLASS* dp) { return dp->record().has_default_fparam(); }
 
-#define DEEPMD_COMPUTE_BODIES(CLASS, F, REAL)                                                      \
-  void DP_##CLASS##Compute##F(DP_##CLASS* dp, int natom, const REAL* coord, const int* atype,      \
-                              const REAL* cell, double* energy, REAL* force, REAL* virial,         \
-                              REAL* atomic_energy, REAL* atomic_virial) {                          \
-    compute<REAL>(*dp, {1, natom, coord, atype, false, cell, nullptr, nullptr},                    \
-                  {energy, force, virial, atomic_energy, atomic_virial});                          \
-  }                                                                                                \
-  void DP_##CLASS##ComputeNList##F(DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, \
-                                   const REAL* cell, int nghost, const DP_Nlist* nlist, int,       \
-                                   double* energy, REAL* force, REAL* virial, REAL* atomic_energy, \
-                                   REAL* atomic_virial) {                                          \
-    compute<REAL>(*dp, {1, natom, coord, atype, false, cell, nullptr, nullptr, nghost, nlist},     \
-                  {energy, force, virial, atomic_energy, atomic_virial});                          \
-  }                                                                                                \
-  void DP_##CLASS##Compute##F##2(DP_##CLASS * dp, int nframes, int natom, const REAL* coord,       \
-                                 const int* atype, const REAL* cell, const REAL* fparam,           \
-                                 const REAL* aparam, double* energy, REAL* force, REAL* virial,    \
-                                 REAL* atomic_energy, REAL* atomic_virial) {                       \
-    compute<REAL>(*dp, {nframes, natom, coord, atype, false, cell, fparam, aparam},                \
-                  {energy, force, virial, atomic_energy, atomic_virial});                          \
-  }                                                                                                \
-  void DP_##CLASS##ComputeNList##F##2(DP_##CLASS * dp, int nframes, int natom, const REAL* coord,  \
-                                      const int* atype, const REAL* cell, int nghost,              \
-                                      const DP_Nlist* nlist, int, const REAL* fparam,              \
-                                      const REAL* aparam, double* energy, REAL* force,             \
-                                      REAL* virial, REAL* atomic_energy, REAL* atomic_virial) {    \
-    compute<REAL>(*dp, {nframes, natom, coord, atype, false, cell, fparam, aparam, nghost, nlist}, \
-                  {energy, force, virial, atomic_energy, atomic_virial});                          \
-  }                                                                                                \
-  void DP_##CLASS##ComputeMixedType##F(DP_##CLASS* dp, int nframes, int natom, const REAL* coord,  \
-                                       const int* atype, const REAL* cell, const REAL* fparam,     \
-                                       const REAL* aparam, double* energy, REAL* force,            \
-                                       REAL* virial, REAL* atomic_energy, REAL* atomic_virial) {   \
-    compute<REAL>(*dp, {nframes, natom, coord, atype, true, cell, fparam, aparam},                 \
-                  {energy, force, virial, atomic_energy, atomic_virial});                          \
+#define DEEPMD_OUTPUTS {energy, force, virial, atomic_energy, atomic_virial}
+#define DEEPMD_COMPUTE_BODIES(CLASS, F, REAL)                                                  \
+  void DP_##CLASS##Compute##F(DP_##CLASS* dp, DEEPMD_ATOMS(REAL), DEEPMD_RESULTS(REAL)) {      \
+    compute<REAL>(*dp, {1, natom, coord, atype, cell}, DEEPMD_OUTPUTS);                        \
+  }                                                                                            \
+  void DP_##CLASS##ComputeNList##F(DP_##CLASS* dp, DEEPMD_ATOMS(REAL), DEEPMD_NLIST, int,      \
+                                   DEEPMD_RESULTS(REAL)) {                                     \
+    compute<REAL>(*dp, {1, natom, coord, atype, cell, nullptr, nullptr, nghost, nlist},        \
+                  DEEPMD_OUTPUTS);                                                             \
+  }                                                                                            \
+  void DP_##CLASS##Compute##F##2(DP_##CLASS * dp, int nframes, DEEPMD_ATOMS(REAL),             \
+                                 DEEPMD_PARAMETERS(REAL), DEEPMD_RESULTS(REAL)) {              \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, cell, fparam, aparam}, DEEPMD_OUTPUTS);  \
+  }                                                                                            \
+  void DP_##CLASS##ComputeNList##F##2(DP_##CLASS * dp, int nframes, DEEPMD_ATOMS(REAL),        \
+                                      DEEPMD_NLIST, int, DEEPMD_PARAMETERS(REAL),              \
+                                      DEEPMD_RESULTS(REAL)) {                                  \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, cell, fparam, aparam, nghost, nlist},    \
+                  DEEPMD_OUTPUTS);                                                             \
+  }                                                                                            \
+  void DP_##CLASS##ComputeMixedType##F(DP_##CLASS* dp, int nframes, DEEPMD_ATOMS(REAL),        \
+                                       DEEPMD_PARAMETERS(REAL), DEEPMD_RESULTS(REAL)) {        \
+    compute<REAL>(*dp, {nframes, natom, coord, atype, cell, fparam, aparam, 0, nullptr, true}, \
+                  DEEPMD_OUTPUTS);                                                             \
   }
 
 DEEPMD_HANDLE_BODIES(DeepPot)
@@ -347,18 +334,14 @@ int DP_DeepTensorGetNumbSelTypes(DP_DeepTensor* dt) {
 }
 const int* DP_DeepTensorGetSelTypes(DP_DeepTensor* dt) { return dt->record().sel_types.data(); }
 
-void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
-                          const double* cell, double* global_tensor, double* force, double* virial,
-                          double** atomic_tensor, double* atomic_virial, int* size_at) {
-  compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr},
+void DP_DeepTensorCompute(DP_DeepTensor* dt, DEEPMD_ATOMS(double), DEEPMD_TENSOR_RESULTS) {
+  compute_tensor(*dt, {1, natom, coord, atype, cell},
                  {global_tensor, force, virial, nullptr, atomic_virial}, atomic_tensor, size_at);
 }
 
-void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord, const int* atype,
-                               const double* cell, int nghost, const DP_Nlist* nlist,
-                               double* global_tensor, double* force, double* virial,
-                               double** atomic_tensor, double* atomic_virial, int* size_at) {
-  compute_tensor(*dt, {1, natom, coord, atype, false, cell, nullptr, nullptr, nghost, nlist},
+void DP_DeepTensorComputeNList(DP_DeepTensor* dt, DEEPMD_ATOMS(double), DEEPMD_NLIST,
+                               DEEPMD_TENSOR_RESULTS) {
+  compute_tensor(*dt, {1, natom, coord, atype, cell, nullptr, nullptr, nghost, nlist},
                  {global_tensor, force, virial, nullptr, atomic_virial}, atomic_tensor, size_at);
 }
 

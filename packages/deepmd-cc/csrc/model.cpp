@@ -2,10 +2,12 @@
 #include "model.hpp"
 
 #include <filesystem>
+#include <numeric>
 #include <stdexcept>
+#include <utility>
 
-#include "atom_parts.hpp"
 #include "checks.hpp"
+#include "deepmd/atom_part.hpp"
 #include "freed_memory.hpp"
 #include "ghosts.hpp"
 #include "graph_inputs.hpp"
@@ -19,21 +21,48 @@ namespace {
 // default nets half a gigabyte; a GPU is faster with many, and holds them.
 constexpr std::int64_t kAtomsOfPart = 512, kAtomsOfPartOnGpu = 16384;
 
-void forward(void* receiver, const deepmd_array* result) {
-  (*static_cast<const Take*>(receiver))(*result);
-}
-
-// What a frame without atoms gives; graphs and engines need not know of it.
-void take_zeros(const Record& record, const deepmd_atoms& atoms, std::int32_t wanted,
-                const Take& take) {
-  for (const OutputSpec& output : record.outputs) {
-    if (!output.is_wanted(wanted)) continue;
-    const std::vector<std::int64_t> shape = output.shape(atoms.nloc, atoms.nall);
-    const std::vector<double> zeros(size_of(shape), 0.0);
-    take({output.name.c_str(), DEEPMD_FLOAT64, static_cast<std::int32_t>(shape.size()),
-          shape.data(), zeros.data()});
+// The results for all atoms, from those of their parts.
+class SumOfParts {
+ public:
+  SumOfParts(const Record& record, const deepmd_atoms& all, std::int32_t wanted) {
+    for (const OutputSpec& output : record.outputs) {
+      if (!output.is_wanted(wanted)) continue;
+      const auto shape = output.shape(all.nloc, all.nall);
+      // of no atoms all is zero
+      sums_.push_back({&output, shape, std::vector<double>(size_of(shape), 0.0), all.nloc == 0});
+    }
   }
-}
+
+  void add(const deepmd_array& result, const AtomPart& part) {
+    for (Sum& sum : sums_) {
+      if (sum.output->name != result.name) continue;
+      sum.is_given = true;
+      if (sum.output->is_of_local() || sum.output->is_of_all()) {
+        const std::int64_t natoms = sum.shape[sum.shape.size() - 2];
+        add_rows(result, natoms, [&](std::int64_t row) { return part.order()[row]; }, sum.numbers);
+        continue;
+      }
+      const auto* numbers = static_cast<const double*>(result.data);
+      for (double& each : sum.numbers) each += *numbers++;
+    }
+  }
+
+  void hand_on(const Take& take) const {
+    for (const Sum& sum : sums_)
+      if (sum.is_given)
+        take({sum.output->name.c_str(), DEEPMD_FLOAT64, static_cast<std::int32_t>(sum.shape.size()),
+              sum.shape.data(), sum.numbers.data()});
+  }
+
+ private:
+  struct Sum {
+    const OutputSpec* output;
+    std::vector<std::int64_t> shape;
+    std::vector<double> numbers;
+    bool is_given;
+  };
+  std::vector<Sum> sums_;
+};
 
 const deepmd_plugin& plugin_of_file(const std::string& path) {
   if (!std::filesystem::exists(path)) throw std::runtime_error(path + ": there is no such file.");
@@ -74,7 +103,8 @@ void Model::compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& 
   if (complete.fparam == nullptr && record_.has_default_fparam())
     complete.fparam = record_.default_fparam.data();
   check_atoms(complete, record_);
-  if (atoms.nloc == 0) return take_zeros(record_, atoms, wanted, take);
+  // graphs and engines need not know of it
+  if (atoms.nloc == 0) return SumOfParts(record_, atoms, wanted).hand_on(take);
   std::string odd;  // what is not finite is kept back; it is said when the plug-in has returned
   run(complete, wanted, [&](const deepmd_array& result) {
     if (odd.empty() && !is_finite(result)) odd = result.name;
@@ -91,28 +121,17 @@ void Model::run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take
     return;
   }
   if (record_.is_message_passing || record_.has_means || atoms.nloc <= atoms_of_part_)
-    return run_graph(atoms, wanted, take);
+    return run_graph(plugin_, handle_, record_, atoms, wanted, take);
   const std::int64_t nparts = (atoms.nloc + atoms_of_part_ - 1) / atoms_of_part_;
-  SumOfParts sums(record_, atoms);
+  SumOfParts sums(record_, atoms, wanted);
   for (std::int64_t k = 0; k < nparts; ++k) {
-    const AtomPart part(atoms, k * atoms.nloc / nparts, (k + 1) * atoms.nloc / nparts,
-                        record_.dim_aparam);
-    run_graph(part.atoms(), wanted, [&](const deepmd_array& result) { sums.add(result, part); });
+    std::vector<std::int64_t> local((k + 1) * atoms.nloc / nparts - k * atoms.nloc / nparts);
+    std::iota(local.begin(), local.end(), k * atoms.nloc / nparts);
+    const AtomPart part(atoms, std::move(local), record_.dim_aparam);
+    run_graph(plugin_, handle_, record_, part.atoms(), wanted,
+              [&](const deepmd_array& result) { sums.add(result, part); });
   }
   sums.hand_on(take);
-}
-
-void Model::run_graph(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const {
-  const bool padded = plugin_.compiles_shapes != nullptr && plugin_.compiles_shapes(handle_) != 0;
-  const GraphInputs inputs(record_, atoms, padded);
-  const Take without_padding = [&](const deepmd_array& result) {
-    inputs.take_unpadded(result, wanted, take);
-  };
-  deepmd_error error{};
-  if (plugin_.run_graph(handle_, inputs.arrays().data(),
-                        static_cast<std::int32_t>(inputs.arrays().size()), &forward,
-                        const_cast<Take*>(&without_padding), &error) != 0)
-    throw std::runtime_error(error.text);
 }
 
 }  // namespace deepmd

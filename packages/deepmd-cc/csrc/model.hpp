@@ -13,6 +13,11 @@ namespace deepmd {
 // Gets results; the array is valid until it returns.
 using Take = std::function<void(const deepmd_array&)>;
 
+// For plug-ins: hands on to a Take, which `receiver` is.
+inline void forward(void* receiver, const deepmd_array* result) {
+  (*static_cast<const Take*>(receiver))(*result);
+}
+
 // A model that a plug-in holds. Functions throw std::runtime_error or std::invalid_argument, in one
 // line.
 class Model {
@@ -32,7 +37,6 @@ class Model {
 
  private:
   void run(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
-  void run_graph(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
 
   const deepmd_plugin& plugin_;
   int nthreads_;

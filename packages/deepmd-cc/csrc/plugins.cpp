@@ -71,10 +71,8 @@ const deepmd_plugin* load(const fs::path& file) {
 }
 
 bool reads(const deepmd_plugin& plugin, const std::string& suffix) {
-  std::istringstream suffixes(plugin.suffixes);
-  for (std::string each; suffixes >> each;)
-    if (each == suffix) return true;
-  return false;
+  return !suffix.empty() &&
+         (" " + std::string(plugin.suffixes) + " ").find(" " + suffix + " ") != std::string::npos;
 }
 
 bool is_ours(const std::string& name) {

@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -20,6 +21,33 @@ namespace deepmd_lammps {
 
 using LAMMPS_NS::NeighList;
 
+namespace {
+
+// The own atoms, and the ghosts that are no farther than `reach` [Å] from the box around them.
+std::vector<std::int64_t> near_atoms(const deepmd_atoms& atoms, double reach) {
+  double low[3], high[3];
+  std::fill_n(low, 3, std::numeric_limits<double>::max());
+  std::fill_n(high, 3, std::numeric_limits<double>::lowest());
+  std::vector<std::int64_t> near(atoms.nowned);
+  std::iota(near.begin(), near.end(), 0);
+  for (const std::int64_t i : near)
+    for (int axis = 0; axis < 3; ++axis) {
+      low[axis] = std::min(low[axis], atoms.coord[3 * i + axis]);
+      high[axis] = std::max(high[axis], atoms.coord[3 * i + axis]);
+    }
+  for (std::int64_t i = atoms.nowned; i < atoms.nall && atoms.nowned > 0; ++i) {
+    double squared = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+      const double x = atoms.coord[3 * i + axis];
+      squared += std::pow(std::max({low[axis] - x, x - high[axis], 0.0}), 2);
+    }
+    if (squared <= reach * reach) near.push_back(i);
+  }
+  return near;
+}
+
+}  // namespace
+
 bool Frame::is_parallel() const { return comm->nprocs > 1; }
 
 void Frame::serve(const std::vector<const ModelFile*>& models) {
@@ -30,6 +58,7 @@ void Frame::serve(const std::vector<const ModelFile*>& models) {
     uses_empty_type_ = uses_empty_type_ || model->uses_empty_type();
     receptive_field_ = std::max(receptive_field_, model->record().receptive_field);
     reach_ = std::max(reach_, model->record().receptive_field - model->record().rcut);
+    dim_aparam_ = model->record().dim_aparam;  // the same of all
   }
 }
 
@@ -55,7 +84,8 @@ void Frame::check(const std::vector<std::int32_t>& types) const {
         needed, comm->get_comm_cutoff()));
 }
 
-const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::int32_t>& types) {
+const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::int32_t>& types,
+                                  const double* fparam, const double* aparam) {
   const std::int64_t nlocal = atom->nlocal, nall = nlocal + atom->nghost;
   type_.resize(nall);
   const int absent = bits_of_absent_atoms(lmp);
@@ -74,10 +104,22 @@ const deepmd_atoms& Frame::gather(const NeighList& list, const std::vector<std::
   atoms_.mapping = nullptr;
   id_.assign(atom->tag, atom->tag + (atom->tag_enable ? nall : 0));
   atoms_.id = atom->tag_enable ? id_.data() : nullptr;
-  if (has_wide_ghosts()) wide_ghosts_.arrange(atoms_, reach_);
+  atoms_.fparam = fparam;
+  atoms_.aparam = aparam;
+  if (has_wide_ghosts())
+    atoms_ = part_.emplace(atoms_, near_atoms(atoms_, reach_), dim_aparam_).atoms();
   if (passes_messages_) gather_mapping();
   atoms_.empty_type = uses_empty_type_ ? lowest_type() : 0;
   return atoms_;
+}
+
+void Frame::restore(std::vector<double>& rows, int width) const {
+  if (!has_wide_ghosts()) return;
+  std::vector<double> restored(static_cast<std::size_t>(atom->nlocal + atom->nghost) * width, 0.0);
+  const std::vector<std::int64_t>& order = part_->order();
+  for (std::size_t k = 0; k < order.size(); ++k)
+    std::copy_n(rows.data() + k * width, width, restored.data() + order[k] * width);
+  rows.swap(restored);
 }
 
 // On one rank each ghost is an image of a local atom, found by its tag. Among wide ghosts the far

@@ -46,6 +46,81 @@ double relative_to(const std::optional<double>& level, double deviation, double 
   return level ? deviation / (length + *level) : deviation;
 }
 
+// Of the deviations of atoms, or of components.
+struct Summary {
+  double max = 0, min = 0, mean = 0;
+};
+
+// Of each own atom.
+std::vector<double> force_deviations(const std::vector<const double*>& forces, int nlocal,
+                                     const std::optional<double>& level) {
+  std::vector<double> deviations(nlocal);
+  std::vector<const double*> rows(forces.size());
+  for (int i = 0; i < nlocal; ++i) {
+    for (std::size_t m = 0; m < forces.size(); ++m) rows[m] = forces[m] + 3 * i;
+    const auto [deviation, length] = deviation_of(rows, 3);
+    deviations[i] = relative_to(level, deviation, length);
+  }
+  return deviations;
+}
+
+Summary summary_of_forces(LAMMPS_NS::LAMMPS* lmp, const std::vector<double>& deviations) {
+  Summary mine{0, huge, 0}, all;
+  for (const double each : deviations) {
+    mine.max = std::max(mine.max, each);
+    mine.min = std::min(mine.min, each);
+    mine.mean += each / static_cast<double>(lmp->atom->natoms);
+  }
+  MPI_Reduce(&mine.max, &all.max, 1, MPI_DOUBLE, MPI_MAX, 0, lmp->world);
+  MPI_Reduce(&mine.min, &all.min, 1, MPI_DOUBLE, MPI_MIN, 0, lmp->world);
+  MPI_Reduce(&mine.mean, &all.mean, 1, MPI_DOUBLE, MPI_SUM, 0, lmp->world);
+  return all;
+}
+
+// The virials by atom, component by component; their "mean" is the root of the mean square, as with
+// deepmd-kit.
+Summary summary_of_virials(LAMMPS_NS::LAMMPS* lmp, const std::vector<Virial>& virials,
+                           const std::optional<double>& level) {
+  std::vector<Virial> all(virials.size());
+  MPI_Reduce(virials.data(), all.data(), static_cast<int>(9 * virials.size()), MPI_DOUBLE, MPI_SUM,
+             0, lmp->world);
+  for (Virial& each : all)
+    for (double& value : each) value /= static_cast<double>(lmp->atom->natoms);
+  Summary summary{0, huge, 0};
+  std::vector<const double*> values(all.size());
+  for (int k = 0; k < 9; ++k) {
+    for (std::size_t m = 0; m < all.size(); ++m) values[m] = &all[m][k];
+    const auto [deviation, length] = deviation_of(values, 1);
+    const double value = relative_to(level, deviation, length);
+    summary.max = std::max(summary.max, value);
+    summary.min = std::min(summary.min, value);
+    summary.mean += value * value / 9;
+  }
+  summary.mean = std::sqrt(summary.mean);
+  return summary;
+}
+
+// The columns of the atoms in the order of their tags, whichever ranks they are on.
+void write_atoms(LAMMPS_NS::LAMMPS* lmp, const std::vector<double>& deviations,
+                 std::ofstream& file) {
+  const int nlocal = lmp->atom->nlocal, nprocs = lmp->comm->nprocs;
+  std::vector<int> counts(nprocs), offsets(nprocs);
+  MPI_Gather(&nlocal, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, lmp->world);
+  std::partial_sum(counts.begin(), counts.end() - 1, offsets.begin() + 1);
+  const std::size_t natoms = lmp->comm->me == 0 ? offsets.back() + counts.back() : 0;
+  std::vector<LAMMPS_NS::tagint> tags(natoms);
+  std::vector<double> values(natoms);
+  MPI_Gatherv(lmp->atom->tag, nlocal, MPI_LMP_TAGINT, tags.data(), counts.data(), offsets.data(),
+              MPI_LMP_TAGINT, 0, lmp->world);
+  MPI_Gatherv(deviations.data(), nlocal, MPI_DOUBLE, values.data(), counts.data(), offsets.data(),
+              MPI_DOUBLE, 0, lmp->world);
+  std::vector<std::size_t> order(natoms);
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return tags[a] < tags[b]; });
+  for (const std::size_t k : order) file << " " << std::setw(18) << values[k];
+}
+
 }  // namespace
 
 ModelDeviation::ModelDeviation(LAMMPS_NS::LAMMPS* lmp, const PairOptions& options)
@@ -67,86 +142,17 @@ ModelDeviation::ModelDeviation(LAMMPS_NS::LAMMPS* lmp, const PairOptions& option
 
 void ModelDeviation::write(const std::vector<const double*>& forces,
                            const std::vector<Virial>& virials) {
-  const std::vector<double> deviations = force_deviations(forces);
-  const Summary of_virials = summary_of_virials(virials);
-  const Summary of_forces = summary_of_forces(deviations);
+  const std::vector<double> deviations = force_deviations(forces, atom->nlocal, options_.relative);
+  const Summary of_virials = summary_of_virials(lmp, virials, options_.relative_v);
+  const Summary of_forces = summary_of_forces(lmp, deviations);
   if (comm->me == 0) {
     file_ << std::setw(12) << update->ntimestep;
     for (const Summary& each : {of_virials, of_forces})
       for (const double value : {each.max, each.min, each.mean})
         file_ << " " << std::setw(18) << value;
   }
-  if (options_.atomic) write_atoms(deviations);
+  if (options_.atomic) write_atoms(lmp, deviations, file_);
   if (comm->me == 0) file_ << std::endl;
-}
-
-std::vector<double> ModelDeviation::force_deviations(
-    const std::vector<const double*>& forces) const {
-  std::vector<double> deviations(atom->nlocal);
-  std::vector<const double*> rows(forces.size());
-  for (int i = 0; i < atom->nlocal; ++i) {
-    for (std::size_t m = 0; m < forces.size(); ++m) rows[m] = forces[m] + 3 * i;
-    const auto [deviation, length] = deviation_of(rows, 3);
-    deviations[i] = relative_to(options_.relative, deviation, length);
-  }
-  return deviations;
-}
-
-ModelDeviation::Summary ModelDeviation::summary_of_forces(
-    const std::vector<double>& deviations) const {
-  Summary mine{0, huge, 0}, all;
-  for (const double each : deviations) {
-    mine.max = std::max(mine.max, each);
-    mine.min = std::min(mine.min, each);
-    mine.mean += each / static_cast<double>(atom->natoms);
-  }
-  MPI_Reduce(&mine.max, &all.max, 1, MPI_DOUBLE, MPI_MAX, 0, world);
-  MPI_Reduce(&mine.min, &all.min, 1, MPI_DOUBLE, MPI_MIN, 0, world);
-  MPI_Reduce(&mine.mean, &all.mean, 1, MPI_DOUBLE, MPI_SUM, 0, world);
-  return all;
-}
-
-// The virials by atom, component by component; their "mean" is the root of the mean square, as with
-// deepmd-kit.
-ModelDeviation::Summary ModelDeviation::summary_of_virials(
-    const std::vector<Virial>& virials) const {
-  std::vector<Virial> all(virials.size());
-  MPI_Reduce(virials.data(), all.data(), static_cast<int>(9 * virials.size()), MPI_DOUBLE, MPI_SUM,
-             0, world);
-  for (Virial& each : all)
-    for (double& value : each) value /= static_cast<double>(atom->natoms);
-  Summary summary{0, huge, 0};
-  std::vector<const double*> values(all.size());
-  for (int k = 0; k < 9; ++k) {
-    for (std::size_t m = 0; m < all.size(); ++m) values[m] = &all[m][k];
-    const auto [deviation, length] = deviation_of(values, 1);
-    const double value = relative_to(options_.relative_v, deviation, length);
-    summary.max = std::max(summary.max, value);
-    summary.min = std::min(summary.min, value);
-    summary.mean += value * value / 9;
-  }
-  summary.mean = std::sqrt(summary.mean);
-  return summary;
-}
-
-// The columns of the atoms in the order of their tags, whichever ranks they are on.
-void ModelDeviation::write_atoms(const std::vector<double>& deviations) {
-  const int nlocal = atom->nlocal, nprocs = comm->nprocs;
-  std::vector<int> counts(nprocs), offsets(nprocs);
-  MPI_Gather(&nlocal, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  std::partial_sum(counts.begin(), counts.end() - 1, offsets.begin() + 1);
-  const std::size_t natoms = comm->me == 0 ? offsets.back() + counts.back() : 0;
-  std::vector<LAMMPS_NS::tagint> tags(natoms);
-  std::vector<double> values(natoms);
-  MPI_Gatherv(atom->tag, nlocal, MPI_LMP_TAGINT, tags.data(), counts.data(), offsets.data(),
-              MPI_LMP_TAGINT, 0, world);
-  MPI_Gatherv(deviations.data(), nlocal, MPI_DOUBLE, values.data(), counts.data(), offsets.data(),
-              MPI_DOUBLE, 0, world);
-  std::vector<std::size_t> order(natoms);
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return tags[a] < tags[b]; });
-  for (const std::size_t k : order) file_ << " " << std::setw(18) << values[k];
 }
 
 }  // namespace deepmd_lammps

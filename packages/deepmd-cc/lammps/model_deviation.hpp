@@ -24,15 +24,6 @@ class ModelDeviation : protected LAMMPS_NS::Pointers {
   void write(const std::vector<const double*>& forces, const std::vector<Virial>& virials);
 
  private:
-  struct Summary {
-    double max = 0, min = 0, mean = 0;
-  };
-
-  std::vector<double> force_deviations(const std::vector<const double*>& forces) const;
-  Summary summary_of_forces(const std::vector<double>& deviations) const;
-  Summary summary_of_virials(const std::vector<Virial>& virials) const;
-  void write_atoms(const std::vector<double>& deviations);
-
   PairOptions options_;
   std::ofstream file_;
 };

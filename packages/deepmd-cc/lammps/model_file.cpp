@@ -53,8 +53,7 @@ bool ModelFile::uses_empty_type() const {
 
 void ModelFile::compute(const deepmd_atoms& atoms, std::int32_t wanted, Results& results) {
   auto store = [&](const deepmd_array& result) {
-    const deepmd::OutputSpec* output = record_.output(result.name);
-    if (output != nullptr && output == record_.output_of_kind(output->kind))
+    if (const deepmd::OutputSpec* output = record_.main_output(result.name))
       results.store(output->kind, result);
   };
   using Store = decltype(store);

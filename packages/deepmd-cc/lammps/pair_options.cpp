@@ -2,10 +2,12 @@
 #include "pair_options.hpp"
 
 #include <cmath>
-#include <cstddef>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <stdexcept>
+
+#include "utils.h"
 
 namespace deepmd_lammps {
 namespace {
@@ -18,17 +20,6 @@ const std::map<std::string, std::string> refused = {
     {"spin_norm", "models with spins are not there"},
 };
 
-std::optional<double> number_of(const std::string& word) {
-  try {
-    std::size_t used = 0;
-    const double value = std::stod(word, &used);
-    if (used == word.size()) return value;
-  } catch (const std::logic_error&) {
-    // no number, or none that fits a double
-  }
-  return std::nullopt;
-}
-
 // The words of the command, taken one by one.
 class Words {
  public:
@@ -40,7 +31,7 @@ class Words {
   }
 
   bool is_at_end() const { return next_ == words_.size(); }
-  bool is_at_number() const { return !is_at_end() && number_of(peek()); }
+  bool is_at_number() const { return !is_at_end() && LAMMPS_NS::utils::is_double(peek()); }
   const std::string& peek() const { return words_[next_]; }
   const std::string& take() { return words_[next_++]; }
 
@@ -51,8 +42,10 @@ class Words {
 
   double number() {
     const std::string word = take("a number");
-    if (const auto value = number_of(word)) return *value;
-    fail("is `" + word + "`; expected a number.");
+    const double value = std::strtod(word.c_str(), nullptr);
+    if (!LAMMPS_NS::utils::is_double(word) || !std::isfinite(value))
+      fail("is `" + word + "`; expected a number.");
+    return value;
   }
 
   double positive() {
@@ -74,61 +67,50 @@ class Words {
   std::size_t next_ = 0;
 };
 
+// Where parameters come from, which is said once.
+ParameterSource& only_source(ParameterSource& source, const Words& words) {
+  if (source.is_given()) words.fail("is a second source of the same parameters; give one.");
+  return source;
+}
+
+void read_values(ParameterSource& source, Words& words) {
+  std::vector<double>& values = only_source(source, words).values;
+  do values.push_back(words.number());
+  while (words.is_at_number());
+}
+
+void read_compute(ParameterSource& source, Words& words) {
+  only_source(source, words).compute = words.take("a compute's ID");
+}
+
+void read_fix(ParameterSource& source, Words& words) {
+  only_source(source, words).fix = words.take("a fix's ID");
+  if (words.is_at_number()) source.first = static_cast<int>(words.whole_number(1));
+}
+
 using Reader = std::function<void(PairOptions&, Words&)>;
-using Source = ParameterSource PairOptions::*;
 
-// A reader of where parameters come from, which is said once.
-template <class Read>
-Reader reads_source(Source source, const Read& read) {
-  return [=](PairOptions& options, Words& words) {
-    if ((options.*source).is_given())
-      words.fail("is a second source of the same parameters; give one.");
-    read(options.*source, words);
-  };
-}
-
-Reader reads_values(Source source) {
-  return reads_source(source, [](ParameterSource& from, Words& words) {
-    do from.values.push_back(words.number());
-    while (words.is_at_number());
-  });
-}
-
-Reader reads_compute(Source source) {
-  return reads_source(source, [](ParameterSource& from, Words& words) {
-    from.compute = words.take("a compute's ID");
-  });
-}
-
-Reader reads_fix(Source source) {
-  return reads_source(source, [](ParameterSource& from, Words& words) {
-    from.fix = words.take("a fix's ID");
-    if (words.is_at_number()) from.first = static_cast<int>(words.whole_number(1));
-  });
-}
-
-const std::map<std::string, Reader>& readers() {
-  static const std::map<std::string, Reader> table = {
-      {"out_file",
-       [](PairOptions& options, Words& words) {
-         options.out_file = words.take("a file's name");
-         options.has_out_file = true;
-       }},
-      {"out_freq", [](auto& options, Words& words) { options.out_freq = words.whole_number(0); }},
-      {"atomic", [](auto& options, Words&) { options.atomic = true; }},
-      {"relative", [](auto& options, Words& words) { options.relative = words.positive(); }},
-      {"relative_v", [](auto& options, Words& words) { options.relative_v = words.positive(); }},
-      {"fparam", reads_values(&PairOptions::fparam)},
-      {"aparam", reads_values(&PairOptions::aparam)},
-      {"fparam_from_compute", reads_compute(&PairOptions::fparam)},
-      {"aparam_from_compute", reads_compute(&PairOptions::aparam)},
-      {"fparam_from_fix", reads_fix(&PairOptions::fparam)},
-  };
-  return table;
-}
+const std::map<std::string, Reader> readers = {
+    {"out_file",
+     [](auto& options, auto& words) {
+       options.out_file = words.take("a file's name");
+       options.has_out_file = true;
+     }},
+    {"out_freq", [](auto& options, auto& words) { options.out_freq = words.whole_number(0); }},
+    {"atomic", [](auto& options, auto&) { options.atomic = true; }},
+    {"relative", [](auto& options, auto& words) { options.relative = words.positive(); }},
+    {"relative_v", [](auto& options, auto& words) { options.relative_v = words.positive(); }},
+    {"fparam", [](auto& options, auto& words) { read_values(options.fparam, words); }},
+    {"aparam", [](auto& options, auto& words) { read_values(options.aparam, words); }},
+    {"fparam_from_compute",
+     [](auto& options, auto& words) { read_compute(options.fparam, words); }},
+    {"aparam_from_compute",
+     [](auto& options, auto& words) { read_compute(options.aparam, words); }},
+    {"fparam_from_fix", [](auto& options, auto& words) { read_fix(options.fparam, words); }},
+};
 
 bool is_keyword(const std::string& word) {
-  return readers().count(word) > 0 || refused.count(word) > 0;
+  return readers.count(word) > 0 || refused.count(word) > 0;
 }
 
 }  // namespace
@@ -142,8 +124,8 @@ PairOptions read_pair_options(const std::vector<std::string>& arguments) {
     words.keyword = words.take();
     if (const auto found = refused.find(words.keyword); found != refused.end())
       words.fail("is not supported: " + found->second + ".");
-    const auto reader = readers().find(words.keyword);
-    if (reader == readers().end())
+    const auto reader = readers.find(words.keyword);
+    if (reader == readers.end())
       throw std::invalid_argument("`" + words.keyword +
                                   "` is no keyword; models stand before the keywords.");
     reader->second(options, words);

@@ -56,19 +56,21 @@ Source* checked(Source* source, const char* keyword, const char* kind, const std
   return source;
 }
 
+// Has it computed, once a step.
+template <class Result>
+void invoke(Compute& compute, int flag, Result (Compute::*run)()) {
+  if ((compute.invoked_flag & flag) != 0) return;
+  (compute.*run)();
+  compute.invoked_flag |= flag;
+}
+
 void read_global(Compute& compute, std::vector<double>& values) {
   if (values.size() == 1 && compute.scalar_flag) {
-    if (!(compute.invoked_flag & Compute::INVOKED_SCALAR)) {
-      compute.compute_scalar();
-      compute.invoked_flag |= Compute::INVOKED_SCALAR;
-    }
+    invoke(compute, Compute::INVOKED_SCALAR, &Compute::compute_scalar);
     values[0] = compute.scalar;
     return;
   }
-  if (!(compute.invoked_flag & Compute::INVOKED_VECTOR)) {
-    compute.compute_vector();
-    compute.invoked_flag |= Compute::INVOKED_VECTOR;
-  }
+  invoke(compute, Compute::INVOKED_VECTOR, &Compute::compute_vector);
   values.assign(compute.vector, compute.vector + values.size());
 }
 
@@ -132,10 +134,7 @@ std::vector<double>& Parameters::aparam() {
     return aparam_;
   }
   Compute& compute = *aparam_compute_;
-  if (!(compute.invoked_flag & Compute::INVOKED_PERATOM)) {
-    compute.compute_peratom();
-    compute.invoked_flag |= Compute::INVOKED_PERATOM;
-  }
+  invoke(compute, Compute::INVOKED_PERATOM, &Compute::compute_peratom);
   for (std::size_t i = 0; i < nlocal; ++i)
     for (std::size_t k = 0; k < dim; ++k)
       aparam_[i * dim + k] =

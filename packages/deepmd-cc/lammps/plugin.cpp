@@ -17,12 +17,6 @@ namespace {
 using namespace deepmd_lammps;
 using LAMMPS_NS::LAMMPS;
 
-void* new_pair(void* lmp) { return new PairDeepMD(static_cast<LAMMPS*>(lmp)); }
-
-void* new_compute(void* lmp, int narg, char** arg) {
-  return new ComputeDeepTensorAtom(static_cast<LAMMPS*>(lmp), narg, arg);
-}
-
 // Classes of another release, or integers of other sizes, would be misread.
 void check_lammps(LAMMPS* lmp) {
   if (std::string(lmp->version) != DEEPMD_LAMMPS_VERSION)
@@ -79,9 +73,9 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
       plugin.creator.v2 = creator;
     register_plugin(&plugin, lammps);
   };
-  add("pair", "deepmd", "Deep Potential models of every kind of file", &new_pair);
+  add("pair", "deepmd", "Deep Potential models of every kind of file", &new_pair_deepmd);
   add("compute", "deeptensor/atom", "dipoles and other outputs of atoms by a Deep Potential model",
-      &new_compute);
+      &new_compute_deeptensor_atom);
   const char* info = "not supported";
   add("pair", "deepspin", info, &refuse<spin>);
   add("pair", "deepmd/kk", info, &refuse<kokkos>);

@@ -16,7 +16,7 @@ from deepmd.check import data as checks
 from deepmd.elements import COVALENT_RADII
 from deepmd.entrypoints import check_data
 from deepmd.entrypoints.check_data import run_checks
-from deepmd.errors import DataError
+from deepmd.errors import DataError, InputError
 from deepmd.main import parse_args, run
 
 BOHR, HARTREE, KJ, KCAL = 0.529177, 27.2114, 1 / 96.485, 1 / 23.0605
@@ -70,7 +70,7 @@ FAULTS = {
     "forces in kJ": ({"force": 1 / KJ}, "forces", "in kJ/mol/Å"),
     "forces in kJ/nm": ({"force": 10 / KJ}, "forces", "in kJ/mol/nm"),
     "forces in Hartree": ({"force": BOHR / HARTREE}, "forces", "in Hartree/bohr"),
-    "no forces": ({"force": 0}, "forces", "all forces are 0"),
+    "no forces": ({"force": 0}, "forces", "are 0: they were not read"),
     "no energies": ({"energy": 0}, "energies", "all energies are 0"),
 }
 
@@ -90,6 +90,15 @@ def test_units_and_signs_by_near_frames(tmp_path, fault):
 )
 def test_signs_and_units_without_near_frames(tmp_path, scale, cause):
     assert cause in the_message(write(tmp_path / "a", scale, shuffle=True))
+
+
+def test_a_perfect_lattice_has_no_forces(tmp_path):
+    scale = np.linspace(0.9, 1.02, 7)[:, None]
+    coord = scale * (4.0 * np.array([0, 0, 0, 0, 0.5, 0.5, 0.5, 0, 0.5, 0.5, 0.5, 0]))
+    box, energy = scale * (4.0 * np.eye(3)).ravel(), -14.0 + 20 * (scale - 1) ** 2
+    frames = {"coord": coord, "box": box, "energy": energy, "force": np.zeros_like(coord)}
+    write_system(tmp_path / "a", [0] * 4, 7, names=["Al"], **frames)
+    assert not run_checks([str(tmp_path / "a")])
 
 
 def test_energies_below_those_of_all_electrons(tmp_path):
@@ -230,3 +239,6 @@ def test_radii_are_those_of_the_table():
 def test_nothing_to_check(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         run_checks([str(tmp_path / "none")])
+    (tmp_path / "input.json").write_text('{"model": {}, "training": {"data_dict": {}}}')
+    with pytest.raises(InputError, match="no training/training_data/systems to check"):
+        run_checks([str(tmp_path / "input.json")])

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 
 #include "document.hpp"
 
@@ -32,23 +33,20 @@ void silut(Real x, Real threshold, Real& value, Real& slope) {
 Activation Activation::named(const std::string& name) {
   std::string key = name.substr(0, name.find(':'));
   for (auto& letter : key) letter = char(std::tolower(static_cast<unsigned char>(letter)));
-  const struct {
-    const char* name;
-    Function function;
-  } known[] = {{"none", Function::linear},       {"linear", Function::linear},
-               {"tanh", Function::tanh},         {"sigmoid", Function::sigmoid},
-               {"relu", Function::relu},         {"relu6", Function::relu6},
-               {"softplus", Function::softplus}, {"gelu", Function::gelu},
-               {"gelu_tf", Function::gelu},      {"silu", Function::silu},
-               {"silut", Function::silut},       {"custom_silu", Function::silut}};
-  for (const auto& each : known)
-    if (key == each.name) {
-      const auto colon = name.find(':');
-      const double given =
-          colon == std::string::npos ? 0.0 : std::strtod(name.c_str() + colon + 1, nullptr);
-      return {each.function, given != 0.0 ? given : 3.0};
-    }
-  throw NotCovered("the activation function " + name + " is not known to the native engine");
+  const std::map<std::string, Function> known = {
+      {"none", Function::linear},       {"linear", Function::linear},
+      {"tanh", Function::tanh},         {"sigmoid", Function::sigmoid},
+      {"relu", Function::relu},         {"relu6", Function::relu6},
+      {"softplus", Function::softplus}, {"gelu", Function::gelu},
+      {"gelu_tf", Function::gelu},      {"silu", Function::silu},
+      {"silut", Function::silut},       {"custom_silu", Function::silut}};
+  const auto found = known.find(key);
+  if (found == known.end())
+    throw NotCovered("the activation function " + name + " is not known to the native engine");
+  const auto colon = name.find(':');
+  const double given =
+      colon == std::string::npos ? 0.0 : std::strtod(name.c_str() + colon + 1, nullptr);
+  return {found->second, given != 0.0 ? given : 3.0};
 }
 
 template <class Real>

@@ -18,10 +18,10 @@ constexpr int kRefined =
 template <class Real>
 std::vector<Real> inverse(int degree) {
   const Real pi = std::acos(Real(-1));
-  std::vector<Real> matrix(std::size_t(degree * degree));
+  std::vector<Real> matrix(degree * degree);
   for (int q = 0; q < degree; ++q)
     for (int k = 0; k < degree; ++k)
-      matrix[std::size_t(q * degree + k)] =
+      matrix[q * degree + k] =
           std::cos(pi * q * (k + Real(0.5)) / degree) * (q == 0 ? 1 : 2) / degree;
   return matrix;
 }
@@ -40,10 +40,9 @@ class Comparison {
   }
 
   Deviation of(const Functions& functions, double low, double high) const {
-    std::vector<double> s(static_cast<std::size_t>(refined_));
+    std::vector<double> s(refined_);
     for (int k = 0; k < refined_; ++k)
-      s[std::size_t(k)] =
-          0.5 * (low + high) + 0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
+      s[k] = 0.5 * (low + high) + 0.5 * (high - low) * std::cos(M_PI * (k + 0.5) / refined_);
     const std::vector<double> values = functions(s);
     Deviation largest{};
     for (std::size_t p = 0; p < rows_.size(); ++p) {
@@ -61,15 +60,14 @@ class Comparison {
 
   void add_point(double u, const std::vector<double>& fine, const std::vector<double>& own) {
     Row row;
-    for (auto& each : row) each.assign(std::size_t(refined_), 0.0);
-    std::vector<double> t(static_cast<std::size_t>(refined_)), d(t.size());
+    for (auto& each : row) each.assign(refined_, 0.0);
+    std::vector<double> t(refined_), d(refined_);
     chebyshev::polynomials<double, sizeof(double), 0, true>(refined_, 1, &u, t.data(), d.data());
     for (int q = 0; q < refined_; ++q) {
       for (int k = 0; k < refined_; ++k) {
-        const double full = fine[std::size_t(q * refined_ + k)];
+        const double full = fine[q * refined_ + k];
         double missed = full;
-        if (q < degree_ && k % kRefined == kRefined / 2)
-          missed -= own[std::size_t(q * degree_ + k / kRefined)];
+        if (q < degree_ && k % kRefined == kRefined / 2) missed -= own[q * degree_ + k / kRefined];
         const Deviation terms{t[q] * full, t[q] * missed, d[q] * full, d[q] * missed};
         for (int each = 0; each < kQuantities; ++each) row[each][k] += terms[each];
       }
@@ -148,15 +146,14 @@ std::vector<long double> nodes_of(const ChebyshevBasis& basis) {
   std::vector<long double> nodes;
   for (int i = 0; i < basis.nintervals(); ++i)
     for (int k = 0; k < basis.degree; ++k)
-      nodes.push_back(basis.middle[std::size_t(i)] +
-                      std::cos(pi * (k + 0.5L) / basis.degree) / basis.slope[std::size_t(i)]);
+      nodes.push_back(basis.middle[i] + std::cos(pi * (k + 0.5L) / basis.degree) / basis.slope[i]);
   return nodes;
 }
 
 std::vector<double> coefficients(const ChebyshevBasis& basis,
                                  const std::vector<long double>& values) {
   const auto matrix = inverse<long double>(basis.degree);
-  const auto degree = std::size_t(basis.degree), size = std::size_t(basis.size());
+  const std::size_t degree = basis.degree, size = basis.size();
   const std::size_t m = values.size() / size;
   std::vector<double> result;
   for (std::size_t row = 0; row < size; ++row)

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 
 #include "deepmd/frozen_record.hpp"
@@ -16,10 +17,6 @@ namespace {
 const char* const kReference = "@array";
 const char* const kVariables = "@variables";
 constexpr std::string_view kMark = "deepmd-sha256:";
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 template <class Number>
 void convert(const char* bytes, std::vector<double>& to) {
@@ -108,7 +105,7 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
     if (length > bytes.size() - 8) throw Error("it ends within the header");
-    const std::size_t start = 8 + static_cast<std::size_t>(length);
+    const std::size_t start = 8 + length;
     const json header = parse_tree(std::string_view(bytes).substr(8, start - 8));
     Document document;
     const json metadata = header.value("__metadata__", json::object());
@@ -130,13 +127,13 @@ Document parse_safetensors(const std::string& bytes, const std::string& source) 
 }
 
 Document read_document(const std::string& path) {
-  const bool is_hdf5 = ends_with(path, ".dp");
-  if (!is_hdf5 && !ends_with(path, ".safetensors"))
+  const auto ending = std::filesystem::path(path).extension();
+  if (ending != ".dp" && ending != ".safetensors")
     throw Error(path + " is of no kind that the native engine reads; make a .safetensors of it: " +
                 "dp convert-backend " + path + " model.safetensors");
   const std::string bytes = read_file(path);
   check_digest(bytes, path);
-  return is_hdf5 ? parse_hdf5(bytes, path) : parse_safetensors(bytes, path);
+  return ending == ".dp" ? parse_hdf5(bytes, path) : parse_safetensors(bytes, path);
 }
 
 void Node::fail(const std::string& what) const {

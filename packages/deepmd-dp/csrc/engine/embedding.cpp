@@ -18,15 +18,15 @@ template <class Real>
 void DescriptorSpec::evaluate(std::int64_t center, std::int64_t neighbor,
                               const std::vector<Real>& s, Real* values, Real* slopes) const {
   const bool is_concat = embedding == Embedding::concat;
-  const Net& net = nets.nets[is_concat ? 0 : std::size_t(function_of(center, neighbor))];
+  const Net& net = nets.nets[is_concat ? 0 : function_of(center, neighbor)];
   const std::int64_t nin = net.nin(), n = std::int64_t(s.size()), dim = type_width;
-  std::vector<Real> x(std::size_t(n * nin)), dx(x.size(), Real(0));
+  std::vector<Real> x(n * nin), dx(x.size(), Real(0));
   for (std::int64_t i = 0; i < n; ++i) {
-    Real* row = &x[std::size_t(i * nin)];
-    row[0] = s[std::size_t(i)], dx[std::size_t(i * nin)] = 1;
+    Real* row = &x[i * nin];
+    row[0] = s[i], dx[i * nin] = 1;
     if (!is_concat) continue;
-    std::copy_n(&type_vectors[std::size_t(neighbor * dim)], dim, row + 1);
-    if (!is_one_sided) std::copy_n(&type_vectors[std::size_t(center * dim)], dim, row + 1 + dim);
+    std::copy_n(&type_vectors[neighbor * dim], dim, row + 1);
+    if (!is_one_sided) std::copy_n(&type_vectors[center * dim], dim, row + 1 + dim);
   }
   net.evaluate<Real>(n, x.data(), slopes ? dx.data() : nullptr, values, slopes);
 }
@@ -40,7 +40,7 @@ std::pair<double, double> range_of(const DescriptorSpec& spec) {
   environment::radial_functions(spec.environment, 1, xyz,
                                 {out, out + 1, out + 2, out + 3, out + 4, out + 5, out + 6});
   double low = INFINITY, high = -INFINITY;
-  for (std::size_t k = 0; k < spec.davg.size(); k += std::size_t(spec.columns))
+  for (std::size_t k = 0; k < spec.davg.size(); k += spec.columns)
     for (const double raw : {0.0, out[3]}) {
       const double s = (raw - spec.davg[k]) / spec.dstd[k];
       low = std::min(low, s), high = std::max(high, s);
@@ -67,9 +67,9 @@ std::map<std::int64_t, std::vector<double>> coefficients_of(
   std::map<std::int64_t, std::vector<double>> found;
   const std::int64_t width = spec.width();
   for (const auto& [number, pair] : pairs) {
-    std::vector<double> c(std::size_t(settings.size * width), 0.0);
+    std::vector<double> c(settings.size * width, 0.0);
     if (settings.basis.degree == 0) {
-      for (std::int64_t m = 0; m < width; ++m) c[std::size_t(m * width + m)] = 1.0;
+      for (std::int64_t m = 0; m < width; ++m) c[m * width + m] = 1.0;
     } else {
       std::vector<long double> values(c.size());
       spec.evaluate<long double>(pair.first, pair.second, nodes_of(settings.basis), values.data(),
@@ -113,9 +113,8 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   const bool is_strip = spec.embedding == Embedding::strip;
   const std::int64_t width = spec.width();
   EmbeddingMatrices found;
-  found.segment_of.assign(std::size_t(spec.ntypes), -1);
-  for (std::size_t k = 0; k < present.size(); ++k)
-    found.segment_of[std::size_t(present[k])] = std::int32_t(k);
+  found.segment_of.assign(spec.ntypes, -1);
+  for (std::size_t k = 0; k < present.size(); ++k) found.segment_of[present[k]] = std::int32_t(k);
   auto& settings = found.settings;
   settings.environment = spec.environment;
   settings.columns = spec.columns, settings.slots_differ = spec.slots_differ;
@@ -133,8 +132,7 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
     std::vector<double> c;  // (nsegments * size, width)
     const auto add = [&](const std::vector<double>& own, const double* factor, double constant) {
       for (std::size_t k = 0; k < own.size(); ++k)
-        c.push_back(own[k] * share *
-                    (factor ? constant + factor[k % std::size_t(width)] : constant));
+        c.push_back(own[k] * share * (factor ? constant + factor[k % width] : constant));
     };
     // of strips that are smooth the switched terms alone have the factor
     if (settings.is_switched) add(coefficients.at(0), nullptr, 1.0);
@@ -150,8 +148,8 @@ ConstantMoments::Moments ConstantMoments::of_slot(const DescriptorSpec& spec, st
                                                   std::int64_t neighbor, std::int64_t slot) const {
   const std::int64_t columns = spec.columns, width = spec.width();
   const std::int64_t slots = spec.slots_differ ? spec.nslots() : 1;
-  const auto first = std::size_t((center * slots + slot) * columns);
-  Moments row(static_cast<std::size_t>(columns)), values(static_cast<std::size_t>(width)), moments;
+  const std::int64_t first = (center * slots + slot) * columns;
+  Moments row(columns), values(width), moments;
   for (std::size_t c = 0; c < row.size(); ++c)
     row[c] = -spec.davg[first + c] / spec.dstd[first + c];
   spec.evaluate<double>(center, neighbor, {row[0]}, values.data(), nullptr);
@@ -178,19 +176,19 @@ ConstantMoments::ConstantMoments(const DescriptorSpec& spec) {
       if (!spec.slots_differ) {
         sums.push_back(of_slot(spec, center, neighbor, 0));
       } else {
-        const std::int64_t sel = spec.sel[std::size_t(spec.is_by_type ? neighbor : 0)];
-        sums.resize(std::size_t(sel + 1));
-        sums.back().assign(std::size_t(spec.columns * spec.width()), 0.0);
+        const std::int64_t sel = spec.sel[spec.is_by_type ? neighbor : 0];
+        sums.resize(sel + 1);
+        sums.back().assign(spec.columns * spec.width(), 0.0);
         for (std::int64_t n = sel - 1; n >= 0; --n) {
-          auto& sum = sums[std::size_t(n)] = of_slot(spec, center, neighbor, start + n);
-          for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += sums[std::size_t(n + 1)][k];
+          auto& sum = sums[n] = of_slot(spec, center, neighbor, start + n);
+          for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += sums[n + 1][k];
         }
         if (spec.is_by_type) start += sel;
       }
       empty_.push_back(std::move(sums));
       if (!has_left_out) continue;
       // deepmd-kit embeds a zero for a neighbor that is left out
-      Moments zero(std::size_t(spec.width()));
+      Moments zero(spec.width());
       spec.evaluate<double>(center, neighbor, {0.0}, zero.data(), nullptr);
       for (auto& value : zero) value /= double(spec.nslots());
       left_out_.push_back(std::move(zero));
@@ -198,39 +196,9 @@ ConstantMoments::ConstantMoments(const DescriptorSpec& spec) {
   }
 }
 
-template <class T>
-void ConstantMoments::add(const DescriptorSpec& spec, std::int32_t center, std::int32_t empty_type,
-                          const std::int32_t* occupied, const std::int32_t* left_out, T* m,
-                          std::int64_t ldm) const {
-  if (are_zero_) return;
-  const std::int64_t width = spec.width();
-  const auto add_times = [&](double factor, const Moments& moments) {
-    for (std::int64_t c = 0; c < spec.columns; ++c)
-      for (std::int64_t k = 0; k < width; ++k)
-        m[c * ldm + k] += T(factor * moments[std::size_t(c * width + k)]);
-  };
-  for (std::size_t section = 0; section < spec.sel.size(); ++section) {
-    const std::int64_t type = spec.is_by_type ? std::int64_t(section) : empty_type;
-    const auto& sums = empty_[std::size_t(center * spec.ntypes + type)];
-    if (spec.slots_differ)
-      add_times(1.0, sums[std::size_t(occupied[section])]);
-    else
-      add_times(double(spec.sel[section] - occupied[section]), sums[0]);
-  }
-  for (std::int64_t t = 0; t < spec.ntypes && !left_out_.empty(); ++t)
-    if (left_out[t] != 0)
-      add_times(double(left_out[t]), left_out_[std::size_t(center * spec.ntypes + t)]);
-}
-
 template void DescriptorSpec::evaluate(std::int64_t, std::int64_t, const std::vector<double>&,
                                        double*, double*) const;
 template struct EmbeddingMatrices<double>;
 template struct EmbeddingMatrices<float>;
-template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,
-                                   const std::int32_t*, const std::int32_t*, double*,
-                                   std::int64_t) const;
-template void ConstantMoments::add(const DescriptorSpec&, std::int32_t, std::int32_t,
-                                   const std::int32_t*, const std::int32_t*, float*,
-                                   std::int64_t) const;
 
 }  // namespace deepmd::engine

@@ -38,7 +38,25 @@ class ConstantMoments {
   template <class T>
   void add(const DescriptorSpec& spec, std::int32_t center, std::int32_t empty_type,
            const std::int32_t* occupied, const std::int32_t* left_out, T* m,
-           std::int64_t ldm) const;
+           std::int64_t ldm) const {
+    if (are_zero_) return;
+    const std::int64_t width = spec.width();
+    const auto add_times = [&](double factor, const Moments& moments) {
+      for (std::int64_t c = 0; c < spec.columns; ++c)
+        for (std::int64_t k = 0; k < width; ++k)
+          m[c * ldm + k] += T(factor * moments[c * width + k]);
+    };
+    for (std::size_t section = 0; section < spec.sel.size(); ++section) {
+      const std::int64_t type = spec.is_by_type ? std::int64_t(section) : empty_type;
+      const auto& sums = empty_[center * spec.ntypes + type];
+      if (spec.slots_differ)
+        add_times(1.0, sums[occupied[section]]);
+      else
+        add_times(double(spec.sel[section] - occupied[section]), sums[0]);
+    }
+    for (std::int64_t t = 0; t < spec.ntypes && !left_out_.empty(); ++t)
+      if (left_out[t] != 0) add_times(double(left_out[t]), left_out_[center * spec.ntypes + t]);
+  }
 
  private:
   using Moments = std::vector<double>;  // (columns, width)

@@ -10,11 +10,11 @@ void BlockEdges::collect(const Frame& frame, std::int32_t atom, const Descriptor
                          const std::vector<char>& excluded_of_model) {
   const double* origin = frame.coord + 3 * std::int64_t(atom);
   const double rcut_squared = spec.environment.rcut * spec.environment.rcut;
-  const char* excluded = &excluded_of_model[std::size_t(frame.type[atom] * spec.ntypes)];
-  const std::int32_t* list = frame.neighbors[std::size_t(atom)];
-  const std::int32_t count = frame.counts[std::size_t(atom)];
-  const Image* shifts = frame.shifts.empty() ? nullptr : frame.shifts[std::size_t(atom)];
-  hits_.resize(std::size_t(count));
+  const char* excluded = &excluded_of_model[frame.type[atom] * spec.ntypes];
+  const std::int32_t* list = frame.neighbors[atom];
+  const std::int32_t count = frame.counts[atom];
+  const Image* shifts = frame.shifts.empty() ? nullptr : frame.shifts[atom];
+  hits_.resize(count);
   std::size_t nhits = 0;
   for (std::int32_t k = 0; k < count; ++k) {
     const std::int32_t j = list[k] & frame.index_mask, type = frame.type[j];
@@ -47,10 +47,10 @@ void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::in
     for (std::size_t k = 1; k < starts.size(); ++k) starts[k] = starts[k - 1] + spec.sel[k - 1];
   }
   for (const Hit& hit : hits_) {
-    const auto section = std::size_t(spec.is_by_type ? hit.type : 0);
+    const std::size_t section = spec.is_by_type ? hit.type : 0;
     if (spec.slots_differ && occupied[section] >= spec.sel[section]) continue;
     const auto place = std::int32_t(starts[section] + occupied[section]++);
-    if (spec.excluded[std::size_t(center * spec.ntypes + hit.type)]) {
+    if (spec.excluded[center * spec.ntypes + hit.type]) {
       ++left_out[hit.type];
       continue;
     }
@@ -61,19 +61,18 @@ void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::in
 
 void BlockEdges::gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
                         const std::vector<char>& excluded_of_model) {
-  const std::size_t sections = spec.sel.size(), ntypes = std::size_t(spec.ntypes);
+  const std::size_t sections = spec.sel.size(), ntypes = spec.ntypes;
   for (auto& each : xyz) each.clear();
   index.clear(), slot.clear(), type.clear();
   first.assign(1, 0);
-  occupied.assign(std::size_t(block.size) * sections, 0);
-  left_out.assign(std::size_t(block.size) * ntypes, 0);
+  occupied.assign(block.size * sections, 0);
+  left_out.assign(block.size * ntypes, 0);
   largest = 0;
   for (std::int64_t i = 0; i < block.size; ++i) {
     collect(frame, block.atoms[i], spec, excluded_of_model);
-    append(spec, block.type, &occupied[std::size_t(i) * sections],
-           &left_out[std::size_t(i) * ntypes]);
+    append(spec, block.type, &occupied[i * sections], &left_out[i * ntypes]);
     first.push_back(std::int64_t(index.size()));
-    largest = std::max(largest, first[std::size_t(i) + 1] - first[std::size_t(i)]);
+    largest = std::max(largest, first[i + 1] - first[i]);
   }
   for (auto& each : xyz) each.resize(index.size() + 16, 1.0);
 }

@@ -13,7 +13,7 @@ namespace {
 using Offset = std::uint64_t;
 
 constexpr Offset kUndefined = ~Offset(0);
-// of trees and continued headers: more would be a circle
+// of continued headers, and of nodes of trees: more would be a circle
 constexpr int kDeepest = 32;
 constexpr std::size_t kMost = 1000000;
 
@@ -121,41 +121,29 @@ Array read_dataset(const Bytes& bytes, Offset at) {
 }
 
 /// The objects of a group: header addresses by name.
-class Group {
- public:
-  Group(const Bytes& bytes, Offset tree, Offset heap) : bytes_(bytes) {
-    if (!bytes.has(heap, "HEAP")) refuse("no heap where one belongs");
-    names_ = bytes.offset(heap + 24);
-    visit(tree, 0);
+std::map<std::string, Offset> read_group(const Bytes& bytes, Offset tree, Offset heap) {
+  if (!bytes.has(heap, "HEAP")) refuse("no heap where one belongs");
+  const Offset names = bytes.offset(heap + 24);
+  std::vector<Offset> nodes{tree}, leaves;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (nodes.size() + leaves.size() > kMost) refuse("a tree that does not end");
+    const Offset node = nodes[n];
+    if (!bytes.has(node, "TREE")) refuse("no tree where one belongs");
+    std::vector<Offset>& children = bytes.byte(node + 5) > 0 ? nodes : leaves;
+    const int count = bytes.get<std::uint16_t>(node + 6);
+    for (int k = 0; k < count; ++k) children.push_back(bytes.offset(node + 32 + 16 * Offset(k)));
   }
   std::map<std::string, Offset> objects;
-
- private:
-  void visit(Offset node, int depth) {
-    if (depth > kDeepest || ++nvisits_ > kMost) refuse("a tree that does not end");
-    if (!bytes_.has(node, "TREE")) refuse("no tree where one belongs");
-    const int level = bytes_.byte(node + 5), count = bytes_.get<std::uint16_t>(node + 6);
-    for (int k = 0; k < count; ++k) {
-      const Offset child = bytes_.offset(node + 32 + 16 * Offset(k));
-      if (level > 0)
-        visit(child, depth + 1);
-      else
-        read_leaf(child);
-    }
-  }
-  void read_leaf(Offset leaf) {
-    if (!bytes_.has(leaf, "SNOD")) refuse("no symbols where they belong");
-    const int count = bytes_.get<std::uint16_t>(leaf + 6);
+  for (const Offset leaf : leaves) {
+    if (!bytes.has(leaf, "SNOD")) refuse("no symbols where they belong");
+    const int count = bytes.get<std::uint16_t>(leaf + 6);
     for (int k = 0; k < count; ++k) {
       const Offset entry = leaf + 8 + 40 * Offset(k);
-      objects[bytes_.text(names_ + bytes_.offset(entry))] = bytes_.offset(entry + 8);
+      objects[bytes.text(names + bytes.offset(entry))] = bytes.offset(entry + 8);
     }
   }
-
-  const Bytes& bytes_;
-  Offset names_ = 0;
-  std::size_t nvisits_ = 0;
-};
+  return objects;
+}
 
 /// A text of any length, which lies in a heap of the file.
 std::string heap_text(const Bytes& bytes, Offset reference) {
@@ -213,7 +201,7 @@ Document read_all(const Bytes& bytes) {
   const Offset root = bytes.offset(64);
   const Header header = read_header(bytes, root);
   const Offset table = only(header, symbols, "a table of symbols");
-  const Group group(bytes, bytes.offset(table), bytes.offset(table + 8));
+  const auto objects = read_group(bytes, bytes.offset(table), bytes.offset(table + 8));
   std::string text;
   const auto attributes = header.equal_range(attribute);
   for (auto each = attributes.first; each != attributes.second && text.empty(); ++each)
@@ -221,8 +209,8 @@ Document read_all(const Bytes& bytes) {
   if (text.empty()) refuse("no attribute json");
   Document document;
   document.tree = parse_tree(text);
-  for (const auto& [name, at] : group.objects) document.arrays[name] = read_dataset(bytes, at);
-  set_references(document.tree, group.objects, false);
+  for (const auto& [name, at] : objects) document.arrays[name] = read_dataset(bytes, at);
+  set_references(document.tree, objects, false);
   return document;
 }
 

@@ -54,34 +54,7 @@ const Kernels<T>& kernels() {
               "; expected generic, avx2 or avx512, and a machine that has it");
 }
 
-/// Of the matrix whose numbers are w(k, j).
-template <class T, class W>
-PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                       const W& w) {
-  const std::int64_t width = kernels.width, panel = kPanelVectors * width;
-  PackedMatrix<T> packed{rows, (columns + width - 1) / width * width, {}};
-  packed.data.reserve(std::size_t(rows * packed.padded));
-  for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
-    for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)
-      for (std::int64_t k = k0; k < std::min(rows, k0 + kPanelDepth); ++k)
-        for (std::int64_t j = j0; j < std::min(packed.padded, j0 + panel); ++j)
-          packed.data.push_back(j < columns ? T(w(k, j)) : T(0));
-  return packed;
-}
-
-template <class T>
-MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                   const std::vector<double>& w) {
-  const auto at = [&](std::int64_t k, std::int64_t j) { return w[std::size_t(k * columns + j)]; };
-  return {packed(kernels, rows, columns, at),
-          packed(kernels, columns, rows, [&](std::int64_t k, std::int64_t j) { return at(j, k); })};
-}
-
 template const Kernels<double>& kernels<double>();
 template const Kernels<float>& kernels<float>();
-template MatrixPair<double> pack(const Kernels<double>&, std::int64_t, std::int64_t,
-                                 const std::vector<double>&);
-template MatrixPair<float> pack(const Kernels<float>&, std::int64_t, std::int64_t,
-                                const std::vector<double>&);
 
 }  // namespace deepmd::engine

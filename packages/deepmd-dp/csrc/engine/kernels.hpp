@@ -4,6 +4,7 @@
 // loaded. T is double or float.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -88,6 +89,26 @@ struct Kernels {
 template <class T>
 const Kernels<T>& kernels();
 
+/// Rows of K that a product takes at a time, so that a panel stays in the cache.
+constexpr std::int64_t kPanelDepth = 256;
+/// Vectors side by side in a panel.
+constexpr int kPanelVectors = 3;
+
+/// Of the matrix whose numbers are w(k, j).
+template <class T, class W>
+PackedMatrix<T> packed(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
+                       const W& w) {
+  const std::int64_t width = kernels.width, panel = kPanelVectors * width;
+  PackedMatrix<T> packed{rows, (columns + width - 1) / width * width, {}};
+  packed.data.reserve(rows * packed.padded);
+  for (std::int64_t k0 = 0; k0 < rows; k0 += kPanelDepth)
+    for (std::int64_t j0 = 0; j0 < packed.padded; j0 += panel)
+      for (std::int64_t k = k0; k < std::min(rows, k0 + kPanelDepth); ++k)
+        for (std::int64_t j = j0; j < std::min(packed.padded, j0 + panel); ++j)
+          packed.data.push_back(j < columns ? T(w(k, j)) : T(0));
+  return packed;
+}
+
 /// A matrix (rows, columns) and its transpose, for the ways to and fro.
 template <class T>
 struct MatrixPair {
@@ -96,11 +117,10 @@ struct MatrixPair {
 
 template <class T>
 MatrixPair<T> pack(const Kernels<T>& kernels, std::int64_t rows, std::int64_t columns,
-                   const std::vector<double>& w);
-
-/// Rows of K that a product takes at a time, so that a panel stays in the cache.
-constexpr std::int64_t kPanelDepth = 256;
-/// Vectors side by side in a panel.
-constexpr int kPanelVectors = 3;
+                   const std::vector<double>& w) {
+  const auto at = [&](std::int64_t k, std::int64_t j) { return w[k * columns + j]; };
+  return {packed(kernels, rows, columns, at),
+          packed(kernels, columns, rows, [&](std::int64_t k, std::int64_t j) { return at(j, k); })};
+}
 
 }  // namespace deepmd::engine

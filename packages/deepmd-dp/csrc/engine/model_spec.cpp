@@ -16,15 +16,15 @@ using nlohmann::json;
 }
 
 std::vector<char> read_pairs(const Node& node, const char* key, std::int64_t ntypes) {
-  std::vector<char> excluded(std::size_t(ntypes * ntypes), 0);
+  std::vector<char> excluded(ntypes * ntypes, 0);
   if (!node.has(key)) return excluded;
   for (std::size_t k = 0; k < node[key].size(); ++k) {
     const auto pair = node[key][k].integers();
     if (pair.size() != 2) node[key][k].fail("is no pair of types");
     for (const auto type : pair)
       if (type < 0 || type >= ntypes) node[key][k].fail("names a type that is not there");
-    excluded[std::size_t(pair[0] * ntypes + pair[1])] = 1;
-    excluded[std::size_t(pair[1] * ntypes + pair[0])] = 1;
+    excluded[pair[0] * ntypes + pair[1]] = 1;
+    excluded[pair[1] * ntypes + pair[0]] = 1;
   }
   return excluded;
 }
@@ -35,16 +35,16 @@ void read_statistics(const Node& node, DescriptorSpec& spec) {
   spec.davg = node.array("davg", {spec.ntypes, slots, columns}).data;
   spec.dstd = node.array("dstd", {spec.ntypes, slots, columns}).data;
   if (slots == 0) {
-    spec.davg.assign(std::size_t(spec.ntypes * columns), 0.0);
-    spec.dstd.assign(std::size_t(spec.ntypes * columns), 1.0);
+    spec.davg.assign(spec.ntypes * columns, 0.0);
+    spec.dstd.assign(spec.ntypes * columns, 1.0);
     return;
   }
   std::vector<double> rows[2];
   for (std::int64_t t = 0; t < spec.ntypes; ++t)
     for (std::int64_t slot = 0; slot < slots; ++slot)
       for (std::int64_t c = 0; c < columns; ++c) {
-        const auto at = std::size_t((t * slots + slot) * columns + c);
-        const auto first = std::size_t(t * slots * columns + c);
+        const std::int64_t at = (t * slots + slot) * columns + c;
+        const std::int64_t first = t * slots * columns + c;
         if (slot == 0) rows[0].push_back(spec.davg[at]), rows[1].push_back(spec.dstd[at]);
         if (spec.davg[at] != spec.davg[first] || spec.dstd[at] != spec.dstd[first])
           spec.slots_differ = true;
@@ -124,7 +124,7 @@ std::vector<double> strip_factors(const Net& net, const DescriptorSpec& spec) {
       in.insert(in.end(), vectors + t * dim, vectors + (t + 1) * dim);
       if (!spec.is_one_sided) in.insert(in.end(), vectors + c * dim, vectors + (c + 1) * dim);
     }
-  std::vector<double> factors(std::size_t(ncenters * ntypes * net.nout()));
+  std::vector<double> factors(ncenters * ntypes * net.nout());
   net.evaluate<double>(ncenters * ntypes, in.data(), nullptr, factors.data(), nullptr);
   return factors;
 }
@@ -224,7 +224,7 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
   if (net.nout() != (spec.output == Output::energy ? 1 : dim_vectors))
     node["nets"].fail("gives a wrong number of values");
   spec.bias = node.array("bias_atom_e", {ntypes, net.nout()}).data;
-  spec.from_vacuum.assign(std::size_t(ntypes), 0);
+  spec.from_vacuum.assign(ntypes, 0);
   if (spec.output == Output::energy && node.has("atom_ener")) {
     const auto energies = node["atom_ener"].numbers();
     bool any = false;
@@ -232,7 +232,7 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
       spec.from_vacuum[t] = !std::isnan(energies[t]);
       any = any || spec.from_vacuum[t];
     }
-    if (spec.is_mixed) spec.from_vacuum.assign(std::size_t(ntypes), any);  // one net, all types
+    if (spec.is_mixed) spec.from_vacuum.assign(ntypes, any);  // one net, all types
   }
   if (node.has("exclude_types")) spec.exclude_types = node["exclude_types"].integers();
   spec.is_single = is_single_precision(node);
@@ -242,13 +242,13 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
 /// Which types have an output: those that neither the model nor a dipole's fitting leaves out.
 std::vector<char> read_has_output(const Node& model, const FittingSpec& fitting,
                                   std::int64_t ntypes) {
-  std::vector<char> has_output(std::size_t(ntypes), 1);
+  std::vector<char> has_output(ntypes, 1);
   std::vector<std::int64_t> excluded;
   if (model.has("atom_exclude_types")) excluded = model["atom_exclude_types"].integers();
   if (fitting.output == Output::dipole)
     excluded.insert(excluded.end(), fitting.exclude_types.begin(), fitting.exclude_types.end());
   for (const auto type : excluded)
-    if (type >= 0 && type < ntypes) has_output[std::size_t(type)] = 0;
+    if (type >= 0 && type < ntypes) has_output[type] = 0;
   return has_output;
 }
 
@@ -281,7 +281,7 @@ json pairs_of(const std::vector<char>& excluded, std::int64_t ntypes) {
   json pairs = json::array();
   for (std::int64_t i = 0; i < ntypes; ++i)
     for (std::int64_t j = i; j < ntypes; ++j)
-      if (excluded[std::size_t(i * ntypes + j)]) pairs.push_back({i, j});
+      if (excluded[i * ntypes + j]) pairs.push_back({i, j});
   return pairs;
 }
 

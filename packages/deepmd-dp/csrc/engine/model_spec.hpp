@@ -60,7 +60,7 @@ struct DescriptorSpec {
 
   /// The strip's factor T(t_j, t_i), (width).
   const double* factor(std::int64_t center, std::int64_t neighbor) const {
-    return &factors[std::size_t((is_one_sided ? neighbor : center * ntypes + neighbor) * width())];
+    return &factors[(is_one_sided ? neighbor : center * ntypes + neighbor) * width()];
   }
 };
 

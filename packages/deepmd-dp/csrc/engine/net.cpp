@@ -57,14 +57,14 @@ void evaluate_layer(const Layer& layer, std::int64_t n, const Real* x, const Rea
   const std::int64_t nout = layer.nout;
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < nout; ++j)
-      y[i * nout + j] = layer.b.empty() ? Real(0) : Real(layer.b[std::size_t(j)]);
+      y[i * nout + j] = layer.b.empty() ? Real(0) : Real(layer.b[j]);
   add_product(n, layer.nin, nout, x, layer.w.data(), y);
   if (dx) {
     std::fill_n(dy, n * nout, Real(0));
     add_product(n, layer.nin, nout, dx, layer.w.data(), dy);
   }
   for (std::int64_t k = 0; k < n * nout; ++k) {
-    const Real idt = layer.idt.empty() ? 1.0 : layer.idt[std::size_t(k % nout)];
+    const Real idt = layer.idt.empty() ? 1.0 : layer.idt[k % nout];
     Real value = 0, slope = 0;
     activate(layer.activation, y[k], value, slope);
     y[k] = value * idt;
@@ -108,7 +108,7 @@ void Net::evaluate(std::int64_t n, const Real* x, const Real* dx, Real* y, Real*
   std::vector<Real> in(x, x + n * nin()), din, out, dout;
   if (dx) din.assign(dx, dx + n * nin());
   for (const Layer& layer : layers) {
-    out.resize(std::size_t(n * layer.nout));
+    out.resize(n * layer.nout);
     if (dx) dout.resize(out.size());
     evaluate_layer(layer, n, in.data(), dx ? din.data() : nullptr, out.data(), dout.data());
     in.swap(out), din.swap(dout);

@@ -33,12 +33,12 @@ void* open_model(const char* path, const deepmd_open_options* options, deepmd_er
 
 void set_frame(const deepmd_atoms& atoms, Frame& frame) {
   static_cast<deepmd_atoms&>(frame) = atoms;
-  frame.neighbors.assign(static_cast<std::size_t>(atoms.nloc), nullptr);
-  frame.counts.assign(static_cast<std::size_t>(atoms.nloc), 0);
+  frame.neighbors.assign(atoms.nloc, nullptr);
+  frame.counts.assign(atoms.nloc, 0);
   for (std::int64_t k = 0; k < atoms.ncenter; ++k) {
     const std::int32_t i = atoms.center[k];
-    frame.neighbors[std::size_t(i)] = atoms.neighbor[i];
-    frame.counts[std::size_t(i)] = atoms.nneighbor[i];
+    frame.neighbors[i] = atoms.neighbor[i];
+    frame.counts[i] = atoms.nneighbor[i];
   }
 }
 

@@ -133,13 +133,14 @@ class Distances:
     def _far(self) -> Iterator[Finding]:
         if any(not each.ratio > A_BOND or NOBLE_GASES & set(pair) for pair, each in self.shortest.items()):
             return
-        if self._ratios and np.median(self._ratios) > NO_CONTACT:
+        middle = float(np.median(self._ratios or [0.0]))
+        if middle > NO_CONTACT:
             (a, b), nearest = min(self.shortest.items(), key=lambda item: item[1].ratio)
             yield Finding(
                 "distances",
-                f"no two atoms are nearer than {nearest.distance:.3g} Å ({a} and {b}), {nearest.ratio:.2f} "
-                "times the sum of their covalent radii: the coordinates are probably in bohr, but are "
-                "taken as Å.",
+                f"no two atoms are nearer than {nearest.distance:.3g} Å ({a} and {b}), in most frames not "
+                f"nearer than {middle:.2f} times the sum of their covalent radii: the coordinates are "
+                "probably in bohr, but are taken as Å.",
             )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd.check.bonds import Bonds
 from deepmd.check.finding import Finding, some_names
 from deepmd.check.images import minimum_image
-from deepmd.check.units import BOLTZMANN, FORCES, SLOPES, nearest_unit
+from deepmd.check.units import BOLTZMANN, FORCES, SLOPES, near_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +31,8 @@ CERTAIN = 0.9
 """Correlation of two quantities from which on the one is taken to tell the other."""
 SOFT, STIFF, USUAL = 3.0, 300.0, 40.0
 """[eV/Å²] Bonds of H, C, N, O and F have 10 (O-H in a strong hydrogen bond) to 140 (N2), many some 40."""
+SOME_WAY = 1e-3
+"""[Å], or parts of the cell: more than rounding."""
 FEW = 4
 """Less pairs of near frames tell nothing."""
 LITTLE = 0.06
@@ -43,10 +45,12 @@ class Evidence:
     Attributes
     ----------
     bonds : Bonds
+    is_idle : bool
+        Whether there are no forces though atoms move; those of a perfect lattice, stretched or not, have none.
     """
 
     def __init__(self) -> None:
-        self.bonds = Bonds()
+        self.bonds, self.is_idle = Bonds(), False
         # components and their squares; of near frames how many pairs, W², W ΔE, ΔE² and their atoms, W = F·Δr
         self._forces, self._changes = np.zeros(2), np.zeros(5)
 
@@ -55,6 +59,7 @@ class Evidence:
         force = batch.labels["force"]
         self._forces += 3 * (batch.atype >= 0).sum(), (force**2).sum()
         self.bonds.add(batch, names)
+        self.is_idle |= not force.any() and _have_moved(batch)
         if batch.found.get("energy") and batch.nframes > 1:
             self._compare(batch)
 
@@ -74,6 +79,7 @@ class Evidence:
     def merge(self, other: Evidence) -> None:
         """Takes in what another one has."""
         self.bonds.merge(other.bonds)
+        self.is_idle |= other.is_idle
         self._forces += other._forces
         self._changes += other._changes
 
@@ -121,7 +127,7 @@ class Evidence:
         bond = self.bonds.strongest()
         if bond is not None and bond.is_organic and abs(bond.correlation) > CERTAIN:
             stiffness = abs(bond.stiffness)
-            unit = nearest_unit(stiffness / USUAL, {name: 1 / factor for name, factor in FORCES.items()}, 5.0)
+            unit = near_units(stiffness / USUAL, {name: 1 / factor for name, factor in FORCES.items()}, 4.0)
             if not SOFT < stiffness < STIFF:
                 return Finding(
                     "forces",
@@ -140,10 +146,10 @@ class Evidence:
     def _by_slope(self, slope: float, correlation: float, natoms: float, judge_size: bool) -> Finding | None:
         if slope < 0:
             return _sign("energies of near frames fall along ways against the forces")
-        tolerance = 1.4 if correlation > 0.98 else 2.5
+        tolerance, near = (1.4, 1.15) if correlation > 0.98 else (2.5, 1.3)
         if not judge_size or 1 / tolerance < slope < tolerance:
             return None
-        cause = nearest_unit(slope, SLOPES | {"energies of an atom, not of a frame": 1 / natoms}, 1.3)
+        cause = near_units(slope, SLOPES | {"energies of an atom, not of a frame": 1 / natoms}, near)
         return Finding(
             "forces",
             f"energies of near frames change by {slope:.3g} times what their forces tell: "
@@ -195,9 +201,9 @@ class Forces:
 
     def findings(self, fit: EnergyFit | None, lengths_are_right: bool) -> Iterator[Finding]:
         """What can't be of the forces; see `Evidence.judge`."""
-        if self._of_system and not self.largest:
-            yield Finding("forces", "all forces are 0: they were not read, or not written.")
-            return
+        idle = [name for name, evidence in self._of_system.items() if evidence.is_idle]
+        if idle:
+            yield Finding("forces", f"all forces of {some_names(idle)} are 0: they were not read, or not written.")
         wrong: dict[str, list[tuple[str, Finding]]] = defaultdict(list)
         for names, evidence in self._telling():
             found = evidence.judge(fit.thermal(names) if fit else None, lengths_are_right)
@@ -221,6 +227,16 @@ class Forces:
             yield [name], self._of_system[name]
         if others:
             yield others, _together(self._of_system[name] for name in others)
+
+
+def _have_moved(batch: Batch) -> bool:
+    """Whether atoms of the frames move against each other, the cell's strain apart."""
+    if batch.nframes < 2 or (batch.atype != batch.atype[0]).any():
+        return False
+    steps = np.diff(batch.coord if batch.box is None else batch.coord @ np.linalg.inv(batch.box), axis=0)
+    if batch.box is not None:
+        steps -= np.rint(steps)
+    return bool(np.abs(steps - steps[:, :1]).max() > SOME_WAY)
 
 
 def _together(parts: Iterable[Evidence]) -> Evidence:

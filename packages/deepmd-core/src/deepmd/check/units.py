@@ -41,7 +41,8 @@ SLOPES = {
 """What a difference of energies is then, in multiples of the work that the forces do along the way."""
 
 
-def nearest_unit(ratio: float, expected: Mapping[str, float], tolerance: float) -> str | None:
-    """The name whose ratio is nearest to the one found, by its logarithm; None where none is within the tolerance."""
-    name = min(expected, key=lambda name: max(expected[name] / ratio, ratio / expected[name]))
-    return name if max(expected[name] / ratio, ratio / expected[name]) <= tolerance else None
+def near_units(ratio: float, expected: Mapping[str, float], tolerance: float) -> str:
+    """The names whose ratios are within a factor of the one found, the nearest first, at most two; none is empty."""
+    factors = {name: max(value / ratio, ratio / value) for name, value in expected.items()}
+    names = sorted((name for name, factor in factors.items() if factor <= tolerance), key=lambda name: factors[name])
+    return " or ".join(names[:2])

@@ -15,7 +15,7 @@ from deepmd.check import Distances, Finding, Report, check_data
 from deepmd.check.structure import labels, unnamed_types, wanted_labels
 from deepmd.data import DataRequirement, System, find_systems
 from deepmd.data.neighbor_statistics import statistics_of_frames
-from deepmd.errors import BackendError, DataError
+from deepmd.errors import BackendError, DataError, InputError
 from deepmd.schema import load_input, modernize
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def _sources(paths: Sequence[str]) -> Sources:
         found.all_types = None if "spin" in model else model.get("type_map")
         found.type_map, found.loss = model.get("type_map"), config.get("loss", {})
         found.rcut = max(_numbers(model, "rcut"), default=RCUT)
+    if not found.training:
+        raise InputError(f"{', '.join(paths)}: no training/training_data/systems to check.")
     return found
 
 

@@ -172,12 +172,11 @@ class BinGrid {
     count_bin_starts();
     std::vector<std::int32_t> next(start_.begin(), start_.end() - 1), order(n);
     for (std::size_t k = 0; k < n; ++k) order[next[flat(bin_[k])]++] = static_cast<std::int32_t>(k);
-    bin_ = permuted(bin_, order);
-    atom = permuted(atom, order);
-    x = permuted(x, order);
-    y = permuted(y, order);
-    z = permuted(z, order);
-    image = permuted(image, order);
+    const auto sort = [&](auto& by_slot) {
+      const auto from = by_slot;
+      for (std::size_t k = 0; k < n; ++k) by_slot[k] = from[order[k]];
+    };
+    sort(bin_), sort(atom), sort(x), sort(y), sort(z), sort(image);
     for (std::size_t k = 0; k < n; ++k) slot_[atom[k]] = static_cast<std::int32_t>(k);
   }
 
@@ -185,14 +184,6 @@ class BinGrid {
     start_.assign(flat({nbins_[0], 0, 0}) + 1, 0);
     for (const BinIndex& bin : bin_) ++start_[flat(bin) + 1];
     for (std::size_t b = 1; b < start_.size(); ++b) start_[b] += start_[b - 1];
-  }
-
-  template <class T>
-  static std::vector<T> permuted(const std::vector<T>& from,
-                                 const std::vector<std::int32_t>& order) {
-    std::vector<T> to(from.size());
-    for (std::size_t k = 0; k < order.size(); ++k) to[k] = from[order[k]];
-    return to;
   }
 
   BinIndex find_bin(const Vec3& fraction) const {

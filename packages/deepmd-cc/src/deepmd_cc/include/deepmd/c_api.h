@@ -74,30 +74,29 @@ DEEPMD_EXPORT DP_DeepPotModelDevi* DP_NewDeepPotModelDeviWithParam(const char** 
                                                                    int n_file_contents,
                                                                    const int* size_file_contents);
 
+/* Arguments of the functions that compute: atoms, a neighbor list, parameters, results. */
+#define DEEPMD_ATOMS(REAL) int natom, const REAL *coord, const int *atype, const REAL *cell
+#define DEEPMD_NLIST int nghost, const DP_Nlist *nlist
+#define DEEPMD_PARAMETERS(REAL) const REAL *fparam, const REAL *aparam
+#define DEEPMD_RESULTS(REAL) \
+  double *energy, REAL *force, REAL *virial, REAL *atomic_energy, REAL *atomic_virial
+
 /* The functions that compute, for numbers of double precision and, with f in their names, of single
  * precision; energies are double in both. 2: several frames, with fparam (nframes, dim_fparam) and
  * aparam (nframes, nloc, dim_aparam). MixedType: atype is (nframes, natoms). */
-#define DEEPMD_COMPUTE_FUNCTIONS(CLASS, F, REAL)                                             \
-  DEEPMD_EXPORT void DP_##CLASS##Compute##F(                                                 \
-      DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, const REAL* cell,      \
-      double* energy, REAL* force, REAL* virial, REAL* atomic_energy, REAL* atomic_virial);  \
-  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F(                                            \
-      DP_##CLASS* dp, int natom, const REAL* coord, const int* atype, const REAL* cell,      \
-      int nghost, const DP_Nlist* nlist, int ago, double* energy, REAL* force, REAL* virial, \
-      REAL* atomic_energy, REAL* atomic_virial);                                             \
-  DEEPMD_EXPORT void DP_##CLASS##Compute##F##2(                                              \
-      DP_##CLASS * dp, int nframes, int natom, const REAL* coord, const int* atype,          \
-      const REAL* cell, const REAL* fparam, const REAL* aparam, double* energy, REAL* force, \
-      REAL* virial, REAL* atomic_energy, REAL* atomic_virial);                               \
-  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F##2(                                         \
-      DP_##CLASS * dp, int nframes, int natom, const REAL* coord, const int* atype,          \
-      const REAL* cell, int nghost, const DP_Nlist* nlist, int ago, const REAL* fparam,      \
-      const REAL* aparam, double* energy, REAL* force, REAL* virial, REAL* atomic_energy,    \
-      REAL* atomic_virial);                                                                  \
-  DEEPMD_EXPORT void DP_##CLASS##ComputeMixedType##F(                                        \
-      DP_##CLASS* dp, int nframes, int natom, const REAL* coord, const int* atype,           \
-      const REAL* cell, const REAL* fparam, const REAL* aparam, double* energy, REAL* force, \
-      REAL* virial, REAL* atomic_energy, REAL* atomic_virial);
+#define DEEPMD_COMPUTE_FUNCTIONS(CLASS, F, REAL)                                                   \
+  DEEPMD_EXPORT void DP_##CLASS##Compute##F(DP_##CLASS* dp, DEEPMD_ATOMS(REAL),                    \
+                                            DEEPMD_RESULTS(REAL));                                 \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F(DP_##CLASS* dp, DEEPMD_ATOMS(REAL), DEEPMD_NLIST, \
+                                                 int ago, DEEPMD_RESULTS(REAL));                   \
+  DEEPMD_EXPORT void DP_##CLASS##Compute##F##2(DP_##CLASS * dp, int nframes, DEEPMD_ATOMS(REAL),   \
+                                               DEEPMD_PARAMETERS(REAL), DEEPMD_RESULTS(REAL));     \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeNList##F##2(                                               \
+      DP_##CLASS * dp, int nframes, DEEPMD_ATOMS(REAL), DEEPMD_NLIST, int ago,                     \
+      DEEPMD_PARAMETERS(REAL), DEEPMD_RESULTS(REAL));                                              \
+  DEEPMD_EXPORT void DP_##CLASS##ComputeMixedType##F(DP_##CLASS* dp, int nframes,                  \
+                                                     DEEPMD_ATOMS(REAL), DEEPMD_PARAMETERS(REAL),  \
+                                                     DEEPMD_RESULTS(REAL));
 
 DEEPMD_COMPUTE_FUNCTIONS(DeepPot, , double)
 DEEPMD_COMPUTE_FUNCTIONS(DeepPot, f, float)
@@ -115,15 +114,13 @@ DEEPMD_EXPORT int DP_DeepTensorGetOutputDim(DP_DeepTensor* dt);
 /* The types whose atoms have values; the model's, until it is deleted. */
 DEEPMD_EXPORT int DP_DeepTensorGetNumbSelTypes(DP_DeepTensor* dt);
 DEEPMD_EXPORT const int* DP_DeepTensorGetSelTypes(DP_DeepTensor* dt);
-DEEPMD_EXPORT void DP_DeepTensorCompute(DP_DeepTensor* dt, int natom, const double* coord,
-                                        const int* atype, const double* cell, double* global_tensor,
-                                        double* force, double* virial, double** atomic_tensor,
-                                        double* atomic_virial, int* size_at);
-DEEPMD_EXPORT void DP_DeepTensorComputeNList(DP_DeepTensor* dt, int natom, const double* coord,
-                                             const int* atype, const double* cell, int nghost,
-                                             const DP_Nlist* nlist, double* global_tensor,
-                                             double* force, double* virial, double** atomic_tensor,
-                                             double* atomic_virial, int* size_at);
+#define DEEPMD_TENSOR_RESULTS                                                   \
+  double *global_tensor, double *force, double *virial, double **atomic_tensor, \
+      double *atomic_virial, int *size_at
+DEEPMD_EXPORT void DP_DeepTensorCompute(DP_DeepTensor* dt, DEEPMD_ATOMS(double),
+                                        DEEPMD_TENSOR_RESULTS);
+DEEPMD_EXPORT void DP_DeepTensorComputeNList(DP_DeepTensor* dt, DEEPMD_ATOMS(double), DEEPMD_NLIST,
+                                             DEEPMD_TENSOR_RESULTS);
 
 DEEPMD_EXPORT void DP_DeleteChar(const char* text);
 DEEPMD_EXPORT void DP_DeleteDouble(double* numbers);

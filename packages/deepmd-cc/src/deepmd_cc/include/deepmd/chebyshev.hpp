@@ -39,7 +39,7 @@ DEEPMD_INLINE void locate(const ChebyshevBasis& basis, int count, const double* 
                           double* u, double* slope) {
   for (int e = 0; e < count; ++e) interval[e] = 0;
   for (int i = 1; i < basis.nintervals(); ++i) {
-    const double bound = basis.bounds[std::size_t(i)];
+    const double bound = basis.bounds[i];
     for (int e = 0; e < count; ++e) interval[e] += s[e] >= bound ? 1 : 0;
   }
   const double *middle = basis.middle.data(), *slopes = basis.slope.data();

@@ -18,8 +18,7 @@ namespace moments {
 
 /// Where an edge's terms of column 0 are in an atom's block; columns are `stride` apart.
 DEEPMD_INLINE std::int64_t place(const MomentsSpec& spec, const Edges& edges, int e) {
-  return edges.segment[std::size_t(e)] * spec.basis.size() +
-         std::int64_t(edges.interval[std::size_t(e)]) * spec.basis.degree;
+  return edges.segment[e] * spec.basis.size() + std::int64_t(edges.interval[e]) * spec.basis.degree;
 }
 
 /// Bytes of a vector of polynomials: eight where so many fill whole ones, else one.
@@ -63,7 +62,7 @@ DEEPMD_INLINE void forward(const MomentsSpec& spec, const Edges& edges, double* 
     const double* t = edges.t + std::int64_t(e) * degree;
     double* to = block + place(spec, edges, e);
     for (int c = 0; c < spec.columns; ++c) {
-      const double factor = edges.weight[e] * edges.row[std::size_t(c)][e];
+      const double factor = edges.weight[e] * edges.row[c][e];
       add<Degree>(degree, factor, t, to + c * stride);
       if (spec.is_switched)
         add<Degree>(degree, factor * edges.radial.w[e], t, to + second + c * stride);
@@ -80,8 +79,8 @@ DEEPMD_INLINE void tangent(const MomentsSpec& spec, const Edges& edges, double* 
     double* to = block + place(spec, edges, e);
     const double du = edges.ds[e] * edges.slope[e];
     for (int c = 0; c < spec.columns; ++c) {
-      const double row = edges.weight[e] * edges.row[std::size_t(c)][e];
-      const double along = edges.weight[e] * edges.direction[std::size_t(c)][e];
+      const double row = edges.weight[e] * edges.row[c][e];
+      const double along = edges.weight[e] * edges.direction[c][e];
       add<Degree>(degree, along, t, row * du, dt, to + c * stride);
       if (!spec.is_switched) continue;
       const double w = edges.radial.w[e], dw = edges.radial.dw[e] * edges.dr[e];
@@ -102,7 +101,7 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
     const double weight = edges.weight[e], w = spec.is_switched ? edges.radial.w[e] : 0.0;
     Polynomials<Degree> by_u{}, by_switch{};
     for (int c = 0; c < spec.columns; ++c) {
-      const double row = edges.row[std::size_t(c)][e];
+      const double row = edges.row[c][e];
       Polynomials<Degree> by_row{};
       add_products<Degree>(degree, 1.0, from + c * stride, t, by_row);
       add_products<Degree>(degree, row, from + c * stride, dt, by_u);
@@ -111,7 +110,7 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
         add_products<Degree>(degree, row, from + second + c * stride, t, by_switch);
         add_products<Degree>(degree, row * w, from + second + c * stride, dt, by_u);
       }
-      edges.direction[std::size_t(c)][e] = weight * lane_sum<double, bytes_of<Degree>>(by_row);
+      edges.direction[c][e] = weight * lane_sum<double, bytes_of<Degree>>(by_row);
     }
     edges.ds[e] = weight * lane_sum<double, bytes_of<Degree>>(by_u) * edges.slope[e];
     edges.dr[e] = weight * lane_sum<double, bytes_of<Degree>>(by_switch);
@@ -119,8 +118,10 @@ DEEPMD_INLINE void transpose(const MomentsSpec& spec, const double* block, Edges
 }
 
 /// What a pass reads and writes beside the geometry.
-template <class T, class Derived>
+template <class Geometry>
 struct Arrays {
+  using T = typename Geometry::Value;
+  using Derived = typename Geometry::Derived;
   T* moments = nullptr;              // forward, tangent: A or its derivative, written
   const T* gradient = nullptr;       // transpose: of A
   const Derived* direction[2] = {};  // tangent: of edge_vec, or of s and rows
@@ -128,17 +129,16 @@ struct Arrays {
 };
 
 /// One pass for the atoms begin..end.
-template <int Degree, class T, class Geometry>
+template <int Degree, class Geometry>
 DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
-                             const Arrays<T, typename Geometry::Derived>& arrays,
-                             std::int64_t begin, std::int64_t end) {
+                             const Arrays<Geometry>& arrays, std::int64_t begin, std::int64_t end) {
   const std::int64_t width =
       spec.nsegments * spec.columns * spec.basis.size() * (spec.is_switched ? 2 : 1);
   const bool is_forward = spec.pass == Pass::forward;
   Edges edges(geo.nedge, spec.columns, spec.basis.degree);
-  std::vector<double> block(static_cast<std::size_t>(width), 0.0);
+  std::vector<double> block(width, 0.0);
   for (std::int64_t atom = begin; atom < end; ++atom) {
-    load(spec, geo, atom, edges);
+    geo.load(atom, edges);
     chebyshev::locate(spec.basis, edges.padded, edges.s, edges.interval.data(), edges.u,
                       edges.slope);
     if (is_forward)
@@ -150,69 +150,28 @@ DEEPMD_CLONES void run_range(const MomentsSpec& spec, const Geometry& geo,
     if (spec.pass == Pass::transpose) {
       std::copy_n(arrays.gradient + atom * width, width, block.data());
       transpose<Degree>(spec, block.data(), edges);
-      store_gradient(spec, geo, atom, edges, arrays.results);
+      geo.store_gradient(atom, edges, arrays.results);
       continue;
     }
     std::fill(block.begin(), block.end(), 0.0);
     if (is_forward) {
       forward<Degree>(spec, edges, block.data());
     } else {
-      load_direction(spec, geo, atom, arrays.direction, edges);
+      geo.load_direction(atom, arrays.direction, edges);
       tangent<Degree>(spec, edges, block.data());
     }
     for (std::int64_t k = 0; k < width; ++k)
-      arrays.moments[atom * width + k] = T(block[std::size_t(k)]);
+      arrays.moments[atom * width + k] = typename Geometry::Value(block[k]);
   }
 }
 
-template <class T, class Geometry, class Parallel>
-void run(const MomentsSpec& spec, const Geometry& geo,
-         const Arrays<T, typename Geometry::Derived>& arrays, const Parallel& parallel) {
-  parallel(geo.n, [&](std::int64_t begin, std::int64_t end) {
-    if (spec.basis.degree == 16)
-      run_range<16, T, Geometry>(spec, geo, arrays, begin, end);
-    else
-      run_range<0, T, Geometry>(spec, geo, arrays, begin, end);
-  });
-}
-
-inline Segments segments_of(const TensorView& view, const Shape& shape) {
-  Segments segments;
-  if (view.dtype == DType::int32)
-    segments.narrow = data<std::int32_t>(view, shape, "segment");
-  else
-    segments.wide = data<std::int64_t>(view, shape, "segment");
-  return segments;
-}
-
-template <class T>
-EnvironmentGeometry<T> environment_of(const MomentsSpec& spec, const std::vector<TensorView>& in) {
-  EnvironmentGeometry<T> geo;
-  geo.n = in[0].size(0), geo.nedge = in[0].size(1);
-  geo.edge_vec = data<double>(in[0], {geo.n, geo.nedge, 3}, "edge_vec");
-  geo.weights = data<T>(in[1], {geo.n, geo.nedge}, "weights");
-  geo.nslots = in[2].size(1) == 1 ? 1 : geo.nedge;
-  const Shape statistics{geo.n, geo.nslots, spec.columns};
-  geo.shift = data<T>(in[2], statistics, "shift"), geo.scale = data<T>(in[3], statistics, "scale");
-  if (spec.has_segment) geo.segments = segments_of(in[4], {geo.n, geo.nedge});
-  return geo;
-}
-
-template <class T>
-GeneralGeometry<T> general_of(const MomentsSpec& spec, const std::vector<TensorView>& in) {
-  GeneralGeometry<T> geo;
-  geo.n = in[0].size(0), geo.nedge = in[0].size(1);
-  geo.s = data<T>(in[0], {geo.n, geo.nedge}, "s");
-  geo.rows = data<T>(in[1], {geo.n, geo.nedge, spec.columns}, "rows");
-  if (spec.has_segment) geo.segments = segments_of(in[2], {geo.n, geo.nedge});
-  return geo;
-}
-
-template <class T, class Geometry, class Parallel>
-void run(const MomentsSpec& spec, const Geometry& geo, const std::vector<TensorView>& in,
+template <class Geometry, class Parallel>
+void run(const MomentsSpec& spec, const std::vector<TensorView>& in,
          const std::vector<TensorView>& out, const Parallel& parallel) {
+  using T = typename Geometry::Value;
   using Derived = typename Geometry::Derived;
-  Arrays<T, Derived> arrays;
+  const Geometry geo(spec, in);
+  Arrays<Geometry> arrays;
   const std::size_t rest = spec.ngeometry();
   if (spec.pass == Pass::transpose)
     arrays.gradient = data<T>(in[rest], spec.moments_shape(geo.n), "the gradient of the moments");
@@ -227,16 +186,21 @@ void run(const MomentsSpec& spec, const Geometry& geo, const std::vector<TensorV
     for (const auto length : in[i].shape) size *= length;
     std::fill_n(arrays.results[i], size, Derived(0));
   }
-  run<T>(spec, geo, arrays, parallel);
+  parallel(geo.n, [&](std::int64_t begin, std::int64_t end) {
+    if (spec.basis.degree == 16)
+      run_range<16>(spec, geo, arrays, begin, end);
+    else
+      run_range<0>(spec, geo, arrays, begin, end);
+  });
 }
 
 template <class T, class Parallel>
-void run(const MomentsSpec& spec, const std::vector<TensorView>& in,
-         const std::vector<TensorView>& out, const Parallel& parallel) {
+void run_as(const MomentsSpec& spec, const std::vector<TensorView>& in,
+            const std::vector<TensorView>& out, const Parallel& parallel) {
   if (spec.is_environment)
-    run<T>(spec, environment_of<T>(spec, in), in, out, parallel);
+    run<EnvironmentGeometry<T>>(spec, in, out, parallel);
   else
-    run<T>(spec, general_of<T>(spec, in), in, out, parallel);
+    run<GeneralGeometry<T>>(spec, in, out, parallel);
 }
 
 }  // namespace moments
@@ -259,9 +223,9 @@ void run_moments(const MomentsSpec& spec, const std::vector<TensorView>& in,
   require(out.size() == (spec.pass == Pass::transpose ? spec.nderived() : 1),
           "moments got a wrong number of results");
   if (in[1].dtype == DType::float32)
-    moments::run<float>(spec, in, out, parallel);
+    moments::run_as<float>(spec, in, out, parallel);
   else
-    moments::run<double>(spec, in, out, parallel);
+    moments::run_as<double>(spec, in, out, parallel);
 }
 
 }  // namespace deepmd

@@ -121,6 +121,12 @@ struct Record {
     return nullptr;
   }
 
+  /// The output of this name where it is the first of its kind, which is what programs are given.
+  const OutputSpec* main_output(std::string_view name) const {
+    const OutputSpec* found = output(name);
+    return found != nullptr && found == output_of_kind(found->kind) ? found : nullptr;
+  }
+
   /// What a program gives it, for people: "types O H, fparam of 0 numbers, aparam of 0".
   std::string takes() const {
     return "types " + joined(type_map) + ", fparam of " + std::to_string(dim_fparam) +
