@@ -21,12 +21,9 @@ struct Search {
   std::int32_t nthreads;
 
   deepmd::NeighborOptions options() const {
-    deepmd::NeighborOptions options;
-    options.rcut = rcut;
-    options.group_by_type = by_type;
+    deepmd::NeighborOptions options{rcut, by_type != 0, {}, nthreads};
     for (std::int64_t k = 0; k < nexclude; ++k)
       options.exclude_pairs.emplace_back(exclude_pairs[2 * k], exclude_pairs[2 * k + 1]);
-    options.nthreads = nthreads;
     return options;
   }
 };
