@@ -21,8 +21,9 @@ from water import water_box
 
 from deepmd.contract import document_to_bytes, new_document
 from deepmd.schema import normalize
-from deepmd_dp import _engine
 from deepmd_dp.model import new_model
+from deepmd_dp.native.model import Model, multiply
+from deepmd_dp.neighbor.frame import check_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,12 +59,12 @@ def random_model(descriptor: str, precision: str) -> dict[str, Any]:
 
 
 def measure(name: str, document: bytes, molecules: int, threads: int) -> None:
-    model = _engine.Model(document, threads)
+    model = Model(document, threads)
     coord, cell, types = water_box(molecules)
-    types, natoms = types.astype(np.int32), len(types)
+    frame, natoms = check_frame(coord, cell, types, None), len(types)
 
     def step() -> None:
-        model.compute(coord, types, cell, (True,) * 3, natoms, None, None, False)
+        model.compute(frame, natoms)
 
     step()
     speed, best = product_speed(), {"": np.inf}
@@ -85,7 +86,7 @@ def measure(name: str, document: bytes, molecules: int, threads: int) -> None:
 
 def product_speed() -> float:
     """Operations a second of one thread at matrix products, float64."""
-    return max(timed(lambda: _engine.multiply(20)) for _ in range(20))
+    return max(timed(lambda: multiply(20)) for _ in range(20))
 
 
 def timed(task: Callable[[], float]) -> float:

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "deepmd/own_symbols.hpp"
+
 namespace deepmd {
 namespace {
 
@@ -51,18 +53,6 @@ void add_candidates(const fs::path& folder, std::vector<PluginFile>& found) {
   }
 }
 
-// How a framework keeps to its own symbols where the program has some of the same names for
-// everybody: Python's `import tensorflow` its own, LAMMPS the matrix products of Netlib's
-// reference, in which PyTorch would spend half of its time.
-int own_symbols() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return 0;  // sanitizers refuse it
-#else
-  const auto has = [](const char* name) { return dlsym(RTLD_DEFAULT, name) != nullptr; };
-  return has("TF_Version") || has("dgemm_") ? RTLD_DEEPBIND : 0;
-#endif
-}
-
 // A shared library that is a plug-in of this version.
 const deepmd_plugin* load(const fs::path& file) {
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | own_symbols());
@@ -71,6 +61,8 @@ const deepmd_plugin* load(const fs::path& file) {
   const auto entry = reinterpret_cast<Entry>(dlsym(library, "deepmd_backend_plugin"));
   if (entry == nullptr) throw std::runtime_error(file.string() + " is no plug-in of deepmd-cc");
   const deepmd_plugin* plugin = entry();
+  const char* reason = plugin == nullptr ? dlerror() : nullptr;
+  if (plugin == nullptr) throw std::runtime_error(reason ? reason : file.string() + " can't work");
   if (plugin->abi != DEEPMD_PLUGIN_ABI)
     throw std::runtime_error(file.string() + " was built for version " +
                              std::to_string(plugin->abi) + " of the plug-in interface, this is " +

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -198,3 +199,13 @@ def test_broken_plugins_are_passed_over_and_named(tmp_path, argon, plugin_folder
     load_plugin(found["lennard_jones"])
     with pytest.raises(ModelError, match="libdeepmd_backend_broken"):
         load_plugin(found["broken"])
+
+
+def test_a_plugin_that_can_not_work_says_what_is_missing(tmp_path):
+    source, library = tmp_path / "half.c", tmp_path / "libdeepmd_backend_half.so"
+    source.write_text(
+        '#include <dlfcn.h>\nconst void* deepmd_backend_plugin(void) { return dlopen("libother_half.so", RTLD_NOW); }\n'
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    with pytest.raises(ModelError, match=r"libother_half\.so: cannot open shared object"):
+        load_plugin(str(library))

@@ -15,12 +15,14 @@ import pytest
 from deepmd.contract import document_to_bytes, read_document, write_document
 from deepmd.errors import InputError, ResultError
 from deepmd.infer import DeepPot
-from deepmd_dp import _engine
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.comparison import assert_close
 from deepmd_dp.conformance.documents import in_double, random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.reference_numbers import NAMES, REFERENCE, expected_terms
+from deepmd_dp.native.library import EngineError, NotCoveredError
+from deepmd_dp.native.model import Model
+from deepmd_dp.neighbor.frame import check_frame
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
 WITHOUT_ENGINE = ("dpa2", "atten_l2", "atten_smooth", "atten_econf_layernorm", "dos", "polar", "property")
@@ -81,7 +83,7 @@ def test_all_instruction_sets(name, instructions, monkeypatch):
     monkeypatch.setenv("DEEPMD_INSTRUCTIONS", instructions)
     try:
         assert_deepmd_kits_numbers(name, MATRIX)
-    except _engine.EngineError as error:
+    except EngineError as error:
         assert instructions != "generic"
         pytest.skip(str(error))
 
@@ -158,13 +160,13 @@ def test_types_that_are_not_there():
 def test_models_that_are_not_covered_run_in_numpy():
     assert NumpyDeepEval(str(REFERENCE / "atten_l2" / "model.dp"))._engine is None
     document = read_document(REFERENCE / "dpa2_three_body" / "model.dp")
-    with pytest.raises(_engine.NotCoveredError, match="does not cover the descriptor dpa2"):
-        _engine.Model(document_to_bytes(document), 1)
+    with pytest.raises(NotCoveredError, match="does not cover the descriptor dpa2"):
+        Model(document_to_bytes(document), 1)
 
 
 def test_what_the_record_says(monkeypatch):
     data = document_to_bytes(read_document(REFERENCE / "sea_fparam_aparam" / "model.dp"))
-    record = json.loads(_engine.Model(data, 1).record)
+    record = json.loads(Model(data, 1).record)
     assert record["model"]["type_map"] == ["O", "H"]
     assert record["model"]["dim_fparam"] == 2
     assert [output["name"] for output in record["outputs"]] == [
@@ -172,10 +174,10 @@ def test_what_the_record_says(monkeypatch):
     ]
     assert "intervals of 16 polynomials" in record["embedding"]
     monkeypatch.setenv("DEEPMD_PLAIN_NETS", "1")
-    assert json.loads(_engine.Model(data, 1).record)["embedding"] == "se_e2_a: nets"
+    assert json.loads(Model(data, 1).record)["embedding"] == "se_e2_a: nets"
     document = read_document(REFERENCE / "dipole_real" / "model.dp")
     document["model"]["atom_exclude_types"] = [1]
-    assert json.loads(_engine.Model(document_to_bytes(document), 1).record)["model"]["sel_types"] == [0]
+    assert json.loads(Model(document_to_bytes(document), 1).record)["model"]["sel_types"] == [0]
 
 
 @pytest.mark.parametrize(
@@ -242,13 +244,13 @@ def damaged(data, rng):
 @pytest.mark.parametrize("name", ["sea", "atten_v2", "hybrid", "dipole"])
 def test_damaged_files_give_an_error_of_one_line(name):
     data, rng = document_to_bytes(read_document(REFERENCE / name / "model.dp")), random.Random(1)
-    coord, types = np.arange(12.0).reshape(4, 3) ** 1.1, np.array([0, 1, 1, 0], np.int32)
+    frame = check_frame(np.arange(12.0).reshape(4, 3) ** 1.1, None, [0, 1, 1, 0], None)
     errors = []
     for _ in range(200):
         try:
-            model = _engine.Model(damaged(data, rng), 1)
-            model.compute(coord, types, None, (False,) * 3, 4, None, None, True)
-        except _engine.EngineError as error:
+            model = Model(damaged(data, rng), 1)
+            model.compute(frame, 4, atomic=True)
+        except EngineError as error:
             errors.append(str(error))
     assert len(errors) > 100
     assert not any("\n" in error for error in errors)
@@ -259,15 +261,15 @@ def test_trees_that_are_too_deep():
     tree = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     header = json.dumps({"__metadata__": {"deepmd": tree.decode()}}).encode()
     for text in (header, tree):
-        with pytest.raises(_engine.EngineError, match="its tree is deeper than that of a model"):
-            _engine.Model(len(text).to_bytes(8, "little") + text, 1)
+        with pytest.raises(EngineError, match="its tree is deeper than that of a model"):
+            Model(len(text).to_bytes(8, "little") + text, 1)
 
 
 def test_newer_models_say_so():
     document = read_document(REFERENCE / "sea" / "model.dp")
     document["model"]["descriptor"]["@version"] = 9
-    with pytest.raises(_engine.EngineError, match=r"model\.descriptor has version 9, written by a newer version"):
-        _engine.Model(document_to_bytes(document), 1)
+    with pytest.raises(EngineError, match=r"model\.descriptor has version 9, written by a newer version"):
+        Model(document_to_bytes(document), 1)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".dp"])

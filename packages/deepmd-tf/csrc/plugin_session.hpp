@@ -34,8 +34,9 @@ inline bool are_operators_loaded() {
   static const bool loaded = [] {
     Dl_info info{};
     if (dladdr(reinterpret_cast<const void*>(&are_operators_loaded), &info) == 0) return false;
-    const std::string version = DEEPMD_TF(Version)();
-    const auto name = "libdeepmd_tf_ops-" + version.substr(0, version.rfind('.')) + ".so";
+    std::string version = DEEPMD_TF(Version)();
+    version.replace(version.find('.'), 1, "_");
+    const auto name = "libdeepmd_tf_ops_" + version.substr(0, version.rfind('.')) + ".so";
     const auto file = std::filesystem::path(info.dli_fname).replace_filename(name);
     const Status status;
     DEEPMD_TF(LoadLibrary)(file.c_str(), status);

@@ -182,7 +182,7 @@ def message_of_loading() -> str:
 def test_one_warning_where_the_library_is_for_another_release(monkeypatch):
     monkeypatch.setattr(tf, "__version__", "2.999.0")
     message = message_of_loading()
-    assert message.startswith("deepmd-tf runs without its kernels, which is slower: libdeepmd_tf_ops-2.999 ")
+    assert message.startswith("deepmd-tf runs without its kernels, which is slower: libdeepmd_tf_ops_2_999 ")
     assert "DP_PLAIN_OPS=1" in message
 
 

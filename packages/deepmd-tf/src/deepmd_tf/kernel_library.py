@@ -21,9 +21,9 @@ def load_library() -> ModuleType | None:
 
     A library for another release may load all the same and crash later, so the release is part of its name.
     """
-    release = ".".join(tf.__version__.split(".")[:2])
+    release = "_".join(tf.__version__.split(".")[:2])
     try:
-        return tf.load_op_library(str(find_library("deepmd-tf", f"libdeepmd_tf_ops-{release}", Path(__file__).parent)))
+        return tf.load_op_library(str(find_library("deepmd-tf", f"libdeepmd_tf_ops_{release}", Path(__file__).parent)))
     except (OSError, RuntimeError, tf.errors.OpError) as error:
         warn_without_kernels("deepmd-tf", f"TensorFlow {tf.__version__}", error)
         return None

@@ -19,7 +19,7 @@ Flags = tuple[bool, bool, bool]
 
 @dataclass(frozen=True)
 class Frame:
-    """Arguments that every function of `deepmd_dp._neighbor` takes first.
+    """What is known of a frame, in arrays that C++ reads as they are (`deepmd_dp.native.library.frame_of`).
 
     Parameters
     ----------
@@ -30,14 +30,6 @@ class Frame:
     atype: Int[np.ndarray, "nloc"]
     box: Float[np.ndarray, "3 3"] | None
     pbc: Flags
-
-    def arguments(
-        self,
-    ) -> tuple[
-        Float[np.ndarray, "nloc 3"], Int[np.ndarray, "nloc"], Float[np.ndarray, "3 3"] | None, tuple[bool, bool, bool]
-    ]:
-        """The fields in the order of the C++ functions."""
-        return self.coord, self.atype, self.box, self.pbc
 
 
 def check_frame(coord: Any, box: Any, atype: Any, pbc: Any, ntypes: int | None = None) -> Frame:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd_dp import _neighbor
 from deepmd_dp.dialect.array import Float, Int
+from deepmd_dp.native.pairs import found_pairs
 from deepmd_dp.neighbor.frame import check_exclude_pairs, check_frame, check_sel
 
 if TYPE_CHECKING:
@@ -89,14 +89,10 @@ def build_neighbor_list(
     if ntypes is None:
         ntypes = max(int(frame.atype.max(initial=0)) + 1, 1)
     nsections = ntypes if by_type else 1
-    nlist, shift, widths, ndropped = _neighbor.build_padded(
-        *frame.arguments(),
-        float(rcut),
-        nsections,
-        check_sel(sel, nsections),
-        check_exclude_pairs(exclude_pairs),
-        nthreads,
-    )
+    widths, excluded = check_sel(sel, nsections), check_exclude_pairs(exclude_pairs)
+    with found_pairs(frame, rcut, by_type=nsections > 1, exclude_pairs=excluded, nthreads=nthreads) as pairs:
+        widths = pairs.free_widths(nsections) if widths is None else widths
+        nlist, shift, ndropped = pairs.padded(widths)
     return NeighborList(nlist, shift, tuple(widths), ndropped)
 
 
@@ -129,7 +125,8 @@ def neighbor_statistics(
         The most neighbors of any type.
     """
     frame = check_frame(coord, box, atype, pbc, ntypes)
-    return _neighbor.count_neighbors(*frame.arguments(), float(rcut), ntypes, nthreads)
+    with found_pairs(frame, rcut, nthreads=nthreads) as pairs:
+        return pairs.counts(ntypes)
 
 
 def edge_pairs(
@@ -161,7 +158,6 @@ def edge_pairs(
     if atype is None:
         atype = np.zeros(len(coord), dtype=np.int32)
     frame = check_frame(coord, box, atype, pbc)
-    first, j, shift = _neighbor.build_pairs(
-        *frame.arguments(), float(rcut), check_exclude_pairs(exclude_pairs), nthreads
-    )
+    with found_pairs(frame, rcut, exclude_pairs=check_exclude_pairs(exclude_pairs), nthreads=nthreads) as pairs:
+        first, j, shift = pairs.copied()
     return np.repeat(np.arange(len(frame.coord)), np.diff(first)), j, shift

@@ -11,9 +11,10 @@ import numpy as np
 from deepmd.contract import safetensors_file
 from deepmd.errors import InputError
 from deepmd.outputs import TERM_KINDS, OutputDef
-from deepmd_dp import _engine
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.kit.threads import number_of_threads
+from deepmd_dp.native.library import EngineError, NotCoveredError
+from deepmd_dp.native.model import Model
 from deepmd_dp.neighbor.frame import check_frame
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ class NativeEngine:
 
     Raises
     ------
-    _engine.NotCoveredError
+    NotCoveredError
         The model is of a kind that the engine does not compute.
     """
 
     def __init__(self, document: Document, output: OutputDef, ntypes: int) -> None:
-        self._model = _engine.Model(safetensors_file.to_bytes({"model": document["model"]}), number_of_threads())
+        self._model = Model(safetensors_file.to_bytes({"model": document["model"]}), number_of_threads())
         self._lock = Lock()  # it computes in memory of its own, and lets other threads of Python run meanwhile
         self._output = output
         self._ntypes = ntypes
@@ -91,8 +92,8 @@ class NativeEngine:
         size = len(atype) if nloc is None else nloc
         try:
             with self._lock:
-                return self._model.compute(*frame.arguments(), size, fparam, aparam, atomic)
-        except _engine.EngineError as error:
+                return self._model.compute(frame, size, fparam, aparam, atomic=atomic)
+        except EngineError as error:
             raise InputError(str(error)) from error
 
 
@@ -100,7 +101,7 @@ def open_engine(document: Document, outputs: tuple[OutputDef, ...], ntypes: int)
     """The engine for a document's model; None where it does not cover it."""
     try:
         return NativeEngine(document, outputs[0], ntypes)
-    except _engine.NotCoveredError:
+    except NotCoveredError:
         return None
 
 

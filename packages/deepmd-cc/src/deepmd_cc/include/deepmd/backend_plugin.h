@@ -106,7 +106,8 @@ typedef struct deepmd_plugin {
   void (*close)(void* model);
 } deepmd_plugin;
 
-/* The plug-in; the symbol that libdeepmd_cc looks for. */
+/* The plug-in; the symbol that libdeepmd_cc looks for. NULL: what it needs does not load; why is
+ * left to dlerror(). */
 const deepmd_plugin* deepmd_backend_plugin(void);
 
 #ifdef __cplusplus
