@@ -42,7 +42,7 @@ class DosFitting(NetsFitting):
         env: Environment,
         fparam: Float[Array, "nframes nfparam"] | None,
         aparam: Float[Array, "nframes nloc naparam"] | None,
-    ) -> dict[str, Float[Array, "nframes nloc numb_dos"]]:
+    ) -> dict[str, Float[Array, "nframes nloc ncomponents"]]:
         """Densities of states of the atoms without the data's bias, ``dos``."""
         return {"dos": self.nets(description.invariant, env, fparam, aparam)}
 

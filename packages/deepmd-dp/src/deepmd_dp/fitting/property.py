@@ -60,8 +60,8 @@ class PropertyFitting(NetsFitting):
         )
 
     def shift_and_factor(
-        self, bias: Float[Array, "ntypes task_dim"], deviation: Float[Array, "ntypes task_dim"]
-    ) -> tuple[Float[Array, "ntypes task_dim"], Float[Array, "ntypes task_dim"]]:
+        self, bias: Float[Array, "ntypes ncomponents"], deviation: Float[Array, "ntypes ncomponents"]
+    ) -> tuple[Float[Array, "ntypes ncomponents"], Float[Array, "ntypes ncomponents"]]:
         """The data's bias and deviation."""
         return bias, deviation
 
@@ -71,7 +71,7 @@ class PropertyFitting(NetsFitting):
         env: Environment,
         fparam: Float[Array, "nframes nfparam"] | None,
         aparam: Float[Array, "nframes nloc naparam"] | None,
-    ) -> dict[str, Float[Array, "nframes nloc task_dim"]]:
+    ) -> dict[str, Float[Array, "nframes nloc ncomponents"]]:
         """The nets' numbers, by the property's name."""
         return {self.property_name: self.nets(description.invariant, env, fparam, aparam)}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepmd_dp.dialect.array import Shaped
 from deepmd_dp.kit.kernels import find_library
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def frame_of(frame: Frame) -> CFrame:
     )
 
 
-def address(array: np.ndarray | None, dtype: type[np.generic]) -> int | None:
+def address(array: Shaped[np.ndarray, "*axes"] | None, dtype: type[np.generic]) -> int | None:
     """Where the numbers of a contiguous array lie; TypeError for one that C++ would read wrongly."""
     if array is None:
         return None

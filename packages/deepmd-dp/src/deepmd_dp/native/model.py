@@ -63,7 +63,7 @@ class Model:
         aparam: Float[np.ndarray, "nloc naparam"] | None = None,
         *,
         atomic: bool = False,
-    ) -> tuple[np.ndarray, ...]:
+    ) -> tuple[Float[np.ndarray, "_"], ...]:
         """The terms of one frame as flat arrays: sum, atom, force, virial, atom_virial."""
         terms = (_Term * 5)()
         call(

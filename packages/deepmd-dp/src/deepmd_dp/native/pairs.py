@@ -52,7 +52,7 @@ class Pairs:
 
     def copied(
         self,
-    ) -> tuple[Int[np.ndarray, "starts"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
+    ) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
         """Where each atom's neighbors begin (natoms + 1), the neighbors, and the cells by which they are shifted."""
         first = np.empty(self._natoms + 1, dtype=np.int64)
         index, shift = np.empty(self._npairs, dtype=np.int32), np.empty((self._npairs, 3), dtype=np.int32)

@@ -48,8 +48,14 @@ class NumpyDeepEval(BaseDeepEval):
     # numbers are checked where they are results: no warnings on the way
     @np.errstate(all="ignore")
     def compute(
-        self, env: Environment, fparam: Array | None, aparam: Array | None, *, atomic: bool, derivatives: bool
-    ) -> dict[str, Array]:
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None,
+        aparam: Float[Array, "nframes nloc naparam"] | None,
+        *,
+        atomic: bool,
+        derivatives: bool,
+    ) -> dict[str, Float[Array, "nframes ..."]]:
         return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
 
     @np.errstate(all="ignore")
