@@ -72,10 +72,35 @@ def test_names_of_labels_that_others_give(tmp_path):
     assert batch.labels["virial"].ravel().tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_a_label_that_a_frame_lacks_is_not_found(tmp_path):
+def test_frames_that_lack_a_label_are_a_system_of_their_own(tmp_path):
+    """So that the others keep theirs."""
     path = str(tmp_path / "some.extxyz")
-    ase_io.write(path, [random_atoms(["O"], 1), random_atoms(["O"], 2, labelled=False)])
-    assert System(f"{path}#1/periodic", ["O"], LABELS).found == {"energy": False, "force": False, "virial": False}
+    frames = [random_atoms(["O"], 1), random_atoms(["O"], 2, labelled=False), random_atoms(["O"], 3)]
+    ase_io.write(path, frames)
+    full, bare = f"{path}#1/periodic/energy+force+virial", f"{path}#1/periodic/unlabeled"
+    assert find_systems(path) == [bare, full]
+    assert System(full, ["O"], LABELS).found == dict.fromkeys(("energy", "force", "virial"), True)
+    assert (System(full).nframes, System(bare).nframes) == (2, 1)
+    assert System(bare, ["O"], LABELS).found == dict.fromkeys(("energy", "force", "virial"), False)
+
+
+def test_a_frame_that_is_periodic_along_some_axes_is_refused(tmp_path):
+    path = str(tmp_path / "slab.extxyz")
+    ase_io.write(path, [random_atoms(["O"]), random_atoms(["O"], pbc=(True, True, False))])
+    with pytest.raises(DataError, match=r"slab.extxyz: frame 1 is periodic along some axes only"):
+        find_systems(path)
+
+
+def test_of_two_energies_none_is_chosen(tmp_path):
+    """Predictions often stand beside what they are compared with."""
+    atoms = random_atoms(["O"])
+    atoms.info["REF_energy"] = atoms.get_potential_energy()
+    ase_io.write(tmp_path / "same.extxyz", atoms)
+    assert System(f"{tmp_path / 'same.extxyz'}#1/periodic", ["O"], LABELS).found["energy"]
+    atoms.info["REF_energy"] += 0.1
+    ase_io.write(tmp_path / "two.extxyz", atoms)
+    with pytest.raises(DataError, match=r"two.extxyz: frame 0 has (REF_)?energy and (REF_)?energy, which are not the"):
+        find_systems(str(tmp_path / "two.extxyz"))
 
 
 def test_files_that_are_none(tmp_path, monkeypatch):

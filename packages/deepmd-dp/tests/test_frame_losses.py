@@ -18,8 +18,15 @@ DATA = Path(__file__).parent / "data" / "loss"
 DEEPMD_KIT = json.loads((DATA / "frame_losses.json").read_text())["cases"]
 LR, START_LR = 4e-4, 1e-3
 DOS = OutputDef("dos", (5,), "1/eV")
-INTENSIVE = OutputDef("dos", (5,), reduction="mean")
+EXTENSIVE = OutputDef("dos", (5,), kind="property")
+INTENSIVE = OutputDef("dos", (5,), kind="property", reduction="mean")
 """Both losses are asked for the same numbers."""
+
+
+def output_of(kind, name=""):
+    if kind == "dos":
+        return DOS
+    return INTENSIVE if "intensive" in name else EXTENSIVE
 
 
 def read_arrays(convert=np.asarray):
@@ -35,7 +42,7 @@ def test_equals_deepmd_kit(name, xp):
     case = DEEPMD_KIT[name]
     prediction, label = read_arrays(xp.asarray)
     found = {key: key not in case["missing"] for key in label}
-    loss = new_loss({"type": case["type"], **case["section"]}, START_LR, (INTENSIVE if "intensive" in name else DOS,))
+    loss = new_loss({"type": case["type"], **case["section"]}, START_LR, (output_of(case["type"], name),))
     value, metrics = loss(prediction, label, found, LR)
     assert value.shape == ()
     assert float(value) == pytest.approx(case["loss"], rel=1e-12)
@@ -49,7 +56,7 @@ def test_equals_deepmd_kit(name, xp):
 @pytest.mark.parametrize("kind", ["dos", "property"])
 def test_only_what_is_needed_is_read(kind):
     name = "frames" if kind == "dos" else "mae"
-    loss = new_loss({"type": kind, **DEEPMD_KIT[name]["section"]}, START_LR, (DOS,))
+    loss = new_loss({"type": kind, **DEEPMD_KIT[name]["section"]}, START_LR, (output_of(kind),))
     assert loss.needs == {"dos"}
     assert [each.key for each in loss.requirements] == ["dos"]
     assert {label for labels in loss.label_sets for label in labels} == {"dos"}
@@ -62,7 +69,7 @@ def test_gradient_is_finite_where_a_prediction_is_exact_and_all_labels_are_the_s
     prediction["dos"] = label["dos"].clone().requires_grad_()
     prediction["deviation"] = 0.0 * prediction["deviation"]
     section = {"type": "property", "loss_func": kind, "metric": ["mae"], "beta": 1.0}
-    value, _ = new_loss(section, START_LR, (DOS,))(prediction, label, {"dos": True}, LR)
+    value, _ = new_loss(section, START_LR, (EXTENSIVE,))(prediction, label, {"dos": True}, LR)
     (gradient,) = torch.autograd.grad(value, prediction["dos"])
     assert torch.all(gradient == 0.0)
 
@@ -70,7 +77,7 @@ def test_gradient_is_finite_where_a_prediction_is_exact_and_all_labels_are_the_s
 def test_a_property_without_its_label_costs_nothing():
     prediction, label = read_arrays()
     section = {"type": "property", "loss_func": "mae", "metric": ["mae", "rmse"], "beta": 1.0}
-    value, metrics = new_loss(section, START_LR, (DOS,))(prediction, label, {"dos": False}, LR)
+    value, metrics = new_loss(section, START_LR, (EXTENSIVE,))(prediction, label, {"dos": False}, LR)
     assert float(value) == 0.0
     assert np.isnan(list(metrics.values())).all()
 
@@ -80,6 +87,8 @@ def test_a_property_without_its_label_costs_nothing():
     [
         ("dos", ENERGY, "loss/type is 'dos', but the model gives energy"),
         ("property", ENERGY, "loss/type is 'property', but the model gives energy"),
+        ("property", DOS, "loss/type is 'property', but the model gives dos"),
+        ("tensor", DOS, "loss/type is 'tensor', but the model gives dos; take 'dos'"),
         ("ener", DOS, "loss/type is 'ener', but the model gives dos; take 'dos'"),
     ],
 )

@@ -99,6 +99,7 @@ class Distances:
                 "overlap",
                 f"{_frames(self._overlapping)} two atoms at the same place: one stands there twice, or "
                 "coordinates were filled up with zeros.",
+                True,
             )
         if self._close:
             yield self._near()

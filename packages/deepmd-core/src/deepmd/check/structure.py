@@ -26,9 +26,9 @@ def boundaries(systems: list[System]) -> Iterator[Finding]:
     if open_ones and periodic:
         yield Finding(
             "boundaries",
-            f"{len(open_ones)} of {len(systems)} systems have open boundaries (a file nopbc: "
+            f"{len(open_ones)} of {len(systems)} systems have open boundaries ("
             f"{some_names(open_ones)}), the others are periodic ({some_names(periodic)}): right for "
-            "molecules beside condensed matter, else a nopbc is missing or too many.",
+            "molecules and isolated atoms beside condensed matter, else a file nopbc (in extxyz pbc) is wrong.",
         )
 
 
@@ -50,8 +50,8 @@ def labels(systems: list[System]) -> Iterator[Finding]:
     if bare:
         yield Finding(
             "labels",
-            f"{len(bare)} of {len(systems)} systems have no labels ({some_names(bare)}): energy.npy, "
-            "force.npy or others were not written.",
+            f"{len(bare)} of {len(systems)} systems have no labels ({some_names(bare)}): energy, "
+            "force or others were not written.",
         )
     labelled = [system for system in systems if system.items() - INPUTS]
     for label in ("energy", "force"):

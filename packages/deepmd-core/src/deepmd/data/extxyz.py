@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 """Frames of an extended XYZ file, read by ASE: for a first look, since the whole file is held in memory.
 
-Frames with the same number of atoms and the same boundaries are a system, ``file.extxyz#NATOMS/periodic`` or
-``file.extxyz#NATOMS/open``; each frame has its own types.
+Frames with the same number of atoms, boundaries and labels are a system, ``file.extxyz#NATOMS/periodic`` or
+``file.extxyz#NATOMS/open``, with the labels behind it where they differ in the file; each frame has its own types.
 """
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,14 +18,15 @@ from deepmd.elements import sort_elements
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ase import Atoms
 
 ENDINGS = (".extxyz", ".xyz")
 THE_SET = "set.000"
 LABELS = {
-    "energy": ("energy", "free_energy", "totenergy", "total_energy"),
+    # where electrons are smeared out, that which the forces are the derivative of
+    "energy": ("free_energy", "energy", "totenergy", "total_energy"),
     "force": ("forces", "force"),
     "virial": ("virial", "virials"),
     "stress": ("stress",),
@@ -42,9 +43,7 @@ def is_extxyz(path: str) -> bool:
 
 
 class ExtxyzGroup(Source):
-    """Frames of a file with the same number of atoms and the same boundaries.
-
-    An item is there where all of the frames have it.
+    """Frames of a file with the same number of atoms, the same boundaries and the same labels.
 
     Raises
     ------
@@ -81,6 +80,8 @@ class ExtxyzGroup(Source):
         return self._arrays[key]
 
 
+Items = dict[str, np.ndarray]
+"""Of one frame."""
 Group = tuple[dict[str, np.ndarray], list[str]]
 """Each item of the frames, (nframes, n), and the names of the types."""
 
@@ -103,31 +104,40 @@ def _open(path: str, _changed_ns: int) -> dict[str, Group]:
     if not frames:
         raise DataError(f"{path}: no frames.")
     names = sort_elements({symbol for atoms in frames for symbol in atoms.symbols})
-    groups: dict[str, list[Atoms]] = {}
-    for atoms in frames:
-        groups.setdefault(f"{len(atoms)}/{'periodic' if atoms.pbc.any() else 'open'}", []).append(atoms)
-    return {key: (_arrays(groups[key], names), names) for key in sorted(groups)}
-
-
-def _arrays(frames: list[Atoms], names: list[str]) -> dict[str, np.ndarray]:
     number = {name: index for index, name in enumerate(names)}
-    items: dict[str, list[np.ndarray | None]] = {
-        "coord": [atoms.positions for atoms in frames],
-        "real_atom_types": [np.array([number[symbol] for symbol in atoms.symbols]) for atoms in frames],
+    groups: dict[str, dict[tuple[str, ...], list[Items]]] = {}
+    for index, atoms in enumerate(frames):
+        where = f"{path}: frame {index}"
+        if atoms.pbc.any() and not atoms.pbc.all():
+            raise DataError(
+                f"{where} is periodic along some axes only; data are periodic along all or none: write "
+                'pbc="T T T", with empty space along the others, or pbc="F F F".'
+            )
+        labels = _labels(atoms, where)
+        of_boundary = groups.setdefault(f"{len(atoms)}/{'periodic' if atoms.pbc.any() else 'open'}", {})
+        of_boundary.setdefault(tuple(sorted(labels)), []).append(_inputs(atoms, number) | labels)
+    return {
+        key if len(groups[key]) == 1 else f"{key}/{'+'.join(labels) or 'unlabeled'}": (_stacked(items), names)
+        for key in sorted(groups)
+        for labels, items in sorted(groups[key].items())
     }
-    if frames[0].pbc.any():
-        items["box"] = [atoms.cell.array for atoms in frames]
-    labels = [_labels(atoms) for atoms in frames]
-    items |= {key: [each.get(key) for each in labels] for key in ("energy", "force", "virial", "dipole")}
-    flat = {key: [row.ravel() for row in rows if row is not None] for key, rows in items.items()}
-    return {key: np.stack(rows) for key, rows in flat.items() if len(rows) == len(frames)}
 
 
-def _labels(atoms: Atoms) -> dict[str, np.ndarray]:
+def _inputs(atoms: Atoms, number: Mapping[str, int]) -> Items:
+    types = np.array([number[symbol] for symbol in atoms.symbols])
+    box = {"box": atoms.cell.array} if atoms.pbc.any() else {}
+    return {"coord": atoms.positions, "real_atom_types": types, **box}
+
+
+def _stacked(frames: list[Items]) -> dict[str, np.ndarray]:
+    return {key: np.stack([np.ravel(frame[key]) for frame in frames]) for key in frames[0]}
+
+
+def _labels(atoms: Atoms, where: str) -> Items:
     """What a frame is labelled with, by our names and in our units."""
     results = atoms.calc.results if atoms.calc is not None else {}
     given = {**atoms.arrays, **atoms.info, **results}
-    found = {label: _find(given, names) for label, names in LABELS.items()}
+    found = {label: _find(given, names, where) for label, names in LABELS.items()}
     labels = {label: np.asarray(value, dtype=float) for label, value in found.items() if value is not None}
     stress = labels.pop("stress", None)
     if stress is not None and "virial" not in labels and atoms.pbc.any():
@@ -137,11 +147,22 @@ def _labels(atoms: Atoms) -> dict[str, np.ndarray]:
     return labels
 
 
-def _find(given: Mapping[str, object], names: tuple[str, ...]) -> object | None:
-    """The value of the first of these names, which may have a prefix."""
-    plain: Callable[[str], str] = lambda name: name.lower().removeprefix("ref_").removeprefix("dft_")  # noqa: E731
-    known = {plain(key): value for key, value in given.items()}
-    return next((known[name] for name in names if known.get(name) is not None), None)
+def _find(given: Mapping[str, Any], names: tuple[str, ...], where: str) -> Any | None:
+    """The value of the first of these names, which may have a prefix.
+
+    Raises
+    ------
+    DataError
+        It is there with a prefix and without, and not the same: one of them may be a prediction.
+    """
+    for name in names:
+        keys = [key for key in given if key.lower().removeprefix("ref_").removeprefix("dft_") == name]
+        values = [np.asarray(given[key]) for key in keys if given[key] is not None]
+        if any(each.shape != values[0].shape or not np.allclose(each, values[0]) for each in values):
+            raise DataError(f"{where} has {' and '.join(keys)}, which are not the same; leave one of them in the file.")
+        if values:
+            return values[0]
+    return None
 
 
 def _full(tensor: np.ndarray) -> np.ndarray:

@@ -45,7 +45,9 @@ class NpyFile:
                 header = _read_header(file)
                 length = os.fstat(file.fileno()).st_size
             self.shape, self._is_fortran, self.dtype = _parse_header(header)
-        except (ValueError, EOFError, OSError) as error:
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+        except (ValueError, EOFError) as error:
             raise DataError(f"{path}: not a NumPy array file ({error}).") from error
         self._offset = len(header)
         if self.dtype.kind not in "fiub":

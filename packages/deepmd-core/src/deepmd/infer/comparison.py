@@ -181,6 +181,9 @@ class TensorComparison:
         if atomic:
             self.quantities: tuple[Quantity, ...] = (whole._replace(panel=panel, in_picture=True),)
             self.wanted = f"atomic_{output.name}"
+        elif output.reduction == "mean":
+            self.quantities = (whole._replace(in_picture=True),)
+            self.wanted = output.name
         else:
             self.quantities = (
                 whole,
@@ -211,7 +214,7 @@ class TensorComparison:
             pair = Pair(label[has_tensor], prediction[has_tensor], frames=natoms)
             return {self.label: pair} if counted.any() else {}
         pairs = {self.label: Pair(label, terms[self.output.term_name("sum")])}
-        if counted.any():
+        if counted.any() and self.output.reduction != "mean":
             rows, divisor = [array[counted] for array in pairs[self.label][:2]], natoms[counted][:, None]
             pairs[f"{self.label}_sqrtn"] = Pair(*(row / np.sqrt(divisor) for row in rows))
             pairs[f"{self.label}_n"] = Pair(*(row / divisor for row in rows))

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from deepmd.infer.deep_property import DeepProperty
+from deepmd.infer.deep_property import DeepNumbers
 
 
-class DeepDOS(DeepProperty, model_type="dos"):
+class DeepDOS(DeepNumbers, model_type="dos"):
     """A model of the density of states at k energies, the sum of the atoms'; the parameters are those of `DeepEval`.
 
     Examples

@@ -12,16 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-class DeepProperty(DeepEval, model_type="property"):
-    """A model of k numbers of a frame, the sum or the mean of its atoms'; the parameters are those of `DeepEval`.
-
-    Examples
-    --------
-    >>> from deepmd.infer import DeepProperty
-    >>> dp = DeepProperty("band_gap.pth")
-    >>> coord = [[1.0, 0.0, 0.0, 0.0, 0.0, 1.5, 1.0, 0.0, 3.0]]
-    >>> (gap,) = dp.eval(coord, None, ["H", "O", "H"])
-    """
+class DeepNumbers(DeepEval):
+    """A model of k numbers of a frame, made of those of its atoms: `DeepProperty`, `DeepDOS`."""
 
     def eval(
         self,
@@ -71,3 +63,15 @@ class DeepProperty(DeepEval, model_type="property"):
     def get_intensive(self) -> bool:
         """Whether it is the mean over the atoms, and not the sum."""
         return self.outputs[0].reduction == "mean"
+
+
+class DeepProperty(DeepNumbers, model_type="property"):
+    """A model of k numbers of a frame, the sum or the mean of its atoms'; the parameters are those of `DeepEval`.
+
+    Examples
+    --------
+    >>> from deepmd.infer import DeepProperty
+    >>> dp = DeepProperty("band_gap.pth")
+    >>> coord = [[1.0, 0.0, 0.0, 0.0, 0.0, 1.5, 1.0, 0.0, 3.0]]
+    >>> (gap,) = dp.eval(coord, None, ["H", "O", "H"])
+    """

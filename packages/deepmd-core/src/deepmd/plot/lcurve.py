@@ -106,6 +106,8 @@ def _metrics(columns: dict[str, np.ndarray]) -> list[str]:
 def _name(metric: str) -> str:
     """``Force RMSE [eV/Å]``."""
     kind, _, part = metric.partition("_")
+    if not part and kind != "rmse":  # of a property: what its loss shows
+        return kind.upper()
     title, unit = TITLES.get(part) or _title(part)
     return f"{title} {kind.upper()} [{unit}]" if unit else title
 

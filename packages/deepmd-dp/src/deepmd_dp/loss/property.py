@@ -75,11 +75,11 @@ class PropertyLoss:
         Raises
         ------
         InputError
-            The model's output has derivatives, or is no frame's: a potential is trained otherwise.
+            The model gives no property.
         """
         del start_lr  # there are no prefactors
         output = outputs[0]
-        if output.has_derivative or output.reduction is None:
+        if output.kind != "property":
             raise InputError(f"loss/type is 'property', but the model gives {output.name}.")
         metric = tuple(dict.fromkeys(section["metric"]))
         return cls(output=output, loss_func=section["loss_func"], metric=metric, beta=float(section["beta"]))

@@ -58,6 +58,9 @@ class TensorLoss:
         output = outputs[0]
         if output.is_scalar:
             raise InputError(f"loss/type is 'tensor', but the model gives the scalar {output.name}.")
+        if set(output.shape) != {3}:
+            wanted = output.kind or output.name
+            raise InputError(f"loss/type is 'tensor', but the model gives {output.name}; take {wanted!r}.")
         loss = cls(
             output=output,
             pref=float(section["pref"]),

@@ -18,8 +18,8 @@ TAKEN = ("energy", "force", "virial", "coord", "box", "type", "fparam", "aparam"
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    expected = f"a name of a file, none of {', '.join(TAKEN)}"
-    is_free = must(lambda name: name.isidentifier() and name not in TAKEN, expected)
+    expected = f"letters, digits and _, no digit first, and none of {', '.join(TAKEN)}"
+    is_free = must(lambda name: name.isascii() and name.isidentifier() and name not in TAKEN, expected)
     return [
         *parameters(),
         *net(),
