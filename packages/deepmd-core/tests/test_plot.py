@@ -10,10 +10,12 @@ pytest.importorskip("matplotlib")
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from deepmd.infer.comparison import ENERGY_QUANTITIES, EnergyComparison
+from deepmd.data import Batch
+from deepmd.infer.comparison import ENERGY_QUANTITIES, EnergyComparison, TensorComparison
 from deepmd.infer.detail_files import DetailFiles
 from deepmd.infer.quantities import Pair
 from deepmd.main import main
+from deepmd.outputs import OutputDef
 from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.parity import ParityData
 from deepmd.plot.style import tick, with_unit, written
@@ -83,6 +85,24 @@ def test_the_loss_alone_is_drawn(figures):
     assert figures[0].axes[0].get_legend().get_texts()[0].get_text() == "Root of the loss"
 
 
+def test_errors_of_a_property_are_named(figures):
+    write_curve([1, 2], names=("mae", "mape"))
+    plot_lcurve("lcurve.out", "lcurve.png")
+    legend = [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()]
+    assert legend[:2] == ["MAE", "MAPE"]
+
+
+def test_what_is_a_mean_over_atoms_is_not_divided_by_them():
+    gap = TensorComparison(OutputDef("gap", (1,), reduction="mean", kind="property"), atomic=False)
+    assert [quantity.key for quantity in gap.quantities] == ["gap"]
+    assert gap.quantities[0].in_picture
+    coord, atype = np.zeros((2, 3, 3)), np.zeros((2, 3), dtype=int)
+    labels, predicted = {"gap": np.array([[1.0], [2.0]])}, np.array([[1.5], [2.0]])
+    batch = Batch(coord, None, atype, labels, {"gap": True}, system="gap", frames=np.arange(2))
+    (pair,) = gap.pair_up(batch, {"gap": predicted}).values()
+    np.testing.assert_array_equal(pair.prediction, predicted)
+
+
 def forces(nframes, names, size=0.1):
     """Pairs of a comparison with several elements."""
     label = RNG.normal(size=(nframes * len(names), 3))
@@ -143,4 +163,5 @@ def test_numbers_are_written_as_a_person_does():
     ]  # fmt: skip
     assert with_unit(0.112, "eV/Å") == "112 meV/Å"
     assert with_unit(1.234, "eV/Å") == "1.23 eV/Å"
-    assert with_unit(0.5, "unit of the labels") == "0.500 unit of the labels"
+    assert with_unit(0.5, "unit of the labels") == "0.500"
+    assert with_unit(0.5, "") == "0.500"

@@ -11,8 +11,9 @@ from deepmd.errors import InputError
 from deepmd.infer.comparison import ENERGY_QUANTITIES
 from deepmd.infer.quantities import Pair, Panel
 from deepmd.plot.parity import Drawn, plot_parity
+from deepmd.plot.style import OF_LABELS
 
-COMPONENTS = Panel("Components", "unit of the labels")
+COMPONENTS = Panel("Components", OF_LABELS)
 """How a tensor's detail file is drawn, which does not name the tensor."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.files import atomic_path
-from deepmd.plot.style import INK, LINE, check_can_draw, dress, new_figure, tick
+from deepmd.plot.style import INK, LINE, OF_LABELS, check_can_draw, dress, new_figure, tick
 from deepmd.train.lcurve import read_lcurve
 
 if TYPE_CHECKING:
@@ -116,5 +116,5 @@ def _title(part: str) -> tuple[str, str]:
     """Of a metric that has no title of its own: ``global_dipole`` and ``local_dipole`` are those of a tensor."""
     scope, _, tensor = part.partition("_")
     if scope in SCOPES and tensor:
-        return f"{tensor.capitalize()} {SCOPES[scope]}", "unit of the labels"
+        return f"{tensor.capitalize()} {SCOPES[scope]}", OF_LABELS
     return part or "Root of the loss", ""

@@ -18,6 +18,8 @@ MARGIN = 0.12
 """Around and between panels [inch]."""
 PLAIN = (1e-3, 1e6)
 """Numbers from the first to below the second are written without a power of ten."""
+OF_LABELS = "unit of the labels"
+"""Where a file does not say which."""
 
 
 def check_can_draw(path: str | Path) -> None:
@@ -72,7 +74,10 @@ def tick(value: float, _position: float = 0.0) -> str:
 
 
 def with_unit(value: float, unit: str) -> str:
-    """``112 meV/Å`` for 0.112 eV/Å: a thousandth of an energy's unit where the number is small."""
+    """``112 meV/Å`` for 0.112 eV/Å: a thousandth of an energy's unit where the number is small.
+
+    A unit that is not known is named at the axes only.
+    """
     if unit.startswith("eV") and abs(value) < 1.0:
         return f"{written(1000 * value)} m{unit}"
-    return f"{written(value)} {unit}"
+    return written(value) if unit == OF_LABELS else f"{written(value)} {unit}".rstrip()
