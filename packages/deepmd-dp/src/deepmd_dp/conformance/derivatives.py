@@ -12,6 +12,7 @@ from deepmd_dp.conformance.comparison import DOUBLE, assert_close
 from deepmd_dp.conformance.evaluation import parameters_of
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.parts import Part
+from deepmd_dp.conformance.training import outputs_of
 
 if TYPE_CHECKING:
     from deepmd.infer.deep_eval import DeepEvalBackend
@@ -25,12 +26,13 @@ PERIODIC = [name for name, frames in FRAMES.items() if frames.cells is not None]
 
 
 class DerivativeTests(Part):
-    """Forces and virials of each output of the models, those of `cases` that are in double precision."""
+    """Forces and virials of each output of the models, those of `cases` in double precision that have any."""
 
     flag = "dp"
 
     def parameters(self) -> dict[str, list[Any]]:
-        return super().parameters() | {"case": [case for case in self.cases if case.is_double]}
+        derived = [case for case in self.cases if any(output.has_derivative for output in outputs_of(case))]
+        return super().parameters() | {"case": [case for case in derived if case.is_double]}
 
     @pytest.mark.parametrize("frames", FRAMES)
     def test_forces(self, models: Models, case: Case, frames: str) -> None:
