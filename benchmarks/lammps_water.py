@@ -144,8 +144,10 @@ def draw(path: Path, rows: list[Row], dynamics: Dynamics) -> None:
     axes.bar_label(bars, fmt="%.0f", padding=3)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    times = [row.figures.cores for row in rows]
-    axes.set_xlim(10.0 ** math.floor(math.log10(min(times))), 2 * max(times))
+    # a run shorter than a tick of the clock took no time, which has no place on this scale
+    times = [row.figures.cores for row in rows if row.figures.cores > 0]
+    if times:
+        axes.set_xlim(10.0 ** math.floor(math.log10(min(times))), 2 * max(times))
     axes.set(xlabel="processor time of an atom and step (µs)", title=f"water in LAMMPS, {dynamics.natoms:,} atoms")
     figure.savefig(path, dpi=150)
     plt.close(figure)
