@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import DeepmdError, InputError, first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import yaml
 
@@ -141,34 +141,62 @@ def check_plain(
     most : int, optional
         Values that there may be, each counted where it stands: in some formats a value stands for itself elsewhere.
     """
-    ahead: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
     simple = {float, bool, type(None), *others}  # most values are no more than this
-    count = 0
-    while ahead:
-        value, path = ahead.pop()
-        count += 1
-        if most is not None and count > most:
-            raise error(f"{source}: its parts stand for more values than the file has bytes; it is damaged.")
-        if type(value) in simple:
-            continue
-        if len(path) > MAX_DEPTH:
+    level, count, depth = [tree], 1, 0
+    while level:
+        if depth > MAX_DEPTH and not all(type(value) in simple for value in level):
             raise error(_too_deep(source))
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                if not _is_text(key):
-                    raise error(f"{source}: {place(path)} has the key {_no_text(key)}")
-                ahead.append((inner, (*path, key)))
-        elif isinstance(value, list):
-            ahead += [(inner, (*path, number)) for number, inner in enumerate(value)]
-        elif isinstance(value, str):
-            if not _is_text(value):
-                raise error(f"{source}: {place(path)} is {_no_text(value)}")
-        elif isinstance(value, int):
-            if abs(value) >= LARGEST_INTEGER:
-                raise error(f"{source}: {place(path)} is an integer of {value.bit_length()} bits; expected at most 63.")
-        elif not (value is None or isinstance(value, (float, *others))):
-            what = f"{describe(value)}, a {type(value).__name__}"
-            raise error(f"{source}: {place(path)} is {what}; {_EXPECTED}.")
+        inner: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind in simple or (kind is str and value.isascii()):
+                continue
+            if isinstance(value, (list, dict)):
+                if most is not None and count + len(inner) + len(value) > most:
+                    raise error(f"{source}: its parts stand for more values than the file has bytes; it is damaged.")
+                inner += value if isinstance(value, list) else _values(value, tree, source, error)
+            else:
+                _check_value(value, tree, source, error, others)
+        level, count, depth = inner, count + len(inner), depth + 1
+
+
+def _values(mapping: dict[Any, Any], tree: Any, source: str, error: type[DeepmdError]) -> Iterable[Any]:
+    """The values of a mapping whose keys are texts."""
+    for key in mapping:
+        if not _is_text(key):
+            raise error(f"{source}: {_place_in(tree, mapping)} has the key {_no_text(key)}")
+    return mapping.values()
+
+
+def _check_value(value: Any, tree: Any, source: str, error: type[DeepmdError], others: tuple[type, ...]) -> None:
+    """Raises unless it is a text, a number, true, false or null."""
+    if isinstance(value, str):
+        if not _is_text(value):
+            raise error(f"{source}: {_place_in(tree, value)} is {_no_text(value)}")
+    elif isinstance(value, int):
+        if abs(value) >= LARGEST_INTEGER:
+            what = f"an integer of {value.bit_length()} bits"
+            raise error(f"{source}: {_place_in(tree, value)} is {what}; expected at most 63.")
+    elif not isinstance(value, (float, *others)):
+        what = f"{describe(value)}, a {type(value).__name__}"
+        raise error(f"{source}: {_place_in(tree, value)} is {what}; {_EXPECTED}.")
+
+
+def _place_in(tree: Any, wanted: Any) -> str:
+    """Where an object stands first in a tree."""
+    level: list[tuple[Any, tuple[Any, ...]]] = [(tree, ())]
+    while level:
+        for value, path in level:
+            if value is wanted:
+                return place(path)
+        level = [(inner, (*path, key)) for value, path in level for key, inner in _items(value)]
+    return place(())
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 _EXPECTED = "expected a text, a number, true, false, null, a list or a mapping"
@@ -189,6 +217,8 @@ def _is_text(value: Any) -> bool:
     """Whether it is a text, and one that a file can hold."""
     if not isinstance(value, str):
         return False
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

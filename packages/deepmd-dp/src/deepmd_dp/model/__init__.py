@@ -36,13 +36,12 @@ def deserialize_model(data: dict[str, Any]) -> Model:
     # the registry's rows lie in this package, and are read without NumPy
     from deepmd_dp.dialect.field_types import check_settings
     from deepmd_dp.model.trial import check_parts
-    from deepmd_dp.nn.matrix import with_bases
 
     try:
         model = model_class(data.get("type")).deserialize(data)
         check_settings(model)
         check_parts(model)
-        return with_bases(model)
+        return model
     except KeyError as error:
         message = f"the serialized model lacks the key {error}; the file is damaged or not a model."
         raise ModelFileError(message) from error

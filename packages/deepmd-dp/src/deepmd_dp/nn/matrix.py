@@ -305,7 +305,8 @@ def with_refined_bases(tree: Tree) -> Tree | None:
 
 
 def with_matrices(tree: Tree) -> Tree:
-    """The tree with matrices for its nets, as files hold them."""
+    """The tree with matrices for its nets, on bases that fit them as they are: what files hold and evaluation takes."""
+    fitted = with_bases(tree)
     return with_modules(
-        tree, {path: each.as_matrices() for path, each in modules(tree, OnBasis) if each.basis is not None}
+        fitted, {path: each.as_matrices() for path, each in modules(fitted, OnBasis) if each.basis is not None}
     )

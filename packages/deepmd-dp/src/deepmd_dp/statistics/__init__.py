@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.nn.matrix import with_bases
 from deepmd_dp.statistics.environment import EnvironmentStatistics
 from deepmd_dp.statistics.output import OutputStatistics, bias_labels
 from deepmd_dp.statistics.parameters import ParameterStatistics
@@ -39,7 +38,7 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
             statistics.add(batch)
     for statistics in collected:
         model = statistics.apply(model)
-    return with_bases(model)
+    return model
 
 
 __all__ = ["EnvironmentStatistics", "OutputStatistics", "ParameterStatistics", "bias_labels", "with_statistics"]
