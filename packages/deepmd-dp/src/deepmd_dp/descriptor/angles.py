@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import edge_rows
 
 if TYPE_CHECKING:
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 
+NARROW = 40
+"""Neurons of a net up to which it costs less for each pair than Chebyshev moments without a kernel."""
 
-def angles(first: Float[Array, "ncenters n 4"], second: Float[Array, "ncenters m 4"]) -> Float[Array, "ncenters n*m"]:
+
+def angles(
+    first: Float[Array, "ncenters n columns"], second: Float[Array, "ncenters m columns"]
+) -> Float[Array, "ncenters n m"]:
     """θ_jk = R_j·R_k of the directional columns of two blocks' normalised rows; 0 where a row does not count."""
-    xp = array_namespace(first)
-    theta = xp.matmul(first[..., 1:], xp.matrix_transpose(second[..., 1:]))
-    return xp.reshape(theta, (-1, shape(first)[1] * shape(second)[1]))
+    return array_namespace(first).matmul(first[..., 1:], array_namespace(first).matrix_transpose(second[..., 1:]))
 
 
 def angle_limits(matrix: EnvironmentMatrix, smallest_distance: float) -> tuple[float, float]:
@@ -43,5 +46,6 @@ def refuse_tables(data: Mapping[str, Any]) -> None:
     """
     if "compress" in data:
         raise ModelFileError(
-            f"the model is compressed, and tables of `{data['type']}` are not supported; use the model that it was made of."
+            f"the model is compressed, and tables of `{data['type']}` are not supported; "
+            "use the model that it was made of."
         )

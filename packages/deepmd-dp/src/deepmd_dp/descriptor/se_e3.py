@@ -11,7 +11,7 @@ import numpy as np
 
 from deepmd.contract import check_class
 from deepmd.errors import InputError
-from deepmd_dp.descriptor.angles import angle_limits, angles, refuse_tables
+from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles, refuse_tables
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 class SeE3(OnBasis):
     r"""Three-body descriptor `se_e3`.
 
-    D_i = Σ_{t ≤ u} 1/(N_t N_u) Σ_j Σ_k θ_jk G_tu(θ_jk), over neighbors j of type t and k of type u, with θ_jk = R_ij·R_ik
-    of the directional columns of the normalised environment matrix, an embedding net G_tu for each pair of types, and
-    N_t the neighbors of type t in the contract's list. The type of the centre does not enter.
+    D_i = Σ_{t ≤ u} 1/(N_t N_u) Σ_j Σ_k θ_jk G_tu(θ_jk), over neighbors j of type t and k of type u, with
+    θ_jk = R_ij·R_ik of the directional columns of the normalised environment matrix, an embedding net G_tu for each
+    pair of types, and N_t slots for type t in the contract's list. The type of the centre does not enter.
 
     References
     ----------
-    deepmd-kit's `se_e3` (Zeng et al., J. Chem. Phys. 159, 054801 (2023), arXiv:2304.09409, section II).
+    Zeng et al., J. Chem. Phys. 159, 054801 (2023) (arXiv:2304.09409), three-body embedding DeepPot-SE.
     """
 
     embeddings: NetworkCollection
@@ -85,9 +85,10 @@ class SeE3(OnBasis):
         )
         return Description(array_namespace(summed).reshape(summed, (*shape(env.atype), self.dim_out)))
 
-    def _sums(self, theta: Float[Array, "ncenters npairs"], net: EmbeddingNetwork) -> Float[Array, "ncenters width"]:
+    def _sums(self, theta: Float[Array, "ncenters n m"], net: EmbeddingNetwork) -> Float[Array, "ncenters width"]:
         """Σ θ G(θ), with the net of each pair of neighbors or by its matrix."""
         xp = array_namespace(theta)
+        theta = xp.reshape(theta, (-1, shape(theta)[1] * shape(theta)[2]))
         if self.basis is None:
             return xp.matmul(theta[:, None, :], net(theta[:, :, None]))[:, 0, :]
         a = chebyshev_moments(theta, theta[:, :, None], None, basis=self.basis)
@@ -114,7 +115,9 @@ class SeE3(OnBasis):
         return angle_limits(self.matrix, smallest_distance)
 
     def as_matrices(self) -> SeE3:
-        """The same with matrices for the nets."""
+        """The same with matrices for the nets; as it is for nets so narrow that they cost less than plain moments."""
+        if self.embeddings.networks[0].total_width < NARROW:
+            return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         like, basis = self.matrix.davg, self.basis
         return replace(self, embeddings=self.embeddings.map(lambda net: Matrix(c=matrix(net, basis, like))))

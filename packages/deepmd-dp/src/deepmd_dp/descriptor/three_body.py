@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.errors import InputError
-from deepmd_dp.descriptor.angles import angle_limits
+from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_TYPES = 4
 """More pairs of types have nets: the moments of each would be many numbers an atom."""
-
-_NARROW = 40
-"""Neurons of a net up to which it costs less for each pair than Chebyshev moments without a kernel."""
 
 
 @module
@@ -60,9 +57,7 @@ class ThreeBody(OnBasis):
         """Features of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
-        xp = array_namespace(rows.matrix)
-        directions = rows.matrix[..., 1:]
-        theta = xp.matmul(directions, xp.matrix_transpose(directions))
+        theta = angles(rows.matrix, rows.matrix)
         switch = rows.switch[:, :, None] * rows.switch[:, None, :]
         if self.basis is None:
             summed = self._net_sums(theta, switch, edges, table)
@@ -145,7 +140,7 @@ class ThreeBody(OnBasis):
 
     def as_matrices(self) -> ThreeBody:
         """The same with matrices for the nets; as it is for a net so narrow that it costs less than plain moments."""
-        if self.embedding.total_width < _NARROW:
+        if self.embedding.total_width < NARROW:
             return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
