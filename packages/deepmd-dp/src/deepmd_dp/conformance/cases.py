@@ -41,6 +41,8 @@ DESCRIPTORS: dict[str, dict[str, Any]] = {
     "se_atten": ATTENTION,
     "se_atten_v2": ATTENTION,
     "hybrid": {},
+    "se_e3": {"rcut": 3.0, "rcut_smth": 1.5, "sel": [4, 8], "neuron": [3, 6]},
+    "se_e3_tebd": {"rcut": 3.0, "rcut_smth": 1.5, "sel": 10, "neuron": [3, 6], "tebd_dim": 4},
     "dpa2": {
         "repinit": {**CUTOFF, "nsel": 20, "neuron": [3, 6], "axis_neuron": 2, "tebd_dim": 4, **THREE_BODY},
         "repformer": {**REPFORMER},
@@ -186,6 +188,10 @@ CASES = [
         },
         smooth=False,
     ),
+    row("se_e3", "plain"),
+    row("se_e3", "excluded pairs, time steps", exclude_types=[[0, 1]], resnet_dt=True, neuron=[4, 4]),
+    row("se_e3_tebd", "plain"),
+    row("se_e3_tebd", "strip, types not in the output", tebd_input_mode="strip", concat_output_tebd=False),
     row("dpa2", "float32", precision="float32", fitting={"precision": "float32"}),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
@@ -211,6 +217,8 @@ FEW_CASES = [
         "hybrid: three lists",
         "dpa2: three-body, strip",
         "dpa2: other updates",
+        "se_e3: excluded pairs, time steps",
+        "se_e3_tebd: strip, types not in the output",
     )
 ]
 """Between them they use every operation."""

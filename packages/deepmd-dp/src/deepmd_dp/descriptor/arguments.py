@@ -86,12 +86,12 @@ def type_one_side() -> Argument:
     return key("type_one_side", bool, "Whether the net depends on the neighbor's type only.", default=False)
 
 
-def type_embedding() -> list[Argument]:
-    """What descriptors with a type embedding say of it."""
+def type_embedding(*, bias: bool = False) -> list[Argument]:
+    """What descriptors with a type embedding say of it; `bias`: the default of ``use_tebd_bias``."""
     return [
         tebd_dim(),
         key("use_econf_tebd", bool, "Whether types enter as electron configurations.", default=False),
-        key("use_tebd_bias", bool, "Whether the type embedding's layers have a bias.", default=False),
+        key("use_tebd_bias", bool, "Whether the type embedding's layers have a bias.", default=bias),
         key(
             "concat_output_tebd",
             bool,

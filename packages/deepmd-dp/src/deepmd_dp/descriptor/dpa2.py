@@ -10,8 +10,8 @@ from deepmd.errors import InputError
 from deepmd_dp.descriptor.repformer.block import Repformer
 from deepmd_dp.descriptor.repinit.contract import deserialize_parts, new_parts, serialize_parts
 from deepmd_dp.descriptor.repinit.settings import RepinitSettings
-from deepmd_dp.descriptor.repinit.three_body import ThreeBody
 from deepmd_dp.descriptor.repinit.two_body import TwoBody
+from deepmd_dp.descriptor.three_body import ThreeBody
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module

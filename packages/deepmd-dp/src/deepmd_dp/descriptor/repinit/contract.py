@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd_dp.descriptor.block_matrix import read_matrix, write_matrix
 from deepmd_dp.descriptor.repinit.settings import RepinitSettings
-from deepmd_dp.descriptor.repinit.three_body import ThreeBody
 from deepmd_dp.descriptor.repinit.two_body import TwoBody
+from deepmd_dp.descriptor.three_body import ThreeBody
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.errors import InputError
+from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_TYPES = 4
 """More pairs of types have nets: the moments of each would be many numbers an atom."""
-
-_NARROW = 40
-"""Neurons of a net up to which it costs less for each pair than Chebyshev moments without a kernel."""
 
 
 @module
@@ -60,9 +57,7 @@ class ThreeBody(OnBasis):
         """Features of the local atoms; table: the types' embedding vectors."""
         (edges,) = self.matrix.edges(env)
         rows = self.matrix.rows(edges)
-        xp = array_namespace(rows.matrix)
-        directions = rows.matrix[..., 1:]
-        theta = xp.matmul(directions, xp.matrix_transpose(directions))
+        theta = angles(rows.matrix, rows.matrix)
         switch = rows.switch[:, :, None] * rows.switch[:, None, :]
         if self.basis is None:
             summed = self._net_sums(theta, switch, edges, table)
@@ -141,15 +136,11 @@ class ThreeBody(OnBasis):
 
     def limits(self, smallest_distance: float) -> tuple[float, float]:
         """From two nearest neighbors on opposite sides to two at one place."""
-        shift, deviation = (np.asarray(table[..., 1:], np.float64) for table in (self.matrix.davg, self.matrix.dstd))
-        raw = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), self.matrix.settings)[0][0, 1]
-        norms = raw / np.min(deviation, axis=-1) + np.sqrt(np.sum((shift / deviation) ** 2, axis=-1))
-        largest = float(np.max(norms) ** 2)
-        return -largest, largest
+        return angle_limits(self.matrix, smallest_distance)
 
     def as_matrices(self) -> ThreeBody:
         """The same with matrices for the nets; as it is for a net so narrow that it costs less than plain moments."""
-        if self.embedding.total_width < _NARROW:
+        if self.embedding.total_width < NARROW:
             return replace(self, basis=None)
         assert self.basis is not None, "without one nets stay nets"
         return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
