@@ -36,6 +36,7 @@ dp convert-backend model.pth model.dp
 dp convert-backend {REFERENCE}/dipole/model.dp dipole.pth
 dp convert-backend {REFERENCE}/polar_real/model.dp polar.pth
 dp convert-backend {REFERENCE}/dos/model.dp dos.pth
+dp convert-backend {REFERENCE}/population_real/model.dp population.pth
 dp convert-backend {REFERENCE}/property_real/model.dp gap.pth
 """
 """What makes the files that pages suppose."""

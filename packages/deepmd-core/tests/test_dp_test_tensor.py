@@ -11,10 +11,14 @@ import pytest
 from bonds import install, write_system
 from morse import make_frames, write_model
 
+from deepmd.data import Batch, DataRequirement
 from deepmd.entrypoints.test import run_test
 from deepmd.errors import DataError, InputError
 from deepmd.infer import DeepDipole
+from deepmd.infer.comparison import comparisons
+from deepmd.infer.quantities import Error
 from deepmd.main import parse_args, run
+from deepmd.outputs import OutputDef
 
 COORD, CELL, ATYPE = make_frames(nframes=4)
 NSELECTED = int((ATYPE == 0).sum())
@@ -73,6 +77,18 @@ def test_dipoles_of_atoms(file, predicted, noise, tmp_path, all_atoms):
         "mae_dipole": pytest.approx(np.abs(noise).mean()),
         "rmse_dipole": pytest.approx(np.sqrt(np.mean(noise**2))),
     }
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_what_frames_have_not_is_compared_atom_by_atom(atomic):
+    (compared,) = comparisons((OutputDef("population", (2,), "e", reduction=None),), atomic, ["O", "H"])
+    assert compared.labels == [DataRequirement("atom_population", 2, atomic=True, must=True)]
+    label = np.arange(12.0).reshape(2, 3, 2)
+    atype = np.array([[0, 1, 1], [0, 1, -1]])
+    batch = Batch(np.zeros((2, 3, 3)), None, atype, {"atom_population": label}, {"atom_population": True})
+    pairs = compared.pair_up(batch, {"atom_population": label + 0.5})
+    np.testing.assert_array_equal(pairs["atom_population"].label, label.reshape(6, 2)[:5])
+    assert Error.of(pairs["atom_population"]).mae == 0.5
 
 
 def test_detail_file_of_frames(command, predicted, noise, tmp_path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OTHER_OUTPUTS = ("dipole", "dos", "polar", "property")
+OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property")
 CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith(OTHER_OUTPUTS))
 """Potentials; what is asked of others is in test_dipole.py and test_fittings.py."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Fittings whose outputs are neither energies nor dipoles: densities of states, polarizabilities, properties."""
+"""Fittings of neither energies nor dipoles: densities of states, polarizabilities, properties, populations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conftest import load_case
 from deepmd.contract import new_document, read_document, write_document
 from deepmd.data.batch import Batch
 from deepmd.errors import InputError
-from deepmd.infer import DeepDOS, DeepEval, DeepGlobalPolar, DeepPolar, DeepProperty
+from deepmd.infer import DeepDOS, DeepEval, DeepGlobalPolar, DeepPolar, DeepPopulation, DeepProperty
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.statistics.output import OutputStatistics
@@ -24,6 +24,7 @@ FITTINGS = {
     "polar, full": {"type": "polar", "fit_diag": False, "shift_diag": False},
     "property": {"type": "property", "property_name": "gap", "task_dim": 2},
     "property, intensive": {"type": "property", "property_name": "gap", "intensive": True, "distinguish_types": False},
+    "population": {"type": "population"},
 }
 CLASSES = {"dos": DeepDOS, "polar": DeepPolar, "property": DeepProperty}
 
@@ -76,7 +77,7 @@ def test_files_come_back_as_they_are(model_of, name):
         assert np.abs(values).max() > 1e-4
 
 
-@pytest.mark.parametrize("name", ["dos", "polar_real", "property_real"])
+@pytest.mark.parametrize("name", ["dos", "polar_real", "property_real", "population_real"])
 def test_trees_of_deepmd_kit_keep_all_entries(name):
     tree = read_document(load_case(name).path)["model"]["fitting"]
     again = deserialize_model(read_document(load_case(name).path)["model"]).serialize()["fitting"]
@@ -165,6 +166,17 @@ def test_classes_of_the_kinds(model_of, evaluator, name):
     assert (whole.shape, of_atoms.shape) == ((3, size), (3, 12, size))
     reduced = of_atoms.mean(axis=1) if "intensive" in name else of_atoms.sum(axis=1)
     np.testing.assert_allclose(whole, reduced, atol=1e-12)
+
+
+def test_populations_are_those_of_atoms(model_of, evaluator):
+    water, model = load_case("sea"), model_of("population")
+    dp = evaluator(model)
+    assert type(dp) is DeepPopulation
+    (population,) = dp.eval(water.coord, water.box, water.atype[0])
+    assert population.shape == (3, 12, 2)
+    assert [term.name for term in model.outputs[0].terms()] == ["atom_population"]
+    # the data have no say in a bias
+    assert OutputStatistics(model, None).state() == {}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""The losses `dos` and `property` against deepmd-kit's numbers (see data/loss/make_frame_losses.py)."""
+"""The losses `dos`, `property` and `population` against deepmd-kit's numbers (see data/loss/make_frame_losses.py)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ LR, START_LR = 4e-4, 1e-3
 DOS = OutputDef("dos", (5,), "1/eV")
 EXTENSIVE = OutputDef("dos", (5,), kind="property")
 INTENSIVE = OutputDef("dos", (5,), kind="property", reduction="mean")
-"""Both losses are asked for the same numbers."""
+"""Two losses are asked for the same numbers."""
+POPULATION = OutputDef("population", (2,), "e", reduction=None, has_bias=False)
 
 
 def output_of(kind, name=""):
-    if kind == "dos":
-        return DOS
+    if kind != "property":
+        return {"dos": DOS, "population": POPULATION}[kind]
     return INTENSIVE if "intensive" in name else EXTENSIVE
 
 
@@ -45,11 +46,12 @@ def test_equals_deepmd_kit(name, xp):
     loss = new_loss({"type": case["type"], **case["section"]}, START_LR, (output_of(case["type"], name),))
     value, metrics = loss(prediction, label, found, LR)
     assert value.shape == ()
-    assert float(value) == pytest.approx(case["loss"], rel=1e-12)
+    # deepmd-kit counts the atoms of densities and populations in float32
+    rough = case["type"] == "population"
+    assert float(value) == pytest.approx(case["loss"], rel=1e-7 if rough else 1e-12)
     assert set(metrics) == set(case["metrics"])
     for key, expected in case["metrics"].items():
-        # deepmd-kit counts the atoms of a density in float32
-        tolerance = 1e-7 if "global" in key else 1e-12
+        tolerance = 1e-7 if "global" in key or rough else 1e-12
         assert float(metrics[key]) == pytest.approx(expected, rel=tolerance, nan_ok=True), key
 
 
@@ -74,10 +76,12 @@ def test_gradient_is_finite_where_a_prediction_is_exact_and_all_labels_are_the_s
     assert torch.all(gradient == 0.0)
 
 
-def test_a_property_without_its_label_costs_nothing():
+@pytest.mark.parametrize(("kind", "key"), [("property", "dos"), ("population", "atom_population")])
+def test_a_loss_without_its_label_is_zero(kind, key):
     prediction, label = read_arrays()
-    section = {"type": "property", "loss_func": "mae", "metric": ["mae", "rmse"], "beta": 1.0}
-    value, metrics = new_loss(section, START_LR, (EXTENSIVE,))(prediction, label, {"dos": False}, LR)
+    section = {"type": kind, "loss_func": "mae", "metric": ["mae", "rmse"], "beta": 1.0}
+    section |= DEEPMD_KIT["population, mae"]["section"] if kind == "population" else {}
+    value, metrics = new_loss(section, START_LR, (output_of(kind),))(prediction, label, {key: False}, LR)
     assert float(value) == 0.0
     assert np.isnan(list(metrics.values())).all()
 
@@ -90,6 +94,8 @@ def test_a_property_without_its_label_costs_nothing():
         ("property", DOS, "loss/type is 'property', but the model gives dos"),
         ("tensor", DOS, "loss/type is 'tensor', but the model gives dos; take 'dos'"),
         ("ener", DOS, "loss/type is 'ener', but the model gives dos; take 'dos'"),
+        ("ener", POPULATION, "loss/type is 'ener', but the model gives population; take 'population'"),
+        ("population", DOS, "loss/type is 'population', but the model gives dos"),
     ],
 )
 def test_a_loss_of_another_output_is_refused(kind, output, message):

@@ -100,7 +100,7 @@ def test_gradient_is_finite_where_a_prediction_is_exact(section):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"type": "population"}, "loss 'population': deepmd-kit has it"),
+        ({"type": "dens"}, "loss 'dens': deepmd-kit has it"),
         ({"start_pref_h": 1.0}, "Hessians"),
         ({"loss_func": "mape"}, "loss_func is 'mape'"),
         ({"start_pref_gf": 1.0, "limit_pref_gf": 1.0}, "numb_generalized_coord is 0"),

@@ -59,8 +59,8 @@ def put(config, path, value):
             "model/descriptor/type is 'dpa3': deepmd-kit has it, this version does not support it yet; expected one of",
         ),
         ("model/descriptor/type", "sezm", "model/descriptor/type is 'sezm': deepmd-kit has it"),
-        ("model/fitting_net/type", "population", "model/fitting_net/type is 'population': deepmd-kit has it"),
-        ("loss/type", "population", "loss/type is 'population': deepmd-kit has it, this version does not"),
+        ("model/fitting_net/type", "dpa4_ener", "model/fitting_net/type is 'dpa4_ener': deepmd-kit has it"),
+        ("loss/type", "dens", "loss/type is 'dens': deepmd-kit has it, this version does not"),
         ("model/type", "linear_ener", "model/type is 'linear_ener': deepmd-kit has it"),
         ("model/descriptor", {"type": "se_atten", "attn_mask": True}, "model/descriptor/attn_mask: deepmd-kit has it"),
         (

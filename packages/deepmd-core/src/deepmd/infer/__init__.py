@@ -10,6 +10,7 @@ from typing import Any
 from deepmd.infer.deep_dipole import DeepDipole
 from deepmd.infer.deep_dos import DeepDOS
 from deepmd.infer.deep_polar import DeepGlobalPolar, DeepPolar
+from deepmd.infer.deep_population import DeepPopulation
 from deepmd.infer.deep_pot import DeepPot
 from deepmd.infer.deep_property import DeepProperty
 from deepmd.infer.deep_tensor import DeepTensor
@@ -29,6 +30,7 @@ __all__ = [
     "DeepEval",
     "DeepGlobalPolar",
     "DeepPolar",
+    "DeepPopulation",
     "DeepPot",
     "DeepPotential",
     "DeepProperty",
@@ -48,7 +50,6 @@ def DeepPotential(*args: Any, **kwargs: Any) -> DeepEval:
 
 
 KINDS = {
-    "DeepPopulation": "deep_population",
     "DeepWFC": "deep_wfc",
 }
 

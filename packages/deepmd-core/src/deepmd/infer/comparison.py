@@ -66,7 +66,12 @@ class Comparison(Protocol):
 
 def comparisons(outputs: tuple[OutputDef, ...], atomic: bool, type_map: list[str]) -> list[Comparison]:
     """The comparisons of a model's outputs, with values of atoms or without."""
-    return [EnergyComparison(atomic, type_map) if o.name == "energy" else TensorComparison(o, atomic) for o in outputs]
+    return [EnergyComparison(atomic, type_map) if o.name == "energy" else _of_tensor(o, atomic) for o in outputs]
+
+
+def _of_tensor(output: OutputDef, atomic: bool) -> TensorComparison:
+    """Of atoms where frames have none."""
+    return TensorComparison(output, atomic or output.reduction is None)
 
 
 ENERGY_QUANTITIES = (

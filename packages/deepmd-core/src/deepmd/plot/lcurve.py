@@ -108,6 +108,8 @@ def _name(metric: str) -> str:
     kind, _, part = metric.partition("_")
     if not part and kind != "rmse":  # of a property: what its loss shows
         return kind.upper()
+    if kind not in ("rmse", "mae"):  # no error
+        return metric.capitalize().replace("_", " ")
     title, unit = TITLES.get(part) or _title(part)
     return f"{title} {kind.upper()} [{unit}]" if unit else title
 

@@ -152,6 +152,7 @@ CASES = [
     ),
     row("se_atten", "dipole, float32", precision="float32", fitting={"type": "dipole", "precision": "float32"}),
     row("se_e2_a", "density of states", fitting={"type": "dos", "numb_dos": 4}),
+    row("se_e2_a", "populations, atomic parameters", fitting={"type": "population", "numb_aparam": 1}),
     row(
         "se_e2_a",
         "polarizability of some types, full matrix",

@@ -34,6 +34,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
     "polar": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
     "dos": {"type": "dos"} | {f"{end}_pref_{term}": 1.0 for end in ENDS for term in ("dos", "cdf", "ados", "acdf")},
+    "population": {"type": "population", "loss_func": "smooth_mae", "beta": 0.3},
     "property": {"type": "property", "metric": ["mae", "rmse"]},
 }
 """The loss of each kind of fitting."""

@@ -10,6 +10,8 @@ from deepmd.schema.argument import NOT_NEGATIVE, WIDTHS, activation_function, ke
 from deepmd.schema.semantics import check_types
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dargs import Argument
 
     Section = dict[str, Any]
@@ -26,10 +28,10 @@ def parameters() -> list[Argument]:
     ]
 
 
-def net() -> list[Argument]:
-    """What all fittings say of their net."""
+def net(neuron: Sequence[int] = (120, 120, 120)) -> list[Argument]:
+    """What all fittings say of their net; the widths are those that it has by default."""
     return [
-        key("neuron", list[int], "Widths of the hidden layers.", default=[120, 120, 120], alias=["n_neuron"], **WIDTHS),
+        key("neuron", list[int], "Widths of the hidden layers.", default=[*neuron], alias=["n_neuron"], **WIDTHS),
         activation_function(),
         precision(),
         key("resnet_dt", bool, "Whether the residual steps have trainable widths.", default=True),

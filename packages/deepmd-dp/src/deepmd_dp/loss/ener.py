@@ -93,7 +93,7 @@ class EnergyLoss:
         """
         if all(output.name != "energy" for output in outputs):
             kind = outputs[0].kind or outputs[0].name
-            wanted = kind if kind in ("dos", "property") else "tensor"
+            wanted = kind if kind in ("dos", "population", "property") else "tensor"
             given = ", ".join(output.name for output in outputs)
             raise InputError(f"loss/type is 'ener', but the model gives {given}; take {wanted!r}.")
         if section.get("start_pref_h") or section.get("limit_pref_h"):

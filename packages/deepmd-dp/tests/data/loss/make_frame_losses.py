@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Writes frame_losses.json and frame_losses.npz: deepmd-kit 3.2.0 (--pt) for the options of `dos` and `property`.
+"""Writes frame_losses.json and frame_losses.npz: deepmd-kit 3.2.0 (--pt) for `dos`, `property` and `population`.
 
 Run it with the Python of an environment that holds deepmd-kit: ``python make_frame_losses.py``.
 """
@@ -14,11 +14,20 @@ import numpy as np
 import torch
 
 from deepmd.pt.loss.dos import DOSLoss
+from deepmd.pt.loss.population import PopulationLoss
 from deepmd.pt.loss.property import PropertyLoss
 
 HERE = Path(__file__).parent
+ENDS = ("start", "limit")
 KINDS = ["smooth_mae", "mae", "mse", "rmse", "mape"]
 PREFACTORS = {"dos": (1.0, 0.5), "cdf": (0.2, 2.0), "ados": (3.0, 1.0), "acdf": (0.4, 0.1)}
+OF_POPULATIONS = {
+    "spin": (1.0, 0.5),
+    "spin_total": (0.2, 2.0),
+    "pop": (3.0, 1.0),
+    "pop_alpha_total": (0.4, 0.1),
+    "pop_beta_total": (0.3, 0.0),
+}
 LR, START_LR = 4e-4, 1e-3
 
 
@@ -37,6 +46,15 @@ CASES = {
         f"{kind}, intensive": ("property", {"loss_func": kind, "metric": ["rmse", "mae"], "beta": 1.0}, [])
         for kind in KINDS
     },
+    **{
+        f"population, {kind}": (
+            "population",
+            {"loss_func": kind, "metric": metric, "beta": 0.2}
+            | {f"{end}_pref_{term}": OF_POPULATIONS[term][k] for term in OF_POPULATIONS for k, end in enumerate(ENDS)},
+            [],
+        )
+        for kind, metric in (("smooth_mae", ["mae", "rmse"]), ("mae", []), ("rmse", ["rmse"]))
+    },
 }
 
 
@@ -53,6 +71,8 @@ def random_arrays() -> dict[str, np.ndarray]:
         "prediction_deviation": np.tile(rng.uniform(0.5, 2.0, size=size), (nframes, 1)),
         "prediction_atom_dos": prediction,
         "prediction_dos": prediction.sum(axis=1),
+        "prediction_atom_population": prediction[:, :, :2],
+        "label_atom_population": label[:, :, 2:0:-1],
         "label_atom_dos": label,
         "label_dos": label.sum(axis=1) + 0.1 * rng.normal(size=(nframes, size)),
     }
@@ -64,10 +84,13 @@ def evaluate(name: str, arrays: dict[str, np.ndarray]) -> dict:
     tensors = {key: torch.from_numpy(value.copy()) for key, value in arrays.items()}
     prediction = {"atom_dos": tensors["prediction_atom_dos"], "dos": tensors["prediction_dos"]}
     prediction["mask"] = tensors["prediction_mask"][:, :, 0]
-    label = {key: tensors[f"label_{key}"] for key in ("atom_dos", "dos")}
+    prediction["population"] = tensors["prediction_atom_population"]
+    label = {key: tensors[f"label_{key}"] for key in ("atom_dos", "dos", "atom_population")}
     label |= {f"find_{key}": float(key not in missing) for key in list(label)}
     if kind == "dos":
         loss = DOSLoss(starter_learning_rate=START_LR, numb_dos=5, **section)
+    elif kind == "population":
+        loss = PopulationLoss(starter_learning_rate=START_LR, **section)
     else:
         loss = PropertyLoss(task_dim=5, var_name="dos", intensive="intensive" in name, **section)
 

@@ -4,4 +4,3 @@
 from deepmd.registry import not_there
 
 DPA4_ENER = not_there("dpa4_ener", "sezm_ener")
-POPULATION = not_there("population")
