@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd_dp.dialect.module import leaves, with_leaves
+from deepmd_dp.model.frozen import frozen_paths
 from deepmd_dp.nn.matrix import with_bases
 from deepmd_dp.statistics.environment import EnvironmentStatistics
 from deepmd_dp.statistics.output import OutputStatistics, bias_labels
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, Any]) -> Model:
-    """The same model with the statistics of some data, read once, a batch at a time.
+    """The same model with the statistics of some data, read once, a batch at a time; models of files keep theirs.
 
     Parameters
     ----------
@@ -29,6 +31,10 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
     section : dict
         The normalised input's section ``model``: ``data_stat_protect``, ``preset_out_bias``.
     """
+    frozen = frozen_paths(section)
+    if "" in frozen:
+        return with_bases(model)
+    kept = {leaf.path: leaf.array for leaf in leaves(model) if leaf.path.startswith(tuple(f"{at}." for at in frozen))}
     collected = (
         EnvironmentStatistics(model),
         ParameterStatistics(model, section["data_stat_protect"]),
@@ -39,7 +45,7 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
             statistics.add(batch)
     for statistics in collected:
         model = statistics.apply(model)
-    return with_bases(model)
+    return with_bases(with_leaves(model, kept))
 
 
 __all__ = ["EnvironmentStatistics", "OutputStatistics", "ParameterStatistics", "bias_labels", "with_statistics"]
