@@ -101,7 +101,7 @@ class BaseModel(Module):
         self, values: Float[Array, "nframes nloc 1"], env: Environment
     ) -> dict[str, Float[Array, "nframes nloc 1"]]:
         """The output ``energy`` of a model that gives nothing else: with the bias, 0 where an atom has none."""
-        return {"energy": (values + env.of_centers(self.out_bias[0])) * self.mask(env, like=values)}
+        return {"energy": (values + env.of_centers(self.out_bias[0, :, :])) * self.mask(env, like=values)}
 
     def serialize_base(self, without_outputs: list[int] | None = None) -> dict[str, Any]:
         """The entries of the contract's tree that all models have.
