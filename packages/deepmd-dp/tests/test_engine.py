@@ -25,7 +25,18 @@ from deepmd_dp.native.model import Model
 from deepmd_dp.neighbor.frame import check_frame
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
-WITHOUT_ENGINE = ("dpa2", "atten_l2", "atten_smooth", "atten_econf_layernorm", "dos", "polar", "property", "linear_ener", "pairtab", "zbl")
+WITHOUT_ENGINE = (
+    "dpa2",
+    "atten_l2",
+    "atten_smooth",
+    "atten_econf_layernorm",
+    "dos",
+    "polar",
+    "property",
+    "linear_ener",
+    "pairtab",
+    "zbl",
+)
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11
 """How far the engine may be from deepmd-kit: with the nets themselves, and with their polynomials."""

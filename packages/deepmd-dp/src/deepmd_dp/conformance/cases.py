@@ -105,7 +105,7 @@ class Case:
     def section(self) -> dict[str, Any]:
         """The section ``model``, not yet normalised."""
         descriptor = part(**self.descriptor)
-        parts = {"descriptor": descriptor, "fitting_net": {"type": "ener", "neuron": [5, 5], **self.fitting}}
+        parts: Section = {"descriptor": descriptor, "fitting_net": {"type": "ener", "neuron": [5, 5], **self.fitting}}
         if self.beside:
             parts = {"type": "linear_ener", "models": [parts, *self.beside]}
         return {"type_map": TYPE_MAP, **parts, **self.model}

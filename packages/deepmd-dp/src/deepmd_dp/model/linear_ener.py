@@ -49,7 +49,7 @@ class LinearEnergyModel(CombinedModel):
         """The model of the contract's tree."""
         check_class(data, "Model", 1, 3)
         models = [model_class(each.get("type")).deserialize(each) for each in data["models"]]
-        weights, type_map = hashable(data.get("weights", "mean")), hashable(data["type_map"])
+        weights, type_map = _weights(data.get("weights", "mean")), hashable(data["type_map"])
         _check_weights(weights, len(models), ModelFileError)
         return cls(models=checked(models, type_map, ModelFileError), weights=weights, **read_base(data, (ENERGY,)))
 
@@ -64,9 +64,13 @@ class LinearEnergyModel(CombinedModel):
         """
         type_map = section["type_map"]
         models = [new_model({**each, "type_map": each.get("type_map", type_map)}, rng) for each in section["models"]]
-        weights = hashable(section["weights"])
+        weights = _weights(section["weights"])
         _check_weights(weights, len(models), InputError)
         return cls(models=checked(models, tuple(type_map), InputError), weights=weights, **new_base(section, (ENERGY,)))
+
+
+def _weights(given: str | list[float]) -> str | tuple[float, ...]:
+    return given if isinstance(given, str) else tuple(map(float, given))
 
 
 def _check_weights(weights: str | tuple[float, ...], number: int, error: type[InputError | ModelFileError]) -> None:

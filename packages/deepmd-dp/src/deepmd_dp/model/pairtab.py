@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
 from deepmd_dp.model.base import BaseModel, new_base, read_base
 from deepmd_dp.model.table_file import reaching, read_table, spline_coefficients
+
+log = logging.getLogger(__name__)
 
 _NUMBERS_PER_NEIGHBOR = 16
 """Roughly: coefficients, distance, index and what is computed of them."""
@@ -110,6 +113,7 @@ class PairTable(Module):
         table, ntypes = read_table(path, type_map), len(type_map)
         if table[0, 0] >= rcut:
             raise InputError(f"{path} begins at {table[0, 0]:g} Å, beyond the cut-off {rcut:g} Å; take a larger rcut.")
+        _say_how_it_ends(table, rcut, path)
         vdata = reaching(table, rcut)
         rows = spline_coefficients(vdata[:, 0], vdata[:, 1:])
         column = np.zeros((ntypes, ntypes), dtype=np.int64)
@@ -118,6 +122,22 @@ class PairTable(Module):
         hh = float(vdata[1, 0] - vdata[0, 0])
         tab_data = rows[column].reshape(-1)
         return cls(vdata=vdata, tab_data=tab_data, rmin=float(vdata[0, 0]), hh=hh, rcut=rcut, ntypes=ntypes)
+
+
+def _say_how_it_ends(table: np.ndarray, rcut: float, path: str) -> None:
+    """A warning where energies are invented, or jump at the cut-off."""
+    end, largest = table[-1, 0], float(np.max(np.abs(table[-1, 1:])))
+    if rcut > end and largest > 0.0:
+        log.warning(
+            "%s ends at %g Å with up to %.3g eV; a cubic goes on to 0 at the cut-off %g Å.", path, end, largest, rcut
+        )
+    elif rcut <= end:
+        last = table[np.searchsorted(table[:, 0], rcut), 1:]
+        if np.any(last != 0.0):
+            jump = float(np.max(np.abs(last)))
+            log.warning(
+                "%s does not end at the cut-off %g Å, where its energies, up to %.3g eV, are cut off.", path, rcut, jump
+            )
 
 
 @module

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.model.frozen import frozen_paths
 from deepmd_dp.nn.matrix import with_bases
 from deepmd_dp.statistics.environment import EnvironmentStatistics
@@ -34,10 +33,10 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
     frozen = frozen_paths(section)
     if "" in frozen:
         return with_bases(model)
-    kept = {leaf.path: leaf.array for leaf in leaves(model) if leaf.path.startswith(tuple(f"{at}." for at in frozen))}
+    kept = tuple(f"{path}." for path in frozen)
     collected = (
-        EnvironmentStatistics(model),
-        ParameterStatistics(model, section["data_stat_protect"]),
+        EnvironmentStatistics(model, kept),
+        ParameterStatistics(model, section["data_stat_protect"], kept),
         OutputStatistics(model, section.get("preset_out_bias")),
     )
     for batch in batches:
@@ -45,7 +44,7 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
             statistics.add(batch)
     for statistics in collected:
         model = statistics.apply(model)
-    return with_bases(with_leaves(model, kept))
+    return with_bases(model)
 
 
 __all__ = ["EnvironmentStatistics", "OutputStatistics", "ParameterStatistics", "bias_labels", "with_statistics"]
