@@ -75,6 +75,8 @@ class Row:
         Why it can't be used at all; such a row is there for the message only.
     is_default : bool
         Whether it is meant where the input gives no ``type``.
+    is_input : bool
+        Whether inputs may name it; else only files do.
     is_of_version0 : bool
         Whether it is the descriptor that inputs of deepmd-kit 0.x mean, which name none.
     """
@@ -94,6 +96,7 @@ class Row:
     lacks: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     is_default: bool = False
+    is_input: bool = True
     is_of_version0: bool = False
 
     @property

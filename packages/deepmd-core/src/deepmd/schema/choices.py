@@ -39,7 +39,7 @@ def choices(group: str, doc: str, *, inside: bool = False) -> list[Variant]:
     """
     if not usable_names(group):
         return []
-    arguments = [_choice(row, group, inside) for row in registry.rows(group)]
+    arguments = [_choice(row, group, inside) for row in registry.rows(group) if row.is_input]
     taken = {name for argument in arguments for name in (argument.name, *argument.alias)}
     problems = registry.problems(group).items()
     arguments += [not_yet(name, doc=reason) for name, reason in problems if name not in taken]

@@ -15,11 +15,24 @@ if TYPE_CHECKING:
 
 def model() -> Argument:
     """The section ``model``."""
-    fields = [
+    kinds = choices(MODEL, "Kind of the model.")
+    return key("model", dict, "What is trained.", sub_fields=common_fields(), sub_variants=kinds)
+
+
+def common_fields(*, inside: bool = False) -> list[Argument]:
+    """The keys that models of all kinds have.
+
+    Parameters
+    ----------
+    inside : bool
+        Whether they are those of a model in another one, which has the types already.
+    """
+    return [
         key(
             "type_map",
             list[str],
             "Names of the types, e.g. `[O, H]`; data are matched by name.",
+            optional=inside,
             **must(lambda names: 0 < len(names) == len(set(names)), "a list of different names"),
         ),
         key("data_stat_nbatch", int, "Batches of each system that the statistics are made of.", default=10, **POSITIVE),
@@ -39,15 +52,25 @@ def model() -> Argument:
             "Energy per type that is taken instead of the fitted one, e.g. `{energy: [null, -13.6]}` [eV].",
             default=None,
         ),
-        not_yet("use_srtab", str),
-        unused("smin_alpha", float),
-        unused("sw_rmin", float),
-        unused("sw_rmax", float),
-        unused("srtab_add_bias", bool, default=True),
+        key(
+            "use_srtab",
+            str,
+            "File of a tabulated pair potential (see `pairtab`) that takes the place of a `standard` model's net where "
+            "atoms come near each other.",
+            optional=True,
+        ),
+        key(
+            "smin_alpha",
+            float,
+            "Softness of the distance of the nearest neighbor [Å], 0.1 if not given.",
+            optional=True,
+            **POSITIVE,
+        ),
+        key("sw_rmin", float, "Distance of the nearest neighbor below which only the table counts [Å].", optional=True),
+        key("sw_rmax", float, "Distance of the nearest neighbor beyond which only the net counts [Å].", optional=True),
+        not_yet("srtab_add_bias", bool, default=True),
         *(not_yet(name) for name in ("type_embedding", "modifier", "spin", "model_dict", "shared_dict")),
         not_yet("finetune_head", str),
         unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
         unused("use_compile", bool, doc="each backend compiles what it gains by"),
     ]
-    kinds = choices(MODEL, "Kind of the model.")
-    return key("model", dict, "What is trained.", sub_fields=fields, sub_variants=kinds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ DESCRIPTORS: dict[str, dict[str, Any]] = {
     },
 }
 """Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
+TABLE = str(Path(__file__).parent / "pair_table.txt")
+"""Of a pair potential of `TYPE_MAP`, from 0.5 to 3.2 Å."""
+NEAR_ATOMS = {"use_srtab": TABLE, "sw_rmin": 1.2, "sw_rmax": 2.1}
+"""A model whose net goes over into the table."""
 ACTIVATIONS = {"relu": "linear", "sigmoid": "relu6", "silu": "softplus", "gelu_tf": "gelu", "silut:2.0": "relu"}
 """Functions of the embedding net to those of the fitting net."""
 
@@ -65,12 +70,21 @@ def part(**options: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A model as the input's section ``model`` describes it, but for the type map."""
+    """A model as the input's section ``model`` describes it, but for the type map.
+
+    Attributes
+    ----------
+    model : dict
+        Keys of the section beside the descriptor and the fitting.
+    beside : tuple of dict
+        Sections of the other models of a linear combination, of which that with this descriptor is the first.
+    """
 
     name: str
     descriptor: dict[str, Any]
     fitting: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
+    beside: tuple[dict[str, Any], ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -85,18 +99,31 @@ class Case:
         """Whether all of it computes in float64."""
         return self.descriptor.get("precision") != "float32" and self.fitting.get("precision") != "float32"
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is a descriptor and a fitting, and nothing else."""
+        return not self.beside and "use_srtab" not in self.model
+
     def section(self) -> dict[str, Any]:
         """The section ``model``, not yet normalised."""
         descriptor = part(**self.descriptor)
-        fitting = {"type": "ener", "neuron": [5, 5], **self.fitting}
-        return {"type_map": TYPE_MAP, "descriptor": descriptor, "fitting_net": fitting, **self.model}
+        parts: Section = {"descriptor": descriptor, "fitting_net": {"type": "ener", "neuron": [5, 5], **self.fitting}}
+        if self.beside:
+            parts = {"type": "linear_ener", "models": [parts, *self.beside]}
+        return {"type_map": TYPE_MAP, **parts, **self.model}
 
 
 def row(
-    descriptor: str, name: str, *, fitting: Section | None = None, model: Section | None = None, **options: Any
+    descriptor: str,
+    name: str,
+    *,
+    fitting: Section | None = None,
+    model: Section | None = None,
+    beside: tuple[Section, ...] = (),
+    **options: Any,
 ) -> Case:
-    """A row of the table: a descriptor with options, and further parts of the model."""
-    return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {})
+    """A row of the table: a descriptor with options, further parts of the model, and other models beside it."""
+    return Case(f"{descriptor}: {name}", {"type": descriptor, **options}, fitting or {}, model or {}, beside)
 
 
 CASES = [
@@ -194,6 +221,19 @@ CASES = [
     row("se_e3_tebd", "plain"),
     row("se_e3_tebd", "strip, types not in the output", tebd_input_mode="strip", concat_output_tebd=False),
     row("dpa2", "float32", precision="float32", fitting={"precision": "float32"}),
+    row(
+        "se_e2_a",
+        "beside tables and another net, parameters",
+        fitting={"numb_fparam": 1, "numb_aparam": 2},
+        model={"weights": [0.5, 2.0, -0.7, 1.5], "pair_exclude_types": [[0, 0]]},
+        beside=(
+            {"type": "pairtab", "tab_file": TABLE, "rcut": 4.0, "sel": 20},
+            {"type": "pairtab", "tab_file": TABLE, "rcut": 3.0, "sel": 20},
+            {"descriptor": part(type="se_atten", attn_layer=0), "fitting_net": {"neuron": [5]}},
+        ),
+    ),
+    row("se_e2_a", "table for near atoms", model=NEAR_ATOMS | {"atom_exclude_types": [1]}),
+    row("se_atten_v2", "table for near atoms", attn_layer=0, model=NEAR_ATOMS),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
 FEW_CASES = [
@@ -220,6 +260,8 @@ FEW_CASES = [
         "dpa2: other updates",
         "se_e3: excluded pairs, time steps",
         "se_e3_tebd: strip, types not in the output",
+        "se_e2_a: beside tables and another net, parameters",
+        "se_atten_v2: table for near atoms",
     )
 ]
 """Between them they use every operation."""

@@ -37,7 +37,9 @@ def random_document(case: Case) -> dict[str, Any]:
     section = full_input(case)["model"]
     rng = np.random.default_rng(7)
     tree: Document = _random_statistics(new_model(section, rng), rng).serialize()
-    _fill_fitting(tree["fitting"]["@variables"], rng)
+    for part in tree.get("models", [tree]):
+        if "fitting" in part:
+            _fill_fitting(part["fitting"]["@variables"], rng)
     tree["@variables"]["out_bias"] = rng.normal(size=tree["@variables"]["out_bias"].shape)
     tree["@variables"]["out_std"] = rng.uniform(0.5, 1.5, size=tree["@variables"]["out_std"].shape)
     return new_document(tree, backend="DP", model_def_script=section)

@@ -91,6 +91,8 @@ class EnvironmentMatrix(Module):
         """That of a section of the input, mean 0 and deviation 1."""
         size, dtype = (ntypes, columns), numpy_dtype(section["precision"])
         settings = read_settings(cls, section)
+        if not by_type:
+            settings["sel"] = (sum(settings["sel"]),)
         return cls(davg=np.zeros(size, dtype), dstd=np.ones(size, dtype), by_type=by_type, columns=columns, **settings)
 
     @classmethod

@@ -51,5 +51,6 @@ def deserialize_model(data: dict[str, Any]) -> Model:
 
 
 def new_model(section: dict[str, Any], rng: np.random.Generator) -> Model:
-    """A new model of the input's section ``model``."""
-    return model_class(section.get("type")).from_input(section, rng)
+    """A new model of the input's section ``model``; one with a table for near atoms is of a kind of its own."""
+    kind = section.get("type") or default_name(MODEL)
+    return model_class("zbl" if kind == "standard" and section.get("use_srtab") else kind).from_input(section, rng)

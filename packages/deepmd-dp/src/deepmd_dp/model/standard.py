@@ -8,47 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from deepmd.contract import check_class, take_array
-from deepmd.errors import InputError, ModelFileError
+from deepmd.contract import check_class
+from deepmd.errors import InputError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import Module, buffer, leaves, module, static
-from deepmd_dp.dialect.settings import hashable, plain
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.module import leaves, module
 from deepmd_dp.environment.environment import Environment, ListSpec
-from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
 from deepmd_dp.interface import Descriptor, Fitting
+from deepmd_dp.model.base import BaseModel, new_base, read_base, union_of_lists
 
 
 @module
-class StandardModel(Module):
-    """A descriptor and a fitting, and a constant of each type where the output has one.
-
-    Attributes
-    ----------
-    out_bias, out_std
-        Bias of the types by least squares on the data, and the deviation left, in the outputs' units; with as many
-        components as the largest output has.
-    pair_exclude_types
-        Neighbors of these pairs are not in the lists.
-    atom_exclude_types
-        Atoms of these types have no outputs.
-    preset_out_bias
-        By the outputs' names: the bias of each type that was given instead of fitted, None where it was not.
-    """
+class StandardModel(BaseModel):
+    """A descriptor and a fitting, and a constant of each type where the output has one."""
 
     descriptor: Descriptor
     fitting: Fitting
-    out_bias: Float[Array, "noutputs ntypes ncomponents"] = buffer()
-    out_std: Float[Array, "noutputs ntypes ncomponents"] = buffer()
-    type_map: tuple[str, ...] = static()
-    atom_exclude_types: tuple[int, ...] = static(default=())
-    pair_exclude_types: Pairs = static(default=())
-    rcond: float | None = static(default=None)
-    preset_out_bias: tuple[tuple[str, tuple[Any, ...]], ...] = static(default=())
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
@@ -56,14 +35,9 @@ class StandardModel(Module):
         return self.fitting.outputs
 
     @property
-    def ntypes(self) -> int:
-        """Number of types."""
-        return len(self.type_map)
-
-    @property
     def lists(self) -> tuple[ListSpec, ...]:
         """Neighbor lists that the descriptor looks at, no two the same."""
-        return tuple(dict.fromkeys(self.descriptor.lists))
+        return tuple(self._capacities)
 
     @property
     def rcut(self) -> float:
@@ -73,10 +47,11 @@ class StandardModel(Module):
     @property
     def list_capacities(self) -> tuple[tuple[int, ...], ...]:
         """Neighbors that each block of each list was made for: the contract's `sel`."""
-        found: dict[ListSpec, tuple[int, ...]] = {}
-        for spec, sel in zip(self.descriptor.lists, self.descriptor.list_capacities, strict=True):
-            found[spec] = tuple(map(max, sel, found.get(spec, sel)))
-        return tuple(found[spec] for spec in self.lists)
+        return tuple(self._capacities.values())
+
+    @property
+    def _capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        return union_of_lists([self.descriptor])
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that is held for an atom with so many neighbors in each list."""
@@ -92,11 +67,6 @@ class StandardModel(Module):
     def messages(self) -> tuple[ListSpec, ...]:
         """For each time that features go from atom to atom, the list along which they do."""
         return self.descriptor.messages
-
-    @property
-    def is_message_passing(self) -> bool:
-        """Whether there are any messages."""
-        return bool(self.messages)
 
     @property
     def dim_fparam(self) -> int:
@@ -138,24 +108,6 @@ class StandardModel(Module):
             values = (values if factor is None else values * env.of_centers(factor)) + env.of_centers(shift)
         return values * self.mask(env, like=values, only=output.selected_types)
 
-    def mask(
-        self, env: Environment, like: Array, only: tuple[int, ...] | None = None
-    ) -> Float[Array, "nframes nloc 1"]:
-        """1 for atoms that have outputs; where types are given, for atoms of these only."""
-        xp = array_namespace(like)
-        real = xp.astype(env.atype >= 0, like.dtype)
-        chosen = [t for t in (range(self.ntypes) if only is None else only) if t not in self.atom_exclude_types]
-        if len(chosen) < self.ntypes:
-            table = np.zeros(self.ntypes)
-            table[chosen] = 1.0
-            real = real * env.of_centers(constant(table[:, None], like))[:, :, 0]
-        return real[:, :, None]
-
-    def deviation(self, env: Environment, like: Array) -> Float[Array, "nframes ncomponents"]:
-        """What the biases of the types leave of the first output in the data, in its unit; the same for all frames."""
-        xp, size = array_namespace(like), self.outputs[0].ncomponents
-        return xp.broadcast_to(xp.astype(self.out_std[0, :1, :size], like.dtype), (shape(env.atype)[0], size))
-
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         """The descriptor of the local atoms."""
         return self.descriptor(env).invariant
@@ -183,12 +135,7 @@ class StandardModel(Module):
             "@class": "Model",
             "type": "standard",
             "@version": 2,
-            "type_map": list(self.type_map),
-            "atom_exclude_types": self._without_outputs(),
-            "pair_exclude_types": [list(pair) for pair in self.pair_exclude_types],
-            "rcond": self.rcond,
-            "preset_out_bias": {name: plain(values) for name, values in self.preset_out_bias} or None,
-            "@variables": {"out_bias": self.out_bias, "out_std": self.out_std},
+            **self.serialize_base(self._without_outputs()),
             "descriptor": self.descriptor.serialize(),
             "fitting": self.fitting.serialize(),
         }
@@ -203,23 +150,9 @@ class StandardModel(Module):
     def deserialize(cls, data: dict[str, Any]) -> StandardModel:
         """The model of the contract's tree."""
         check_class(data, "Model", 2, 2)
-        variables = data["@variables"]
         fitting = deserialize_fitting(data["fitting"])
-        size = _bias_size(fitting.outputs, len(data["type_map"]))
-        excluded = tuple(data.get("atom_exclude_types", ()))
-        pairs = as_pairs(data.get("pair_exclude_types", ()))
-        _check_known((*excluded, *(t for pair in pairs for t in pair)), size[1])
-        return cls(
-            descriptor=deserialize_descriptor(data["descriptor"]),
-            fitting=fitting,
-            out_bias=take_array(variables, "out_bias", size, where="model"),
-            out_std=take_array(variables, "out_std", size, where="model"),
-            type_map=hashable(data["type_map"]),
-            atom_exclude_types=excluded,
-            pair_exclude_types=pairs,
-            rcond=data.get("rcond"),
-            preset_out_bias=_preset(data.get("preset_out_bias")),
-        )
+        base = read_base(data, fitting.outputs)
+        return cls(descriptor=deserialize_descriptor(data["descriptor"]), fitting=fitting, **base)
 
     @classmethod
     def from_input(cls, section: dict[str, Any], rng: np.random.Generator) -> StandardModel:
@@ -229,34 +162,7 @@ class StandardModel(Module):
         descriptor = new_descriptor(section["descriptor"], type_map, _generator(section["descriptor"], rng))
         net = section["fitting_net"]
         fitting = fitting_class(net["type"]).from_input(net, type_map, descriptor, excluded, _generator(net, rng))
-        size = _bias_size(fitting.outputs, len(type_map))
-        return cls(
-            descriptor=descriptor,
-            fitting=fitting,
-            out_bias=np.zeros(size),
-            out_std=np.ones(size),
-            type_map=tuple(type_map),
-            atom_exclude_types=excluded,
-            pair_exclude_types=as_pairs(section["pair_exclude_types"]),
-            rcond=net.get("rcond"),
-            preset_out_bias=_preset(section.get("preset_out_bias")),
-        )
-
-
-def _check_known(types: tuple[int, ...], ntypes: int) -> None:
-    unknown = [t for t in types if t not in range(ntypes)]
-    if unknown:
-        raise ModelFileError(f"the model excludes type {unknown[0]!r}; it has the types 0 to {ntypes - 1}: damaged.")
-
-
-def _preset(given: Mapping[str, Any] | None) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    """The key of the input and of trees as a setting."""
-    plain_lists = {name: np.asarray(values, dtype=object).tolist() for name, values in (given or {}).items()}
-    return tuple((name, hashable(values)) for name, values in plain_lists.items())
-
-
-def _bias_size(outputs: tuple[OutputDef, ...], ntypes: int) -> tuple[int, int, int]:
-    return len(outputs), ntypes, max(output.ncomponents for output in outputs)
+        return cls(descriptor=descriptor, fitting=fitting, **new_base(section, fitting.outputs, net.get("rcond")))
 
 
 def _generator(section: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd_dp.model.frozen import frozen_paths
 from deepmd_dp.statistics.environment import EnvironmentStatistics
 from deepmd_dp.statistics.output import OutputStatistics, bias_labels
 from deepmd_dp.statistics.parameters import ParameterStatistics
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, Any]) -> Model:
-    """The same model with the statistics of some data, read once, a batch at a time.
+    """The same model with the statistics of some data, read once, a batch at a time; models of files keep theirs.
 
     Parameters
     ----------
@@ -28,9 +29,13 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
     section : dict
         The normalised input's section ``model``: ``data_stat_protect``, ``preset_out_bias``.
     """
+    frozen = frozen_paths(section)
+    if "" in frozen:
+        return model
+    kept = tuple(f"{path}." for path in frozen)
     collected = (
-        EnvironmentStatistics(model),
-        ParameterStatistics(model, section["data_stat_protect"]),
+        EnvironmentStatistics(model, kept),
+        ParameterStatistics(model, section["data_stat_protect"], kept),
         OutputStatistics(model, section.get("preset_out_bias")),
     )
     for batch in batches:

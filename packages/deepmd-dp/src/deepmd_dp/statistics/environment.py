@@ -35,9 +35,9 @@ class EnvironmentStatistics:
     as many slots, since the model looks at all of them (deepmd-kit leaves out the farthest).
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, kept: tuple[str, ...] = ()) -> None:
         self._model = model
-        self._matrices = dict(modules(model, EnvironmentMatrix))
+        self._matrices = {path: each for path, each in modules(model, EnvironmentMatrix) if not path.startswith(kept)}
         self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
 
     def add(self, batch: Batch) -> None:

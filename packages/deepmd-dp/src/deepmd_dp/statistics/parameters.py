@@ -27,11 +27,14 @@ class ParameterStatistics:
     model : Model
     protection : float
         Least deviation: `data_stat_protect`.
+    kept : tuple of str
+        With what the paths of fittings begin that have theirs already.
     """
 
-    def __init__(self, model: Model, protection: float) -> None:
+    def __init__(self, model: Model, protection: float, kept: tuple[str, ...] = ()) -> None:
         self._default_fparam = model.default_fparam
         self._protection = protection
+        self._kept = kept
         sizes = {"fparam": model.dim_fparam, "aparam": model.dim_aparam}
         self._moments = {name: Moments((size,)) for name, size in sizes.items() if size}
 
@@ -61,7 +64,7 @@ class ParameterStatistics:
         """The model with these statistics in its fittings."""
         changes = {}
         for path, nets in modules(model, FittingNets):
-            for name, moments in self._moments.items():
+            for name, moments in self._moments.items() if not path.startswith(self._kept) else ():
                 average = getattr(nets, f"{name}_avg")
                 if average is not None:
                     changes[f"{path}.{name}_avg"] = moments.mean().astype(average.dtype)

@@ -4,7 +4,4 @@
 from deepmd.registry import not_there
 
 DPA4 = not_there("dpa4", "DPA4", "SeZM", "sezm")
-FROZEN = not_there("frozen")
-LINEAR_ENER = not_there("linear_ener")
-PAIRTAB = not_there("pairtab")
 PAIRWISE_DPRC = not_there("pairwise_dprc")

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
 from deepmd.registry import DESCRIPTOR, FITTING, Row
 from deepmd.schema.argument import key, not_yet, unused
 from deepmd.schema.choices import choices
@@ -28,11 +29,28 @@ def fields() -> list[Argument]:
     ]
 
 
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Raises InputError where a table for near atoms, `use_srtab`, lacks a setting, or has one that can't be."""
+    del type_map
+    if section.get("use_srtab") is None:
+        return
+    for name in ("sw_rmin", "sw_rmax"):
+        if section.get(name) is None:
+            raise InputError(f"{where}/{name} is missing; `use_srtab` needs it, a distance in Å such as 0.8.")
+    low, high = section["sw_rmin"], section["sw_rmax"]
+    if not 0 <= low < high:
+        raise InputError(f"{where}/sw_rmin is {low:g} and sw_rmax {high:g} Å; expected 0 <= sw_rmin < sw_rmax.")
+    kind = section["fitting_net"].get("type", "ener")
+    if kind != "ener":
+        raise InputError(f"{where}/fitting_net/type is {kind!r}; with `use_srtab` only energies (`ener`) are fitted.")
+
+
 ROW = Row(
     name="standard",
     cls="deepmd_dp.model.standard:StandardModel",
     doc="A descriptor and a fitting net.",
     fields=fields,
+    check=check,
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
     is_default=True,
 )

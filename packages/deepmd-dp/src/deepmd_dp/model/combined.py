@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Potentials made of several: their energies with weights."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
+
+from deepmd.errors import InputError, ModelFileError
+from deepmd.outputs import ENERGY, OutputDef
+from deepmd_dp.dialect.array import Array, Float, total
+from deepmd_dp.dialect.module import module
+from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.exclusion import without_pairs
+from deepmd_dp.interface import Model
+from deepmd_dp.model.base import BaseModel, union_of_lists
+from deepmd_dp.model.pairtab import PairTabModel
+
+Weight = float | Float[Array, "nframes nloc 1"]
+
+
+@module
+class CombinedModel(BaseModel):
+    """E_i = Σ_k w_k E_k,i of some potentials; all see the same types, each the lists and parameters that it takes.
+
+    The bias of the types is that of the whole: those of the parts, 0 in a new model, stay.
+    """
+
+    models: tuple[Model, ...]
+
+    @abstractmethod
+    def weights_of(self, env: Environment) -> tuple[Weight, ...]:
+        """What each of the energies counts."""
+
+    @property
+    def outputs(self) -> tuple[OutputDef, ...]:
+        """The energy."""
+        return (ENERGY,)
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """All that any of the models looks at, no two the same."""
+        return tuple(union_of_lists(self.models))
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbors that each block of each list was made for: the contract's `sel`."""
+        return tuple(union_of_lists(self.models).values())
+
+    @property
+    def rcut(self) -> float:
+        """Largest cut-off radius [Å]."""
+        return max(model.rcut for model in self.models)
+
+    def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """Memory that all of them hold for an atom with so many neighbors in each list."""
+        return sum(model.bytes_per_atom(nnei) for model in self.models)
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether any of them does."""
+        return any(model.uses_type_index for model in self.models)
+
+    @property
+    def messages(self) -> tuple[ListSpec, ...]:
+        """For each time that features go from atom to atom in any of them, the widest list along which they do."""
+        times = zip_longest(*(model.messages for model in self.models))
+        return tuple(max((spec for spec in specs if spec), key=lambda spec: spec.rcut) for specs in times)
+
+    @property
+    def dim_fparam(self) -> int:
+        """Number of frame parameters; models that take any take the same."""
+        return max(model.dim_fparam for model in self.models)
+
+    @property
+    def dim_aparam(self) -> int:
+        """Number of parameters of an atom; models that take any take the same."""
+        return max(model.dim_aparam for model in self.models)
+
+    @property
+    def default_fparam(self) -> tuple[float, ...] | None:
+        """Frame parameters where none are given, if all that take any have the same."""
+        found = {model.default_fparam for model in self.models if model.dim_fparam}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """None: all are fitted to the data."""
+        return {}
+
+    def __call__(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None = None,
+        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+    ) -> dict[str, Float[Array, "nframes nloc 1"]]:
+        """Atomic energies, ``energy`` [eV]."""
+        energies = [self._energy(model, env, fparam, aparam) for model in self.models]
+        weighted = [weight * energy for weight, energy in zip(self.weights_of(env), energies, strict=True)]
+        return self.biased_energy(total(weighted), env)
+
+    def _energy(self, model: Model, env: Environment, fparam: Array | None, aparam: Array | None) -> Array:
+        parameters = fparam if model.dim_fparam else None, aparam if model.dim_aparam else None
+        return model(self.seen_by(model, env), *parameters)["energy"]
+
+    def seen_by(self, model: Model, env: Environment) -> Environment:
+        """The environment without the pairs that one of the models leaves out by itself."""
+        own = tuple(pair for pair in model.pair_exclude_types if pair not in self.pair_exclude_types)
+        return without_pairs(env, own, self.ntypes) if own else env
+
+    @property
+    def described(self) -> Model:
+        """The first of them that is more than a table.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        found = [model for model in self.models if not isinstance(model, PairTabModel)]
+        if not found:
+            raise InputError("the model is made of tables only, which have no descriptor and no net.")
+        return found[0]
+
+    def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
+        """The descriptor of the local atoms, of the first model that has one."""
+        return self.described.describe(self.seen_by(self.described, env))
+
+    def features(
+        self,
+        env: Environment,
+        fparam: Float[Array, "nframes nfparam"] | None = None,
+        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+    ) -> Float[Array, "nframes nloc width"]:
+        """What the last layer of the fitting's nets takes, of the first model that has a descriptor."""
+        model = self.described
+        parameters = fparam if model.dim_fparam else None, aparam if model.dim_aparam else None
+        return model.features(self.seen_by(model, env), *parameters)
+
+    def serialize_combined(self) -> dict[str, Any]:
+        """The entries of the contract's tree that all combinations have."""
+        return {**self.serialize_base(), "models": [model.serialize() for model in self.models]}
+
+
+def checked(
+    models: list[Model], type_map: tuple[str, ...], error: type[InputError | ModelFileError]
+) -> tuple[Model, ...]:
+    """The models of a combination, those with tables looking at lists that the others have anyway.
+
+    Raises
+    ------
+    error
+        One gives no energy, or more than that; has other types; or takes other parameters than another one.
+    """
+    for number, model in enumerate(models):
+        if model.outputs != (ENERGY,):
+            names = ", ".join(output.name for output in model.outputs)
+            raise error(f"models/{number} gives {names}; only potentials, which give an energy, are combined.")
+        if model.type_map != type_map:
+            raise error(
+                f"models/{number} has the types {', '.join(model.type_map)}; expected those of the whole, "
+                f"{', '.join(type_map)}, in the same order."
+            )
+    for name in ("dim_fparam", "dim_aparam"):
+        sizes = sorted({getattr(model, name) for model in models} - {0})
+        if len(sizes) > 1:
+            raise error(
+                f"the models take {' and '.join(map(str, sizes))} numbers as {name.removeprefix('dim_')}, but all get "
+                "the same; give them equal numbers, or 0."
+            )
+    lists = {spec for model in models for spec in model.lists}
+    return tuple(_sharing(model, lists) for model in models)
+
+
+def _sharing(model: Model, lists: set[ListSpec]) -> Model:
+    """A table looks at the list of each type that a net has within its cut-off."""
+    if isinstance(model, PairTabModel) and ListSpec(model.rcut, by_type=True) in lists:
+        return replace(model, by_type=True)
+    return model
