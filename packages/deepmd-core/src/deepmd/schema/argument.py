@@ -95,14 +95,14 @@ def is_activation(name: str) -> bool:
     return head in ACTIVATIONS and not parameter
 
 
-def activation_function() -> Argument:
+def activation_function(default: str = "tanh") -> Argument:
     """The key ``activation_function``."""
     names = ", ".join((*ACTIVATIONS, *(f"{name}:THRESHOLD" for name in PARAMETRIC_ACTIVATIONS)))
     return key(
         "activation_function",
         str,
         f"Activation function of the hidden layers: {names}.",
-        default="tanh",
+        default=default,
         **must(is_activation, f"one of {names}"),
     )
 

@@ -19,6 +19,8 @@ functions              Chebyshev polynomials of a basis, Q in equations
 nin, nout              numbers that a layer or a net takes and gives
 dim, nvectors          numbers that stand for a type or describe an atom, and vectors that do
 g1_dim, g2_dim, nhead  features of an atom and of an edge where messages are passed, heads of attention
+n_dim, e_dim, a_dim    features of an atom, of an edge, and of the angle of two edges
+nnear                  slots of the nearest neighbors, between whose edges there are angles
 nfparam, naparam       frame and atomic parameters
 noutputs, ncomponents  outputs of a model, components of an output
 =====================  ================================================================================================

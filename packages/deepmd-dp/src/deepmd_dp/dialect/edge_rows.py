@@ -56,6 +56,12 @@ def exponential_switch(distance: Float[Array, "*axes"], rcut_smth: float, rcut: 
     return xp.where(distance > rcut, xp.zeros_like(switch), switch)
 
 
+def switch_of(distance: Float[Array, "*axes"], settings: EnvSettings) -> Float[Array, "*axes"]:
+    """The switch of the settings, of distances [Å]."""
+    switch = exponential_switch if settings.use_exp_switch else smooth_switch
+    return switch(distance, settings.rcut_smth, settings.rcut)
+
+
 def edge_rows(
     edge_vec: Float[Array, "*lead 3"], settings: EnvSettings
 ) -> tuple[Float[Array, "*lead columns"], Float[Array, "*lead 1"], Float[Array, "*lead 1"]]:
@@ -79,8 +85,7 @@ def edge_rows(
     """
     xp = array_namespace(edge_vec)
     distance = xp.sqrt(xp.sum(edge_vec * edge_vec, axis=-1, keepdims=True))
-    switched = exponential_switch if settings.use_exp_switch else smooth_switch
-    switch = switched(distance, settings.rcut_smth, settings.rcut)
+    switch = switch_of(distance, settings)
     inverse = 1.0 / (distance + settings.protection)
     first = inverse * switch
     if settings.columns == 1:

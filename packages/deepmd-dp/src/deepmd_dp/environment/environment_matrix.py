@@ -68,6 +68,8 @@ class EnvironmentMatrix(Module):
         With an axis of sum(sel) slots where these differ.
     sel
         Slots of each block in the contract.
+    fixed_deviation
+        Where not 0, `dstd` is this, whatever the data are [1/Å].
 
     References
     ----------
@@ -85,6 +87,7 @@ class EnvironmentMatrix(Module):
     set_davg_zero: bool = setting(default=False)
     by_type: bool = static()
     columns: int = static(default=4)
+    fixed_deviation: float = static(default=0.0)
 
     @classmethod
     def initial(cls, section: Mapping[str, Any], ntypes: int, *, by_type: bool, columns: int = 4) -> EnvironmentMatrix:

@@ -78,8 +78,8 @@ class EnvironmentStatistics:
             davg, dstd = np.zeros_like(matrix.davg), np.empty_like(matrix.dstd)
             if not matrix.set_davg_zero:
                 davg[..., 0] = mean[:, 0]
-            dstd[..., 0] = deviation[:, 0]
-            dstd[..., 1:] = deviation[:, 1:]
+            dstd[..., 0] = matrix.fixed_deviation or deviation[:, 0]
+            dstd[..., 1:] = matrix.fixed_deviation or deviation[:, 1:]
             changes |= {f"{path}.davg": davg, f"{path}.dstd": dstd}
         return with_leaves(model, changes)
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from deepmd.contract import check_class, take_array
+from deepmd.contract import check_class
+from deepmd_dp.descriptor.message_passing import new_residuals, read_residuals
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
-from deepmd_dp.dialect.array import Array
-from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.nn.network import Layer
 
 _SETTINGS = (
@@ -81,13 +80,7 @@ def deserialize_layer(data: dict[str, Any], settings: RepformerSettings, where: 
         parts["loc_attn"] = LocalAttention.deserialize(data["loc_attn"], f"{where}, attention")
     if settings.update_style == "res_residual":
         sizes = _residual_sizes(settings, has_edges="linear2" in parts)
-        variables = data["@variables"]
-        for name, size in sizes.items():
-            found = dict(enumerate(variables[name]))
-            parts[name] = tuple(
-                take_array({name: found.get(i)}, name, (width,), where=f"{where}, residual {i}")
-                for i, width in enumerate(size)
-            )
+        parts |= read_residuals(data["@variables"], sizes, where)
     return RepformerLayer(settings=settings, trainable=trainable, **parts)
 
 
@@ -115,7 +108,8 @@ def new_layer(
         parts["loc_attn"] = LocalAttention.initial(rng, dim1, settings.attn1_hidden, settings.attn1_nhead, **common)
     if settings.update_style == "res_residual":
         sizes = _residual_sizes(settings, has_edges=not is_last)
-        parts |= {name: tuple(_residual(rng, settings, n, precision) for n in size) for name, size in sizes.items()}
+        start, scale = settings.update_residual_init, settings.update_residual
+        parts |= new_residuals(rng, sizes, scale=scale, start=start, precision=precision)
     return RepformerLayer(settings=settings, trainable=trainable, **parts)
 
 
@@ -140,9 +134,3 @@ def _residual_sizes(settings: RepformerSettings, has_edges: bool) -> dict[str, l
         "g2_residual": [s.g2_dim] * nedges,
         "h2_residual": [1] * s.update_h2,
     }
-
-
-def _residual(rng: np.random.Generator, settings: RepformerSettings, size: int, precision: str) -> Array:
-    scale = settings.update_residual
-    values = np.full(size, scale) if settings.update_residual_init == "const" else rng.normal(0.0, scale, size)
-    return values.astype(numpy_dtype(precision))

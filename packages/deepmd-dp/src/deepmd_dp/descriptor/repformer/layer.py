@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deepmd_dp.descriptor.message_passing import Residuals, combine, moment_invariants
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
 from deepmd_dp.dialect.activations import activation
@@ -15,17 +16,6 @@ from deepmd_dp.nn.network import Layer
 
 if TYPE_CHECKING:
     from deepmd_dp.descriptor.repformer.neighborhood import Neighborhood
-
-Residuals = tuple[Float[Array, "_"], ...]
-
-
-def moment_invariants(
-    moments: Float[Array, "ncenters 3 dim"], axis_neuron: int
-) -> Float[Array, "ncenters axis_neuron*dim"]:
-    """Σ_x m[x, a] m[x, b] / 3 for the first `axis_neuron` a and all b."""
-    xp = array_namespace(moments)
-    products = xp.matmul(xp.matrix_transpose(moments[..., :axis_neuron]), moments) * (1.0 / 3.0)
-    return xp.reshape(products, (-1, axis_neuron * moments.shape[2]))
 
 
 @module
@@ -160,11 +150,4 @@ class RepformerLayer(Module):
 
     def _combine(self, parts: list[Array], residuals: Residuals) -> Array:
         """The features and their updates, in the style of the settings."""
-        style, first, updates = self.settings.update_style, parts[0], parts[1:]
-        if not updates:
-            return first
-        if style == "res_residual":
-            return sum((r * u for r, u in zip(residuals, updates, strict=True)), start=first)
-        if style == "res_incr":
-            return first + sum(updates[1:], start=updates[0]) * float(len(updates) ** -0.5)
-        return sum(updates, start=first) * float(len(parts) ** -0.5)
+        return combine(parts, residuals, self.settings.update_style)

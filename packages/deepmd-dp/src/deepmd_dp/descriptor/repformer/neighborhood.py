@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from deepmd_dp.descriptor.message_passing import gather_neighbors
 from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.environment.environment import Environment, NeighborBlock, neighbor_features
+from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.environment.environment import Environment, NeighborBlock
 
 _PROTECTION = 1e-4
 """Added to the number of neighbors, of which there may be none."""
@@ -67,8 +68,4 @@ class Neighborhood(NamedTuple):
 
     def gather(self, features: Float[Array, "ncenters dim"]) -> Float[Array, "ncenters nnei dim"]:
         """Features of the neighbors."""
-        xp = array_namespace(features)
-        size = features.shape[1]
-        of_frames = xp.reshape(features, (*shape(self.env.atype), size))
-        found = neighbor_features(of_frames, self.block, self.env)
-        return xp.reshape(found, (-1, shape(self.kept)[1], size))
+        return gather_neighbors(features, self.block, self.env)

@@ -6,21 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import ModelFileError
+from deepmd_dp.descriptor.message_passing import RESIDUAL_STARTS, UPDATE_STYLES, one_of
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.settings import read_settings, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-def _one_of(name: str, *choices: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in choices:
-            raise ModelFileError(f"{name} {value!r} is unknown; expected one of {', '.join(choices)}.")
-        return value
-
-    return read
+    from collections.abc import Mapping
 
 
 def _eps(value: float | None) -> float:
@@ -57,9 +48,9 @@ class RepformerSettings(Module):
     attn2_nhead: int = setting(default=4)
     attn2_has_gate: bool = setting(default=False)
     activation_function: str = setting(default="tanh")
-    update_style: str = setting(default="res_avg", read=_one_of("update_style", "res_avg", "res_incr", "res_residual"))
+    update_style: str = setting(default="res_avg", read=one_of("update_style", *UPDATE_STYLES))
     update_residual: float = setting(default=0.001)
-    update_residual_init: str = setting(default="norm", read=_one_of("update_residual_init", "norm", "const"))
+    update_residual_init: str = setting(default="norm", read=one_of("update_residual_init", *RESIDUAL_STARTS))
     set_davg_zero: bool = setting(default=True)
     trainable_ln: bool = setting(default=True)
     use_sqrt_nnei: bool = setting(default=True)

@@ -3,7 +3,6 @@
 
 from deepmd.registry import not_there
 
-DPA3 = not_there("dpa3")
 DPA4 = not_there("dpa4", "DPA4", "SeZM", "sezm")
 DPA4C = not_there("dpa4c", "DPA4C")
 LOC_FRAME = not_there("loc_frame")

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Input of `dpa3`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepmd.errors import InputError
+from deepmd.registry import Row, SelKey
+from deepmd.schema.argument import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEL,
+    SEL_DOC,
+    activation_function,
+    key,
+    not_yet,
+    one_of,
+    precision,
+    seed,
+    unused,
+)
+from deepmd.schema.semantics import check_pairs
+from deepmd_dp.descriptor.arguments import check_switch, env_protection, exclude_types, type_embedding
+from deepmd_dp.descriptor.dpa3.settings import contradictions
+from deepmd_dp.descriptor.message_passing import RESIDUAL_STARTS, UPDATE_STYLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dargs import Argument
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    others = {"tebd_dim", "concat_output_tebd"}  # n_dim, and another default
+    return [
+        key("repflow", dict, "The layers that pass messages.", sub_fields=repflow()),
+        activation_function("silu"),
+        precision(),
+        exclude_types(),
+        env_protection(),
+        key("trainable", bool, "Whether the parameters are trained.", default=True),
+        seed("the initial weights"),
+        key(
+            "concat_output_tebd",
+            bool,
+            "Whether the type embedding of the centre is appended to the descriptor.",
+            default=False,
+        ),
+        *(argument for argument in type_embedding() if argument.name not in others),
+        key("use_loc_mapping", bool, "Kept for deepmd-kit, where it changes memory; here no number.", default=True),
+        not_yet("add_chg_spin_ebd", bool, default=False),
+        not_yet("default_chg_spin", [list, None], default=None),
+    ]
+
+
+def repflow() -> list[Argument]:
+    """The keys of ``repflow``."""
+    return [
+        key("n_dim", int, "Width of the atoms' features.", default=128, **POSITIVE),
+        key("e_dim", int, "Width of the edges' features.", default=64, **POSITIVE),
+        key("a_dim", int, "Width of the angles' features.", default=64, **POSITIVE),
+        key("nlayers", int, "Number of layers.", default=6, **POSITIVE),
+        *_list("e", "edges"),
+        *_list("a", "angles"),
+        *_compression(),
+        key("n_multi_edge_message", int, "Number of messages of an edge to its atom.", default=1, **POSITIVE),
+        key("axis_neuron", int, "Width of the second factor of the outer products.", default=4, **POSITIVE),
+        key("fix_stat_std", float, "Deviation of the environment matrix; 0: that of the data.", default=0.3),
+        unused("skip_stat", bool, default=False, doc="fix_stat_std says whether data are looked at"),
+        *_updates(),
+    ]
+
+
+def _list(letter: str, what: str) -> list[Argument]:
+    """Cut-off and number of neighbors of one list."""
+    form = "one number for all types together"
+    return [
+        key(f"{letter}_rcut", float, f"Cut-off radius of the {what} [Å].", **POSITIVE),
+        key(f"{letter}_rcut_smth", float, "Where its switching function begins to fall [Å].", **NOT_NEGATIVE),
+        key(f"{letter}_sel", [int, str], SEL_DOC.format(form=form), **SEL),
+    ]
+
+
+def _compression() -> list[Argument]:
+    return [
+        key(
+            "a_compress_rate",
+            int,
+            "An angle looks at a_dim / rate features of its atom and a_dim / (2 rate) of an edge; 0: at all.",
+            default=0,
+            **NOT_NEGATIVE,
+        ),
+        key("a_compress_e_rate", int, "So many times more features of an edge.", default=1, **POSITIVE),
+        key("a_compress_use_split", bool, "Whether these are the first ones; else linear maps of all.", default=False),
+    ]
+
+
+def _updates() -> list[Argument]:
+    """How features are updated."""
+    switches = (
+        ("update_angle", "there are features of angles", True),
+        ("optim_update", "deepmd-kit multiplies before it joins; no number depends on it", True),
+        ("smooth_edge_update", "edges without angles get no message of them, instead of one of themselves", False),
+        ("use_dynamic_sel", "sums are divided by e_sel and a_sel over sel_reduce_factor", False),
+        ("sequential_update", "each update sees those before it in the layer", False),
+    )
+    aliases = (
+        ("edge_init_use_dist", "edges start from the distance instead of the switched 1/r", "edge_use_dist"),
+        ("use_exp_switch", "the switching function is exp(-exp(20 (r - r_smth) / r_smth))", "use_env_envelope"),
+    )
+    return [
+        key(
+            "update_style",
+            str,
+            "How a layer's terms are added: `res_avg`, sum over the square root of their number; `res_incr`, updates "
+            "over the square root of theirs; `res_residual`, each with a trained weight.",
+            default="res_residual",
+            **one_of(*UPDATE_STYLES),
+        ),
+        key("update_residual", float, "First size of the weights of `res_residual`.", default=0.1),
+        key(
+            "update_residual_init",
+            str,
+            "How these weights start: `norm`, drawn with this deviation; `const`, all of this size.",
+            default="const",
+            **one_of(*RESIDUAL_STARTS),
+        ),
+        *(key(name, bool, f"Whether {doc}.", default=default) for name, doc, default in switches),
+        *(key(name, bool, f"Whether {doc}.", default=False, alias=[alias]) for name, doc, alias in aliases),
+        key("sel_reduce_factor", float, "See use_dynamic_sel.", default=10.0, **POSITIVE),
+    ]
+
+
+def sel_keys(section: dict[str, Any]) -> Iterator[SelKey]:
+    """Its lists: of edges, and of those that have angles."""
+    for letter in "ea":
+        yield SelKey(f"repflow/{letter}_sel", section["repflow"][f"{letter}_rcut"])
+
+
+def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Checks the values against each other."""
+    for prefix in ("e_", "a_"):
+        check_switch(section["repflow"], f"{where}/repflow", prefix)
+    for problem in contradictions(section["repflow"]):
+        raise InputError(f"{where}/repflow: {problem}")
+    check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
+
+
+ROW = Row(
+    name="dpa3",
+    cls="deepmd_dp.descriptor.dpa3.descriptor:DPA3",
+    doc="Layers that pass messages between atoms, edges and angles (DPA-3).",
+    fields=fields,
+    check=check,
+    sel_keys=sel_keys,
+)
