@@ -204,7 +204,7 @@ def test_a_table_describes_nothing(new, water):
     env = build_environment(model, water.coord, water.box, water.atype)
     for function in (model.describe, model.features, model.models[0].describe, model.models[0].features):
         arguments = (env,) if "describe" in str(function) else (env, None, None)
-        with pytest.raises(InputError, match="no descriptor|no net"):
+        with pytest.raises(InputError, match=r"no descriptor|no net"):
             function(*arguments)
     both = new(**linear("sum", TAB, NET))
     np.testing.assert_array_equal(
