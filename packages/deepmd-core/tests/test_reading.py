@@ -244,6 +244,7 @@ def test_archives_that_unfold(tmp_path):
     [
         (RecursionError("deep"), r"m\.x cannot be read \(RecursionError: deep\); it is damaged or"),
         (KeyError("a\nb"), r"m\.x cannot be read \(KeyError: .*\); it is damaged or"),
+        (ImportError("No module named 'lzma'"), r"m\.x cannot be read: No module named 'lzma'; install the package"),
         (MemoryError(), r"m\.x asks for more memory than there is"),
         (OSError(5, "Input/output error"), r"m\.x cannot be read: Input/output error"),
         (ModelFileError("array `w` is missing."), r"m\.x: array `w` is missing"),

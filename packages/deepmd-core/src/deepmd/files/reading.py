@@ -48,6 +48,9 @@ def reading(path: str | Path, error_class: type[DeepmdError] = ModelFileError) -
         raise
     except OSError as error:
         raise error_class(f"{error.filename or path} cannot be read: {reason_of(error)}.") from error
+    except ImportError as error:  # the file is not to blame
+        reason = first_line(error).rstrip(".")
+        raise error_class(f"{path} cannot be read: {reason}; install the package that is missing or broken.") from error
     except MemoryError as error:
         raise error_class(f"{path} asks for more memory than there is; it is damaged or too large.") from error
     except Exception as error:  # a framework raises what it likes on bytes that it does not know
