@@ -16,6 +16,7 @@ SECTIONS = {
     # the JAX backend of deepmd-kit 3.2.0 fails to trace a net for each pair of types
     "se_e2_a": {**_SE_E2_A, "type_one_side": True},
     "se_e2_a_pairs": {**_SE_E2_A, "type_one_side": False},
+    "se_e3": {"type": "se_e3", "sel": [46, 92], "neuron": [10, 20, 40]},
     "se_atten": {
         "type": "se_atten",
         "sel": 138,

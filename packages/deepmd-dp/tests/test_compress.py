@@ -278,6 +278,8 @@ def test_command_refuses(arguments, message, tmp_path, capsys, monkeypatch):
         ("se_atten: plain", "layers of attention need the embedding G of each edge, and have no table"),
         ("se_atten: no attention", "with `tebd_input_mode` concat the embedding net takes the types too"),
         ("dpa2: concat three-body", "nets of angles have no table; with `tebd_input_mode` concat the embedding net"),
+        ("se_e3: plain", "the nets of angles of `se_e3` have no table"),
+        ("se_e3_tebd: plain", "nets of angles have no table"),
         (None, "the model is compressed already"),
     ],
 )
@@ -287,6 +289,13 @@ def test_what_has_no_table_is_told_before_data_are_read(name, reason, tmp_path, 
     write_document("model.dp", random_document(case) if case else read_document(DATA / "hybrid.dp"))
     with pytest.raises(SystemExit, match=reason):
         main(["compress", "-i", "model.dp", "-t", "no-such-input.json"])
+
+
+@pytest.mark.parametrize("name", ["se_e3", "se_e3_tebd"])
+def test_compressed_forms_that_are_not_read(name):
+    tree = random_document(next(case for case in CASES_DOUBLE if case.name == f"{name}: plain"))["model"]
+    with pytest.raises(ModelFileError, match=f"is compressed, and tables of `{name}` are not supported"):
+        deserialize_model(tree | {"descriptor": tree["descriptor"] | {"@version": 2, "compress": {}}})
 
 
 def test_refused_by_name(tmp_path, monkeypatch):

@@ -37,6 +37,7 @@ WITHOUT_ENGINE = (
     "linear_ener",
     "pairtab",
     "zbl",
+    "set",
 )
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11
@@ -52,7 +53,9 @@ def without_attention(descriptor):
 ENGINE_CASES = [
     replace(case, descriptor=without_attention(case.descriptor))
     for case in CASES
-    if case.is_standard and case.descriptor["type"] != "dpa2" and case.fitting.get("type", "ener") in ("ener", "dipole")
+    if case.is_standard
+    and case.descriptor["type"] not in ("dpa2", "se_e3", "se_e3_tebd")
+    and case.fitting.get("type", "ener") in ("ener", "dipole")
 ]
 
 
@@ -171,9 +174,10 @@ def test_types_that_are_not_there():
 
 def test_models_that_are_not_covered_run_in_numpy():
     assert NumpyDeepEval(str(REFERENCE / "atten_l2" / "model.dp"))._engine is None
-    document = read_document(REFERENCE / "dpa2_three_body" / "model.dp")
-    with pytest.raises(NotCoveredError, match="does not cover the descriptor dpa2"):
-        Model(document_to_bytes(document), 1)
+    for folder, name in (("dpa2_three_body", "dpa2"), ("set_real", "se_e3"), ("set_tebd_real", "se_e3_tebd")):
+        document = read_document(REFERENCE / folder / "model.dp")
+        with pytest.raises(NotCoveredError, match=f"does not cover the descriptor {name}"):
+            Model(document_to_bytes(document), 1)
 
 
 def test_what_the_record_says(monkeypatch):

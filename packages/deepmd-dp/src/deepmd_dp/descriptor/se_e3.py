@@ -41,7 +41,7 @@ class SeE3(OnBasis):
 
     References
     ----------
-    Zeng et al., J. Chem. Phys. 159, 054801 (2023) (arXiv:2304.09409), three-body embedding DeepPot-SE.
+    Wang et al., Nucl. Fusion 62, 126013 (2022); the factors and the pairs of types are deepmd-kit's.
     """
 
     embeddings: NetworkCollection
