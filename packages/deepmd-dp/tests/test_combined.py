@@ -143,6 +143,15 @@ def test_pairs_that_one_of_them_leaves_out_are_left_out_of_it_alone(new, water, 
     np.testing.assert_allclose(energies(whole, water), energies(part, water), rtol=0.0, atol=1e-13)
 
 
+def test_messages_go_on_beside_a_table(new, water):
+    file = {"type": "frozen", "model_file": str(REFERENCE / "dpa2_options_real" / "model.dp")}
+    model = new(**linear("sum", TAB, file))
+    assert model.is_message_passing
+    assert model.messages == model.models[1].messages
+    expected = sum(energies(part, water) for part in model.models)
+    np.testing.assert_allclose(energies(model, water), expected, rtol=0.0, atol=1e-13)
+
+
 def test_near_atoms_have_the_table_and_far_ones_the_net(new):
     model = new(**NEAR)
     net, table = model.models

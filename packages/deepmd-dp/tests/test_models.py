@@ -263,6 +263,12 @@ def test_a_closed_model_is_freed(tmp_path, water):
     assert held() is None
 
 
+def test_a_list_of_neighbors_of_each_type_is_summed_where_all_stand_together(from_section):
+    model = from_section(descriptor={**ATTEN, "sel": [14, 26]})
+    assert model.list_capacities == ((40,),)
+    assert model.serialize()["descriptor"]["sel"] == [40]
+
+
 def test_a_preset_bias_survives_serialization(from_section):
     preset = {"energy": [None, -13.6]}
     tree = from_section(descriptor=SEA, preset_out_bias=preset).serialize()
