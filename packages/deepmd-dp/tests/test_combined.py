@@ -13,14 +13,18 @@ from deepmd.contract import new_document, read_document, write_document
 from deepmd.data.batch import Batch
 from deepmd.errors import DeepmdError, InputError, ModelFileError
 from deepmd.infer import DeepPot
+from deepmd.main import main
 from deepmd_dp.conformance.cases import TABLE
 from deepmd_dp.conformance.reference_numbers import REFERENCE
 from deepmd_dp.dialect.module import leaves, modules
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
+from deepmd_dp.kit.trainer import BaseTrainer
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.pairtab import PairTable
+from deepmd_dp.nn.table import Table
+from deepmd_dp.numpy_backend.compress import compress
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_dp.numpy_backend.derivative import derivative
 from deepmd_dp.statistics import with_statistics
@@ -139,6 +143,15 @@ def test_pairs_that_one_of_them_leaves_out_are_left_out_of_it_alone(new, water, 
     np.testing.assert_allclose(energies(whole, water), energies(part, water), rtol=0.0, atol=1e-13)
 
 
+def test_messages_go_on_beside_a_table(new, water):
+    file = {"type": "frozen", "model_file": str(REFERENCE / "dpa2_options_real" / "model.dp")}
+    model = new(**linear("sum", TAB, file))
+    assert model.is_message_passing
+    assert model.messages == model.models[1].messages
+    expected = sum(energies(part, water) for part in model.models)
+    np.testing.assert_allclose(energies(model, water), expected, rtol=0.0, atol=1e-13)
+
+
 def test_near_atoms_have_the_table_and_far_ones_the_net(new):
     model = new(**NEAR)
     net, table = model.models
@@ -179,6 +192,14 @@ def test_nothing_of_a_models_file_is_trained(new, name):
     assert all(np.array_equal(a.array, b.array) for a, b in zip(leaves(model), leaves(original), strict=True))
 
 
+@pytest.mark.parametrize("section", [TAB, FROZEN])
+def test_a_training_of_nothing_is_refused(model_section, water, section):
+    """Before any framework is asked."""
+    section = model_section(type_map=["O", "H"], **section)
+    with pytest.raises(InputError, match="there is nothing to train in the model"):
+        BaseTrainer.__init__(None, {"model": section}, new_model(section, np.random.default_rng(0)), {})
+
+
 def test_a_models_file_keeps_its_statistics(model_section, water):
     section = model_section(type_map=["O", "H"], **FROZEN)
     model = new_model(section, np.random.default_rng(0))
@@ -210,6 +231,30 @@ def test_a_table_describes_nothing(new, water):
     np.testing.assert_array_equal(
         both.describe(env := build_environment(both, water.coord, None, water.atype)), both.models[1].describe(env)
     )
+
+
+def test_nets_of_combinations_are_compressed(tmp_path):
+    tables = tmp_path / "compressed.dp"
+    write_document(tables, compress(read_document(REFERENCE / "zbl" / "model.dp"), lambda: 0.8))
+    model = deserialize_model(read_document(tables)["model"])
+    assert [path for path, _ in modules(model, Table)]
+    with np.load(REFERENCE / "zbl" / "data.npz") as data:
+        energy, force, _ = DeepPot(tables).eval(data["coord"], data["box"], data["atype"])
+        np.testing.assert_allclose(energy, data["pbc_energy"], rtol=0.0, atol=1e-6)
+        np.testing.assert_allclose(force, data["pbc_force"], rtol=0.0, atol=1e-6)
+    for name in ("pairtab", "linear_ener"):
+        with pytest.raises(InputError, match="there is nothing in the model to compress"):
+            compress(read_document(REFERENCE / name / "model.dp"), lambda: 0.8)
+
+
+def test_parts_are_shown(capsys, tmp_path, model_section):
+    section = model_section(type_map=["O", "H"], **linear("sum", NET, TAB))
+    tree = new_model(section, np.random.default_rng(0)).serialize()
+    write_document(tmp_path / "model.yaml", new_document(tree, backend="DP", model_def_script=section))
+    main(["show", str(tmp_path / "model.yaml"), "descriptor", "size"])
+    shown = capsys.readouterr().out
+    assert '"type": "se_e2_a"' in shown
+    assert '"pairtab"]' in shown
 
 
 def rows(text):

@@ -232,7 +232,7 @@ def set_at(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("type",), "pairtab", "model 'pairtab': deepmd-kit has it"),
+        (("type",), "pairwise_dprc", "model 'pairwise_dprc': deepmd-kit has it"),
         (("@version",), 99, "newer"),
         (("descriptor", "type"), "dpa9", "'dpa9': there is no such descriptor"),
         (("descriptor", "@version"), 99, "newer"),
@@ -261,6 +261,12 @@ def test_a_closed_model_is_freed(tmp_path, water):
     deep_eval.close()
     gc.collect()
     assert held() is None
+
+
+def test_a_list_of_neighbors_of_each_type_is_summed_where_all_stand_together(from_section):
+    model = from_section(descriptor={**ATTEN, "sel": [14, 26]})
+    assert model.list_capacities == ((40,),)
+    assert model.serialize()["descriptor"]["sel"] == [40]
 
 
 def test_a_preset_bias_survives_serialization(from_section):

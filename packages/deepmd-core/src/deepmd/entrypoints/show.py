@@ -38,6 +38,8 @@ class File(NamedTuple):
 
 def _section(file: File, name: str) -> str:
     script = file.document.get("model_def_script") or {}
+    if "models" in script:  # of each of several, or what it is instead
+        return json.dumps([part.get(name, part.get("type")) for part in script["models"]])
     return json.dumps(script.get(name, "not recorded in this file"))
 
 

@@ -92,6 +92,11 @@ class BaseTrainer(Trainer):
     """The framework's name where it does not work in a copy of a process that has used it."""
 
     def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
+        if not any(leaf.trained for leaf in leaves(model)):
+            raise InputError(
+                "there is nothing to train in the model: it is a table, or of a file, or `trainable` is false "
+                "everywhere; `dp test` evaluates a model file, and `linear_ener` puts a net beside it."
+            )
         keep_memory()
         if self.breaks_on_fork is not None:
             refuse_after_fork(self.breaks_on_fork)
