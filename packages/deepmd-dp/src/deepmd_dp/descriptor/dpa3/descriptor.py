@@ -86,8 +86,8 @@ class DPA3(Module):
         own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
         node, vectors = self.repflow(own, env)
         if self.concat_output_tebd:
-            node = xp.concat([node, own], axis=-1)
-        size = shape(env.atype)
+            node = array_namespace(node).concat([node, own], axis=-1)
+        xp, size = array_namespace(node), shape(env.atype)
         return Description(
             xp.reshape(node, (*size, self.dim_out)), xp.reshape(vectors, (*size, self.dim_equivariant, 3))
         )
