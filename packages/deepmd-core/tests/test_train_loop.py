@@ -389,9 +389,17 @@ def optional_labels(monkeypatch):
 
 
 def test_labels_that_no_system_has_are_named(optional_labels):
-    optional_labels("energy", "virial")
-    with pytest.raises(DataError, match=r"no virial in the training data \(data/a, data/b\), but the loss"):
+    Path("data/a/set.000/force.npy").unlink()
+    optional_labels("energy", "force")
+    with pytest.raises(DataError, match=r"no force in the training data \(data/a, data/b\), but the loss"):
         train()
+
+
+def test_virials_may_be_missing(optional_labels, caplog):
+    """Inputs give weight to them by habit."""
+    optional_labels("energy", "virial")
+    train()
+    assert "2 of 2 systems have no virial, which is left out of the loss there: data/a, data/b." in caplog.text
 
 
 def test_a_system_without_any_label_of_the_loss_is_named(optional_labels):

@@ -55,8 +55,8 @@ def put(config, path, value):
         ("loss/start_pref_h", 1.0, "loss/start_pref_h: deepmd-kit has it, this version does not support it yet."),
         (
             "model/descriptor/type",
-            "dpa3",
-            "model/descriptor/type is 'dpa3': deepmd-kit has it, this version does not support it yet; expected one of",
+            "loc_frame",
+            "model/descriptor/type is 'loc_frame': deepmd-kit has it, this version does not support it yet; expected",
         ),
         ("model/descriptor/type", "sezm", "model/descriptor/type is 'sezm': deepmd-kit has it"),
         ("model/fitting_net/type", "dpa4_ener", "model/fitting_net/type is 'dpa4_ener': deepmd-kit has it"),
@@ -72,7 +72,7 @@ def put(config, path, value):
         (
             "model/descriptor/type",
             "se_e2_aa",
-            "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of dpa2, hybrid, ",
+            "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of dpa2, dpa3, hybrid, ",
         ),
         # wrong types
         ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),

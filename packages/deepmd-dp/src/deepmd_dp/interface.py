@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from deepmd_dp.dialect.array import Array, Float
@@ -29,12 +30,17 @@ class Description(NamedTuple):
     ----------
     invariant
         Does not change when the atoms are rotated.
-    equivariant
-        Vectors that rotate with the atoms; None: it has none.
+    vectors
+        Those of `equivariant`, or what computes them: fittings of energies do without.
     """
 
     invariant: Float[Array, "nframes nloc dim"]
-    equivariant: Float[Array, "nframes nloc nvectors 3"] | None = None
+    vectors: Float[Array, "nframes nloc nvectors 3"] | Callable[[], Array] | None = None
+
+    @property
+    def equivariant(self) -> Float[Array, "nframes nloc nvectors 3"] | None:
+        """Vectors that rotate with the atoms; None: there are none."""
+        return self.vectors() if callable(self.vectors) else self.vectors
 
 
 class Descriptor(Protocol):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels, moments_call
-from deepmd_pt import namespace
+from deepmd_pt import activations, namespace
 from deepmd_pt.kernel_library import load_library
 from deepmd_pt.moments import moments
 
@@ -16,6 +16,8 @@ from deepmd_pt.moments import moments
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
     plain_ops.override("scatter_add", namespace, scatter_add)
+    plain_ops.override("silu", namespace, activations.silu)
+    plain_ops.override("silut", namespace, activations.silut)
     for name, operation in moments_call.overrides(moments, can_run).items():
         plain_ops.override(name, namespace, operation)
 

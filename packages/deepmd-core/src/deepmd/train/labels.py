@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OFTEN_MISSING = ("virial",)
+"""Labels that inputs give weight to by habit, examples of deepmd-kit among them, whose data have none."""
 LabelSets = tuple[tuple[str, ...], ...]
 """`deepmd.train.Trainer.label_sets`."""
 
@@ -23,10 +25,10 @@ def check_labels(systems: list[System], label_sets: LabelSets) -> None:
     Raises
     ------
     DataError
-        No system has the labels of a term, or a system has those of none.
+        No system has the labels of a term, `OFTEN_MISSING` ones apart, or a system has those of none.
     """
     for labels in label_sets:
-        if not any(_has(system, labels) for system in systems):
+        if labels != OFTEN_MISSING and not any(_has(system, labels) for system in systems):
             lacking = [label for label in labels if not any(system.found[label] for system in systems)] or labels
             raise DataError(
                 f"no {' and '.join(lacking)} in the training data ({_names(systems)}), but the loss gives weight to "

@@ -36,6 +36,19 @@ REPFORMER = {
     "attn2_nhead": 2,
     "axis_neuron": 2,
 }
+REPFLOW = {
+    "n_dim": 6,
+    "e_dim": 4,
+    "a_dim": 4,
+    "nlayers": 2,
+    "e_rcut": 4.0,
+    "e_rcut_smth": 2.0,
+    "e_sel": 20,
+    "a_rcut": 3.0,
+    "a_rcut_smth": 1.5,
+    "a_sel": 8,
+    "axis_neuron": 2,
+}
 DESCRIPTORS: dict[str, dict[str, Any]] = {
     "se_e2_a": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
     "se_e2_r": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6]},
@@ -48,6 +61,7 @@ DESCRIPTORS: dict[str, dict[str, Any]] = {
         "repinit": {**CUTOFF, "nsel": 20, "neuron": [3, 6], "axis_neuron": 2, "tebd_dim": 4, **THREE_BODY},
         "repformer": {**REPFORMER},
     },
+    "dpa3": {"repflow": REPFLOW},
 }
 """Small settings of each descriptor; `sel` is exceeded by some atoms of frames.py."""
 TABLE = str(Path(__file__).parent / "pair_table.txt")
@@ -234,6 +248,24 @@ CASES = [
     ),
     row("se_e2_a", "table for near atoms", model=NEAR_ATOMS | {"atom_exclude_types": [1]}),
     row("se_atten_v2", "table for near atoms", attn_layer=0, model=NEAR_ATOMS),
+    row("dpa3", "plain"),
+    row(
+        "dpa3",
+        "dynamic, split, in sequence",
+        repflow={
+            "use_dynamic_sel": True,
+            "smooth_edge_update": True,
+            "sequential_update": True,
+            "a_compress_rate": 1,
+            "a_compress_e_rate": 2,
+            "a_compress_use_split": True,
+            "edge_init_use_dist": True,
+            "use_exp_switch": True,
+            "e_rcut_smth": 3.5,
+            "a_rcut_smth": 2.6,
+        },
+        activation_function="silut:0.5",
+    ),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
 FEW_CASES = [
@@ -262,6 +294,7 @@ FEW_CASES = [
         "se_e3_tebd: strip, types not in the output",
         "se_e2_a: beside tables and another net, parameters",
         "se_atten_v2: table for near atoms",
+        "dpa3: dynamic, split, in sequence",
     )
 ]
 """Between them they use every operation."""

@@ -24,7 +24,7 @@ REFERENCE = Path(__file__).parent / "reference"
 NAMES = sorted(path.name for path in REFERENCE.iterdir())
 OF_TENSORS = {"dipole": "dipole", "polarizability": "polar"}
 """Of tensors: deepmd-kit's names of the atoms' ones; those of frames begin with ``global_``."""
-MESSAGE_PASSING = ("dpa2",)
+MESSAGE_PASSING = ("dpa2", "dpa3")
 """Models whose virials of atoms depend on how a program splits its energy into edges (decision record 0012)."""
 
 

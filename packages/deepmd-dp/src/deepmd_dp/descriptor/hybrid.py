@@ -72,7 +72,7 @@ class Hybrid(Module):
         """The description of the local atoms."""
         found = [part(env) for part in self.parts]
         xp = array_namespace(found[0].invariant)
-        vectors = [each.equivariant for each in found if each.equivariant is not None]
+        vectors = [own for each in found if (own := each.equivariant) is not None]
         return Description(
             xp.concat([each.invariant for each in found], axis=-1),
             xp.concat(vectors, axis=2) if vectors else None,

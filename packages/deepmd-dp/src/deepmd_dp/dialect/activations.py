@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array import Array
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.operation import operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,21 +51,25 @@ def _gelu(x: Array) -> Array:
     return 0.5 * x * (1.0 + xp.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
-def _silu(x: Array) -> Array:
+@operation
+def silu(x: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+    """x / (1 + exp(-x))."""
     return x * _sigmoid(x)
 
 
-def _silu_with_tanh(threshold: float) -> Callable[[Array], Array]:
+@operation
+def silut(x: Float[Array, "*axes"], threshold: float) -> Float[Array, "*axes"]:
     """SiLU up to the threshold, above it a tanh that goes on with the same value and slope."""
+    xp = array_namespace(x)
+    value, slope = silut_constants(threshold)
+    return xp.where(x < threshold, x * _sigmoid(x), xp.tanh(slope * (x - threshold)) + value)
+
+
+def silut_constants(threshold: float) -> tuple[float, float]:
+    """Value and slope of SiLU at the threshold."""
     sigmoid = 1.0 / (1.0 + math.exp(-threshold))
     value = threshold * sigmoid
-    slope = sigmoid + value * (1.0 - sigmoid)
-
-    def silut(x: Array) -> Array:
-        xp = array_namespace(x)
-        return xp.where(x < threshold, _silu(x), xp.tanh(slope * (x - threshold)) + value)
-
-    return silut
+    return value, sigmoid + value * (1.0 - sigmoid)
 
 
 _BY_NAME: dict[str, Callable[[Array], Array]] = {
@@ -77,7 +82,7 @@ _BY_NAME: dict[str, Callable[[Array], Array]] = {
     "softplus": _softplus,
     "gelu": _gelu,
     "gelu_tf": _gelu,
-    "silu": _silu,
+    "silu": silu,
 }
 _WITH_THRESHOLD = ("silut", "custom_silu")
 
@@ -93,7 +98,7 @@ def activation(name: str) -> Callable[[Array], Array]:
     """
     key, _, threshold = name.lower().partition(":")
     if key in _WITH_THRESHOLD:
-        return _silu_with_tanh(float(threshold or 3.0))
+        return partial(silut, threshold=float(threshold or 3.0))
     if key not in _BY_NAME:
         known = ", ".join([*_BY_NAME, *(f"{name}:x" for name in _WITH_THRESHOLD)])
         raise InputError(f"activation_function {name!r} is unknown; expected one of {known}.")

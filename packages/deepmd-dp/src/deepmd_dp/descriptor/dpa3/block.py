@@ -22,6 +22,8 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix, Rows
 from deepmd_dp.nn.network import Layer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
 
@@ -48,17 +50,31 @@ class Repflow(Module):
 
     def __call__(
         self, node: Float[Array, "ncenters n_dim"], env: Environment
-    ) -> tuple[Float[Array, "ncenters n_dim"], Float[Array, "ncenters e_dim 3"]]:
-        """Features and vectors of the local atoms, of features of theirs."""
+    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Array]]:
+        """Features of the local atoms, of features of theirs, and what computes vectors (ncenters, e_dim, 3)."""
         (edges,) = self.matrix.edges(env)
         of_edges, of_angles = (env.blocks(spec)[0] for spec in self.lists)
         rows = self.matrix.rows(edges)
         near = Neighborhood.of(env, of_edges, self.settings, edges, rows, shape(of_angles.nlist)[2])
         node = activation(self.activation_function)(node)
         edge, angle = self._first_edges(rows), self.angle_embd(near.cosines)
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             node, edge, angle = layer(node, edge, angle, near)
-        return node, array_namespace(edge).matrix_transpose(edge_moments(edge, near, self.settings))
+        return self._last(node, edge, angle, near)
+
+    def _last(
+        self, node: Array, edge: Array, angle: Array, near: Neighborhood
+    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Array]]:
+        """The last layer: its edges are looked at for vectors only, unless its atoms look at them."""
+        layer = self.layers[-1]
+
+        def vectors_of(edge: Array) -> Array:
+            return array_namespace(edge).matrix_transpose(edge_moments(edge, near, self.settings))
+
+        if self.settings.sequential_update:
+            node, edge, _ = layer(node, edge, angle, near)
+            return node, lambda: vectors_of(edge)
+        return layer.update_nodes(node, edge, near), lambda: vectors_of(layer.update_edges(node, edge, angle, near)[0])
 
     def numbers_per_atom(self, nnei: int, nnear: int) -> int:
         """Those of all layers."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import check_class
+from deepmd.errors import ModelFileError
 from deepmd_dp.descriptor.dpa3.block import Repflow
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
@@ -85,11 +86,12 @@ class DPA3(Module):
         xp = array_namespace(table)
         own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
         node, vectors = self.repflow(own, env)
+        xp, size = array_namespace(node), shape(env.atype)
         if self.concat_output_tebd:
             node = xp.concat([node, own], axis=-1)
-        size = shape(env.atype)
         return Description(
-            xp.reshape(node, (*size, self.dim_out)), xp.reshape(vectors, (*size, self.dim_equivariant, 3))
+            xp.reshape(node, (*size, self.dim_out)),
+            lambda: xp.reshape(vectors(), (*size, self.dim_equivariant, 3)),
         )
 
     def serialize(self) -> dict[str, Any]:
@@ -111,8 +113,19 @@ class DPA3(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DPA3:
-        """The descriptor of the contract's tree."""
+        """The descriptor of the contract's tree.
+
+        Raises
+        ------
+        ModelFileError
+            It takes the charge and the spin of a frame.
+        """
         check_class(data, "Descriptor", 1, 2)
+        if data.get("add_chg_spin_ebd", False):
+            raise ModelFileError(
+                "dpa3: add_chg_spin_ebd is True; expected False: the charge and the spin of a frame are not supported "
+                "yet, evaluate this model with deepmd-kit."
+            )
         return cls(
             type_embedding=TypeEmbedNet.deserialize(data["type_embedding"]),
             repflow=Repflow.deserialize(data),

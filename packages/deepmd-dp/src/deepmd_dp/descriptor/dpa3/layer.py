@@ -60,9 +60,14 @@ class RepflowLayer(Module):
 
     def __call__(self, node: Node, edge: Edge, angle: Angle, near: Neighborhood) -> tuple[Node, Edge, Angle]:
         """The three updated."""
+        new_edge, new_angle = self.update_edges(node, edge, angle, near)
+        seen = new_edge if self.settings.sequential_update else edge
+        return self.update_nodes(node, seen, near), new_edge, new_angle
+
+    def update_edges(self, node: Node, edge: Edge, angle: Angle, near: Neighborhood) -> tuple[Edge, Angle]:
+        """The edges' and the angles' features, of the old ones of the atoms."""
         if self.settings.sequential_update:
-            edge, angle = self._in_sequence(node, edge, angle, near)
-            return self.update_nodes(node, edge, near), edge, angle
+            return self._in_sequence(node, edge, angle, near)
         edges = [edge, self._of_edge(self.edge_self_linear, node, edge, near)]
         angles = [angle]
         if self.edge_angle_linear1 is not None and self.angle_self_linear is not None:
@@ -70,7 +75,6 @@ class RepflowLayer(Module):
             edges.append(self._reduced(self._of_angle(self.edge_angle_linear1, *looked_at, angle), edge, near))
             angles.append(self._of_angle(self.angle_self_linear, *looked_at, angle))
         return (
-            self.update_nodes(node, edge, near),
             combine(edges, self.e_residual, self.settings.update_style),
             combine(angles, self.a_residual, self.settings.update_style),
         )
@@ -148,12 +152,12 @@ class RepflowLayer(Module):
         assert self.edge_angle_linear2 is not None, "it goes with the messages"
         weights = near.near_switch[:, None, None, :] * (near.near_switch * float(s.a_number**-0.5))[:, :, None, None]
         reduced = xp.matmul(weights, message)[:, :, 0, :]
-        nnear = shape(near.near)[1]
-        far = xp.zeros_like(edge) if s.smooth_edge_update else edge
-        if not s.smooth_edge_update:
-            reduced = xp.where(near.near[..., None] > 0, reduced, edge[:, :nnear, :])
-        padded = xp.concat([reduced, far[:, nnear:, :]], axis=1)
-        return activation(self.activation_function)(self.edge_angle_linear2(padded))
+        nnear, act = shape(near.near)[1], activation(self.activation_function)
+        if s.smooth_edge_update:  # where there are no angles the update is the same for all edges
+            far = xp.zeros_like(edge[:, nnear:, :]) + act(self.edge_angle_linear2.b)
+            return xp.concat([act(self.edge_angle_linear2(reduced)), far], axis=1)
+        reduced = xp.where(near.near[..., None] > 0, reduced, edge[:, :nnear, :])
+        return act(self.edge_angle_linear2(xp.concat([reduced, edge[:, nnear:, :]], axis=1)))
 
 
 def edge_moments(

@@ -22,8 +22,7 @@ from deepmd.schema.argument import (
 )
 from deepmd.schema.semantics import check_pairs
 from deepmd_dp.descriptor.arguments import check_switch, env_protection, exclude_types, type_embedding
-from deepmd_dp.descriptor.dpa3.settings import contradictions
-from deepmd_dp.descriptor.message_passing import RESIDUAL_STARTS, UPDATE_STYLES
+from deepmd_dp.descriptor.dpa3.consistency import contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +116,7 @@ def _updates() -> list[Argument]:
             "How a layer's terms are added: `res_avg`, sum over the square root of their number; `res_incr`, updates "
             "over the square root of theirs; `res_residual`, each with a trained weight.",
             default="res_residual",
-            **one_of(*UPDATE_STYLES),
+            **one_of("res_avg", "res_incr", "res_residual"),
         ),
         key("update_residual", float, "First size of the weights of `res_residual`.", default=0.1),
         key(
@@ -125,7 +124,7 @@ def _updates() -> list[Argument]:
             str,
             "How these weights start: `norm`, drawn with this deviation; `const`, all of this size.",
             default="const",
-            **one_of(*RESIDUAL_STARTS),
+            **one_of("norm", "const"),
         ),
         *(key(name, bool, f"Whether {doc}.", default=default) for name, doc, default in switches),
         *(key(name, bool, f"Whether {doc}.", default=False, alias=[alias]) for name, doc, alias in aliases),
