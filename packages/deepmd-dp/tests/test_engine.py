@@ -25,7 +25,19 @@ from deepmd_dp.native.model import Model
 from deepmd_dp.neighbor.frame import check_frame
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
-WITHOUT_ENGINE = ("dpa2", "atten_l2", "atten_smooth", "atten_econf_layernorm", "dos", "polar", "population", "property")
+WITHOUT_ENGINE = (
+    "dpa2",
+    "atten_l2",
+    "atten_smooth",
+    "atten_econf_layernorm",
+    "dos",
+    "mask_nopbc",
+    "polar",
+    "population",
+    "property",
+    "sea_ebd_v2",
+    "sea_tebd",
+)
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11
 """How far the engine may be from deepmd-kit: with the nets themselves, and with their polynomials."""
@@ -40,7 +52,8 @@ def without_attention(descriptor):
 ENGINE_CASES = [
     replace(case, descriptor=without_attention(case.descriptor))
     for case in CASES
-    if case.descriptor["type"] != "dpa2" and case.fitting.get("type", "ener") in ("ener", "dipole")
+    if case.descriptor["type"] not in ("dpa2", "se_a_ebd_v2", "se_e2_a_tebd")
+    and case.fitting.get("type", "ener") in ("ener", "dipole")
 ]
 
 

@@ -68,6 +68,8 @@ class EnvironmentMatrix(Module):
         With an axis of sum(sel) slots where these differ.
     sel
         Slots of each block in the contract.
+    takes_statistics
+        Whether a new model's mean and deviation are those of the data; else they stay 0 and 1.
 
     References
     ----------
@@ -85,6 +87,7 @@ class EnvironmentMatrix(Module):
     set_davg_zero: bool = setting(default=False)
     by_type: bool = static()
     columns: int = static(default=4)
+    takes_statistics: bool = static(default=True)
 
     @classmethod
     def initial(cls, section: Mapping[str, Any], ntypes: int, *, by_type: bool, columns: int = 4) -> EnvironmentMatrix:

@@ -37,7 +37,7 @@ class EnvironmentStatistics:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._matrices = dict(modules(model, EnvironmentMatrix))
+        self._matrices = {path: matrix for path, matrix in modules(model, EnvironmentMatrix) if matrix.takes_statistics}
         self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
 
     def add(self, batch: Batch) -> None:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import DESCRIPTOR, FITTING, Row
+from deepmd.registry.installed import lookup
 from deepmd.schema.argument import key, not_yet, unused
 from deepmd.schema.choices import choices
 
@@ -28,11 +29,22 @@ def fields() -> list[Argument]:
     ]
 
 
+def upgrade(section: dict[str, Any]) -> None:
+    """Hands the embedding of the types to the descriptor where that takes one; else it is refused where it stands."""
+    descriptor = section.get("descriptor")
+    if "type_embedding" not in section or not isinstance(descriptor, dict):
+        return
+    row = lookup(DESCRIPTOR, descriptor.get("type"))
+    if row is not None and any(field.name == "type_embedding" for field in row.fields()):
+        descriptor["type_embedding"] = section.pop("type_embedding")
+
+
 ROW = Row(
     name="standard",
     cls="deepmd_dp.model.standard:StandardModel",
     doc="A descriptor and a fitting net.",
     fields=fields,
+    upgrade=upgrade,
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
     is_default=True,
 )
