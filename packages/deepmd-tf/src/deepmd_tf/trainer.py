@@ -70,7 +70,7 @@ class TensorFlowTrainer(BaseTrainer):
     def _run(self, function: Callable[..., Any], prepared: Prepared, lr: float) -> Any:
         """Runs the graph of a function of a batch and the learning rate."""
         tensors = _tensors(prepared)
-        key = function.__name__, tuple(prepared.found.items()), _widths(prepared.labels)
+        key = function.__name__, *prepared.found.items(), *((k, x.shape[-1]) for k, x in prepared.labels.items())
         if key not in self._graphs:
             self._graphs[key] = self._compile(function, prepared, tensors)
         return self._graphs[key](tensors, tf.constant(lr, tf.float64))
@@ -123,11 +123,6 @@ class TensorFlowTrainer(BaseTrainer):
 def _tensors(prepared: Prepared) -> Tensors:
     """A batch's arrays by name, as a graph takes them."""
     return {"env": {leaf.path: leaf.array for leaf in leaves(prepared.env)}, "labels": prepared.labels}
-
-
-def _widths(labels: dict[str, tf.Tensor]) -> tuple[tuple[str, int], ...]:
-    """The labels and their last axes, which a graph is made for."""
-    return tuple((name, int(label.shape[-1])) for name, label in labels.items())
 
 
 def _open_shape(tensor: tf.Tensor) -> list[int | None]:
