@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property")
-CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith(OTHER_OUTPUTS))
-"""Potentials; what is asked of others is in test_dipole.py and test_fittings.py."""
+WITHOUT_CUTOFF = ("mask_nopbc",)
+CASES = sorted(
+    folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith((*OTHER_OUTPUTS, *WITHOUT_CUTOFF))
+)
+"""Potentials; what is asked of others is in test_dipole.py, test_fittings.py and test_se_a_mask.py."""
 
 
 @dataclass(frozen=True)

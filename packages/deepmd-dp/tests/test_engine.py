@@ -31,13 +31,17 @@ WITHOUT_ENGINE = (
     "atten_smooth",
     "atten_econf_layernorm",
     "dos",
+    "dpa3",
+    "linear_ener",
+    "mask_nopbc",
+    "pairtab",
     "polar",
     "population",
     "property",
-    "linear_ener",
-    "pairtab",
-    "zbl",
+    "sea_ebd_v2",
+    "sea_tebd",
     "set",
+    "zbl",
 )
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11
@@ -54,7 +58,7 @@ ENGINE_CASES = [
     replace(case, descriptor=without_attention(case.descriptor))
     for case in CASES
     if case.is_standard
-    and case.descriptor["type"] not in ("dpa2", "se_e3", "se_e3_tebd")
+    and case.descriptor["type"] not in ("dpa2", "dpa3", "se_a_ebd_v2", "se_e2_a_tebd", "se_e3", "se_e3_tebd")
     and case.fitting.get("type", "ener") in ("ener", "dipole")
 ]
 

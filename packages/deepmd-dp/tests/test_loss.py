@@ -101,7 +101,7 @@ def test_gradient_is_finite_where_a_prediction_is_exact(section):
     ("section", "message"),
     [
         ({"type": "dens"}, "loss 'dens': deepmd-kit has it"),
-        ({"start_pref_h": 1.0}, "Hessians"),
+        ({"start_pref_h": 1.0, "use_huber": True}, "use_huber does not go with start_pref_h"),
         ({"loss_func": "mape"}, "loss_func is 'mape'"),
         ({"start_pref_gf": 1.0, "limit_pref_gf": 1.0}, "numb_generalized_coord is 0"),
         ({"f_use_norm": True}, "f_use_norm needs use_huber"),

@@ -52,7 +52,7 @@ def put(config, path, value):
         ("model/descriptor/rcut_smoth", 1.0, "model/descriptor/rcut_smoth: there is no such key; perhaps `rcut_smth`"),
         ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are enable_atom_ener_coeff, f_use_norm"),
         # known to deepmd-kit, not here
-        ("loss/start_pref_h", 1.0, "loss/start_pref_h: deepmd-kit has it, this version does not support it yet."),
+        ("model/fitting_net/layer_name", ["a"], "layer_name: deepmd-kit has it, this version does not support it yet."),
         (
             "model/descriptor/type",
             "loc_frame",

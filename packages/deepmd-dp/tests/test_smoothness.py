@@ -15,6 +15,8 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.numpy_backend.derivative import derivative
 
+BY_TYPE_OF_ALL = ("sea_ebd_v2", "sea_tebd")
+
 
 def along_x(distances, moved_type):
     """Two atoms in a crowd, the second at these distances from the first, which has type 0."""
@@ -37,6 +39,8 @@ def energy_of(case, model, coord, atype):
 
 def test_lists_of_any_width_equal_lists_of_sel(case):
     """What empty slots contribute is added once a list, not slot by slot."""
+    if case.name in BY_TYPE_OF_ALL:
+        pytest.skip("one list of all types, the places of each counted apart: its slots have no statistics")
     free = case.smooth_model
     assert all(spec.widths is None for spec in free.lists)
     slots = with_statistics_of_each_slot(free)
@@ -72,7 +76,11 @@ def jump_at_the_cutoff(case, model, moved_type):
 def test_energy_is_continuous_at_the_cutoff(case, sel):
     model = case.smooth_model if sel is None else with_sel(case.smooth_model, sel)
     moved_type = 1 if case.name.startswith("sea_exclude") else 0
-    assert jump_at_the_cutoff(case, model, moved_type) < max(1e-10, 0.1 * case.tolerance)
+    jump = jump_at_the_cutoff(case, model, moved_type)
+    if case.name == "sea_ebd_v2":
+        assert jump > 1e-6, "as deepmd-kit has it: an empty place has another type than the neighbor that left it"
+        return
+    assert jump < max(1e-10, 0.1 * case.tolerance)
 
 
 @pytest.mark.xfail(strict=True, reason="as deepmd-kit has it: an excluded neighbor counts 0, an empty slot -davg/dstd")

@@ -30,6 +30,6 @@ def test_what_is_no_element_is_an_input_error(type_map):
 
 @pytest.mark.parametrize("use_econf_tebd", [False, True])
 def test_one_row_a_type(use_econf_tebd):
-    net = TypeEmbedNet.initial(np.random.default_rng(0), 5, ["H", "O"], use_econf_tebd=use_econf_tebd)
+    net = TypeEmbedNet.initial(np.random.default_rng(0), [5], ["H", "O"], use_econf_tebd=use_econf_tebd)
     assert net.dim == 5 and net().shape == (2, 5)
     assert not np.allclose(net()[0], net()[1])

@@ -99,7 +99,7 @@ class DP(Calculator):
         parameters: dict[str, Any] = {key: present.info.get(key) for key in PARAMETERS}
         if isinstance(self.dp, DeepPot):
             wants_atoms = not set(OF_ATOMS).isdisjoint(properties)
-            self.results = self._of_potential(self.dp.eval(*frame, atomic=wants_atoms, **parameters))
+            self.results = self._of_potential(self.dp.eval(*frame, atomic=wants_atoms, hessian=False, **parameters))
         else:
             self.results = {"dipole": cast("DeepDipole", self.dp).eval(*frame, atomic=False, **parameters)[0]}
         self._divide_by_volume(present, properties)

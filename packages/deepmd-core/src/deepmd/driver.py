@@ -51,6 +51,6 @@ class DPDriver(Driver):
         """
         names = [data["atom_names"][index] for index in data["atom_types"]]
         cells = None if data.get("nopbc", False) else data["cells"]
-        energy, force, virial = self.dp.eval(data["coords"], cells, names)
+        energy, force, virial = self.dp.eval(data["coords"], cells, names, hessian=False)
         labels = {"energies": energy[:, 0], "forces": force, "virials": virial.reshape(-1, 3, 3)}
         return {**data, **labels}

@@ -22,6 +22,7 @@ class PaddleTrainer(BaseTrainer):
     """Trains the leaves of a model as tensors of paddle, in dynamic mode."""
 
     backend_name = breaks_on_fork = "Paddle"
+    derives_thrice = False
     from_numpy = staticmethod(arrays.from_numpy)
 
     def set_up(self, optimizer: dict[str, np.ndarray]) -> None:

@@ -17,9 +17,12 @@ def derivative(
     """See `deepmd_dp.model.evaluate.Derivative`.
 
     All scalars share one forward pass, each has a backward pass of its own. With `create_graph` values and derivatives
-    can be differentiated again, as the loss of the forces needs it.
+    can be differentiated again, as the loss of the forces needs it. Within another call it always is so, and the
+    displacements are that call's: they stay in its graph.
     """
-    inputs = tuple(vec.detach().requires_grad_() for vec in edge_vec)
+    is_inner = any(vec.requires_grad for vec in edge_vec)
+    create_graph = create_graph or is_inner
+    inputs = tuple(vec if is_inner else vec.detach().requires_grad_() for vec in edge_vec)
     with torch.enable_grad():
         values, scalars = function(inputs)
     gradients = []

@@ -70,7 +70,7 @@ class TensorFlowTrainer(BaseTrainer):
     def _run(self, function: Callable[..., Any], prepared: Prepared, lr: float) -> Any:
         """Runs the graph of a function of a batch and the learning rate."""
         tensors = _tensors(prepared)
-        key = function.__name__, tuple(prepared.found.items()), tuple(prepared.labels)
+        key = function.__name__, *prepared.found.items(), *((k, x.shape[-1]) for k, x in prepared.labels.items())
         if key not in self._graphs:
             self._graphs[key] = self._compile(function, prepared, tensors)
         return self._graphs[key](tensors, tf.constant(lr, tf.float64))

@@ -31,6 +31,8 @@ class DataRequirement:
     selected_types : tuple of int or None
         Types whose atoms have it, where atomic; None: all. A file may hold all atoms, or these only, in their order;
         a batch's label has all atoms, and zeros for those that the file lacks.
+    of_pairs : bool
+        Whether, where atomic, an atom has its numbers with each atom of the frame: those of a Hessian.
     """
 
     key: str
@@ -41,6 +43,11 @@ class DataRequirement:
     default: float = 0.0
     high_precision: bool = False
     selected_types: tuple[int, ...] | None = None
+    of_pairs: bool = False
+
+    def width(self, natoms: int) -> int:
+        """Numbers per frame, or per atom where ``atomic``, in a frame of so many atoms."""
+        return self.ndof * natoms if self.of_pairs else self.ndof
 
 
 @dataclass(frozen=True)

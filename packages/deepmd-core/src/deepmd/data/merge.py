@@ -20,6 +20,9 @@ def check_mergeable(systems: list[System]) -> None:
     for system in systems[1:]:
         if system.pbc != first.pbc:
             raise DataError(f"batch_size mixed:N: {first.name} and {system.name} differ in periodicity.")
+        pairs = [item.key for item in system.requirements if item.of_pairs and system.found[item.key]]
+        if pairs:
+            raise DataError(f"batch_size mixed:N: {pairs[0]} does not go into a batch of frames of several sizes.")
         differing = [key for key, found in system.found.items() if found != first.found[key]]
         if differing:
             raise DataError(

@@ -301,13 +301,14 @@ class System:
         """Numbers of a frame on disk."""
         if not item.atomic:
             return item.ndof
-        return item.ndof * (int(self._is_selected(item).sum()) if item.key in self._of_selected else self.natoms)
+        size = int(self._is_selected(item).sum()) if item.key in self._of_selected else self.natoms
+        return item.width(self.natoms) * size
 
     def _meaning(self, item: DataRequirement) -> str:
         """What the numbers of a frame are, for messages."""
         if not item.atomic:
             return f"{item.ndof} per frame"
-        text = f"{item.ndof} for each of {self.natoms} atoms"
+        text = f"{item.width(self.natoms)} for each of {self.natoms} atoms"
         if item.selected_types is None or self.mixed_type:
             return text
         return f"{text}, or for each of the {self._is_selected(item).sum()} whose type is selected"
@@ -367,7 +368,8 @@ class System:
         return np.tile(self.atype, (places.nframes, 1))
 
     def _label(self, item: DataRequirement, places: Places) -> np.ndarray:
-        shape = (places.nframes, self.natoms, item.ndof) if item.atomic else (places.nframes, item.ndof)
+        width = item.width(self.natoms)
+        shape = (places.nframes, self.natoms, width) if item.atomic else (places.nframes, width)
         file = self._files[item.key]
         if file is None:
             values = np.full(shape, item.default, dtype=np.float64)

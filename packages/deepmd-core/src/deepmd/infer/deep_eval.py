@@ -102,6 +102,21 @@ class DeepEvalBackend(ABC):
         """
         return None
 
+    def eval_hessian(
+        self,
+        coords: np.ndarray,
+        cells: np.ndarray | None,
+        atom_types: np.ndarray,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Second derivatives of a potential's energy by the positions, (nframes, 3 natoms, 3 natoms) [eV/Å²]."""
+        raise InputError(f"{type(self).__name__} gives no Hessian.")
+
+    def get_has_hessian(self) -> bool:
+        """Whether the model was trained on Hessians."""
+        return bool(self.get_model_def_script().get("hessian_mode", False))
+
     @abstractmethod
     def eval_descriptor(
         self,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.infer.evaluator import DeepEval
+from deepmd.infer.frames import read_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ class DeepPot(DeepEval, model_type="energy"):
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
         mixed_type: bool = False,
+        hessian: bool | None = None,
         **kwargs: Any,
     ) -> tuple[np.ndarray, ...]:
         """Energies, forces and virials of frames.
@@ -50,6 +52,8 @@ class DeepPot(DeepEval, model_type="energy"):
         aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
         mixed_type : bool
             Whether the types differ between the frames.
+        hessian : bool or None
+            Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
             Inputs of other kinds of models (``spin``, ``efield``, ...): None.
 
@@ -63,6 +67,8 @@ class DeepPot(DeepEval, model_type="energy"):
             Only where ``atomic``.
         atom_virial : np.ndarray, (nframes, natoms, 9) float64 [eV]
             Only where ``atomic``.
+        hessian : np.ndarray, (nframes, 3 natoms, 3 natoms) float64 [eV/Å²]
+            Only where asked for.
 
         Raises
         ------
@@ -73,4 +79,42 @@ class DeepPot(DeepEval, model_type="energy"):
         """
         terms = self.eval_terms(coords, cells, atom_types, atomic, fparam, aparam, mixed_type, **kwargs)
         names = ("energy", "force", "virial") + (("atom_energy", "atom_virial") if atomic else ())
-        return tuple(terms[name] for name in names)
+        found = tuple(terms[name] for name in names)
+        if not (self.backend.get_has_hessian() if hessian is None else hessian):
+            return found
+        return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type))
+
+    def eval_hessian(
+        self,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+    ) -> np.ndarray:
+        """Second derivatives of the energy by the positions.
+
+        They take 3 natoms backward passes and the memory for one: molecules, not liquids.
+
+        Parameters
+        ----------
+        coords, cells, atom_types, fparam, aparam, mixed_type
+            As for `eval`.
+
+        Returns
+        -------
+        np.ndarray, (nframes, 3 natoms, 3 natoms) float64 [eV/Å²]
+            Row and column 3a + k are those of atom a's coordinate k.
+
+        Raises
+        ------
+        InputError
+            Something has the wrong size, is missing, is not finite, or names an unknown type.
+        """
+        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
+
+        def evaluate(**part: Any) -> dict[str, np.ndarray]:
+            return {"hessian": self.backend.eval_hessian(**part)}
+
+        return self._batch_size.evaluate(evaluate, frames)["hessian"]

@@ -52,6 +52,14 @@ REPFLOW = {
 DESCRIPTORS: dict[str, dict[str, Any]] = {
     "se_e2_a": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6], "axis_neuron": 2},
     "se_e2_r": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6, 6]},
+    "se_e2_a_tebd": {
+        **CUTOFF,
+        "sel": [9, 12],
+        "neuron": [3, 6],
+        "axis_neuron": 2,
+        "type_embedding": {"neuron": [2, 4]},
+    },
+    "se_a_ebd_v2": {**CUTOFF, "sel": [9, 12], "neuron": [3, 6], "axis_neuron": 2},
     "se_atten": ATTENTION,
     "se_atten_v2": ATTENTION,
     "hybrid": {},
@@ -165,6 +173,8 @@ CASES = [
     row("se_e2_r", "plain"),
     row("se_e2_r", "one side, excluded pairs", type_one_side=True, exclude_types=[[0, 1]]),
     row("se_e2_r", "relu, davg zero", activation_function="relu", set_davg_zero=True),
+    row("se_e2_a_tebd", "excluded pairs", exclude_types=[[0, 1]]),
+    row("se_a_ebd_v2", "silut, one side", activation_function="silut:2.0", type_one_side=True),
     row("se_atten", "plain"),
     row("se_atten", "no attention", attn_layer=0),
     row("se_atten", "two layers", attn_layer=2),

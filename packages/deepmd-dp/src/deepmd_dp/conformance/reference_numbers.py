@@ -40,6 +40,8 @@ class ReferenceTests(Part):
         tolerance = SINGLE if "f32" in name else DOUBLE
         with np.load(REFERENCE / name / "data.npz") as data:
             for boundary, box in (("pbc", data["box"]), ("nopbc", None)):
+                if not any(key.startswith(f"{boundary}_") for key in data):
+                    continue  # a model without boundaries
                 results = model.eval(data["coord"], box, **_inputs(data))
                 for term, expected in expected_terms(data, boundary, model.outputs).items():
                     if term == "atom_virial" and name.startswith(MESSAGE_PASSING):

@@ -101,6 +101,21 @@ def type_embedding(*, bias: bool = False) -> list[Argument]:
     ]
 
 
+def embedding_of_types(*, optional: bool = False) -> Argument:
+    """The key ``type_embedding``, which inputs have in ``model``."""
+    return key(
+        "type_embedding",
+        dict,
+        "The net that embeds the types.",
+        optional=optional,
+        sub_fields=[
+            *embedding_net((8,)),
+            key("use_econf_tebd", bool, "Whether types enter as electron configurations.", default=False),
+            key("use_tebd_bias", bool, "Whether the type embedding's layers have a bias.", default=False),
+        ],
+    )
+
+
 def tebd_dim() -> Argument:
     """The key ``tebd_dim``."""
     return key("tebd_dim", int, "Width of the type embedding.", default=8, **POSITIVE)

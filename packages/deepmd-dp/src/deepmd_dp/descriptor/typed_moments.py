@@ -31,8 +31,17 @@ def matrix_moments(
     edges: Edges,
     table: Float[Array, "ntypes dim"],
     basis: Basis,
+    nempty: Float[Array, "ncenters ntypes"] | None = None,
 ) -> Float[Array, "ncenters 4 width"]:
-    """The moments over all slots; table: the types' embedding vectors."""
+    """The moments over all slots.
+
+    Parameters
+    ----------
+    table
+        The types' embedding vectors.
+    nempty
+        Empty slots by their types; None: all are of one, `empty_slot_types`.
+    """
     xp, ntypes = array_namespace(table), embedding.ntypes
     center = xp.reshape(env.center_type, (-1,))
     is_switched = embedding.is_strip and embedding.smooth
@@ -50,8 +59,9 @@ def matrix_moments(
     a, switched = split_switched(a) if is_switched else (a, None)
     empty = matrix.empty_rows()
     once = chebyshev_moments(empty[:, :1], empty[:, None, :], None, basis=basis)
-    of_frame = empty_slot_types(env)
-    types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
-    place = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
-    a = a + xp.take(once, center, axis=0) * place[:, None, :, None]
+    if nempty is None:
+        of_frame = empty_slot_types(env)
+        types = constant(np.arange(ntypes)[None, :], of_frame)  # xp.arange would stand on the default device
+        nempty = xp.astype(xp.equal(of_frame, types), a.dtype) * edges.nempty[:, None]
+    a = a + xp.take(once, center, axis=0) * nempty[:, None, :, None]
     return embedding.embed(a, switched, center, table, basis)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -10,7 +12,7 @@ from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import ParamSpec
 
@@ -28,6 +30,21 @@ if TYPE_CHECKING:
 _overrides: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
+LINEAR = ("gather_rows", "scatter_add")
+"""Each is the derivative of the other, in kernels too: they are derived as often as one likes."""
+_is_plain: ContextVar[bool] = ContextVar("is_plain", default=False)
+
+
+@contextmanager
+def plain_forms() -> Iterator[None]:
+    """Within it operations take their plain forms, which can be derived as often as one likes."""
+    token = _is_plain.set(True)
+    try:
+        yield
+    finally:
+        _is_plain.reset(token)
+
+
 def override(name: str, namespace: Any, kernel: Callable[..., Any]) -> None:
     """Run `kernel` instead of the plain form of the operation for the arrays of a namespace."""
     _overrides[name, namespace.__name__] = kernel
@@ -38,7 +55,9 @@ def operation(plain: Callable[P, Result]) -> Operation[P, Result]:
 
     @wraps(plain)
     def operation(array: Array, *args: Any, **kwargs: Any) -> Any:
-        kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
+        kernel: Callable[..., Any] = plain
+        if plain.__name__ in LINEAR or not _is_plain.get():
+            kernel = _overrides.get((plain.__name__, array_namespace(array).__name__), plain)
         return kernel(array, *args, **kwargs)
 
     operation.plain = plain  # type: ignore[attr-defined]  # a function takes any attribute

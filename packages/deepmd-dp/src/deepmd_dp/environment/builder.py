@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
-from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
+from deepmd_dp.environment.environment import UNBOUNDED, Environment, ListSpec, NeighborBlock
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def frame_neighbors(
     return tuple(
         build_neighbor_list(
             coord,
-            box,
+            box if spec.rcut < UNBOUNDED else None,
             atype,
             spec.rcut,
             ntypes=model.ntypes,

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
 
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
-from deepmd_dp.dialect.array_api import array_namespace, shape
+from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, module, static
 
 
@@ -28,6 +31,10 @@ class ListSpec(NamedTuple):
     rcut: float
     by_type: bool
     widths: tuple[int, ...] | None = None
+
+
+UNBOUNDED = 1e3
+"""A cut-off that means none [Å]: all atoms of a frame are neighbors, and its cell is not looked at."""
 
 
 @module
@@ -70,6 +77,8 @@ class Environment(Module):
         Local atom of which each atom is an image; the first nloc atoms are the local ones. None: there are no others.
     owned
         1 for atoms whose outputs count; 0 for those whose features only are needed. None: all count.
+    kept
+        Above 0 for atoms that are there; others are there to fill up, as the data's mask says. None: all are.
     """
 
     lists: tuple[tuple[NeighborBlock, ...], ...]
@@ -79,6 +88,7 @@ class Environment(Module):
     empty_type: Int[Array, "nframes"] | None = None
     mapping: Int[Array, "nframes nall"] | None = None
     owned: Float[Array, "nframes nloc"] | None = None
+    kept: Float[Array, "nframes nloc"] | None = None
     specs: tuple[ListSpec, ...] = static()
 
     def blocks(self, spec: ListSpec) -> tuple[NeighborBlock, ...]:
@@ -123,3 +133,28 @@ def neighbor_features(
         features = ops.gather_rows(features, env.mapping)
     index = xp.where(block.nlist < 0, xp.zeros_like(block.nlist), block.nlist)
     return ops.gather_rows(features, index)
+
+
+def without_masked(env: Environment) -> Environment:
+    """The surroundings in which atoms that the mask leaves out see nobody, and nobody sees them."""
+    if env.kept is None:
+        return env
+    lists = tuple(
+        tuple(_without_masked(block, spec, env) for block in blocks)
+        for spec, blocks in zip(env.specs, env.lists, strict=True)
+    )
+    return replace(env, lists=lists)
+
+
+def _without_masked(block: NeighborBlock, spec: ListSpec, env: Environment) -> NeighborBlock:
+    """Slots of masked neighbors, and all of a masked centre, are empty."""
+    assert env.kept is not None
+    xp = array_namespace(block.edge_vec)
+    neighbor = neighbor_features(env.kept[:, :, None], block, env)[..., 0]
+    is_there = xp.where(neighbor > 0, env.kept[:, :, None] + xp.zeros_like(neighbor), xp.zeros_like(neighbor)) > 0
+    beyond = constant(np.array([2.0 * spec.rcut, 0.0, 0.0]), like=block.edge_vec)
+    return replace(
+        block,
+        nlist=xp.where(is_there, block.nlist, -xp.ones_like(block.nlist)),
+        edge_vec=xp.where(is_there[..., None], block.edge_vec, beyond + xp.zeros_like(block.edge_vec)),
+    )

@@ -70,6 +70,8 @@ class EnvironmentMatrix(Module):
         Slots of each block in the contract.
     fixed_deviation
         Where not 0, `dstd` is this, whatever the data are [1/Å].
+    takes_statistics
+        Whether a new model's mean and deviation are those of the data; else they stay 0 and 1.
 
     References
     ----------
@@ -88,6 +90,7 @@ class EnvironmentMatrix(Module):
     by_type: bool = static()
     columns: int = static(default=4)
     fixed_deviation: float = static(default=0.0)
+    takes_statistics: bool = static(default=True)
 
     @classmethod
     def initial(cls, section: Mapping[str, Any], ntypes: int, *, by_type: bool, columns: int = 4) -> EnvironmentMatrix:

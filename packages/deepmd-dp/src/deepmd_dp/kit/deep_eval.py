@@ -28,6 +28,7 @@ from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
+from deepmd_dp.model.hessian import evaluate_with_hessian
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
@@ -213,6 +214,22 @@ class BaseDeepEval(DeepEvalBackend):
             return np.asarray(self._numpy_model.features(part.env, fparam, own))
 
         return self._of_own_atoms(features, coords, cells, atom_types)
+
+    def eval_hessian(
+        self,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+    ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
+        from deepmd_dp.numpy_backend.derivative import derivative
+
+        # in NumPy, since a frozen graph gives nothing from inside
+        model, natoms = self._numpy_model, atom_types.shape[1]
+        env = build_environment(model, coords, cells, atom_types)
+        with np.errstate(all="ignore"):
+            return np.asarray(evaluate_with_hessian(model, env, fparam, aparam, derivative, natoms)["hessian"])
 
     def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
         nets = {id(net): net for _, net in modules(self._numpy_model, TypeEmbedNet)}

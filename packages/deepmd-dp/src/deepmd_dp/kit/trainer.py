@@ -12,7 +12,7 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
-from deepmd.errors import InputError
+from deepmd.errors import BackendError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped
@@ -25,8 +25,10 @@ from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
+from deepmd_dp.loss.ener import HESSIAN
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
+from deepmd_dp.model.hessian import evaluate_with_hessian
 from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, with_bases, with_refined_bases
 from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
@@ -90,6 +92,8 @@ class BaseTrainer(Trainer):
     backend_name: ClassVar[str]
     breaks_on_fork: ClassVar[str | None] = None
     """The framework's name where it does not work in a copy of a process that has used it."""
+    derives_thrice: ClassVar[bool] = True
+    """Whether its derivative can be called within itself, and what that gives be derived by the parameters."""
 
     def __init__(self, config: Section, model: Model, optimizer: dict[str, np.ndarray]) -> None:
         if not any(leaf.trained for leaf in leaves(model)):
@@ -103,6 +107,11 @@ class BaseTrainer(Trainer):
         self._config = config
         self._numpy_model = model
         self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+        if HESSIAN in self._loss.needs and not self.derives_thrice:
+            raise BackendError(
+                f"start_pref_h and limit_pref_h: {self.backend_name} has no third derivatives, which a training on "
+                "Hessians needs; take another backend."
+            )
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
         self._steps = 0
@@ -219,14 +228,13 @@ class BaseTrainer(Trainer):
         """
         output, needs = self._loss.output, self._loss.needs
         kinds = {term.kind for term in all_terms(self._numpy_model.outputs) if term.name in needs}
-        prediction = evaluate(
-            model,
-            batch.env,
-            batch.fparam,
-            batch.aparam,
-            derivative if kinds & {"force", "virial"} else None,
-            virial="virial" in kinds,
-        )
+        inputs = (model, batch.env, batch.fparam, batch.aparam)
+        if HESSIAN in needs and batch.found[HESSIAN]:
+            natoms = batch.labels[HESSIAN].shape[-1] // 9
+            prediction = evaluate_with_hessian(*inputs, derivative, natoms)
+        else:
+            first = derivative if kinds & {"force", "virial"} else None
+            prediction = evaluate(*inputs, first, virial="virial" in kinds)
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)
@@ -241,7 +249,8 @@ class BaseTrainer(Trainer):
 
     def state(self) -> TrainingState:
         model = self._present_model()
-        document = new_document(model.serialize(), backend=self.backend_name, model_def_script=self._config["model"])
+        script = self._config["model"] | ({"hessian_mode": True} if HESSIAN in self._loss.needs else {})
+        document = new_document(model.serialize(), backend=self.backend_name, model_def_script=script)
         return TrainingState(model=document, optimizer=self.moments())
 
     @classmethod

@@ -10,11 +10,14 @@ from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY, OutputDef
 from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace
+from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.loss.interface import Arrays, Numbers, Term
 from deepmd_dp.loss.prefactor import Prefactor
-from deepmd_dp.loss.reduction import huber, lengths, masked_mean, projections
+from deepmd_dp.loss.reduction import huber, lengths, masked_mean, mean_of_pairs, projections
 from deepmd_dp.loss.summation import sum_terms
+
+HESSIAN = "hessian"
+"""Name of the label and of the term, see `deepmd_dp.model.hessian`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +36,15 @@ class EnergyLoss:
     ae     atomic energy [eV]           mean Δ²; mean \|Δ\|
     pf     force [eV/Å]                 mean w Δ²; mean w \|Δ\|, w from atom_pref
     gf     Σ_i drdq_i force_i           mean Δ²; mean Δ²
+    h      Hessian [eV/Å²]              mean Δ²; mean \|Δ\|
     ====== ============================ ==========================================
 
     Attributes
     ----------
     start_lr : float
         Learning rate at which the prefactors have their first values [1].
-    pref_e, pref_f, pref_v, pref_ae, pref_pf, pref_gf : Prefactor
+    pref_e, pref_f, pref_v, pref_ae, pref_pf, pref_gf, pref_h : Prefactor
+        A term counts where both ends differ from zero, that of the Hessian where one does, as in deepmd-kit.
     relative_f : float or None
         Divides Δ of f and pf by the length of the label's force plus this [eV/Å].
     enable_atom_ener_coeff : bool
@@ -72,6 +77,7 @@ class EnergyLoss:
     pref_ae: Prefactor = Prefactor()
     pref_pf: Prefactor = Prefactor()
     pref_gf: Prefactor = Prefactor()
+    pref_h: Prefactor = Prefactor()
     relative_f: float | None = None
     enable_atom_ener_coeff: bool = False
     numb_generalized_coord: int = 0
@@ -96,16 +102,12 @@ class EnergyLoss:
             wanted = kind if kind in ("dos", "population", "property") else "tensor"
             given = ", ".join(output.name for output in outputs)
             raise InputError(f"loss/type is 'ener', but the model gives {given}; take {wanted!r}.")
-        if section.get("start_pref_h") or section.get("limit_pref_h"):
-            raise InputError(
-                "start_pref_h and limit_pref_h: training on Hessians is not supported by this version; remove them."
-            )
         copied = (
             "enable_atom_ener_coeff numb_generalized_coord use_huber loss_func f_use_norm use_default_pf "
             "intensive_ener_virial"
         )
         settings: dict[str, Any] = {name: section[name] for name in copied.split()}
-        for term in ("e", "f", "v", "ae", "pf", "gf"):
+        for term in ("e", "f", "v", "ae", "pf", "gf", "h"):
             settings[f"pref_{term}"] = Prefactor.of(section, term)
         loss = cls(
             start_lr=start_lr,
@@ -129,6 +131,8 @@ class EnergyLoss:
             raise InputError("f_use_norm needs use_huber or loss_func 'mae'; set one of them or remove it.")
         if self.use_huber and (self.pref_pf.is_used or self.pref_gf.is_used or self.relative_f is not None):
             raise InputError("use_huber does not go with relative_f and the prefactors pf and gf; remove it or them.")
+        if self.use_huber and any(self.pref_h):
+            raise InputError("use_huber does not go with start_pref_h and limit_pref_h; remove it or them.")
 
     @property
     def output(self) -> OutputDef:
@@ -141,12 +145,13 @@ class EnergyLoss:
 
     @property
     def needs(self) -> frozenset[str]:
-        """Names of the terms that are looked at: ``energy``, ``atom_energy``, ``force``, ``virial``."""
+        """Names of the terms that are looked at: ``energy``, ``atom_energy``, ``force``, ``virial``, ``hessian``."""
         wanted = {
             "energy": self.pref_e.is_used and not self.enable_atom_ener_coeff,
             "atom_energy": self.pref_ae.is_used or self.enable_atom_ener_coeff,
             "force": self._looks_at_force,
             "virial": self.pref_v.is_used,
+            HESSIAN: any(self.pref_h),
         }
         return frozenset(name for name, is_wanted in wanted.items() if is_wanted)
 
@@ -160,6 +165,7 @@ class EnergyLoss:
             (self.pref_ae.is_used, DataRequirement("atom_ener", 1, atomic=True)),
             (self.pref_pf.is_used, DataRequirement("atom_pref", 1, atomic=True, repeat=3, default=1.0)),
             (self.pref_gf.is_used, DataRequirement("drdq", 3 * self.numb_generalized_coord, atomic=True)),
+            (any(self.pref_h), DataRequirement(HESSIAN, 9, atomic=True, of_pairs=True)),
             (self.enable_atom_ener_coeff, DataRequirement("atom_ener_coeff", 1, atomic=True, default=1.0)),
         ]
         return [requirement for is_wanted, requirement in wanted if is_wanted]
@@ -175,7 +181,8 @@ class EnergyLoss:
         """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
 
         The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
-        [eV/Å], ``rmse_gf``; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf``.
+        [eV/Å], ``rmse_gf``, ``rmse_h`` [eV/Å²]; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf`` and
+        ``rmse_h``.
         """
         return sum_terms(self._terms(), prediction, label, found, lr / self.start_lr)
 
@@ -191,7 +198,10 @@ class EnergyLoss:
             Term("rmse_gf", self.pref_gf, ("force", "drdq"), self._generalized_force),
             Term(f"{kind}_v", self.pref_v, ("virial",), self._virial),
         ]
-        return sorted((term for term in terms if term.prefactor.is_used), key=lambda term: term.metric)
+        used = [term for term in terms if term.prefactor.is_used]
+        if any(self.pref_h):
+            used.append(Term("rmse_h", self.pref_h, (HESSIAN,), self._hessian))
+        return sorted(used, key=lambda term: term.metric)
 
     def _atom_energy(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
         difference = label["atom_ener"] - prediction["atom_energy"]
@@ -222,6 +232,16 @@ class EnergyLoss:
 
     def _virial(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
         return self._of_frames(label["virial"] - prediction["virial"], prediction["mask"], self.huber_delta[2])
+
+    def _hessian(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
+        predicted = prediction[HESSIAN]
+        xp = array_namespace(predicted)
+        natoms = predicted.shape[2] // 3  # without those that padding has added
+        difference = xp.reshape(label[HESSIAN][:, :natoms, :], shape(predicted)) - predicted
+        mask = prediction["mask"][:, :natoms, :]
+        mask = xp.reshape(xp.concat([mask, mask, mask], axis=2), (-1, 3 * natoms))
+        square = mean_of_pairs(difference * difference, mask)
+        return mean_of_pairs(xp.abs(difference), mask) if self.loss_func == "mae" else square, xp.sqrt(square)
 
     def _force_difference(self, prediction: Arrays, label: Arrays) -> Array:
         difference = label["force"] - prediction["force"]

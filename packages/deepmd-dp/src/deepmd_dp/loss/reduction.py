@@ -14,6 +14,14 @@ def masked_mean(x: Float[Array, "nframes nloc ncomponents"], mask: Float[Array, 
     return xp.sum(x * mask) / xp.where(count > 0, count, xp.ones_like(count))
 
 
+def mean_of_pairs(x: Float[Array, "nframes n n"], mask: Float[Array, "nframes n"]) -> Float[Array, ""]:
+    """Mean over the frames of the mean over pairs whose masks are both 1; 0 for a frame that has none."""
+    xp = array_namespace(x)
+    total = xp.sum(xp.sum(x * mask[:, :, None] * mask[:, None, :], axis=2), axis=1)
+    count = xp.square(xp.sum(mask, axis=1))
+    return xp.mean(total / xp.where(count > 0, count, xp.ones_like(count)))
+
+
 def huber(x: Float[Array, "*axes"], delta: float) -> Float[Array, "*axes"]:
     """x²/2 up to |x| = delta, beyond it the straight line that goes on with the same slope.
 

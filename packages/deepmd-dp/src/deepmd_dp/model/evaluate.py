@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Vectors = tuple[Float[Array, "nframes nloc _ 3"], ...]
 """The displacements of all blocks of all lists, or derivatives by them."""
-Outputs = dict[str, Float[Array, "nframes nloc _"]]
-"""Of the atoms, by name, each with its number of components."""
+Outputs = dict[str, Float[Array, "nframes ..."]]
+"""By name, of the atoms, each with its number of components; or terms made of them."""
 Function = Callable[[Vectors], tuple[Outputs, Sequence[Float[Array, ""]]]]
 """Displacements to a model's outputs, and to the scalars to be derived."""
 
@@ -171,6 +171,11 @@ def _of_component(
         indexed = zip(virials, blocks, strict=True)
         terms["atom_virial"] = total(ops.scatter_add(each, _flat(block), size) for each, (block, _) in indexed)
     return terms
+
+
+def forces_of(gradient: Vectors, env: Environment) -> Float[Array, "nframes nloc 3"]:
+    """Minus the derivative of a scalar by the positions of the atoms, of its derivatives by the displacements."""
+    return _of_component(gradient, env, virial=False, atomic=False, nall=None)["force"]
 
 
 def _block_force(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,14 @@ class StandardModel(BaseModel):
         aparam: Float[Array, "nframes nloc naparam"] | None = None,
     ) -> dict[str, Float[Array, "nframes nloc _"]]:
         """The outputs by name, in double precision, each with its number of components; 0 for atoms without it."""
-        outputs = self.fitting(self.descriptor(env), env, fparam, aparam)
+        outputs = self.fitting(self.descriptor(self._masked(env, aparam)), env, fparam, aparam)
         return {each.name: self._finish(each, k, outputs[each.name], env) for k, each in enumerate(self.outputs)}
+
+    def _masked(self, env: Environment, aparam: Float[Array, "nframes nloc naparam"] | None) -> Environment:
+        """The surroundings with the mask that the atomic parameters are, where they are one."""
+        if aparam is None or not isinstance(self.fitting, NetsFitting) or not self.fitting.nets.use_aparam_as_mask:
+            return env
+        return replace(env, kept=aparam[..., 0])
 
     def _finish(self, output: OutputDef, index: int, values: Array, env: Environment) -> Array:
         """The values in double precision, with the bias, 0 where an atom has none."""
@@ -127,7 +134,8 @@ class StandardModel(BaseModel):
         """
         if not isinstance(self.fitting, NetsFitting):
             raise InputError(f"a fitting {type(self.fitting).__name__} has no last layer.")
-        return self.fitting.nets.without_last_layer()(self.descriptor(env).invariant, env, fparam, aparam)
+        description = self.descriptor(self._masked(env, aparam))
+        return self.fitting.nets.without_last_layer()(description.invariant, env, fparam, aparam)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

@@ -77,9 +77,11 @@ class TypeEmbedNet(Module):
     def initial(
         cls,
         rng: np.random.Generator,
-        dim: int,
+        neuron: list[int],
         type_map: list[str],
         *,
+        activation_function: str = "Linear",
+        resnet_dt: bool = False,
         use_econf_tebd: bool = False,
         use_tebd_bias: bool = False,
         precision: str = "float64",
@@ -89,8 +91,9 @@ class TypeEmbedNet(Module):
         net = EmbeddingNetwork.initial(
             rng,
             ECONF_DIM if use_econf_tebd else len(type_map),
-            [dim],
-            activation_function="Linear",
+            neuron,
+            activation_function=activation_function,
+            resnet_dt=resnet_dt,
             bias=use_tebd_bias,
             precision=precision,
             trainable=trainable,
@@ -111,4 +114,4 @@ class TypeEmbedNet(Module):
     ) -> TypeEmbedNet:
         """That of a descriptor's section of the input."""
         names = ("use_econf_tebd", "use_tebd_bias", "precision", "trainable")
-        return cls.initial(rng, dim, type_map, **{name: section[name] for name in names})
+        return cls.initial(rng, [dim], type_map, **{name: section[name] for name in names})

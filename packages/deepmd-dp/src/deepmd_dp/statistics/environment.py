@@ -37,7 +37,11 @@ class EnvironmentStatistics:
 
     def __init__(self, model: Model, kept: tuple[str, ...] = ()) -> None:
         self._model = model
-        self._matrices = {path: each for path, each in modules(model, EnvironmentMatrix) if not path.startswith(kept)}
+        self._matrices = {
+            path: matrix
+            for path, matrix in modules(model, EnvironmentMatrix)
+            if matrix.takes_statistics and not path.startswith(kept)
+        }
         self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
 
     def add(self, batch: Batch) -> None:

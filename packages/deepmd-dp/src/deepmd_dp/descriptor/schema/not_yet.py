@@ -6,6 +6,4 @@ from deepmd.registry import not_there
 DPA4 = not_there("dpa4", "DPA4", "SeZM", "sezm")
 DPA4C = not_there("dpa4c", "DPA4C")
 LOC_FRAME = not_there("loc_frame")
-SE_A_EBD_V2 = not_there("se_a_ebd_v2", "se_a_tpe_v2")
-SE_A_MASK = not_there("se_a_mask")
 SE_A_TPE = not_there("se_a_tpe", "se_a_ebd")

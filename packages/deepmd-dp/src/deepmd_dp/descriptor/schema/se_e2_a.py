@@ -12,6 +12,7 @@ from deepmd_dp.descriptor.arguments import (
     check_environment,
     check_sel_by_type,
     embedding_net,
+    embedding_of_types,
     environment,
     sel_by_type,
     sel_of_each_type,
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from dargs import Argument
 
 
-def fields() -> list[Argument]:
-    """The keys of its section."""
+def shared_fields() -> list[Argument]:
+    """The keys that its forms share."""
     return [
         sel_by_type(),
         *environment(),
@@ -33,6 +34,17 @@ def fields() -> list[Argument]:
         type_one_side(),
         set_davg_zero(False),
     ]
+
+
+def fields() -> list[Argument]:
+    """The keys of its section."""
+    return [*shared_fields(), embedding_of_types(optional=True)]
+
+
+def upgrade(section: dict[str, Any]) -> None:
+    """With embedded types it is another one."""
+    if "type_embedding" in section:
+        section["type"] = "se_e2_a_tebd"
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
@@ -49,6 +61,7 @@ ROW = Row(
     cls="deepmd_dp.descriptor.se_e2_a:SeE2A",
     doc="Embedded distances and angles of two atoms (DeepPot-SE); one net per type or pair of types.",
     fields=fields,
+    upgrade=upgrade,
     check=check,
     sel_keys=sel_of_each_type,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
-from deepmd.schema.argument import NOT_NEGATIVE, key, must, not_yet, one_of
+from deepmd.schema.argument import NOT_NEGATIVE, key, must, one_of
 from deepmd_dp.loss.arguments import prefactors
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ TERMS = (
     ("ae", "atomic energies", 0.0, 0.0),
     ("pf", "forces weighted by `atom_pref`", 0.0, 0.0),
     ("gf", "generalised forces, by `drdq`", 0.0, 0.0),
+    ("h", "Hessian", 0.0, 0.0),
 )
 
 
@@ -31,8 +32,6 @@ def fields() -> list[Argument]:
     """The keys of its section."""
     arguments = [argument for term in TERMS for argument in prefactors(*term)]
     arguments += [
-        not_yet("start_pref_h", float, default=0.0),
-        not_yet("limit_pref_h", float, default=0.0),
         key("numb_generalized_coord", int, "Number of generalised coordinates in `drdq`.", default=0, **NOT_NEGATIVE),
         key("use_default_pf", bool, "Whether `atom_pref` is 1 in data without it.", default=False),
         key("relative_f", [float, None], "Errors of forces are divided by their size plus this [eV/Å].", optional=True),
@@ -64,7 +63,8 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     # a loss checks itself when it is made
     EnergyLoss.from_input(section, 1.0, (ENERGY,))
     weights = {term: (section[f"start_pref_{term}"], section[f"limit_pref_{term}"]) for term, *_ in TERMS}
-    if not any(all(pair) for pair in weights.values()):
+    of_hessian = weights.pop("h")  # counts where one of the two does
+    if not any(all(pair) for pair in weights.values()) and not any(of_hessian):
         raise InputError(
             f"{where}: nothing is trained, since no term has both start_pref and limit_pref above 0; give one weights."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import DESCRIPTOR, FITTING, Row
+from deepmd.registry.installed import lookup
 from deepmd.schema.argument import key, not_yet, unused
 from deepmd.schema.choices import choices
 
@@ -45,12 +46,23 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         raise InputError(f"{where}/fitting_net/type is {kind!r}; with `use_srtab` only energies (`ener`) are fitted.")
 
 
+def upgrade(section: dict[str, Any]) -> None:
+    """Hands the embedding of the types to the descriptor where that takes one; else it is refused where it stands."""
+    descriptor = section.get("descriptor")
+    if "type_embedding" not in section or not isinstance(descriptor, dict):
+        return
+    row = lookup(DESCRIPTOR, descriptor.get("type"))
+    if row is not None and any(field.name == "type_embedding" for field in row.fields()):
+        descriptor["type_embedding"] = section.pop("type_embedding")
+
+
 ROW = Row(
     name="standard",
     cls="deepmd_dp.model.standard:StandardModel",
     doc="A descriptor and a fitting net.",
     fields=fields,
     check=check,
+    upgrade=upgrade,
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
     is_default=True,
 )

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""The descriptor without a cut-off, of atoms that the data's mask keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import load_case
+
+from deepmd.data.batch import Batch
+from deepmd.errors import InputError
+from deepmd_dp.model import deserialize_model, new_model
+from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
+from deepmd_dp.statistics import EnvironmentStatistics
+
+
+@pytest.fixture(scope="module")
+def masked():
+    return load_case("mask_nopbc")
+
+
+@pytest.fixture
+def evaluate(masked):
+    model = NumpyDeepEval(str(masked.path), native=False)
+
+    def results(coord=masked.coord, box=None, mask=masked.parameters["aparam"]):
+        return model.eval(coord, box, masked.atype, atomic=True, aparam=mask)
+
+    return results
+
+
+def test_masked_atoms_see_nobody_and_nobody_sees_them(masked, evaluate):
+    mask = masked.parameters["aparam"]
+    is_out = mask[..., 0] == 0
+    assert is_out.any(axis=1).tolist() == [False, True, True]
+    before = evaluate()
+    moved = evaluate(masked.coord + 0.7 * is_out[..., None])
+    for name in ("atom_energy", "force", "virial"):
+        np.testing.assert_allclose(moved[name], before[name], atol=1e-12, err_msg=name)
+    assert np.all(before["force"][is_out] == 0.0)
+    without = evaluate(mask=np.ones_like(mask))
+    np.testing.assert_array_equal(without["atom_energy"][0], before["atom_energy"][0])
+    assert np.abs(without["atom_energy"] - before["atom_energy"])[1:].max() > 1e-4
+
+
+def test_forces_are_the_slope_of_the_energy(masked, evaluate):
+    step = 1e-5 * np.random.default_rng(2).normal(size=masked.coord.shape)
+    slope = evaluate(masked.coord + step)["energy"] - evaluate(masked.coord - step)["energy"]
+    expected = -2.0 * np.sum(evaluate()["force"] * step, axis=(1, 2))
+    np.testing.assert_allclose(slope[:, 0], expected, rtol=1e-6)
+
+
+def test_the_cell_is_not_looked_at_and_distance_does_not_end(masked, evaluate):
+    inside = evaluate(box=masked.box)
+    np.testing.assert_array_equal(inside["energy"], evaluate()["energy"])
+    far = masked.coord.copy()
+    far[:, 0] += [200.0, 0.0, 0.0]
+    assert np.abs(evaluate(far)["force"][0, 0]).max() > 1e-8
+
+
+def test_data_have_no_say_in_it(masked):
+    statistics = EnvironmentStatistics(masked.model)
+    statistics.add(Batch(masked.coord, None, masked.atype, {}, {}, system="", frames=np.arange(3)))
+    matrix = statistics.apply(masked.model).descriptor.inner.two_body.matrix
+    assert np.all(matrix.davg == 0.0)
+    assert np.all(matrix.dstd == 1.0)
+    again = deserialize_model(masked.model.serialize())
+    assert again.descriptor.inner.two_body.matrix.takes_statistics is False
+
+
+def test_a_mask_is_one_number_an_atom(model_section):
+    net = {"type": "ener", "use_aparam_as_mask": True, "numb_aparam": 2}
+    section = {"type_map": ["O", "H"], "descriptor": {"type": "se_a_mask", "sel": [4, 8]}, "fitting_net": net}
+    with pytest.raises(InputError, match="numb_aparam is 2; expected 1, the mask"):
+        model_section(**section)
+
+
+def test_others_do_not_look_at_the_mask(masked, model_section):
+    """As in deepmd-kit: then the parameters have no effect."""
+    net = {"neuron": [3, 3], "use_aparam_as_mask": True, "numb_aparam": 1}
+    descriptor = {"type": "se_e2_a", "sel": [14, 26], "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2}
+    section = model_section(type_map=["O", "H"], descriptor=descriptor, fitting_net=net)
+    model = new_model(section, np.random.default_rng(0))
+    mask = masked.parameters["aparam"]
+    energies = [masked.energy(model=model, parameters={"fparam": None, "aparam": each}) for each in (mask, 1.0 - mask)]
+    np.testing.assert_array_equal(*energies)
