@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property")
+OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property", "spin")
 CASES = sorted(folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith(OTHER_OUTPUTS))
-"""Potentials; what is asked of others is in test_dipole.py and test_fittings.py."""
+"""Potentials; what is asked of others is in test_dipole.py, test_fittings.py and test_spin.py."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ WITHOUT_ENGINE = (
     "pairtab",
     "zbl",
     "set",
+    "spin",
 )
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11

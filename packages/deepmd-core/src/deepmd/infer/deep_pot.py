@@ -51,7 +51,8 @@ class DeepPot(DeepEval, model_type="energy"):
         mixed_type : bool
             Whether the types differ between the frames.
         **kwargs
-            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; inputs of other kinds of models
+            (``efield``, ...): None.
 
         Returns
         -------
@@ -63,6 +64,10 @@ class DeepPot(DeepEval, model_type="energy"):
             Only where ``atomic``.
         atom_virial : np.ndarray, (nframes, natoms, 9) float64 [eV]
             Only where ``atomic``.
+        force_mag : np.ndarray, (nframes, natoms, 3) float64 [eV/μB]
+            Only of a model of spins: the derivative by the spins, with the sign of a force; 0 for types without.
+        mask_mag : np.ndarray, (nframes, natoms, 1) bool
+            Only of a model of spins: which atoms have one.
 
         Raises
         ------
@@ -73,4 +78,5 @@ class DeepPot(DeepEval, model_type="energy"):
         """
         terms = self.eval_terms(coords, cells, atom_types, atomic, fparam, aparam, mixed_type, **kwargs)
         names = ("energy", "force", "virial") + (("atom_energy", "atom_virial") if atomic else ())
-        return tuple(terms[name] for name in names)
+        results = tuple(terms[name] for name in names)
+        return (*results, terms["force_mag"], terms["mask_mag"] > 0) if self.has_spin else results
