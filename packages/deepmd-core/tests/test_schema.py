@@ -288,7 +288,6 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are start_pref_e"),
         # known to deepmd-kit, not here
         ("model/finetune_head", "water", "model/finetune_head: deepmd-kit has it, this version does not support it"),
-        ("model/spin", {"use_spin": [True]}, "model/spin: deepmd-kit has it"),
         ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
         ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),

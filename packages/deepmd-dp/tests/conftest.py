@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property")
+OTHER_OUTPUTS = ("dipole", "dos", "polar", "population", "property", "spin")
 WITHOUT_CUTOFF = ("mask_nopbc",)
 CASES = sorted(
     folder.name for folder in REFERENCE.iterdir() if not folder.name.startswith((*OTHER_OUTPUTS, *WITHOUT_CUTOFF))
 )
-"""Potentials; what is asked of others is in test_dipole.py, test_fittings.py and test_se_a_mask.py."""
+"""Potentials; what is asked of others is in test_dipole.py, test_fittings.py, test_spin.py and test_se_a_mask.py."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ WITHOUT_ENGINE = (
     "sea_ebd_v2",
     "sea_tebd",
     "set",
+    "spin",
     "zbl",
 )
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]

@@ -10,6 +10,10 @@ TERM_KINDS = ("sum", "atom", "force", "virial", "atom_virial")
 """Value of a frame, values of its atoms, and the derivatives by positions, strain and strain of each atom."""
 
 
+MAGNETIC_KINDS = ("force_mag", "mask_mag")
+"""The derivative by the atoms' spins, and 1 for atoms that have one."""
+
+
 @dataclass(frozen=True)
 class TermDef:
     """An array that a model gives.
@@ -18,7 +22,7 @@ class TermDef:
     ----------
     name : str
     kind : str
-        One of `TERM_KINDS`.
+        One of `TERM_KINDS`, or of `MAGNETIC_KINDS`.
     axes : tuple
         Sizes: numbers, or the names ``nframes``, ``nloc``, and ``nall``, the local atoms and their ghosts.
     unit : str
@@ -53,6 +57,8 @@ class OutputDef:
         Whether that is the same for all types, the mean over the data.
     kind : str
         Kind of the models that give it, where it is not the name: ``property``, whatever the property.
+    is_magnetic : bool
+        Whether it depends on spins, of a scalar: then it is derived by them too.
     """
 
     name: str
@@ -64,6 +70,7 @@ class OutputDef:
     has_bias: bool = True
     has_common_bias: bool = False
     kind: str = ""
+    is_magnetic: bool = False
 
     @property
     def ncomponents(self) -> int:
@@ -108,7 +115,11 @@ class OutputDef:
             and (kind in ("sum", "atom") or (self.has_derivative and derivatives))
             and (atomic or not kind.startswith("atom"))
         ]
-        return tuple(TermDef(self.term_name(kind), kind, axes[kind], units.get(kind, self.unit)) for kind in wanted)
+        terms = [TermDef(self.term_name(kind), kind, axes[kind], units.get(kind, self.unit)) for kind in wanted]
+        if self.is_magnetic and derivatives:
+            terms.append(TermDef("force_mag", "force_mag", axes["force"], f"{self.unit}/μB"))
+            terms.append(TermDef("mask_mag", "mask_mag", axes["atom"], ""))
+        return tuple(terms)
 
 
 ENERGY = OutputDef("energy", unit="eV", has_derivative=True)

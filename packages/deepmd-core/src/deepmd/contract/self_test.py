@@ -9,9 +9,9 @@ Whoever loads a copied or converted file can have it prove itself. The entry ``s
                mapping is the local atom of which each is an image; absent where the backend has no such form
     isolated   coord (1, ntypes, 3) [Å], atype (1, ntypes): open boundaries, no neighbors
 
-and where the model takes them ``fparam`` (1, dim) and ``aparam`` (1, nloc, dim). The results are the terms of the
-model's outputs (`deepmd.outputs`) by name, without atomic virials. Version 1 had the periodic frame only, its arrays
-and the energy, force and virial in one place.
+and where the model takes them ``fparam`` (1, dim), ``aparam`` (1, nloc, dim), ``spin`` (1, nloc, 3) [μB]. The results
+are the terms of the model's outputs (`deepmd.outputs`) by name, without atomic virials. Version 1 had the
+periodic frame only, its arrays and the energy, force and virial in one place.
 """
 
 from __future__ import annotations

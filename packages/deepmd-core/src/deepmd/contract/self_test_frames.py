@@ -73,6 +73,7 @@ INPUT_SHAPES: dict[str, tuple[str | int, ...]] = {
     "nloc": (),
     "fparam": (1, -1),
     "aparam": (1, -1, -1),
+    "spin": (1, "natoms", 3),
 }
 """Arrays that a frame may have: ``coord`` and ``atype`` always. Å."""
 
@@ -84,7 +85,8 @@ def evaluate(model: DeepEvalBackend, inputs: Inputs) -> dict[str, np.ndarray] | 
     if "mapping" in inputs:
         nloc = int(inputs["nloc"])
         return model.eval_with_ghosts(coord, atype, inputs["mapping"], nloc, atomic=True, fparam=fparam, aparam=aparam)
-    return model.eval(coord, inputs.get("box"), atype, atomic=True, fparam=fparam, aparam=aparam)
+    frame = (coord, inputs.get("box"), atype, True, fparam, aparam)
+    return model.eval(*frame, spin=inputs["spin"]) if "spin" in inputs else model.eval(*frame)
 
 
 def _crystal(model: DeepEvalBackend, natoms: int) -> Inputs:
@@ -101,9 +103,13 @@ def _crystal(model: DeepEvalBackend, natoms: int) -> Inputs:
 
 
 def _parameters(model: DeepEvalBackend, natoms: int) -> Inputs:
-    """The frame and atomic parameters that the model takes."""
+    """The frame and atomic parameters, and the spins, that the model takes."""
     sizes = {"fparam": (1, model.get_dim_fparam()), "aparam": (1, natoms, model.get_dim_aparam())}
-    return {key: np.full(size, PARAMETER) for key, size in sizes.items() if size[-1] > 0}
+    found = {key: np.full(size, PARAMETER) for key, size in sizes.items() if size[-1] > 0}
+    if model.get_has_spin():
+        direction = np.random.default_rng(19220208).normal(size=(1, natoms, 3))
+        found["spin"] = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    return found
 
 
 def _with_images(coord: np.ndarray, cell: np.ndarray, rcut: float) -> tuple[np.ndarray, np.ndarray]:

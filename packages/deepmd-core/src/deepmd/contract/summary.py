@@ -52,6 +52,14 @@ def model_size(model: dict[str, Any]) -> dict[str, int]:
     return sizes
 
 
+def type_map_of(model: dict[str, Any]) -> list[str] | None:
+    """Names of a model's types; of a model of spins without those of virtual atoms; None: it has none."""
+    names: list[str] | None = model.get("type_map")
+    if names is None and "spin" in model:
+        names = model["backbone_model"]["type_map"][: len(model["spin"]["use_spin"])]
+    return names
+
+
 def observed_types(document: dict[str, Any]) -> dict[str, Any]:
     """The elements met in the training data: those recorded, else those with a bias.
 

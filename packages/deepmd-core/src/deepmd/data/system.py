@@ -13,12 +13,13 @@ from deepmd.data.batch import Batch
 from deepmd.data.open_source import open_source
 from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
 from deepmd.data.types import TypeMapping, check_types, read_types, type_names
+from deepmd.data.virtual_spins import with_spins
 from deepmd.errors import DataError
 from deepmd.files.reading import reading
 from deepmd.limits import LARGEST_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from deepmd.data.batch import DataRequirement
@@ -50,6 +51,8 @@ class System:
         Names of the model's types; None: the system's own.
     requirements : iterable of DataRequirement
         The labels wanted.
+    virtual_scale : mapping, optional
+        Of a model of spins, see `deepmd.data.virtual_spins`: virtual atoms in the data are read as spins.
 
     Attributes
     ----------
@@ -70,17 +73,21 @@ class System:
     """
 
     def __init__(
-        self, path: str, type_map: list[str] | None = None, requirements: Iterable[DataRequirement] = ()
+        self,
+        path: str,
+        type_map: list[str] | None = None,
+        requirements: Iterable[DataRequirement] = (),
+        virtual_scale: Mapping[str, float] | None = None,
     ) -> None:
         self.name = str(path)
         with self._reading():
-            self._open(type_map)
+            self._open(type_map, virtual_scale or {})
         self._checked: set[str] = set()
         self._is_checked = False
         self.require(requirements)
 
-    def _open(self, type_map: list[str] | None) -> None:
-        self.source = open_source(self.name)
+    def _open(self, type_map: list[str] | None, virtual_scale: Mapping[str, float]) -> None:
+        self.source = with_spins(open_source(self.name), type_map or [], virtual_scale)
         types = read_types(self.source)
         self.natoms = len(types)
         self.pbc = not self.source.has("nopbc")

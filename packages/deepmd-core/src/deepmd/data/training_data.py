@@ -17,7 +17,7 @@ from deepmd.data.sampler import STATISTICS, Sampler
 from deepmd.data.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deepmd.aliases import Section
     from deepmd.data.batch import Batch, DataRequirement
@@ -38,6 +38,8 @@ class TrainingData:
         The labels wanted.
     seed : int
         Of the order of systems and frames.
+    virtual_scale : mapping, optional
+        See `System`.
 
     Attributes
     ----------
@@ -55,11 +57,16 @@ class TrainingData:
     """
 
     def __init__(
-        self, section: Section, type_map: list[str], requirements: Iterable[DataRequirement] = (), seed: int = 0
+        self,
+        section: Section,
+        type_map: list[str],
+        requirements: Iterable[DataRequirement] = (),
+        seed: int = 0,
+        virtual_scale: Mapping[str, float] | None = None,
     ) -> None:
         requirements = list(requirements)
         names = find_systems(section["systems"], section.get("rglob_patterns"))
-        systems = [System(name, type_map, requirements) for name in names]
+        systems = [System(name, type_map, requirements, virtual_scale) for name in names]
         rule = section.get("batch_size", "auto")
         sizes = resolve_batch_sizes(rule, [system.natoms for system in systems])
         if len(sizes.kept) < len(systems):

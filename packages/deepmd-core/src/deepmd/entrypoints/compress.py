@@ -22,6 +22,7 @@ from deepmd.backend.model_files import open_model
 from deepmd.contract import walk_arrays
 from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
+from deepmd.contract.summary import type_map_of
 from deepmd.data import System
 from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.entrypoints.convert_backend import convert, read_with_self_test
@@ -217,7 +218,7 @@ def _smallest_distance(document: Document, reader: Backend, source: str, trainin
                 f"{source} does not say how close two atoms of its training data come; give the input file with -t."
             )
         return float(noted)
-    type_map = document["model"]["type_map"]
+    type_map = type_map_of(document["model"]) or []
     systems = [System(name, type_map) for name in systems_of_input(training_script, "training_data")]
     with closing(open_model(source)) as model:
         rcut = model.get_rcut()

@@ -58,7 +58,7 @@ def eval_desc(*, model: str, systems: list[str], output: str = "desc", dtype: st
     check_outputs_of_new_folders(_name_files(systems, Path(output)), [model, *systems])
     with DeepEval(model) as dp:
         for name, path in zip(systems, _name_files(systems, Path(output)), strict=True):
-            system = System(name, dp.get_type_map(), needed_inputs(dp))
+            system = System(name, dp.get_type_map(), needed_inputs(dp), dp.backend.get_virtual_scale())
             descriptor = np.concatenate([_describe(dp, batch, dtype) for batch in iterate_frames(system)])
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:

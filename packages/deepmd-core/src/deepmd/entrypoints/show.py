@@ -12,7 +12,7 @@ from deepmd.backend.discovery import backend_of_file, model_to_read
 from deepmd.backend.model_files import open_model, read_model
 from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
-from deepmd.contract.summary import model_size, observed_types, serialization_tree
+from deepmd.contract.summary import model_size, observed_types, serialization_tree, type_map_of
 from deepmd.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _memory(file: File) -> str:
 
 ATTRIBUTES: dict[str, Callable[[File], str]] = {
     "model-branch": lambda file: "none, it is a single-task model",
-    "type-map": lambda file: json.dumps(file.model.get("type_map")),
+    "type-map": lambda file: json.dumps(type_map_of(file.model)),
     "descriptor": lambda file: _section(file, "descriptor"),
     "fitting-net": lambda file: _section(file, "fitting_net"),
     "size": _size,

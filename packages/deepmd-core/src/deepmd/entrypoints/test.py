@@ -191,7 +191,7 @@ def _compare(
     log.info("# ---------------output of dp test--------------- ")
     log.info("# testing system : %s", name)
     labels = [label for each in compared for label in each.labels]
-    system = System(name, dp.get_type_map(), [*needed_inputs(dp), *labels])
+    system = System(name, dp.get_type_map(), [*needed_inputs(dp), *labels], dp.backend.get_virtual_scale())
     frames = _choose_frames(system.nframes, numb_test, rng)
     options = {
         "atomic": any(each.atomic for each in compared),

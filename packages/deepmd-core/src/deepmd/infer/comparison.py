@@ -66,7 +66,10 @@ class Comparison(Protocol):
 
 def comparisons(outputs: tuple[OutputDef, ...], atomic: bool, type_map: list[str]) -> list[Comparison]:
     """The comparisons of a model's outputs, with values of atoms or without."""
-    return [EnergyComparison(atomic, type_map) if o.name == "energy" else _of_tensor(o, atomic) for o in outputs]
+    return [
+        EnergyComparison(atomic, type_map, is_magnetic=o.is_magnetic) if o.name == "energy" else _of_tensor(o, atomic)
+        for o in outputs
+    ]
 
 
 def _of_tensor(output: OutputDef, atomic: bool) -> TensorComparison:
@@ -104,20 +107,34 @@ ENERGY_QUANTITIES = (
     ),
     Quantity("atom_energy", "Atomic ener {}", "eV", "ae"),
 )
+MAGNETIC_QUANTITIES = (
+    Quantity("force", "Force atom {}", "eV/Å", "fr", ("fx", "fy", "fz"), ".fr.out", Panel("Force components", "eV/Å")),
+    Quantity(
+        "force_mag",
+        "Force spin {}",
+        "eV/uB",
+        "fm",
+        ("fmx", "fmy", "fmz"),
+        ".fm.out",
+        Panel("Magnetic force components", "eV/μB"),
+    ),
+)
+"""What a model of spins has in the place of the forces."""
 
 
 class EnergyComparison:
     """Energies, forces and virials, and where wanted atomic energies.
 
     Numbers per atom are those per real atom. Virials and stresses (-virial/volume) are compared in periodic systems
-    only. Forces are compared by element too, where there are several.
+    only. Forces are compared by element too, where there are several, and magnetic forces where there are spins.
     """
 
     needs_derivatives = True
     wanted = "energy, force or virial"
 
-    def __init__(self, atomic: bool, type_map: list[str]) -> None:
+    def __init__(self, atomic: bool, type_map: list[str], *, is_magnetic: bool = False) -> None:
         self.atomic = atomic
+        self.is_magnetic = is_magnetic
         self.elements = type_map if len(type_map) > 1 else []
 
     @property
@@ -127,7 +144,10 @@ class EnergyComparison:
             Quantity(f"force_{name}", f"Force of {name} {{}}", "eV/Å", f"f_{name}", part_of=("force", name))
             for name in self.elements
         ]
-        return (*ENERGY_QUANTITIES, *parts)
+        if not self.is_magnetic:
+            return (*ENERGY_QUANTITIES, *parts)
+        found = [[each] if each.key != "force" else MAGNETIC_QUANTITIES for each in ENERGY_QUANTITIES]
+        return (*(each for some in found for each in some), *parts)
 
     @property
     def labels(self) -> list[DataRequirement]:
@@ -138,6 +158,7 @@ class EnergyComparison:
             DataRequirement("virial", 9),
             DataRequirement("atom_pref", 1, atomic=True, repeat=3),
         ]
+        labels += [DataRequirement("force_mag", 3, atomic=True)] * self.is_magnetic
         return labels + [DataRequirement("atom_ener", 1, atomic=True, must=True)] * self.atomic
 
     def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
@@ -152,6 +173,9 @@ class EnergyComparison:
             pairs |= self._by_element(pairs["force"], batch.atype[is_real])
         if batch.found["force"] and batch.found["atom_pref"]:
             pairs["weighted_force"] = pairs["force"]._replace(weight=batch.labels["atom_pref"][is_real])
+        if batch.found.get("force_mag"):
+            has_spin = terms["mask_mag"][:, :, 0] > 0
+            pairs["force_mag"] = Pair(batch.labels["force_mag"][has_spin], terms["force_mag"][has_spin])
         if batch.found["virial"] and batch.box is not None:
             virial = Pair(batch.labels["virial"], terms["virial"])
             volume = np.abs(np.linalg.det(batch.box))[:, None]

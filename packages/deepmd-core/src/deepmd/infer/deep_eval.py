@@ -57,13 +57,16 @@ class DeepEvalBackend(ABC):
         aparam : (nframes, natoms, dim_aparam) or None
         derivatives : bool
             Whether forces and virials are wanted; a backend for which they cost nothing may give them all the same.
+        **kwargs
+            ``spin`` (nframes, natoms, 3) [μB], where the model takes spins.
 
         Returns
         -------
         dict[str, np.ndarray]
             The terms of `outputs` by name (`deepmd.outputs.OutputDef.terms`), all atoms being local. For a potential:
             ``energy`` (nframes, 1) [eV], ``force`` (nframes, natoms, 3) [eV/Å], ``virial`` (nframes, 9) [eV], and
-            where atomic ``atom_energy`` (nframes, natoms, 1), ``atom_virial`` (nframes, natoms, 9).
+            where atomic ``atom_energy`` (nframes, natoms, 1), ``atom_virial`` (nframes, natoms, 9); of a model of spins
+            ``force_mag`` (nframes, natoms, 3) [eV/μB] and ``mask_mag`` (nframes, natoms, 1) too.
         """
 
     def eval_with_ghosts(
@@ -197,7 +200,15 @@ class DeepEvalBackend(ABC):
 
     def get_has_spin(self) -> bool:
         """Whether the model takes spins."""
-        return False
+        return bool(self.get_use_spin())
+
+    def get_use_spin(self) -> list[bool]:
+        """Whether each type has a spin; empty where the model takes none."""
+        return []
+
+    def get_virtual_scale(self) -> dict[str, float]:
+        """Types with spin to the distance of their virtual atoms by it [Å/μB], see `deepmd.data.virtual_spins`."""
+        return {}
 
     def get_model_size(self) -> dict[str, int]:
         """Number of parameters of ``descriptor``, ``fitting-net`` and ``total``, trained or not."""

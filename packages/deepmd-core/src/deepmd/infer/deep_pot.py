@@ -55,7 +55,8 @@ class DeepPot(DeepEval, model_type="energy"):
         hessian : bool or None
             Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
-            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; inputs of other kinds of models
+            (``efield``, ...): None.
 
         Returns
         -------
@@ -69,6 +70,10 @@ class DeepPot(DeepEval, model_type="energy"):
             Only where ``atomic``.
         hessian : np.ndarray, (nframes, 3 natoms, 3 natoms) float64 [eV/Å²]
             Only where asked for.
+        force_mag : np.ndarray, (nframes, natoms, 3) float64 [eV/μB]
+            Only of a model of spins: the derivative by the spins, with the sign of a force; 0 for types without.
+        mask_mag : np.ndarray, (nframes, natoms, 1) bool
+            Only of a model of spins: which atoms have one.
 
         Raises
         ------
@@ -80,6 +85,8 @@ class DeepPot(DeepEval, model_type="energy"):
         terms = self.eval_terms(coords, cells, atom_types, atomic, fparam, aparam, mixed_type, **kwargs)
         names = ("energy", "force", "virial") + (("atom_energy", "atom_virial") if atomic else ())
         found = tuple(terms[name] for name in names)
+        if self.has_spin:
+            found = (*found, terms["force_mag"], terms["mask_mag"] > 0)
         if not (self.backend.get_has_hessian() if hessian is None else hessian):
             return found
         return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type))

@@ -62,6 +62,6 @@ def _some_frames(model: DeepEval, systems: list[str]) -> Iterator[Batch]:
     """At most `NFRAMES`, spread over the systems and over the frames of each."""
     chosen = [systems[k] for k in np.unique(np.linspace(0, len(systems) - 1, min(NFRAMES, len(systems)), dtype=int))]
     for name in chosen:
-        system = System(name, model.get_type_map(), needed_inputs(model))
+        system = System(name, model.get_type_map(), needed_inputs(model), model.backend.get_virtual_scale())
         count = min(NFRAMES // len(chosen), system.nframes)
         yield from iterate_frames(system, np.linspace(0, system.nframes - 1, count, dtype=int).tolist())

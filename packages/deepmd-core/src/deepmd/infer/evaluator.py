@@ -165,7 +165,7 @@ class DeepEval:
         derivatives : bool
             Whether forces and virials are given.
         **kwargs
-            Inputs of other kinds of models (``spin``, ``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB] of a model of spins; inputs of other kinds (``efield``, ...): None.
 
         Returns
         -------
@@ -180,7 +180,8 @@ class DeepEval:
         ResultError
             A result is not finite, for instance since two atoms are at the same place.
         """
-        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
+        spin = kwargs.pop("spin", None)
+        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type, spin)
         refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
@@ -261,6 +262,7 @@ class DeepEval:
             raise InputError(f"dtype is {dtype!r}, expected one of native, {', '.join(DTYPES)}.")
         if np.size(given[2]) == 0:
             raise InputError("atom_types is empty: there are no atoms to describe.")
+        given = (*given, kwargs.pop("spin", None))
         frames = read_frames(self.backend, *given)
         refuse_unknown(kwargs)
 
@@ -336,8 +338,12 @@ class DeepEval:
 
     @property
     def use_spin(self) -> list[bool]:
-        """Whether each type has a spin; empty where the model takes no spins: none does."""
-        return []
+        """Whether each type has a spin; empty where the model takes no spins."""
+        return self.get_use_spin()
+
+    def get_use_spin(self) -> list[bool]:
+        """Whether each type has a spin; empty where the model takes no spins."""
+        return self.backend.get_use_spin()
 
     @property
     def has_efield(self) -> bool:

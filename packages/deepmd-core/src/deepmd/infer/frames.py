@@ -25,6 +25,7 @@ def read_frames(
     fparam: ArrayLike | None = None,
     aparam: ArrayLike | None = None,
     mixed_type: bool = False,
+    spin: ArrayLike | None = None,
 ) -> dict[str, np.ndarray | None]:
     """The frames as a backend takes them, by the names of its arguments.
 
@@ -40,12 +41,15 @@ def read_frames(
         Indices into the type map (-1: virtual atom), or names of elements.
     fparam : (nframes, dim_fparam) or (dim_fparam,), optional
     aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
+    spin : (nframes, natoms, 3) or (natoms, 3) [μB], optional
+        Of all atoms; what it is for types without spin does not matter.
 
     Returns
     -------
     dict[str, np.ndarray or None]
         ``coords`` (nframes, natoms, 3), ``cells`` (nframes, 3, 3), ``atom_types`` (nframes, natoms),
-        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam).
+        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam), and of a model of spins ``spin``
+        (nframes, natoms, 3).
 
     Raises
     ------
@@ -59,12 +63,16 @@ def read_frames(
     if len(types) not in (1, nframes):
         raise InputError(f"atom_types has {len(types)} rows, but coords holds {nframes} frames of {natoms} atoms.")
     dim_fparam, dim_aparam = model.get_dim_fparam(), model.get_dim_aparam()
+    of_spins = {"spin": _read_spin(spin, (nframes, natoms, 3))} if model.get_has_spin() else {}
+    if spin is not None and not of_spins:
+        raise InputError("spin is given, but the model takes none.")
     return {
         "coords": coords,
         "cells": None if cells is None else _read_cells(cells, nframes),
         "atom_types": np.ascontiguousarray(np.broadcast_to(types, (nframes, natoms))),
         "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
         "aparam": _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam)),
+        **of_spins,
     }
 
 
@@ -147,6 +155,18 @@ def _read_parameters(
             return values
     accepted = " or ".join(str(shape[missing:]) for missing in range(len(shape)))
     raise InputError(f"{name} has the shape {values.shape}, expected {accepted}.")
+
+
+def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndarray:
+    """The spins of all atoms, which may be the same in all frames."""
+    if values is None:
+        raise InputError("the model needs spin: 3 numbers for each atom.")
+    values = _read_numbers("spin", values)
+    if values.size not in (np.prod(shape), np.prod(shape[1:])):
+        raise InputError(f"spin has the shape {values.shape}, expected {shape} or {shape[1:]}.")
+    values = np.ascontiguousarray(np.broadcast_to(values.reshape(-1, *shape[1:]), shape))
+    _check_finite("spin", values, ("frame", "atom"))
+    return values
 
 
 def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf) -> None:

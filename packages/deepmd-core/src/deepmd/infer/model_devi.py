@@ -134,12 +134,13 @@ def calc_model_devi(
     atomic: bool = False,
     relative: float | None = None,
     relative_v: float | None = None,
+    spin: np.ndarray | None = None,
 ) -> np.ndarray:
     """The deviation of energy, force and virial between models.
 
     Parameters
     ----------
-    coord, box, atype, mixed_type, fparam, aparam
+    coord, box, atype, mixed_type, fparam, aparam, spin
         The frames, as for `DeepPot.eval`.
     models : list of DeepPot
         Models with the same type map.
@@ -161,8 +162,8 @@ def calc_model_devi(
         deviation of the energy per atom [eV].
     """
     real = real_data or {}
-    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
-    energy, force, virial = zip(*(model.eval(coord, box, atype, **inputs) for model in models), strict=True)
+    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type, "spin": spin}
+    energy, force, virial = zip(*(model.eval(coord, box, atype, **inputs)[:3] for model in models), strict=True)
     is_real = _find_real_atoms(atype, force[0].shape[:2])
     natoms = is_real.sum(axis=1)[:, None]
     of_force = calc_model_devi_f(np.array(force), real.get("force"), relative, atomic=True, is_real=is_real)
@@ -246,7 +247,8 @@ def make_model_devi(
     collected = []
     with atomic_path(output) as path, open(path, "w", encoding="utf-8") as file:
         for name in find_systems(system):
-            data = System(name, type_map, [*needed_inputs(opened[0]), *(LABELS if real_error else ())])
+            needed = [*needed_inputs(opened[0]), *(LABELS if real_error else ())]
+            data = System(name, type_map, needed, opened[0].backend.get_virtual_scale())
             devi = np.vstack([_batch_devi(batch, opened, real_error, options) for batch in iterate_frames(data)])
             devi[:, 0] = np.arange(len(devi)) * frequency
             _write_rows(file, devi, name)

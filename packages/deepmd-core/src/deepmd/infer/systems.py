@@ -67,6 +67,8 @@ def needed_inputs(model: DeepEval) -> list[DataRequirement]:
         needed.append(DataRequirement("fparam", model.get_dim_fparam(), must=not model.has_default_fparam()))
     if model.get_dim_aparam() > 0:
         needed.append(DataRequirement("aparam", model.get_dim_aparam(), atomic=True, must=True))
+    if model.has_spin:
+        needed.append(DataRequirement("spin", 3, atomic=True, must=True))
     return needed
 
 
@@ -77,7 +79,7 @@ def iterate_frames(system: System, frames: Iterable[int] | None = None) -> Itera
 
 def eval_arguments(batch: Batch) -> dict[str, Any]:
     """A batch as keyword arguments of `DeepPot.eval` and `DeepEval.eval_descriptor`."""
-    parameters = {key: batch.labels[key] for key in ("fparam", "aparam") if batch.found.get(key)}
+    parameters = {key: batch.labels[key] for key in ("fparam", "aparam", "spin") if batch.found.get(key)}
     return {"coords": batch.coord, "cells": batch.box, "atom_types": batch.atype, "mixed_type": True, **parameters}
 
 

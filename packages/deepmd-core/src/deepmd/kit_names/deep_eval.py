@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from deepmd.infer.deep_eval import DeepEvalBackend
     from deepmd.infer.evaluator import DeepEval
 
-NAMES = {"sum": "{}_redu", "force": "{}_derv_r", "virial": "{}_derv_c_redu", "atom": "{}", "atom_virial": "{}_derv_c"}
+NAMES = {
+    "sum": "{}_redu",
+    "force": "{}_derv_r",
+    "virial": "{}_derv_c_redu",
+    "atom": "{}",
+    "atom_virial": "{}_derv_c",
+} | {"force_mag": "{}_derv_r_mag", "mask_mag": "mask_mag"}
 """What deepmd-kit calls the terms of an output, by kind."""
 
 

@@ -69,6 +69,9 @@ class Row:
         ``sel_keys(section) -> iterable of SelKey``.
     biased_outputs : callable
         ``biased_outputs(section) -> tuple of str``: outputs with a constant per type, fitted to the data.
+    spin_scales : callable
+        ``spin_scales(section) -> mapping``: of a model of spins, the types that have one to the distance of their
+        virtual atoms by the spin [Å/μB], by which older data are read.
     lacks : mapping
         Flags of the backends that can't do it, each with the reason: ``{"jax": "no dynamic shapes"}``.
     refusal : str
@@ -93,6 +96,7 @@ class Row:
     check_new: Callable[[Section, str], None] | None = None
     sel_keys: Callable[[Section], Iterable[SelKey]] = lambda section: ()
     biased_outputs: Callable[[Section], tuple[str, ...]] = lambda section: ()
+    spin_scales: Callable[[Section], Mapping[str, float]] = lambda section: {}
     lacks: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     is_default: bool = False

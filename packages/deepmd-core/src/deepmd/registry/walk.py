@@ -69,6 +69,12 @@ def check_new(model: dict[str, Any]) -> None:
             part.row.check_new(part.section, part.where)
 
 
+def spin_scales(model: dict[str, Any]) -> dict[str, float]:
+    """What the rows of a model of spins say, `Row.spin_scales`; nothing of other models."""
+    parts = walk(MODEL, model, "model")
+    return {name: scale for part in parts for name, scale in part.row.spin_scales(part.section).items()}
+
+
 def check_tree(tree: object, backend: Backend) -> None:
     """Refuses a serialized model that a backend's framework can't do.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd.contract.summary import type_map_of
 from deepmd.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def join_sections(given: Section, document: Document) -> Section:
     InputError
         The input asks for another model; names the keys.
     """
-    names, made_from = document["model"].get("type_map"), document.get("model_def_script")
+    names, made_from = type_map_of(document["model"]), document.get("model_def_script")
     if names and names != given["type_map"]:
         raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
     made_from = made_from or {}

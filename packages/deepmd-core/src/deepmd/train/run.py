@@ -15,7 +15,7 @@ from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.files.reading import reading
-from deepmd.registry import check_backend, check_new
+from deepmd.registry import check_backend, check_new, spin_scales
 from deepmd.schema.load import write_input
 from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import CheckpointStore
@@ -183,12 +183,14 @@ def _seed(given: int | None, saved: dict[str, Any]) -> int:
 
 def _open_data(config: Section, saved: dict[str, Any]) -> tuple[TrainingData, TrainingData | None]:
     training, type_map = config["training"], config["model"]["type_map"]
-    data = TrainingData(training["training_data"], type_map, seed=training["seed"])
+    scales = spin_scales(config["model"])
+    data = TrainingData(training["training_data"], type_map, seed=training["seed"], virtual_scale=scales)
     log.info("%s", data.summary("training"))
     validation = None
     if training.get("validation_data"):
         # its own seed: the same folder may serve for both
-        validation = TrainingData(training["validation_data"], type_map, seed=training["seed"] + 1)
+        seed = training["seed"] + 1
+        validation = TrainingData(training["validation_data"], type_map, seed=seed, virtual_scale=scales)
         log.info("%s", validation.summary("validation"))
     if "data" in saved:
         data.restore(saved["data"])

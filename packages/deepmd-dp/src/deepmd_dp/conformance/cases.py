@@ -166,6 +166,13 @@ CASES = [
         "model without some atoms and pairs",
         model={"atom_exclude_types": [1], "pair_exclude_types": [[0, 0]]},
     ),
+    row(
+        "se_e2_a",
+        "spins and parameters",
+        type_one_side=True,
+        fitting={"numb_fparam": 1, "numb_aparam": 1},
+        model={"spin": {"use_spin": ["H"], "virtual_scale": [0.3]}},
+    ),
     *[
         row("se_e2_a", f"{one} and {two}", activation_function=one, fitting={"activation_function": two})
         for one, two in ACTIVATIONS.items()

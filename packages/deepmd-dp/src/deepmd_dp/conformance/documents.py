@@ -37,11 +37,13 @@ def random_document(case: Case) -> dict[str, Any]:
     section = full_input(case)["model"]
     rng = np.random.default_rng(7)
     tree: Document = _random_statistics(new_model(section, rng), rng).serialize()
-    for part in tree.get("models", [tree]):
+    inner = tree.get("backbone_model", tree)
+    for part in inner.get("models", [inner]):
         if "fitting" in part:
             _fill_fitting(part["fitting"]["@variables"], rng)
-    tree["@variables"]["out_bias"] = rng.normal(size=tree["@variables"]["out_bias"].shape)
-    tree["@variables"]["out_std"] = rng.uniform(0.5, 1.5, size=tree["@variables"]["out_std"].shape)
+    arrays = inner["@variables"]
+    arrays["out_bias"] = rng.normal(size=arrays["out_bias"].shape)
+    arrays["out_std"] = rng.uniform(0.5, 1.5, size=arrays["out_std"].shape)
     return new_document(tree, backend="DP", model_def_script=section)
 
 

@@ -69,6 +69,7 @@ def evaluate(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
 
 
 def parameters_of(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
-    """Frame and atomic parameters that the model must be given; it is left to its defaults where it has any."""
+    """Frame and atomic parameters and spins that the model must be given; it is left to its defaults if it has any."""
     dim_fparam = 0 if model.has_default_fparam() else model.get_dim_fparam()
-    return FRAMES[frames].parameters(dim_fparam, model.get_dim_aparam())
+    parameters = FRAMES[frames].parameters(dim_fparam, model.get_dim_aparam())
+    return parameters | ({"spin": FRAMES[frames].spins()} if model.get_has_spin() else {})

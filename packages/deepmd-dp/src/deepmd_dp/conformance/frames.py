@@ -35,6 +35,10 @@ class Frames:
         }
         return {name: value for name, value in values.items() if value.size}
 
+    def spins(self) -> Float[np.ndarray, "nframes natoms 3"]:
+        """For models that take spins [μB]."""
+        return np.random.default_rng(6).normal(size=self.coords.shape)
+
 
 def _jittered_grid(shape: tuple[int, int, int], spacing: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Atoms that keep a distance, (n, 3) [Å], and their cell."""

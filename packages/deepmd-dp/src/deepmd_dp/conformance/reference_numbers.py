@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepmd.contract import read_document
-from deepmd.outputs import TERM_KINDS, OutputDef
+from deepmd.outputs import MAGNETIC_KINDS, TERM_KINDS, OutputDef
 from deepmd_dp.conformance.comparison import DOUBLE, SINGLE, assert_close
 from deepmd_dp.conformance.parts import Part
 
@@ -58,6 +58,7 @@ def expected_terms(
         names = dict(
             zip(TERM_KINDS, (output.name, f"atom_{output.name}", "force", "virial", "atom_virial"), strict=True)
         )
+        names |= {kind: kind for kind in MAGNETIC_KINDS}
         if output.name in OF_TENSORS:
             names |= {"sum": f"global_{OF_TENSORS[output.name]}", "atom": OF_TENSORS[output.name]}
         for term in output.terms():
@@ -71,4 +72,5 @@ def expected_terms(
 def _inputs(data: Any) -> dict[str, Any]:
     nframes = len(data["coord"])
     atype = np.tile(data["atype"], (nframes, 1))
-    return {"atom_types": atype, "atomic": True, "fparam": data.get("fparam"), "aparam": data.get("aparam")}
+    given = {name: data[name] for name in ("fparam", "aparam", "spin") if name in data}
+    return {"atom_types": atype, "atomic": True, **given}

@@ -15,6 +15,7 @@ from deepmd_dp.conformance.documents import full_input, random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of, with_virtual_atoms
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
@@ -28,22 +29,26 @@ if TYPE_CHECKING:
 LEARNING_RATE = 1e-3
 GRADIENT_FRAMES = "periodic and triclinic"
 PREFACTORS = {"e": (0.2, 1.0), "f": (10.0, 1.0), "v": (0.1, 1.0), "ae": (0.3, 1.0)}
+SPIN_PREFACTORS = {"e": (0.2, 1.0), "fr": (10.0, 1.0), "fm": (5.0, 2.0), "v": (0.1, 1.0), "ae": (0.3, 1.0)}
 ENDS = ("start", "limit")
 LOSSES: dict[str, dict[str, Any]] = {
     "ener": {f"{end}_pref_{term}": pair[i] for term, pair in PREFACTORS.items() for i, end in enumerate(ENDS)},
+    "spin": {"type": "ener_spin"}
+    | {f"{end}_pref_{term}": pair[i] for term, pair in SPIN_PREFACTORS.items() for i, end in enumerate(ENDS)},
     "dipole": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
     "polar": {"type": "tensor", "pref": 0.4, "pref_atomic": 1.5},
     "dos": {"type": "dos"} | {f"{end}_pref_{term}": 1.0 for end in ENDS for term in ("dos", "cdf", "ados", "acdf")},
     "population": {"type": "population", "loss_func": "smooth_mae", "beta": 0.3},
     "property": {"type": "property", "metric": ["mae", "rmse"]},
 }
-"""The loss of each kind of fitting."""
+"""The loss of each kind of fitting, and of models of spins."""
 
 
 def config_of(case: Case, **training: Any) -> dict[str, Any]:
     """The normalised input of a training with all terms that there are labels for."""
     settings = {"training_data": {"systems": ["none"]}, "numb_steps": 100, "seed": 1, **training}
-    return full_input(case, loss=LOSSES[case.fitting.get("type", "ener")], training=settings)
+    kind = "spin" if "spin" in case.model else case.fitting.get("type", "ener")
+    return full_input(case, loss=LOSSES[kind], training=settings)
 
 
 def make_batch(case: Case, frames: str) -> Batch:
@@ -58,6 +63,8 @@ def make_batch(case: Case, frames: str) -> Batch:
         if each.selected_types is not None:
             labels[each.key] *= np.isin(chosen.atom_types, each.selected_types)[:, :, None]
     labels |= chosen.parameters(case.fitting.get("numb_fparam", 0), case.fitting.get("numb_aparam", 0))
+    if "spin" in case.model:
+        labels["spin"] = chosen.spins()
     found = dict.fromkeys(labels, True)
     return Batch(
         chosen.coords, chosen.cells, chosen.atom_types, labels, found, system=frames, frames=np.arange(nframes)
@@ -67,14 +74,17 @@ def make_batch(case: Case, frames: str) -> Batch:
 @cache
 def outputs_of(case: Case) -> tuple[OutputDef, ...]:
     """What the case's model gives."""
-    return deserialize_model(random_document(case)["model"]).outputs
+    return outputs_of_atoms(deserialize_model(random_document(case)["model"]))
 
 
 def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
+    batch, virtual_atoms = with_virtual_atoms(model, batch), virtual_atoms_of(model)
     env = build_environment(model, batch.coord, batch.box, batch.atype)
     prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
-    loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+    if virtual_atoms is not None:
+        prediction |= virtual_atoms.forces(prediction, env, batch.labels)
+    loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], outputs_of_atoms(model))
     output = loss.output
     values = prediction[output.term_name("atom")]
     prediction["mask"] = model.mask(env, values, only=output.selected_types)

@@ -19,6 +19,7 @@ from deepmd_dp.dialect.module import map_leaves, modules
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of
 from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
@@ -28,7 +29,6 @@ from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
-from deepmd_dp.model.hessian import evaluate_with_hessian
 from deepmd_dp.nn.matrix import with_matrices
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
@@ -146,7 +146,7 @@ class BaseDeepEval(DeepEvalBackend):
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
-        return self._numpy_model.outputs
+        return outputs_of_atoms(self._numpy_model)
 
     def eval(
         self,
@@ -157,9 +157,29 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
+        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         del kwargs
+        virtual = virtual_atoms_of(self._numpy_model)
+        if virtual is not None and spin is not None:
+            aparam = None if aparam is None else virtual.expand_values(aparam)
+            all_coords, all_types = virtual.expand(coords, atom_types, spin)
+            found = self._eval(all_coords, cells, all_types, atomic, fparam, aparam, derivatives)
+            return virtual.contract(found, atom_types, spin)
+        return self._eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives)
+
+    def _eval(
+        self,
+        coords: Float[np.ndarray, "nframes natoms 3"],
+        cells: Float[np.ndarray, "nframes 3 3"] | None,
+        atom_types: Int[np.ndarray, "nframes natoms"],
+        atomic: bool,
+        fparam: Float[np.ndarray, "nframes nfparam"] | None,
+        aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
+        derivatives: bool,
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+        """Evaluates frames as the model sees them."""
         terms = self._terms(atomic=atomic, derivatives=derivatives)
         total = SumOfParts(self._numpy_model, terms, atom_types)
         for part in self._parts(coords, cells, atom_types):
@@ -176,7 +196,9 @@ class BaseDeepEval(DeepEvalBackend):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
+        if virtual_atoms_of(self._numpy_model) is not None:
+            return None
         env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
         return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
 
@@ -187,6 +209,7 @@ class BaseDeepEval(DeepEvalBackend):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
         del fparam, aparam, kwargs
@@ -195,7 +218,7 @@ class BaseDeepEval(DeepEvalBackend):
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
-        return self._of_own_atoms(describe, coords, cells, atom_types)
+        return self._of_own_atoms(describe, coords, cells, atom_types, spin)
 
     def eval_fitting_last_layer(
         self,
@@ -204,6 +227,7 @@ class BaseDeepEval(DeepEvalBackend):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms width"]:
         del kwargs
@@ -213,7 +237,9 @@ class BaseDeepEval(DeepEvalBackend):
             own = aparam if aparam is None else part.rows_of(aparam)
             return np.asarray(self._numpy_model.features(part.env, fparam, own))
 
-        return self._of_own_atoms(features, coords, cells, atom_types)
+        if virtual_atoms_of(self._numpy_model) is not None and aparam is not None:
+            aparam = np.concatenate([aparam, np.zeros_like(aparam)], axis=1)
+        return self._of_own_atoms(features, coords, cells, atom_types, spin)
 
     def eval_hessian(
         self,
@@ -223,13 +249,9 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
     ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
-        from deepmd_dp.numpy_backend.derivative import derivative
+        from deepmd_dp.numpy_backend.hessian import hessian
 
-        # in NumPy, since a frozen graph gives nothing from inside
-        model, natoms = self._numpy_model, atom_types.shape[1]
-        env = build_environment(model, coords, cells, atom_types)
-        with np.errstate(all="ignore"):
-            return np.asarray(evaluate_with_hessian(model, env, fparam, aparam, derivative, natoms)["hessian"])
+        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam)
 
     def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
         nets = {id(net): net for _, net in modules(self._numpy_model, TypeEmbedNet)}
@@ -246,9 +268,13 @@ class BaseDeepEval(DeepEvalBackend):
         coords: Float[np.ndarray, "nframes natoms 3"],
         cells: Float[np.ndarray, "nframes 3 3"] | None,
         atom_types: Int[np.ndarray, "nframes natoms"],
+        spin: Float[np.ndarray, "nframes natoms 3"] | None,
     ) -> Float[np.ndarray, "nframes natoms width"]:
         """What a function gives for the atoms of each part, in the frames' order."""
         nframes, natoms = atom_types.shape
+        virtual = virtual_atoms_of(self._numpy_model)
+        if virtual is not None and spin is not None:
+            coords, atom_types = virtual.expand(coords, atom_types, spin)
         found, places = [], []
         self._check_process()
         for part in self._parts(coords, cells, atom_types):
@@ -265,7 +291,8 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _terms(self, *, atomic: bool, derivatives: bool) -> tuple[TermDef, ...]:
         kinds = {"sum", "atom"} if not derivatives else None
-        return tuple(term for term in all_terms(self.outputs, atomic=atomic) if kinds is None or term.kind in kinds)
+        outputs = self._numpy_model.outputs
+        return tuple(term for term in all_terms(outputs, atomic=atomic) if kinds is None or term.kind in kinds)
 
     def _parts(
         self,
@@ -330,7 +357,15 @@ class BaseDeepEval(DeepEvalBackend):
         return self._numpy_model.rcut
 
     def get_type_map(self) -> list[str]:
-        return list(self._numpy_model.type_map)
+        return list(self._numpy_model.type_map)[: len(self.get_use_spin()) or None]
+
+    def get_use_spin(self) -> list[bool]:
+        virtual = virtual_atoms_of(self._numpy_model)
+        return [] if virtual is None else list(virtual.use_spin)
+
+    def get_virtual_scale(self) -> dict[str, float]:
+        virtual = virtual_atoms_of(self._numpy_model)
+        return {} if virtual is None else virtual.scale_by_name(self.get_type_map())
 
     def get_dim_fparam(self) -> int:
         return self._numpy_model.dim_fparam

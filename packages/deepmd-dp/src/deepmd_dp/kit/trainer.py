@@ -21,6 +21,7 @@ from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, 
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.neighbor_cache import NeighborCache
+from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of, with_virtual_atoms
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
@@ -29,7 +30,7 @@ from deepmd_dp.loss.ener import HESSIAN
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.hessian import evaluate_with_hessian
-from deepmd_dp.nn.matrix import SMALLEST_DISTANCE, with_bases, with_refined_bases
+from deepmd_dp.nn.matrix import expected_distance, with_bases, with_refined_bases
 from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
 
@@ -106,7 +107,7 @@ class BaseTrainer(Trainer):
             refuse_after_fork(self.breaks_on_fork)
         self._config = config
         self._numpy_model = model
-        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], model.outputs)
+        self._loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], outputs_of_atoms(model))
         if HESSIAN in self._loss.needs and not self.derives_thrice:
             raise BackendError(
                 f"start_pref_h and limit_pref_h: {self.backend_name} has no third derivatives, which a training on "
@@ -174,6 +175,7 @@ class BaseTrainer(Trainer):
         return self._loss.label_sets
 
     def prepare(self, batch: Batch) -> Prepared:
+        batch = with_virtual_atoms(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
@@ -206,9 +208,10 @@ class BaseTrainer(Trainer):
 
     def _reach(self, distance: float) -> None:
         """Sees to it that the nets' bases reach down to a distance, as files' do, and not much further [Å]."""
-        distance = max(distance, SMALLEST_DISTANCE)
+        least = expected_distance(self._numpy_model)
+        distance = max(distance, least)
         if distance < self._smallest_distance:
-            self._smallest_distance = max(_MARGIN * distance, SMALLEST_DISTANCE)
+            self._smallest_distance = max(_MARGIN * distance, least)
             self._numpy_model = with_bases(self._present_model(), self._smallest_distance)
             self.rebuild()
 
@@ -235,6 +238,9 @@ class BaseTrainer(Trainer):
         else:
             first = derivative if kinds & {"force", "virial"} else None
             prediction = evaluate(*inputs, first, virial="virial" in kinds)
+        virtual_atoms = virtual_atoms_of(self._numpy_model)
+        if virtual_atoms is not None and "force" in prediction:
+            prediction |= virtual_atoms.forces(prediction, batch.env, batch.labels)
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)
@@ -279,6 +285,8 @@ def _inputs(model: Model) -> list[DataRequirement]:
         inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
     if model.dim_aparam:
         inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
+    if virtual_atoms_of(model) is not None:
+        inputs.append(DataRequirement("spin", 3, atomic=True, must=True))
     return inputs
 
 

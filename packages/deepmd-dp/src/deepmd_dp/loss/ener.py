@@ -173,7 +173,7 @@ class EnergyLoss:
     @property
     def label_sets(self) -> tuple[tuple[str, ...], ...]:
         """The labels of each term."""
-        return tuple(term.labels for term in self._terms())
+        return tuple(term.labels for term in self.terms())
 
     def __call__(
         self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
@@ -184,9 +184,9 @@ class EnergyLoss:
         [eV/Å], ``rmse_gf``, ``rmse_h`` [eV/Å²]; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf`` and
         ``rmse_h``.
         """
-        return sum_terms(self._terms(), prediction, label, found, lr / self.start_lr)
+        return sum_terms(self.terms(), prediction, label, found, lr / self.start_lr)
 
-    def _terms(self) -> list[Term]:
+    def terms(self) -> list[Term]:
         """The terms in use, in the alphabetical order of `lcurve.out`."""
         kind = "rmse" if self.loss_func == "mse" else "mae"
         pf_labels = ("force",) if self.use_default_pf else ("force", "atom_pref")

@@ -10,25 +10,37 @@ from typing import Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd.errors import InputError
+from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, module
+from deepmd_dp.dialect.module import leaves, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
 from deepmd_dp.interface import Descriptor, Fitting
 from deepmd_dp.model.base import BaseModel, new_base, read_base, union_of_lists
+from deepmd_dp.model.spin import expand_section
+
+SPIN_TYPE = "spin_ener"
+"""The contract's name of a model of spins."""
 
 
 @module
 class StandardModel(BaseModel):
-    """A descriptor and a fitting, and a constant of each type where the output has one."""
+    """A descriptor and a fitting, and a constant of each type where the output has one.
+
+    Attributes
+    ----------
+    virtual_atoms
+        What the frames have beside the atoms; their types are the second half of all. None: nothing.
+    """
 
     descriptor: Descriptor
     fitting: Fitting
+    virtual_atoms: VirtualAtoms | None = static(default=None)
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
@@ -138,7 +150,14 @@ class StandardModel(BaseModel):
         return self.fitting.nets.without_last_layer()(description.invariant, env, fparam, aparam)
 
     def serialize(self) -> dict[str, Any]:
-        """The contract's tree."""
+        """The contract's tree: that of the model, or where it has virtual atoms both."""
+        tree = self._serialize()
+        if self.virtual_atoms is None:
+            return tree
+        return {"type": SPIN_TYPE, "backbone_model": tree, "spin": self.virtual_atoms.serialize()}
+
+    def _serialize(self) -> dict[str, Any]:
+        """That of a model of frames as it sees them."""
         return {
             "@class": "Model",
             "type": "standard",
@@ -157,6 +176,12 @@ class StandardModel(BaseModel):
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> StandardModel:
         """The model of the contract's tree."""
+        if data.get("type") == SPIN_TYPE:
+            virtual_atoms = VirtualAtoms.deserialize(data["spin"])
+            model = cls.deserialize(data["backbone_model"])
+            if model.ntypes != 2 * virtual_atoms.ntypes:
+                raise ModelFileError(f"the model has {model.ntypes} types, spin {virtual_atoms.ntypes}: damaged.")
+            return replace(model, virtual_atoms=virtual_atoms)
         check_class(data, "Model", 2, 2)
         fitting = deserialize_fitting(data["fitting"])
         base = read_base(data, fitting.outputs)
@@ -165,12 +190,14 @@ class StandardModel(BaseModel):
     @classmethod
     def from_input(cls, section: dict[str, Any], rng: np.random.Generator) -> StandardModel:
         """A new model of the input's section ``model``, random weights, neutral statistics."""
+        section, virtual_atoms = expand_section(section)
         type_map = section["type_map"]
         excluded = tuple(section["atom_exclude_types"])
         descriptor = new_descriptor(section["descriptor"], type_map, _generator(section["descriptor"], rng))
         net = section["fitting_net"]
         fitting = fitting_class(net["type"]).from_input(net, type_map, descriptor, excluded, _generator(net, rng))
-        return cls(descriptor=descriptor, fitting=fitting, **new_base(section, fitting.outputs, net.get("rcond")))
+        base = new_base(section, fitting.outputs, net.get("rcond"))
+        return cls(descriptor=descriptor, fitting=fitting, virtual_atoms=virtual_atoms, **base)
 
 
 def _generator(section: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:

@@ -29,6 +29,7 @@ from deepmd_dp.dialect.module import (
     with_modules,
 )
 from deepmd_dp.dialect.moments import Basis
+from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 SMALLEST_DISTANCE = 0.4
 """Two atoms are not expected to come closer [Å]: H₂ has 0.74, half of it is the hottest dense hydrogen's. The range of
 a basis reaches so far; beyond it nets go on linearly."""
+_NEAREST = 0.01
+"""The same where virtual atoms may be [Å], and nothing protects from dividing by zero."""
 TOLERANCE = 1e-13
 """Of a net's value, of its largest; its derivative has a hundred times that, of the derivative's largest."""
 MAX_INTERVALS = 128
@@ -117,7 +120,9 @@ def input_range(
     smallest_distance : float
         [Å]
     """
-    first, *_ = edge_rows(np.asarray([[smallest_distance, 0.0, 0.0]]), settings)
+    # without a protection there is no limit
+    nearest = smallest_distance if settings.protection > 0.0 else max(smallest_distance, _NEAREST)
+    first, *_ = edge_rows(np.asarray([[nearest, 0.0, 0.0]]), settings)
     ends = np.stack([np.asarray((raw - davg) / dstd) for raw in (0.0, first[0, 0])])
     return float(ends.min()), float(ends.max())
 
@@ -281,11 +286,19 @@ class OnBasis(Module):
         raise NotImplementedError
 
 
-def with_bases(tree: Tree, smallest_distance: float = SMALLEST_DISTANCE) -> Tree:
+def expected_distance(model: Tree) -> float:
+    """To which distance nets are wanted at least [Å]: where spins are short, virtual atoms stand on their atoms."""
+    return SMALLEST_DISTANCE if virtual_atoms_of(model) is None else 0.0
+
+
+def with_bases(tree: Tree, smallest_distance: float | None = None) -> Tree:
     """The tree with a basis that fits the nets as they are, wherever nets may be matrices.
 
-    `smallest_distance` [Å] is where they may end; what reaches less far has fewer intervals, and is cheaper.
+    `smallest_distance` [Å] is where they may end, by default `expected_distance`; what reaches less far has fewer
+    intervals, and is cheaper.
     """
+    if smallest_distance is None:
+        smallest_distance = expected_distance(tree)
 
     def fit(each: OnBasis) -> Basis | None:
         return find_basis(each.values, *each.limits(smallest_distance)) if each.wants_matrices else None

@@ -13,6 +13,7 @@ from autograd.differential_operators import make_jvp_reversemode
 from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.module import Module, modules, with_modules
+from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import OnBasis, in_double
 from deepmd_dp.nn.table import Pieces, Table
@@ -52,11 +53,13 @@ def compress(
     Raises
     ------
     InputError
-        No net of the model is a function of one number, or it has tables already.
+        No net of the model is a function of one number, it has tables already, or it takes spins.
     """
     model = deserialize_model(document["model"])
     if any(modules(model, Table)):
         raise InputError("the model is compressed already; compress the model that it was made of.")
+    if virtual_atoms_of(model) is not None:
+        raise InputError("a model of spins is not compressed: tables would reach down to distance 0, and be too large.")
     found = _with_nets_of_one_number(model)
     distance = smallest_distance()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepmd.contract import read_document
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
+from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -31,7 +32,8 @@ class NumpyDeepEval(BaseDeepEval):
     def __init__(self, model_file: str, native: bool = True, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
         model = self._numpy_model
-        self._engine = open_engine(self._document, model.outputs, model.ntypes) if native else None
+        is_native = native and virtual_atoms_of(model) is None
+        self._engine = open_engine(self._document, model.outputs, model.ntypes) if is_native else None
 
     def read_document(self, path: str) -> Document:
         return read_document(path)
@@ -71,10 +73,11 @@ class NumpyDeepEval(BaseDeepEval):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
+        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
-            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, **kwargs)
+            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, spin, **kwargs)
         found = self._engine.evaluate(coords, cells, atom_types, fparam, aparam, atomic=atomic)
         return {term.name: found[term.name] for term in self._terms(atomic=atomic, derivatives=derivatives)}
 
@@ -87,7 +90,7 @@ class NumpyDeepEval(BaseDeepEval):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
         if self._engine is None:
             return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam)
         return self._engine.evaluate(coords, None, atom_types, fparam, aparam, atomic=atomic, nloc=nloc)

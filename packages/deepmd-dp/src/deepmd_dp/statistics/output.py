@@ -89,7 +89,9 @@ class BiasFit:
     def _assigned_bias(self, preset: Values | None, of_model: Values | None) -> Float[np.ndarray, "ntypes ncomponents"]:
         """Biases that are given, NaN where they are to be found."""
         ntypes, size = len(self._counted), self._output.ncomponents
-        values = zip(preset or [None] * ntypes, of_model or [None] * ntypes, strict=True)
+        # virtual types have none
+        preset = [*(preset or []), *[None] * (ntypes - len(preset or []))]
+        values = zip(preset, of_model or [None] * ntypes, strict=True)
         chosen = [own if given is None else given for given, own in values]
         return np.array([np.full(size, np.nan if value is None else value, dtype=float) for value in chosen])
 

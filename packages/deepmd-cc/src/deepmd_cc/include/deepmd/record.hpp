@@ -196,9 +196,10 @@ struct Record {
   }
 
   /// Components are the last axis of a value, and the one after the frames of a vector's
-  /// derivatives.
+  /// derivatives. What is of several words is not for C++ (deepmd_dp/kit/metadata.py).
   static OutputSpec output_of(const nlohmann::json& row) {
     OutputSpec output{row.at("name"), row.at("kind")};
+    if (output.kind.find(' ') + 1) throw std::invalid_argument("it gives " + output.kind);
     const auto& axes = row.at("axes");
     const bool is_value = output.kind == "sum" || output.kind == "atom";
     output.is_scalar = is_value || axes.size() == (output.kind == "virial" ? 2u : 3u);

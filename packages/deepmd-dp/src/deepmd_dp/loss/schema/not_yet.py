@@ -4,4 +4,3 @@
 from deepmd.registry import not_there
 
 DENS = not_there("dens")
-ENER_SPIN = not_there("ener_spin")

@@ -24,6 +24,7 @@ def fields() -> list[Argument]:
         key("fitting_net", dict, "From the descriptor to the atomic energy or dipole.", sub_variants=fittings),
         unused("model_branch_alias", list, default=[]),
         key("info", dict, "Notes that are kept with the model.", default={}),
+        spin(),
         not_yet("bridging_method", str, default="None"),
         unused("bridging_r_inner", float, default=0.5),
         unused("bridging_r_outer", float, default=0.8),
@@ -31,8 +32,8 @@ def fields() -> list[Argument]:
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Raises InputError where a table for near atoms, `use_srtab`, lacks a setting, or has one that can't be."""
-    del type_map
+    """Raises InputError where a table for near atoms, `use_srtab`, lacks a setting or it or spins have a wrong one."""
+    check_spin(section, where, type_map)
     if section.get("use_srtab") is None:
         return
     for name in ("sw_rmin", "sw_rmax"):
@@ -56,13 +57,58 @@ def upgrade(section: dict[str, Any]) -> None:
         descriptor["type_embedding"] = section.pop("type_embedding")
 
 
+def spin() -> Argument:
+    """The section ``spin``."""
+    of_types = "one for each name in type_map, or for each type with spin"
+    fields = [
+        key(
+            "use_spin",
+            [list[bool], list[int], list[str]],
+            "Which types have spins: true or false for each, or their names in type_map, or their numbers.",
+        ),
+        key(
+            "virtual_scale",
+            [float, list[float]],
+            f"Distance of the virtual atom by the spin [Å/μB]: one number for all types, or {of_types}.",
+            optional=True,
+        ),
+        key("virtual_len", list[float], f"Older form: distance of the virtual atom [Å], {of_types}.", optional=True),
+        key("spin_norm", list[float], f"Older form: the spin [μB] at this distance, {of_types}.", optional=True),
+        not_yet("scheme", str, default="deepspin"),
+        not_yet("allow_missing_label", bool, default=False),
+    ]
+    return key("spin", dict, "Atoms have spins, and magnetic forces.", optional=True, sub_fields=fields)
+
+
+def check_spin(section: dict[str, Any], where: str, type_map: list[str]) -> None:
+    """Raises InputError where what is said of spins can't be."""
+    if section.get("spin") is None:
+        return
+    from deepmd_dp.model.spin import read_spin
+
+    if where != "model" or section.get("use_srtab") is not None:
+        raise InputError(f"{where}/spin: models of spins are of one net, not of several models or with `use_srtab`.")
+    read_spin(section["spin"], f"{where}/spin", type_map)
+
+
+def spin_scales(section: dict[str, Any]) -> dict[str, float]:
+    """`Row.spin_scales`."""
+    if section.get("spin") is None:
+        return {}
+    from deepmd_dp.model.spin import read_spin
+
+    return read_spin(section["spin"], "model/spin", section["type_map"]).scale_by_name(section["type_map"])
+
+
 ROW = Row(
     name="standard",
     cls="deepmd_dp.model.standard:StandardModel",
     doc="A descriptor and a fitting net.",
     fields=fields,
+    file_names=("spin_ener",),
     check=check,
     upgrade=upgrade,
+    spin_scales=spin_scales,
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
     is_default=True,
 )

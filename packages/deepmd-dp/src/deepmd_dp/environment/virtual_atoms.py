@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: LGPL-3.0-or-later
+"""Magnetic atoms as pairs: each atom has a virtual one beside it, displaced along its spin (decision record 0027).
+
+A model of spins is a model of the frame with the virtual atoms in it. What turns the one frame into the other, and the
+results back, is here and nowhere else: the model, its graph in a file and all backends see atoms only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepmd.errors import DataError, InputError, ModelFileError
+from deepmd_dp.dialect import ops
+from deepmd_dp.dialect.array import Array, Float, Int
+from deepmd_dp.dialect.array_api import array_namespace, constant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deepmd.data.batch import Batch
+    from deepmd.outputs import OutputDef
+    from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.environment.exclusion import Pairs
+    from deepmd_dp.interface import Model
+
+SPIN = "spin"
+"""The atoms' spins in a batch's labels, (nframes, natoms, 3) [μB]."""
+PARTNER = "virtual_atom"
+"""The number of each atom's virtual atom in the labels of a batch that has them, (nframes, natoms, 1)."""
+
+
+@dataclass(frozen=True)
+class VirtualAtoms:
+    """Which types have spins, and how far their virtual atoms are.
+
+    The virtual atom of atom i stands at r_i + λ s_i, with λ the scale of its type. It has a type of its own, whose
+    number is that of the atom's plus the number of types, and no energy. An atom of a type without spin has one too,
+    which nobody sees: so virtual atoms have the order of the atoms, and stand behind them.
+
+    Attributes
+    ----------
+    use_spin : tuple of bool
+        Of each type.
+    virtual_scale : tuple of float
+        λ of each type [Å/μB]; without meaning where it has no spin.
+
+    References
+    ----------
+    DeepSPIN: Yang et al., arXiv:2304.09606; the scales and types are those of deepmd-kit 3.2 with ``--pt``.
+    """
+
+    use_spin: tuple[bool, ...]
+    virtual_scale: tuple[float, ...]
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> VirtualAtoms:
+        """That of the contract's tree.
+
+        Raises
+        ------
+        ModelFileError
+            It is damaged, or of a scheme without virtual atoms.
+        """
+        use_spin, scale = np.atleast_1d(data["use_spin"]), data["virtual_scale"]
+        if use_spin.dtype != bool or scale is None or np.shape(scale) != use_spin.shape:
+            raise ModelFileError(
+                f"the model's spin has use_spin {data['use_spin']} and virtual_scale {scale}; expected true or false "
+                "and a number for each type: damaged, or not of the scheme deepspin."
+            )
+        return cls(tuple(map(bool, use_spin)), tuple(map(float, scale)))
+
+    def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
+        return {"use_spin": list(self.use_spin), "virtual_scale": list(self.virtual_scale)}
+
+    @property
+    def ntypes(self) -> int:
+        """Number of types of atoms; there are as many of virtual ones."""
+        return len(self.use_spin)
+
+    @property
+    def scales(self) -> Float[np.ndarray, "ntypes"]:
+        """λ of each type [Å/μB], 0 where it has no spin."""
+        return np.where(self.use_spin, self.virtual_scale, 0.0)
+
+    def scale_by_name(self, type_map: Sequence[str]) -> dict[str, float]:
+        """λ of the types with spin, by their names."""
+        return {name: scale for name, scale in zip(type_map, self.scales.tolist(), strict=True) if scale}
+
+    @property
+    def virtual_types(self) -> tuple[int, ...]:
+        """Types of virtual atoms: none has an energy."""
+        return tuple(range(self.ntypes, 2 * self.ntypes))
+
+    @property
+    def unseen_pairs(self) -> Pairs:
+        """Pairs of a virtual type without spin and any other: nobody sees these."""
+        unseen = [self.ntypes + t for t, has_spin in enumerate(self.use_spin) if not has_spin]
+        return tuple((t, other) for t in unseen for other in range(2 * self.ntypes))
+
+    def expand(
+        self,
+        coord: Float[np.ndarray, "nframes natoms 3"],
+        atype: Int[np.ndarray, "nframes natoms"],
+        spin: Float[np.ndarray, "nframes natoms 3"],
+    ) -> tuple[Float[np.ndarray, "nframes n 3"], Int[np.ndarray, "nframes n"]]:
+        """Positions [Å] and types of the atoms, then of their virtual ones.
+
+        Raises
+        ------
+        InputError
+            A virtual atom stands on its atom, where the energy has no derivative.
+        """
+        scales = self._scales_of(atype)
+        virtual = coord + spin * scales
+        is_on_atom = (scales[..., 0] > 0.0) & np.all(virtual == coord, axis=-1)
+        if is_on_atom.any():
+            frame, atom = np.argwhere(is_on_atom)[0]
+            raise InputError(
+                f"spin is zero for atom {atom} of frame {frame}, whose type has spins: there is no magnetic force "
+                "there; give it a short one, such as 1e-6 μB."
+            )
+        virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
+        return np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1)
+
+    def expand_values(self, values: Float[np.ndarray, "nframes natoms n"]) -> Float[np.ndarray, "nframes m n"]:
+        """Values of atoms, 0 for their virtual ones."""
+        return np.concatenate([values, np.zeros_like(values)], axis=1)
+
+    def expand_batch(self, batch: Batch) -> Batch:
+        """The batch with virtual atoms, whose labels are 0; spins and `PARTNER` are among the labels.
+
+        Raises
+        ------
+        DataError
+            See `expand`; it names the system.
+        """
+        try:
+            coord, atype = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
+        except InputError as error:
+            frames = ", ".join(map(str, batch.frames.tolist()))
+            raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
+        labels = {key: self.expand_values(each) if each.ndim == 3 else each for key, each in batch.labels.items()}
+        places = np.arange(batch.natoms) + batch.natoms
+        partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), atype.shape)
+        return replace(batch, coord=coord, atype=atype, labels={**labels, PARTNER: partner[..., None]})
+
+    def contract(
+        self,
+        terms: dict[str, Float[np.ndarray, "nframes ..."]],
+        atype: Int[np.ndarray, "nframes natoms"],
+        spin: Float[np.ndarray, "nframes natoms 3"],
+    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+        """A potential's terms for the atoms, of those for atoms and virtual atoms.
+
+        Adds ``force_mag`` [eV/μB], which is -dE/ds at fixed positions, and ``mask_mag``, 1 where an atom has it.
+        """
+        natoms, scales = atype.shape[1], self._scales_of(atype)
+        found = {name: term for name, term in terms.items() if not name.startswith(("force", "atom_"))}
+        if "atom_energy" in terms:
+            found["atom_energy"] = terms["atom_energy"][:, :natoms]
+        if "force" not in terms:
+            return found
+        of_virtual = terms["force"][:, natoms:]
+        shift = (of_virtual[..., :, None] * (spin * scales)[..., None, :]).reshape(*atype.shape, 9)
+        found |= {
+            "force": terms["force"][:, :natoms] + of_virtual,
+            "virial": terms["virial"] - shift.sum(axis=1),
+            "force_mag": of_virtual * scales,
+            "mask_mag": (scales > 0).astype(np.float64),
+        }
+        if "atom_virial" in terms:
+            found["atom_virial"] = terms["atom_virial"][:, :natoms] + terms["atom_virial"][:, natoms:] - shift
+        return found
+
+    def forces(
+        self, terms: Mapping[str, Float[Array, "nframes ..."]], env: Environment, labels: Mapping[str, Array]
+    ) -> dict[str, Float[Array, "nframes ..."]]:
+        """The same of a batch that `expand_batch` made, in framework arrays, in the rows of its atoms.
+
+        The strain of a virial moves an atom together with its virtual one and leaves the spin as it is, so that
+        W = W' - Σ_i F_i^mag ⊗ s_i with W' that of atoms only.
+        """
+        force = terms["force"]
+        partner = labels[PARTNER][:, :, 0]
+        of_virtual = ops.gather_rows(force, partner)
+        xp = array_namespace(force)
+        is_real = xp.astype(env.atype >= 0, force.dtype)[:, :, None]
+        tables = np.pad(np.stack([self.scales, self.scales > 0], axis=1), ((0, self.ntypes), (0, 0)))
+        of_centers = env.of_centers(constant(tables, force)) * is_real
+        scales, has_spin = of_centers[:, :, :1], of_centers[:, :, 1:]
+        magnetic = of_virtual * scales
+        found = {"force": force + of_virtual * has_spin, "force_mag": magnetic, "mask_mag": has_spin}
+        if "virial" in terms:
+            outer = magnetic[:, :, :, None] * labels[SPIN][:, :, None, :]
+            found["virial"] = terms["virial"] - xp.reshape(xp.sum(outer, axis=1), (-1, 9))
+        return found
+
+    def _scales_of(self, atype: Int[np.ndarray, "nframes natoms"]) -> Float[np.ndarray, "nframes natoms 1"]:
+        """λ of each atom, 0 for one without spin or of padding."""
+        scales: np.ndarray = np.append(self.scales, 0.0)[atype]
+        return scales[..., None]
+
+
+def virtual_atoms_of(model: object) -> VirtualAtoms | None:
+    """Those that a model wants in its frames; None: it takes frames as they are. Few kinds of models know of them."""
+    found: VirtualAtoms | None = getattr(model, "virtual_atoms", None)
+    return found
+
+
+def with_virtual_atoms(model: object, batch: Batch) -> Batch:
+    """The batch as a model wants it."""
+    virtual = virtual_atoms_of(model)
+    return batch if virtual is None else virtual.expand_batch(batch)
+
+
+def outputs_of_atoms(model: Model) -> tuple[OutputDef, ...]:
+    """What a model gives of the frames' atoms: where these have spins derivatives by them too."""
+    if virtual_atoms_of(model) is None:
+        return model.outputs
+    return tuple(replace(output, is_magnetic=output.has_derivative) for output in model.outputs)
