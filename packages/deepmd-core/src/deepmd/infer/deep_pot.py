@@ -55,8 +55,7 @@ class DeepPot(DeepEval, model_type="energy"):
         hessian : bool or None
             Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
-            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; inputs of other kinds of models
-            (``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; others' (``efield``, ...): None.
 
         Returns
         -------
@@ -64,16 +63,12 @@ class DeepPot(DeepEval, model_type="energy"):
         force : np.ndarray, (nframes, natoms, 3) float64 [eV/Å]
         virial : np.ndarray, (nframes, 9) float64 [eV]
             The stress is -virial / volume.
-        atom_energy : np.ndarray, (nframes, natoms, 1) float64 [eV]
+        atom_energy, atom_virial : np.ndarray, (nframes, natoms, 1) [eV] and (nframes, natoms, 9) float64 [eV]
             Only where ``atomic``.
-        atom_virial : np.ndarray, (nframes, natoms, 9) float64 [eV]
-            Only where ``atomic``.
+        force_mag, mask_mag : np.ndarray, (nframes, natoms, 3) float64 [eV/μB] and (nframes, natoms, 1) bool
+            Only of a model of spins: minus the derivative by the spins, and which atoms have one.
         hessian : np.ndarray, (nframes, 3 natoms, 3 natoms) float64 [eV/Å²]
             Only where asked for.
-        force_mag : np.ndarray, (nframes, natoms, 3) float64 [eV/μB]
-            Only of a model of spins: the derivative by the spins, with the sign of a force; 0 for types without.
-        mask_mag : np.ndarray, (nframes, natoms, 1) bool
-            Only of a model of spins: which atoms have one.
 
         Raises
         ------
