@@ -46,12 +46,10 @@ class DeepPot(DeepEval, model_type="energy"):
             Rows are cell vectors, periodic in all directions; None: open boundaries.
         atom_types : (natoms,), or (nframes, natoms) where ``mixed_type``
             Indices into the type map (-1: virtual atom), or names of elements.
-        atomic : bool
-            Whether atomic energies and virials are given too.
+        atomic, mixed_type : bool
+            Whether atomic energies and virials are given too; whether the types differ between the frames.
         fparam : (nframes, dim_fparam) or (dim_fparam,), optional
         aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
-        mixed_type : bool
-            Whether the types differ between the frames.
         hessian : bool or None
             Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
