@@ -265,7 +265,12 @@ CASES = [
     ),
     row("se_e2_a", "table for near atoms", model=NEAR_ATOMS | {"atom_exclude_types": [1]}),
     row("se_atten_v2", "table for near atoms", attn_layer=0, model=NEAR_ATOMS),
-    row("dpa3", "plain"),
+    row(
+        "dpa3",
+        "other updates",
+        repflow={"update_style": "res_incr", "a_compress_rate": 2, "n_multi_edge_message": 2},
+        concat_output_tebd=True,
+    ),
     row(
         "dpa3",
         "dynamic, split, in sequence",

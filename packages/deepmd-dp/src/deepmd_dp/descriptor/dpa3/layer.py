@@ -154,7 +154,9 @@ class RepflowLayer(Module):
         reduced = xp.matmul(weights, message)[:, :, 0, :]
         nnear, act = shape(near.near)[1], activation(self.activation_function)
         if s.smooth_edge_update:  # where there are no angles the update is the same for all edges
-            far = xp.zeros_like(edge[:, nnear:, :]) + act(self.edge_angle_linear2.b)
+            bias = self.edge_angle_linear2.b
+            assert bias is not None, "such layers have one"
+            far = xp.zeros_like(edge[:, nnear:, :]) + act(bias)
             return xp.concat([act(self.edge_angle_linear2(reduced)), far], axis=1)
         reduced = xp.where(near.near[..., None] > 0, reduced, edge[:, :nnear, :])
         return act(self.edge_angle_linear2(xp.concat([reduced, edge[:, nnear:, :]], axis=1)))
