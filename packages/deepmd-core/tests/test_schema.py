@@ -287,7 +287,6 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model/descriptor/is_off", True, "model/descriptor/is_off: there is no such key; known here are rcut, sel"),
         ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are start_pref_e"),
         # known to deepmd-kit, not here
-        ("model/use_srtab", "table", "model/use_srtab: deepmd-kit has it, this version does not support it yet."),
         ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
         ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
