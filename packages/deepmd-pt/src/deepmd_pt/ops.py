@@ -6,9 +6,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from deepmd_dp.dialect import activations
 from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels, moments_call
-from deepmd_pt import activations, namespace
+from deepmd_pt import namespace
 from deepmd_pt.kernel_library import load_library
 from deepmd_pt.moments import moments
 
@@ -16,10 +17,17 @@ from deepmd_pt.moments import moments
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
     plain_ops.override("scatter_add", namespace, scatter_add)
-    plain_ops.override("silu", namespace, activations.silu)
-    plain_ops.override("silut", namespace, activations.silut)
+    plain_ops.override("silu", namespace, torch.nn.functional.silu)
+    plain_ops.override("silut", namespace, silut)
     for name, operation in moments_call.overrides(moments, can_run).items():
         plain_ops.override(name, namespace, operation)
+
+
+def silut(x: Tensor, threshold: float) -> Tensor:
+    """See `deepmd_dp.dialect.activations.silut`; torch's SiLU, which keeps its argument alone, as far as it reaches."""
+    if torch.jit.is_tracing() or not x.is_cpu or x.numel() == 0 or bool(x.detach().amax() >= threshold):
+        return activations.silut.plain(x, threshold)
+    return torch.nn.functional.silu(x)
 
 
 def scatter_add(values: Tensor, index: Tensor, size: int) -> Tensor:
