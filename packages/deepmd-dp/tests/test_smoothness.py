@@ -80,7 +80,9 @@ def test_energy_is_continuous_at_the_cutoff(case, sel):
     if case.name == "sea_ebd_v2":
         assert jump > 1e-6, "as deepmd-kit has it: an empty place has another type than the neighbor that left it"
         return
-    assert jump < max(1e-10, 0.1 * case.tolerance)
+    # the exponential switch is small at the cut-off, not zero
+    exponential = any(matrix.use_exp_switch for _, matrix in modules(case.model, EnvironmentMatrix))
+    assert jump < max(1e-8 if exponential else 1e-10, 0.1 * case.tolerance)
 
 
 @pytest.mark.xfail(strict=True, reason="as deepmd-kit has it: an excluded neighbor counts 0, an empty slot -davg/dstd")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.environment.environment import Environment, NeighborBlock, neighbor_features
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 Residuals = tuple[Float[Array, "_"], ...]
@@ -55,7 +56,7 @@ def moment_invariants(
     return xp.reshape(products, (-1, axis_neuron * moments.shape[2]))
 
 
-def combine(parts: Sequence[Array], residuals: Residuals, style: str) -> Array:
+def combine(parts: Sequence[Float[Array, "*axes"]], residuals: Residuals, style: str) -> Float[Array, "*axes"]:
     """Features and their updates: `res_avg`, Σ / √N; `res_incr`, x + Σ u / √(N - 1); `res_residual`, x + Σ r u.
 
     Parameters

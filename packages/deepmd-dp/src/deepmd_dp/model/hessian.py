@@ -10,13 +10,13 @@ from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import modules, with_modules
 from deepmd_dp.dialect.operation import plain_forms
-from deepmd_dp.model.evaluate import edge_vectors, evaluate, forces_of, with_edge_vectors
+from deepmd_dp.model.evaluate import Outputs, Vectors, edge_vectors, evaluate, forces_of, with_edge_vectors
 from deepmd_dp.nn.matrix import OnBasis
 
 if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
-    from deepmd_dp.model.evaluate import Derivative, Outputs, Vectors
+    from deepmd_dp.model.evaluate import Derivative
 
 
 def evaluate_with_hessian(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,6 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix, Rows
 from deepmd_dp.nn.network import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
 
@@ -50,8 +49,8 @@ class Repflow(Module):
 
     def __call__(
         self, node: Float[Array, "ncenters n_dim"], env: Environment
-    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Array]]:
-        """Features of the local atoms, of features of theirs, and what computes vectors (ncenters, e_dim, 3)."""
+    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Float[Array, "ncenters e_dim 3"]]]:
+        """Features of the local atoms, of features of theirs, and what computes vectors."""
         (edges,) = self.matrix.edges(env)
         of_edges, of_angles = (env.blocks(spec)[0] for spec in self.lists)
         rows = self.matrix.rows(edges)
@@ -64,7 +63,7 @@ class Repflow(Module):
 
     def _last(
         self, node: Array, edge: Array, angle: Array, near: Neighborhood
-    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Array]]:
+    ) -> tuple[Float[Array, "ncenters n_dim"], Callable[[], Float[Array, "ncenters e_dim 3"]]]:
         """The last layer: its edges are looked at for vectors only, unless its atoms look at them."""
         layer = self.layers[-1]
 
