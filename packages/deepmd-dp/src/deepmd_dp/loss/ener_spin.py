@@ -20,7 +20,7 @@ from deepmd_dp.loss.summation import sum_terms
 _OF_ENERGY = ("start_pref_e", "limit_pref_e", "start_pref_v", "limit_pref_v", "start_pref_ae", "limit_pref_ae")
 _SHARED = ("enable_atom_ener_coeff", "loss_func", "intensive_ener_virial")
 _WITHOUT = {
-    **{f"{end}_pref_{term}": 0.0 for end in ("start", "limit") for term in ("pf", "gf")},
+    **{f"{end}_pref_{term}": 0.0 for end in ("start", "limit") for term in ("pf", "gf", "h")},
     "numb_generalized_coord": 0,
     "use_huber": False,
     "huber_delta": 0.01,
