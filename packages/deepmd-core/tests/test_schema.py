@@ -90,10 +90,14 @@ def test_switches_of_missing_features_may_be_off(config):
     assert normalize(config)["training"]["tensorboard_log_dir"] == "x"
 
 
-def test_the_statistics_file_is_said_to_have_no_effect(config, caplog):
-    config["training"]["stat_file"] = "stat"
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("stat_file", "stat"), ("mixed_precision", {"compute_prec": "float16", "output_prec": "float32"})],
+)
+def test_what_has_no_effect_is_said(config, caplog, key, value):
+    config["training"][key] = value
     normalize(config)
-    assert "training/stat_file has no effect" in caplog.text
+    assert f"training/{key} has no effect" in caplog.text
 
 
 def test_an_old_input_without_a_last_learning_rate(config, caplog):
@@ -292,7 +296,6 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
         ("model", {"xyzzy": 1, "model_dict": {}}, "model/model_dict: deepmd-kit has it"),
-        ("training/mixed_precision", {"compute_prec": "float16"}, "training/mixed_precision: deepmd-kit has it"),
         ("optimizer", {"type": "LKF"}, "optimizer/type is 'LKF': deepmd-kit has it, this version does not support it"),
         ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has it"),
         # rows with a refusal

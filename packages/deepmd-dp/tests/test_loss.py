@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import array_api_strict
+import autograd
 import numpy as np
 import pytest
 
@@ -113,3 +115,20 @@ def test_gradient_is_finite_where_a_prediction_is_exact(section):
 def test_contradictions_are_input_errors(section, message):
     with pytest.raises(InputError, match=message):
         make_loss(**section)
+
+
+def test_a_batch_without_any_label_has_a_gradient_of_zeros():
+    """A framework asks for one, whatever the batch."""
+    prediction, label = read_arrays()
+    found = dict.fromkeys(label, False)
+    loss = make_loss(start_pref_e=1.0, limit_pref_e=1.0)
+    others = {key: array for key, array in prediction.items() if key != "energy"}
+
+    def of_energy(energy):
+        return loss({"energy": energy} | others, label, found, DEEPMD_KIT["start_lr"])[0]
+
+    assert float(of_energy(prediction["energy"])) == 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # autograd warns where the result does not depend on the argument
+        slope = autograd.grad(of_energy)(prediction["energy"])
+    assert np.array_equal(slope, np.zeros_like(prediction["energy"]))

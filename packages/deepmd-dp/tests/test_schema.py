@@ -39,6 +39,37 @@ def test_the_old_switch_for_strip_is_read(config):
     assert normalize(config)["model"]["descriptor"]["tebd_input_mode"] == "strip"
 
 
+PAIRS, ATTENTION = {"type": "se_a_ebd_v2", "sel": [10, 20]}, {"type": "se_atten_v2", "sel": 30, "attn_layer": 0}
+
+
+def with_type_embedding(config, parts, **options):
+    config["model"]["descriptor"] = {"type": "hybrid", "list": [dict(part) for part in parts]}
+    config["model"]["type_embedding"] = {"neuron": [6], "activation_function": "linear", **options}
+    return normalize(config)["model"]
+
+
+def test_the_parts_of_a_hybrid_take_the_embedding_of_types(config):
+    model = with_type_embedding(config, [PAIRS, ATTENTION], seed=3)
+    pairs, attention = model["descriptor"]["list"]
+    assert (pairs["type_embedding"]["neuron"], pairs["type_embedding"]["seed"]) == ([6], 3)
+    assert attention["tebd_dim"] == 6
+    assert "type_embedding" not in model
+
+
+@pytest.mark.parametrize(
+    ("parts", "options"),
+    [
+        ([PAIRS, {"type": "se_e2_r", "sel": [10, 20]}], {}),
+        ([ATTENTION], {"activation_function": "tanh"}),
+        ([ATTENTION], {"neuron": [4, 6]}),
+        ([], {}),
+    ],
+)
+def test_an_embedding_of_types_that_a_part_can_not_take_is_refused(config, parts, options):
+    with pytest.raises(InputError, match=r"model/type_embedding: deepmd-kit has it|list"):
+        with_type_embedding(config, parts, **options)
+
+
 def put(config, path, value):
     *sections, key = path.split("/")
     for section in sections:

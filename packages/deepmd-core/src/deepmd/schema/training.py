@@ -72,7 +72,6 @@ def output_fields() -> list[Argument]:
 def not_yet_fields() -> list[Argument]:
     """What deepmd-kit's frameworks have beyond this version."""
     return [
-        not_yet("mixed_precision"),
         not_yet("data_dict"),
         not_yet("model_prob"),
         not_yet("num_epoch_dict"),
@@ -89,6 +88,7 @@ def not_yet_fields() -> list[Argument]:
 def unused_fields() -> list[Argument]:
     """What changes how deepmd-kit gets to its results, or what it tells of that, but no result."""
     return [
+        unused("mixed_precision", dict, doc="the precisions of the model's parts are taken, which is more exact"),
         unused("stat_file", str, doc="the statistics of the data are made anew, in one pass"),
         unused("stat_file_mode", str, default="update"),
         unused("profiling", bool, default=False, doc="no profile is written"),

@@ -25,7 +25,7 @@ def check_labels(systems: list[System], label_sets: LabelSets) -> None:
     Raises
     ------
     DataError
-        No system has the labels of a term, `OFTEN_MISSING` ones apart, or a system has those of none.
+        No system has the labels of a term, `OFTEN_MISSING` ones apart.
     """
     for labels in label_sets:
         if labels != OFTEN_MISSING and not any(_has(system, labels) for system in systems):
@@ -37,8 +37,11 @@ def check_labels(systems: list[System], label_sets: LabelSets) -> None:
     for system in systems:
         if label_sets and not any(_has(system, labels) for labels in label_sets):
             wanted = ", ".join(dict.fromkeys(label for labels in label_sets for label in labels))
-            raise DataError(
-                f"system {system.name} has no label that the loss looks at ({wanted}); add one or leave the system out."
+            log.warning(
+                "system %s has no label that the loss looks at (%s): nothing is learned from it; "
+                "add one or leave the system out.",
+                system.name,
+                wanted,
             )
     say_missing_labels(systems, label_sets)
 

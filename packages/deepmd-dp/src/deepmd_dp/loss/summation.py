@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import constant
+from deepmd_dp.dialect.array_api import array_namespace, constant
 from deepmd_dp.loss.interface import Arrays, Numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from deepmd_dp.loss.interface import Term
 
 
 def sum_terms(
-    terms: Iterable[Term], prediction: Arrays, label: Arrays, found: dict[str, bool], ratio: float | Float[Array, ""]
+    terms: Sequence[Term], prediction: Arrays, label: Arrays, found: dict[str, bool], ratio: float | Float[Array, ""]
 ) -> tuple[Float[Array, ""], Numbers]:
     """Σ p L over the terms whose labels were found, and all metrics, NaN where they were not.
+
+    Where none was, the loss is 0 of the prediction, so that there is a gradient, of zeros, in every framework.
 
     Parameters
     ----------
@@ -36,4 +38,7 @@ def sum_terms(
             loss = loss + term.prefactor.at(ratio) * value
         else:
             metrics[term.metric] = constant(np.full((), math.nan), like=like)
+    if not any(all(found.get(key, False) for key in term.labels) for term in terms):
+        first = next(iter(prediction.values()))
+        loss = loss + 0.0 * array_namespace(first).sum(first)
     return loss, metrics

@@ -48,13 +48,31 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
 
 
 def upgrade(section: dict[str, Any]) -> None:
-    """Hands the embedding of the types to the descriptor where that takes one; else it is refused where it stands."""
-    descriptor = section.get("descriptor")
-    if "type_embedding" not in section or not isinstance(descriptor, dict):
+    """Hands the embedding of the types to the descriptors where all take one; else it is refused where it stands.
+
+    deepmd-kit's TensorFlow backend has one embedding for the parts of a hybrid; here each has its own.
+    """
+    descriptor, given = section.get("descriptor"), section.get("type_embedding")
+    if not isinstance(descriptor, dict) or not isinstance(given, dict):
         return
-    row = lookup(DESCRIPTOR, descriptor.get("type"))
-    if row is not None and any(field.name == "type_embedding" for field in row.fields()):
-        descriptor["type_embedding"] = section.pop("type_embedding")
+    parts = descriptor.get("list", []) if descriptor.get("type") == "hybrid" else [descriptor]
+    taken = [_as_taken(part, given) for part in parts]
+    if taken and all(taken):
+        for part, keys in zip(parts, taken, strict=True):
+            part.update(keys)
+        del section["type_embedding"]
+
+
+def _as_taken(part: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The keys by which a descriptor takes an embedding of the types: itself, or the width of a linear one; else {}."""
+    row = lookup(DESCRIPTOR, part.get("type")) if isinstance(part, dict) else None
+    names = {field.name for field in row.fields()} if row is not None else set()
+    if "type_embedding" in names:
+        return {"type_embedding": dict(given)}
+    widths, function = given.get("neuron"), given.get("activation_function", "tanh")
+    if "tebd_dim" in names and isinstance(widths, list) and len(widths) == 1:
+        return {"tebd_dim": widths[0]} if str(function).lower() in ("linear", "none") else {}
+    return {}
 
 
 def spin() -> Argument:
