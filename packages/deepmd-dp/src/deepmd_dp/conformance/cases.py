@@ -124,7 +124,7 @@ class Case:
     @property
     def is_standard(self) -> bool:
         """Whether it is a descriptor and a fitting, and nothing else."""
-        return not self.beside and "use_srtab" not in self.model
+        return not self.beside and not {"use_srtab", "spin"} & self.model.keys()
 
     def section(self) -> dict[str, Any]:
         """The section ``model``, not yet normalised."""
