@@ -160,7 +160,8 @@ def test_core_knows_no_model_by_name():
     names = {name for group in (DESCRIPTOR, MODEL) for row in rows(group) for name in row.names}
     texts = [path.read_text(encoding="utf-8") for path in source_files("deepmd")]
     assert len(names) > 20
-    assert not {name for name in names if f'"{name}"' in "".join(texts)}
+    shared = {"linear"}  # activation functions and learning rates have the name too
+    assert not {name for name in names - shared if f'"{name}"' in "".join(texts)}
 
 
 def test_help_needs_no_numpy():

@@ -279,7 +279,7 @@ def test_command_refuses(arguments, message, tmp_path, capsys, monkeypatch):
         ("se_atten: no attention", "with `tebd_input_mode` concat the embedding net takes the types too"),
         ("dpa2: concat three-body", "nets of angles have no table; with `tebd_input_mode` concat the embedding net"),
         ("se_e3: plain", "the nets of angles of `se_e3` have no table"),
-        ("se_e3_tebd: plain", "nets of angles have no table"),
+        ("se_e3_tebd: concat", "nets of angles have no table"),
         (None, "the model is compressed already"),
     ],
 )

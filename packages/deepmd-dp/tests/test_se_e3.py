@@ -58,7 +58,7 @@ def test_the_sum_over_pairs_of_types(name):
 
 @pytest.mark.parametrize("options", [{}, {"tebd_input_mode": "strip"}, {"tebd_input_mode": "strip", "smooth": False}])
 def test_the_sum_with_embedded_types(options):
-    model = model_of("se_e3_tebd: plain", **options)
+    model = model_of("se_e3_tebd: concat", **options)
     descriptor, env = model.descriptor, environment_of(model)
     part, table = descriptor.three_body, descriptor.type_embedding()
     rows, switches, types = neighbors(part.matrix, env)
@@ -75,7 +75,7 @@ def test_the_sum_with_embedded_types(options):
     np.testing.assert_allclose(model.describe(env)[0, 0], expected, rtol=0.0, atol=1e-13 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", ["se_e3: plain", "se_e3_tebd: plain"])
+@pytest.mark.parametrize("name", ["se_e3: plain", "se_e3_tebd: concat"])
 def test_wide_nets_are_matrices(name):
     model = model_of(name, neuron=[10, 20, 40])
     env = environment_of(model)
@@ -97,7 +97,7 @@ def test_what_an_atom_holds():
     """An angle and all widths of the net for each pair of neighbors."""
     descriptor = model_of("se_e3: plain").descriptor
     assert descriptor.numbers_per_atom({descriptor.lists[0]: 20}) == 20**2 * (1 + 3 + 6)
-    typed = model_of("se_e3_tebd: plain").descriptor
+    typed = model_of("se_e3_tebd: concat").descriptor
     assert typed.numbers_per_atom({typed.lists[0]: 20}) == 20**2 * (2 + 3 + 6)
 
 

@@ -249,12 +249,12 @@ CASES = [
     ),
     row("se_e3", "plain"),
     row("se_e3", "excluded pairs, time steps", exclude_types=[[0, 1]], resnet_dt=True, neuron=[4, 4]),
-    row("se_e3_tebd", "plain"),
+    row("se_e3_tebd", "concat"),
     row("se_e3_tebd", "strip, types not in the output", tebd_input_mode="strip", concat_output_tebd=False),
     row("dpa2", "float32", precision="float32", fitting={"precision": "float32"}),
     row(
         "se_e2_a",
-        "beside tables and another net, parameters",
+        "parameters, beside tables and another net",
         fitting={"numb_fparam": 1, "numb_aparam": 2},
         model={"weights": [0.5, 2.0, -0.7, 1.5], "pair_exclude_types": [[0, 0]]},
         beside=(
@@ -314,7 +314,7 @@ FEW_CASES = [
         "dpa2: other updates",
         "se_e3: excluded pairs, time steps",
         "se_e3_tebd: strip, types not in the output",
-        "se_e2_a: beside tables and another net, parameters",
+        "se_e2_a: parameters, beside tables and another net",
         "se_atten_v2: table for near atoms",
         "dpa3: dynamic, split, in sequence",
     )
