@@ -220,6 +220,8 @@ def test_forms_of_the_input(spin, scales):
         ({"use_spin": ["H"], "virtual_len": [0.4]}, "model/spin has virtual_len; give virtual_scale, or both"),
         ({"use_spin": ["H"], "virtual_scale": [0.3, 0.3]}, "model/spin/virtual_scale has 2 numbers; expected 3"),
         ({"use_spin": ["H"], "virtual_len": [0.4], "spin_norm": [0.0]}, "model/spin/spin_norm is .* positive"),
+        ({"use_spin": ["H"], "virtual_scale": 0.0}, "model/spin/virtual_scale is 0.0; expected positive numbers"),
+        ({"use_spin": [False] * 3, "virtual_scale": 0.3}, "no type has spins; leave model/spin out"),
     ],
 )
 def test_wrong_inputs_are_refused(model_section, spin, message):

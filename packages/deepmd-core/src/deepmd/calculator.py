@@ -76,6 +76,11 @@ class DP(Calculator):
         elif not isinstance(self.dp, DeepPot):
             kind = self.dp.outputs[0].name
             raise InputError(f"{self.dp.model_file} is a model of {kind!r}, for which ASE has no property.")
+        if self.dp.has_spin:
+            raise InputError(
+                f"{self.dp.model_file} is a model of spins, which this calculator does not take; use "
+                "DeepPot.eval(..., spin=...)."
+            )
         self.type_dict = type_dict or {name: index for index, name in enumerate(self.dp.get_type_map())}
 
     def calculate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
 from deepmd.infer.evaluator import DeepEval
 from deepmd.infer.frames import read_frames
 
@@ -112,6 +113,8 @@ class DeepPot(DeepEval, model_type="energy"):
         InputError
             Something has the wrong size, is missing, is not finite, or names an unknown type.
         """
+        if self.has_spin:
+            raise InputError("Hessians of models of spins are not there yet; forces and magnetic forces are.")
         frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:

@@ -18,6 +18,8 @@ OPTIONS = frozenset(
     "set_davg_zero info".split()
 )
 """Keys that say how a model is trained, or how it was begun, and not what it is."""
+WITHOUT_DEFAULT = ("spin", "use_srtab")
+"""Keys that make a model another kind: where one is missing, that says something."""
 
 
 def join_sections(given: Section, document: Document) -> Section:
@@ -39,9 +41,8 @@ def join_sections(given: Section, document: Document) -> Section:
     if names and names != given["type_map"]:
         raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
     made_from = made_from or {}
-    differing = [
-        f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in _differences(given, made_from, "model")
-    ]
+    found = [*_differences(given, made_from, "model"), *(_missing(given, made_from) if made_from else ())]
+    differing = [f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in found]
     if differing:
         raise InputError(
             f"the input asks for another model than the checkpoint's: {', '.join(differing)}; take its values, or "
@@ -61,6 +62,13 @@ def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any
             yield from _differences(one, other, f"{path}/{number}")
     elif given != settled and not _is_auto(given):
         yield path, given, settled
+
+
+def _missing(given: Section, settled: Section) -> Iterator[tuple[str, Any, Any]]:
+    """As `_differences`, keys `WITHOUT_DEFAULT` that one of them has."""
+    for key in WITHOUT_DEFAULT:
+        if (given.get(key) is None) != (settled.get(key) is None):
+            yield f"model/{key}", given.get(key), settled.get(key)
 
 
 def _is_auto(value: Any) -> bool:

@@ -59,12 +59,15 @@ def read_spin(spin: Section, where: str, type_map: list[str]) -> VirtualAtoms:
         raise InputError(
             f"{where} has {' and '.join(given) or 'no scale'}; give virtual_scale, or both virtual_len and spin_norm."
         )
+    if not any(use_spin):
+        raise InputError(f"{where}/use_spin is {spin['use_spin']}: no type has spins; leave {where} out.")
     values = {name: _of_types(each, use_spin, f"{where}/{name}") for name, each in given.items()}
+    for name, each in values.items():
+        if any(value <= 0.0 for value, has_spin in zip(each, use_spin, strict=True) if has_spin):
+            raise InputError(f"{where}/{name} is {given[name]}; expected positive numbers.")
     if "virtual_scale" in values:
         return VirtualAtoms(use_spin, values["virtual_scale"])
     lengths, norms = values["virtual_len"], values["spin_norm"]
-    if any(norm <= 0.0 for norm, has_spin in zip(norms, use_spin, strict=True) if has_spin):
-        raise InputError(f"{where}/spin_norm is {list(given['spin_norm'])}; expected positive numbers.")
     pairs = zip(lengths, norms, use_spin, strict=True)
     return VirtualAtoms(use_spin, tuple(length / norm if has_spin else 0.0 for length, norm, has_spin in pairs))
 

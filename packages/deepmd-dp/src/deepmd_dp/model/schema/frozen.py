@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
 from deepmd.schema.argument import key
+from deepmd_dp.model.schema.near_atoms import refuse_table
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -25,4 +26,5 @@ ROW = Row(
     cls="deepmd_dp.model.frozen:FrozenModel",
     doc="The model of a file, as it is.",
     fields=fields,
+    check=refuse_table,
 )

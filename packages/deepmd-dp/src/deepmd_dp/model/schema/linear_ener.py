@@ -10,6 +10,7 @@ from deepmd.registry import MODEL, Row
 from deepmd.schema.argument import key, must
 from deepmd.schema.choices import choices
 from deepmd.schema.model import common_fields
+from deepmd_dp.model.schema.near_atoms import refuse_table
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -54,6 +55,7 @@ def upgrade(section: dict[str, Any]) -> None:
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Raises InputError where weights or types don't fit, or a part has what only the whole has."""
+    refuse_table(section, where, type_map)
     weights, models = section["weights"], section["models"]
     if not isinstance(weights, str) and len(weights) != len(models):
         raise InputError(

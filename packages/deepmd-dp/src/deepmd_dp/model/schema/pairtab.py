@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import Row, SelKey
 from deepmd.schema.argument import POSITIVE, SEL, SEL_DOC, key
+from deepmd_dp.model.schema.near_atoms import refuse_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +40,7 @@ ROW = Row(
     cls="deepmd_dp.model.pairtab:PairTabModel",
     doc="A tabulated pair potential.",
     fields=fields,
+    check=refuse_table,
     sel_keys=sel_keys,
     biased_outputs=lambda section: ("energy",),
 )

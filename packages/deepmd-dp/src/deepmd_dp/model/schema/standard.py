@@ -10,6 +10,7 @@ from deepmd.registry import DESCRIPTOR, FITTING, Row
 from deepmd.registry.installed import lookup
 from deepmd.schema.argument import key, not_yet, unused
 from deepmd.schema.choices import choices
+from deepmd_dp.model.schema.near_atoms import check_table
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -32,19 +33,9 @@ def fields() -> list[Argument]:
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Raises InputError where a table for near atoms, `use_srtab`, lacks a setting or it or spins have a wrong one."""
+    """Raises InputError where what is said of spins or of a table for near atoms can't be."""
     check_spin(section, where, type_map)
-    if section.get("use_srtab") is None:
-        return
-    for name in ("sw_rmin", "sw_rmax"):
-        if section.get(name) is None:
-            raise InputError(f"{where}/{name} is missing; `use_srtab` needs it, a distance in Å such as 0.8.")
-    low, high = section["sw_rmin"], section["sw_rmax"]
-    if not 0 <= low < high:
-        raise InputError(f"{where}/sw_rmin is {low:g} and sw_rmax {high:g} Å; expected 0 <= sw_rmin < sw_rmax.")
-    kind = section["fitting_net"].get("type", "ener")
-    if kind != "ener":
-        raise InputError(f"{where}/fitting_net/type is {kind!r}; with `use_srtab` only energies (`ener`) are fitted.")
+    check_table(section, where)
 
 
 def upgrade(section: dict[str, Any]) -> None:
@@ -106,6 +97,8 @@ def check_spin(section: dict[str, Any], where: str, type_map: list[str]) -> None
 
     if where != "model" or section.get("use_srtab") is not None:
         raise InputError(f"{where}/spin: models of spins are of one net, not of several models or with `use_srtab`.")
+    if section["descriptor"].get("type") == "se_a_mask":
+        raise InputError(f"{where}/spin: `se_a_mask` takes no spins; take another descriptor.")
     read_spin(section["spin"], f"{where}/spin", type_map)
 
 
