@@ -27,6 +27,7 @@ import ase.io, numpy as np
 atoms = ase.io.read("POSCAR")
 coord, cell, types = atoms.positions, atoms.cell.array, np.where(atoms.symbols == "O", 0, 1)
 coords, cells, atom_types = coord.reshape(1, -1), cell.reshape(1, 9), types
+spins = np.full((1, len(atoms), 3), 0.5)
 """
 """Names that Python in the documents supposes."""
 MADE = f"""
@@ -38,8 +39,18 @@ dp convert-backend {REFERENCE}/polar_real/model.dp polar.pth
 dp convert-backend {REFERENCE}/dos/model.dp dos.pth
 dp convert-backend {REFERENCE}/population_real/model.dp population.pth
 dp convert-backend {REFERENCE}/property_real/model.dp gap.pth
+python make_spins.py
+dp convert-backend spin.dp spin.pth
 """
 """What makes the files that pages suppose."""
+MAKE_SPINS = """
+from deepmd.contract import write_document
+from deepmd_dp.conformance.cases import row
+from deepmd_dp.conformance.documents import random_document
+
+spins = {"spin": {"use_spin": ["H"], "virtual_scale": [0.3]}}
+write_document("spin.dp", random_document(row("se_e2_a", "spins", model=spins)))
+"""
 
 
 def shorten(path: Path, steps: int) -> None:
@@ -59,6 +70,7 @@ def water(root: Path) -> Path:
     (folder / "data").symlink_to(WATER / "data")
     shorten(folder / "input.json", 2)
     dpdata.System(str(WATER / "data/valid"), fmt="deepmd/npy").to("vasp/poscar", str(folder / "POSCAR"), frame_idx=0)
+    (folder / "make_spins.py").write_text(MAKE_SPINS)
     run_blocks([Block("bash", MADE, None)], folder)
     for name in ("a", "b", "c"):
         shutil.copy(folder / "model.pth", folder / f"{name}.pth")
