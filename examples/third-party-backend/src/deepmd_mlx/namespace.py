@@ -29,6 +29,12 @@ def asarray(value: Any, dtype: mx.Dtype | None = None, device: None = None) -> m
     return mx.array(value, dtype=dtype)
 
 
+def astype(x: mx.array, dtype: mx.Dtype) -> mx.array:
+    """`mx.astype`, but integers made of floats are constants: MLX would look for the derivative by an index."""
+    is_whole = mx.issubdtype(dtype, mx.integer)
+    return (mx.stop_gradient(x) if is_whole else x).astype(dtype)
+
+
 def device(x: mx.array) -> None:
     """MLX's arrays are in memory that all devices share."""
     del x
