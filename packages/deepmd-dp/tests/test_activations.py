@@ -50,7 +50,7 @@ def test_formula(name, library):
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_derivatives_are_finite_far_out(name):
+def test_derivatives_by_torch_are_finite_far_out(name):
     torch = pytest.importorskip("torch")
     x = torch.asarray(X).requires_grad_()
     (first,) = torch.autograd.grad(torch.sum(activation(name)(x)), x, create_graph=True)

@@ -65,7 +65,7 @@ def test_only_what_is_needed_is_read(kind):
 
 
 @pytest.mark.parametrize("kind", ["smooth_mae", "mae", "mse"])
-def test_gradient_is_finite_where_a_prediction_is_exact_and_all_labels_are_the_same(kind):
+def test_gradient_by_torch_is_finite_where_a_prediction_is_exact_and_all_labels_are_the_same(kind):
     torch = pytest.importorskip("torch")
     prediction, label = read_arrays(torch.asarray)
     prediction["dos"] = label["dos"].clone().requires_grad_()

@@ -88,7 +88,7 @@ def test_needs_only_what_its_terms_look_at():
 
 
 @pytest.mark.parametrize("section", [{}, {"use_huber": True}, {"use_huber": True, "f_use_norm": True}])
-def test_gradient_is_finite_where_a_prediction_is_exact(section):
+def test_gradient_by_torch_is_finite_where_a_prediction_is_exact(section):
     torch = pytest.importorskip("torch")
     prediction, label = read_arrays(torch.asarray)
     prediction["force"] = label["force"].clone().requires_grad_()

@@ -79,7 +79,7 @@ def test_looks_at_no_derivative(section, needs):
     assert np.isfinite(value)
 
 
-def test_gradient_is_finite_where_a_prediction_is_exact():
+def test_gradient_by_torch_is_finite_where_a_prediction_is_exact():
     torch = pytest.importorskip("torch")
     prediction, label = read_arrays(torch.asarray)
     prediction["atom_dipole"] = label["atom_dipole"].clone().requires_grad_()
