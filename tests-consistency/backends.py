@@ -10,7 +10,7 @@ from typing import Any
 from deepmd.backend import Backend
 from deepmd.backend.discovery import installed_backends
 from deepmd_dp.conformance import BackendConformance, EvaluationConformance
-from deepmd_dp.conformance.cases import FEW_CASES
+from deepmd_dp.conformance.cases import FEW_CASES, FEW_CASES_DOUBLE, FEW_TRAINING_CASES
 
 REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").split(",") if flag]
 """Flags of the backends whose absence is a failure, by the environment variable DEEPMD_REQUIRED_BACKENDS."""
@@ -24,24 +24,29 @@ WITH_FIRST = [(flag, TRAINING[0]) for flag in TRAINING[1:]]
 ORDERED_PAIRS = [(source, target) for source in TRAINING for target in TRAINING if source != target]
 
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
-FEWER = {"file_cases": FEW_CASES}
-SETTINGS: dict[str, dict[str, Any]] = {
-    "tf": FEWER,
+ALL_CASES = os.environ.get("DEEPMD_ALL_CASES") == "1"
+"""Whether every model is tried in every way in every backend, by the environment variable of that name: an hour."""
+FEWER: dict[str, Any] = {"file_cases": FEW_CASES, "every_file_of_deepmd_kit": False}
+FEWEST = FEWER | {"cases": FEW_CASES, "gradient_cases": FEW_CASES_DOUBLE[:2], "training_cases": FEW_TRAINING_CASES}
+SETTINGS: dict[str, dict[str, Any]] = {"tf": FEWEST, "jax": FEWEST, "pd": FEWER}
+"""Attributes of the suite's class that differ from its own.
+
+The models are the same code in every backend: all of them are tried in NumPy, PyTorch and, in its own environment, MLX.
+Where a framework takes seconds to trace and compile each model, and Paddle to write each file, those are enough that
+use every operation between them; test_gradients.py compares their gradients with PyTorch's.
+"""
+JAX_FILES = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
-    "jax": FEWER
-    | {
-        "further_file_kinds": (".savedmodel",),
-        "left_out": (".xlo",) if HAS_TENSORFLOW else (".xlo", ".savedmodel"),
-    },
-    "pd": FEWER,
+    "further_file_kinds": (".savedmodel",),
+    "left_out": (".xlo",) if HAS_TENSORFLOW else (".xlo", ".savedmodel"),
 }
-"""Attributes of the suite's class that differ from its own: fewer models where each file takes seconds to write."""
 
 
 def suite_of(flag: str) -> type[EvaluationConformance]:
     """The conformance suite of a backend, as a class for pytest: ``TestPt``."""
     base = BackendConformance if flag in TRAINING else EvaluationConformance
-    return type(f"Test{flag.capitalize()}", (base,), {"flag": flag, **SETTINGS.get(flag, {})})
+    settings = ({} if ALL_CASES else SETTINGS.get(flag, {})) | (JAX_FILES if flag == "jax" else {})
+    return type(f"Test{flag.capitalize()}", (base,), {"flag": flag, **settings})
 
 
 def pair_name(pair: object) -> str:

@@ -10,7 +10,7 @@ from deepmd_dp.conformance.comparison import assert_close
 from deepmd_dp.conformance.training import gradient
 
 PAIRS = [(case, mine, first) for mine, first in WITH_FIRST for case in suite_of(mine).file_cases if case.is_double]
-"""Few models where compiling takes seconds: the suite holds each backend to finite differences for all of them."""
+"""Few models where compiling takes seconds: the suite holds the first backend to finite differences for all of them."""
 
 
 @pytest.mark.parametrize(("case", "mine", "first"), PAIRS, ids=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from backends import ORDERED_PAIRS, WITH_FIRST, pair_name
+from backends import ALL_CASES, ORDERED_PAIRS, WITH_FIRST, pair_name
 
 from deepmd_dp.conformance.cases import TRAINING_CASES
 from deepmd_dp.conformance.comparison import assert_close, assert_same_tree
@@ -13,9 +13,9 @@ from deepmd_dp.conformance.runs import LENGTH, LONG_CASES, MIDDLE, restart, run
 
 
 @pytest.mark.parametrize("flags", WITH_FIRST, ids=pair_name)
-@pytest.mark.parametrize("case", TRAINING_CASES, ids=str)
+@pytest.mark.parametrize("case", TRAINING_CASES if ALL_CASES else LONG_CASES, ids=str)
 def test_first_losses(case, flags):
-    """The first model to the bit, and the losses of the first steps to rounding."""
+    """The first model to the bit, and the losses of the first steps to rounding; the suite holds all to NumPy's."""
     one, other = (run(case, flag) for flag in flags)
     assert_same_tree(one.states[0].model["model"], other.states[0].model["model"])
     assert_close(one.losses[:MIDDLE], other.losses[:MIDDLE], 1e-9 if case.is_double else 1e-4, "losses")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from models import BY_NAME, new_trainer
 
-from deepmd_dp.conformance.cases import CASES_DOUBLE
+from deepmd_dp.conformance.cases import FEW_CASES_DOUBLE
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.training import LEARNING_RATE, config_of, make_batch
@@ -79,7 +79,7 @@ def terms(model, env, inputs):
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-@pytest.mark.parametrize("case", CASES_DOUBLE, ids=str)
+@pytest.mark.parametrize("case", FEW_CASES_DOUBLE, ids=str)
 def test_results(case, frames):
     """In NumPy, so that nothing but the padding is looked at."""
     model = model_of(case.name)

@@ -320,8 +320,25 @@ FEW_CASES = [
     )
 ]
 """Between them they use every operation."""
+FEW_CASES_DOUBLE = [case for case in FEW_CASES if case.is_double]
 TRAINING_CASES = [case for case in CASES if case.name.endswith(("plain", "float32", "parameters"))]
 """What trainings of several steps are tried on."""
+FEW_TRAINING_CASES = [
+    case
+    for case in TRAINING_CASES
+    if case.name
+    in (
+        "se_e2_a: plain",
+        "se_e2_a: float32",
+        "se_e2_a: spins and parameters",
+        "se_e2_a: dipole of some types, all parameters",
+        "se_e2_a: populations, atomic parameters",
+        "se_atten: plain",
+        "hybrid: plain",
+        "dpa2: plain",
+    )
+]
+"""Between them they have every loss."""
 TRAINING_CASES_DOUBLE = [case for case in TRAINING_CASES if case.is_double]
 CONVERSION_CASE = row(
     "se_e2_a",

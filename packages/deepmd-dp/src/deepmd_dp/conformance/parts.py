@@ -43,6 +43,8 @@ class Part:
     """Models whose gradient is tried; fewer where a training step takes seconds to compile."""
     training_cases: ClassVar[Sequence[Case]] = TRAINING_CASES
     """Models that are trained for some steps."""
+    every_file_of_deepmd_kit: ClassVar[bool] = True
+    """Whether deepmd-kit's models are tried from each kind of file; otherwise each from one, in turns."""
     conversion_case: ClassVar[Case] = CONVERSION_CASE
     """The model that is converted."""
     parts_case: ClassVar[Case] = PARTS_CASE

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
 from deepmd.contract import read_document
 from deepmd.outputs import MAGNETIC_KINDS, TERM_KINDS, OutputDef
@@ -31,12 +30,20 @@ MESSAGE_PASSING = ("dpa2", "dpa3")
 class ReferenceTests(Part):
     """All terms that a model gives, in a cell and without one."""
 
-    @pytest.mark.parametrize("name", NAMES)
-    def test_numbers_of_deepmd_kit(self, name: str, own_file_kind: FileKind, tmp_path: Path) -> None:
+    def parameters(self) -> dict[str, list[Any]]:
+        kinds = self.own_file_kinds()
+        pairs = [
+            (name, kind)
+            for number, name in enumerate(NAMES)
+            for kind in (kinds if self.every_file_of_deepmd_kit else [kinds[number % len(kinds)]])
+        ]
+        return super().parameters() | {"name,read_kind": pairs}
+
+    def test_numbers_of_deepmd_kit(self, name: str, read_kind: FileKind, tmp_path: Path) -> None:
         original = REFERENCE / name / "model.dp"
-        is_original = own_file_kind.suffix == original.suffix
-        path = original if is_original else own_file_kind.write(tmp_path / "model", read_document(original))
-        model = own_file_kind.backend.deep_eval(str(path))
+        is_original = read_kind.suffix == original.suffix
+        path = original if is_original else read_kind.write(tmp_path / "model", read_document(original))
+        model = read_kind.backend.deep_eval(str(path))
         tolerance = SINGLE if "f32" in name else DOUBLE
         with np.load(REFERENCE / name / "data.npz") as data:
             for boundary, box in (("pbc", data["box"]), ("nopbc", None)):
