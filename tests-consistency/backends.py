@@ -31,9 +31,9 @@ FEWEST = FEWER | {"cases": FEW_CASES, "gradient_cases": FEW_CASES_DOUBLE[:2], "t
 SETTINGS: dict[str, dict[str, Any]] = {"pt": {"file_cases": FEW_CASES}, "tf": FEWEST, "jax": FEWEST, "pd": FEWER}
 """Attributes of the suite's class that differ from its own.
 
-The models are the same code in every backend: all of them are tried in NumPy, PyTorch's
-checkpoints and, in its own environment, MLX. Where a framework takes seconds to trace and compile each model, those are
-enough that use every operation between them; test_gradients.py compares their gradients with PyTorch's.
+The models are the same code in every backend: all of them are tried in NumPy, PyTorch's checkpoints and, in its own
+environment, MLX. Where a framework takes seconds to trace and compile each model, those are enough that use every
+operation between them; test_gradients.py compares their gradients with PyTorch's.
 """
 JAX_FILES = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
