@@ -32,17 +32,13 @@ WITHOUT_ENGINE = (
     "atten_econf_layernorm",
     "dos",
     "dpa3",
-    "linear_ener",
     "mask_nopbc",
-    "pairtab",
-    "polar",
     "population",
     "property",
     "sea_ebd_v2",
     "sea_tebd",
     "set",
     "spin",
-    "zbl",
 )
 COVERED = [name for name in NAMES if not name.startswith(WITHOUT_ENGINE)]
 NET, MATRIX = 1e-12, 1e-11
@@ -58,9 +54,9 @@ def without_attention(descriptor):
 ENGINE_CASES = [
     replace(case, descriptor=without_attention(case.descriptor))
     for case in CASES
-    if case.is_standard
+    if "spin" not in case.model
     and case.descriptor["type"] not in ("dpa2", "dpa3", "se_a_ebd_v2", "se_e2_a_tebd", "se_e3", "se_e3_tebd")
-    and case.fitting.get("type", "ener") in ("ener", "dipole")
+    and case.fitting.get("type", "ener") in ("ener", "dipole", "polar")
 ]
 
 

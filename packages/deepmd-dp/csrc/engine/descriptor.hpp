@@ -16,13 +16,6 @@
 
 namespace deepmd::engine {
 
-/// Derivatives of an output's components by positions and strain, of a thread's atoms.
-struct Derivatives {
-  double* force = nullptr;        // (nall, 3) of the component at hand
-  double* virial = nullptr;       // (9)
-  double* atom_virial = nullptr;  // (nall, 9) or null
-};
-
 /// What a thread keeps for one descriptor while it works on a block.
 template <class T>
 struct DescriptorWork {
@@ -168,7 +161,7 @@ class Descriptor {
       load(work.edges, i, work, block.type, true);
       kernels_.gradients(matrices_->settings, statistics_of(block.type),
                          &work.a[i * columns * matrix.padded], matrix.padded, work.one);
-      scatter(block, work.edges, i, work.one, out);
+      work.edges.scatter(block, i, work.one.gradient, out);
     }
     timing.add(Phase::forces);
   }
@@ -243,30 +236,6 @@ class Descriptor {
       if (by_vectors != nullptr && columns == 4)
         for (std::int64_t k = 0; k < width; ++k) g[(1 + axis) * ld_ + k] += by_vectors[i * ldv + k];
     }
-  }
-
-  /// Each edge pulls its centre one way and its neighbor the other; its virial is its neighbor's.
-  void scatter(const Block& block, const BlockEdges& edges, std::int64_t atom,
-               const EdgeArrays<T>& one, const Derivatives& out) const {
-    const std::int32_t* index = edges.index.data() + edges.first[atom];
-    double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
-    for (int e = 0; e < one.count; ++e) {
-      double* force = out.force + 3 * std::int64_t(index[e]);
-      for (int c = 0; c < 3; ++c) {
-        const double g = one.gradient[c][e];
-        sum[c] += g, force[c] -= g;
-        for (int d = 0; d < 3; ++d) virial[3 * c + d] -= g * one.xyz[d][e];
-      }
-    }
-    double* own = out.force + 3 * std::int64_t(block.atoms[atom]);
-    for (int c = 0; c < 3; ++c) own[c] += sum[c];
-    for (int k = 0; k < 9; ++k) out.virial[k] += virial[k];
-    if (out.atom_virial == nullptr) return;
-    for (int e = 0; e < one.count; ++e)
-      for (int c = 0; c < 3; ++c)
-        for (int d = 0; d < 3; ++d)
-          out.atom_virial[9 * std::int64_t(index[e]) + 3 * c + d] -=
-              one.gradient[c][e] * one.xyz[d][e];
   }
 
   const double* statistics_of(std::int32_t center) const {

@@ -11,7 +11,7 @@
 
 #include "chebyshev_fit.hpp"
 #include "kernels.hpp"
-#include "model_spec.hpp"
+#include "descriptor_spec.hpp"
 
 namespace deepmd::engine {
 
