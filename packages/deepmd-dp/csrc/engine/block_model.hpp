@@ -15,12 +15,6 @@
 
 namespace deepmd::engine {
 
-/// A thread that works on blocks, and its clock.
-struct Worker {
-  std::size_t number = 0;
-  Timing timing;
-};
-
 class BlockModel {
  public:
   virtual ~BlockModel() = default;

@@ -85,6 +85,23 @@ DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radi
   return spec;
 }
 
+DescriptorSpec read_three_body(const Node& node, std::int64_t ntypes) {
+  node.check_class("Descriptor", 3);
+  if (node.has("compress")) refuse("tables of the descriptor se_e3");
+  DescriptorSpec spec;
+  spec.name = "se_e3";
+  spec.is_three_body = true;
+  spec.ntypes = ntypes;
+  read_environment(node, spec);
+  if (std::int64_t(spec.sel.size()) != ntypes) node["sel"].fail("has not one number for each type");
+  for (std::size_t k = 0; k < spec.davg.size() && spec.slots_differ; ++k)
+    spec.has_empty_rows = spec.has_empty_rows || (k % 4 != 0 && spec.davg[k] != 0.0);
+  spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
+  if (spec.nets.ndim != 2 || spec.nets.ntypes != ntypes || spec.nets.nets.front().nin() != 1)
+    node["embeddings"].fail("does not fit the types");
+  return spec;
+}
+
 /// What stands for each type at the type embedding's input, (ntypes, nin).
 std::vector<double> type_codes(const Node& node, const std::vector<std::string>& type_map) {
   std::vector<double> codes;
@@ -174,6 +191,8 @@ void read_descriptor(const Node& node, const std::vector<std::string>& type_map,
     parts.push_back(read_two_body(node, ntypes, false));
   } else if (type == "se_e2_r" || type == "se_r") {
     parts.push_back(read_two_body(node, ntypes, true));
+  } else if (type == "se_e3") {
+    parts.push_back(read_three_body(node, ntypes));
   } else if (type == "dpa1" || type == "se_atten" || type == "se_atten_v2") {
     parts.push_back(read_se_atten(node, type_map, type == "se_atten_v2"));
   } else {
@@ -190,7 +209,8 @@ std::int64_t NeighborSpec::nslots() const {
 }
 
 std::int64_t DescriptorSpec::dim_out() const {
-  return (columns == 1 ? width() : width() * axis_neuron) + (gives_type_vector ? type_width : 0);
+  return (columns == 1 || is_three_body ? width() : width() * axis_neuron) +
+         (gives_type_vector ? type_width : 0);
 }
 
 }  // namespace deepmd::engine

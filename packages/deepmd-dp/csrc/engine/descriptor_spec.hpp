@@ -39,10 +39,12 @@ enum class Embedding {
   strip,   // G(s) (1 + T(t_j, t_i))
 };
 
-/// se_e2_a, se_e2_r, se_atten or se_atten_v2: all that is known of its neighbors and nets.
+/// se_e2_a, se_e2_r, se_e3, se_atten or se_atten_v2: all that is known of its neighbors and nets.
 struct DescriptorSpec : NeighborSpec {
   std::string name;
-  int columns = 4;  // of the environment matrix
+  bool has_empty_rows = false;  // of se_e3: slots without a neighbor have angles with others
+  int columns = 4;              // of the environment matrix
+  bool is_three_body = false;   // se_e3: the nets are functions of an angle, by pairs of neighbors
   EnvironmentSettings environment;
   std::vector<double> davg, dstd;  // (ntypes, slots where they differ or 1, columns)
   Embedding embedding = Embedding::pairs;
@@ -59,7 +61,7 @@ struct DescriptorSpec : NeighborSpec {
   std::int64_t width() const { return nets.nets.front().nout(); }
   /// Numbers of the invariant part, and vectors of the equivariant part.
   std::int64_t dim_out() const;
-  std::int64_t dim_vectors() const { return columns == 4 ? width() : 0; }
+  std::int64_t dim_vectors() const { return columns == 4 && !is_three_body ? width() : 0; }
 
   /// Number of the function of s that embeds a neighbor: the same for some pairs of types.
   std::int64_t function_of(std::int64_t center, std::int64_t neighbor) const;

@@ -15,9 +15,11 @@
 
 namespace deepmd::engine {
 
-/// C for centres of each type, of neighbors of the types that are present.
+/// C for centres of each type, of neighbors of the types that are present. Of three-body
+/// descriptors a segment is a pair of neighbors' types t <= u, those of the first t first.
 template <class T>
 struct EmbeddingMatrices {
+  std::vector<std::int32_t> present;
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;

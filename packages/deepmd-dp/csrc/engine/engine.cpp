@@ -11,6 +11,8 @@
 #include "combined_model.hpp"
 #include "net_model.hpp"
 #include "pair_table.hpp"
+#include "three_body.hpp"
+#include "two_body.hpp"
 
 namespace deepmd::engine {
 namespace {
@@ -76,6 +78,14 @@ std::vector<std::int32_t> present_types(const Frame& frame, std::int64_t ntypes)
 }
 
 }  // namespace
+
+template <class T>
+std::unique_ptr<Descriptor<T>> Descriptor<T>::make(const DescriptorSpec& spec,
+                                                   const Kernels<T>& kernels, bool plain,
+                                                   std::size_t nworkers) {
+  if (spec.is_three_body) return std::make_unique<ThreeBody<T>>(spec, kernels, plain, nworkers);
+  return std::make_unique<TwoBody<T>>(spec, kernels, plain, nworkers);
+}
 
 std::unique_ptr<BlockModel> BlockModel::make(const ModelSpec& spec, std::size_t nworkers) {
   if (spec.kind == Kind::table) return std::make_unique<PairTable>(spec, nworkers);

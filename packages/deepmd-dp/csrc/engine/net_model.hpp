@@ -25,7 +25,7 @@ class NetModel final : public BlockModel {
     std::vector<std::int32_t> all;
     for (std::int32_t t = 0; t < spec_.ntypes(); ++t) all.push_back(t);
     for (const auto& part : spec_.parts) {
-      parts_.push_back(std::make_unique<Descriptor<T>>(part, kernels_, plain));
+      parts_.push_back(Descriptor<T>::make(part, kernels_, plain, nworkers));
       // so the first step takes no longer; of many types only those that occur are worth the time
       if (spec_.ntypes() <= 8) parts_.back()->prepare(all);
       offsets_.push_back(std::int64_t(columns.size()));
@@ -39,7 +39,6 @@ class NetModel final : public BlockModel {
     for (const Net& net : spec_.fitting.nets)
       nets_.push_back(std::make_unique<FittingNet<T>>(net, columns, kernels_));
     ldx_ = (std::int64_t(columns.size()) + 15) / 16 * 16;
-    for (auto& work : work_) work.parts.resize(parts_.size());
   }
 
   void check(const Frame& frame) const override {
@@ -62,7 +61,6 @@ class NetModel final : public BlockModel {
 
  private:
   struct Work {  // of a worker
-    std::vector<DescriptorWork<T>> parts;
     FittingWork<T> fitting, vacuum;
     std::vector<T> x, empty_x, numbers, by_numbers, vectors;
   };
@@ -89,10 +87,10 @@ class NetModel final : public BlockModel {
     Work& work = work_[worker.number];
     work.x.resize(block.size * ldx_);
     for (std::size_t p = 0; p < parts_.size(); ++p)
-      parts_[p]->forward(frame, block, spec_.excluded, work.parts[p],
-                         {work.x.data() + offsets_[p], ldx_}, worker.timing);
+      parts_[p]->forward(frame, block, spec_.excluded, worker, {work.x.data() + offsets_[p], ldx_});
     fill_parameters(frame, block, work.x);
-    evaluate_nets(frame, block, work);
+    evaluate_fitting(frame, block, work);
+    if (spec_.output != Output::energy) collect_vectors(block, worker);
     give_values(block, work, values);
     worker.timing.add(Phase::fitting);
   }
@@ -112,7 +110,7 @@ class NetModel final : public BlockModel {
   }
 
   /// The nets' numbers with their bias, (size, net.ld()).
-  void evaluate_nets(const Frame& frame, const Block& block, Work& work) const {
+  void evaluate_fitting(const Frame& frame, const Block& block, Work& work) const {
     const FittingNet<T>& net = net_of(block.type);
     const std::int64_t size = block.size * net.ld(), nout = net.nout();
     const T* values = net.forward(block.size, work.x.data(), ldx_, work.fitting);
@@ -126,27 +124,28 @@ class NetModel final : public BlockModel {
     for (std::int64_t i = 0; i < block.size; ++i)
       for (std::int64_t k = 0; k < nout; ++k)
         work.numbers[i * net.ld() + k] += T(spec_.fitting.bias[block.type * nout + k]);
-    collect_vectors(block, work);
   }
 
   /// The descriptors' vectors, (size, nvectors, 3).
-  void collect_vectors(const Block& block, Work& work) const {
-    work.vectors.resize(block.size * nvectors_ * 3);
-    for (std::int64_t p = 0, first = 0; p < std::int64_t(parts_.size()); ++p) {
-      const auto& part = *parts_[p];
-      const T* m = work.parts[p].m.data();
-      for (std::int64_t i = 0; i < block.size && part.dim_vectors() > 0; ++i)
-        for (std::int64_t k = 0; k < part.dim_vectors(); ++k)
+  void collect_vectors(const Block& block, const Worker& worker) {
+    std::vector<T>& vectors = work_[worker.number].vectors;
+    vectors.resize(block.size * nvectors_ * 3);
+    std::int64_t first = 0;
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      const std::int64_t ld = parts_[p]->ld(), own = spec_.parts[p].dim_vectors();
+      const T* m = parts_[p]->moments(worker);
+      for (std::int64_t i = 0; i < block.size; ++i)
+        for (std::int64_t k = 0; k < own; ++k)
           for (std::int64_t c = 0; c < 3; ++c)
-            work.vectors[(i * nvectors_ + first + k) * 3 + c] = m[(i * 4 + 1 + c) * part.ld() + k];
-      first += part.dim_vectors();
+            vectors[(i * nvectors_ + first + k) * 3 + c] = m[(i * 4 + 1 + c) * ld + k];
+      first += own;
     }
   }
 
   void give_values(const Block& block, const Work& work, double* values) const {
     const std::int64_t ld = net_of(block.type).ld(), n = spec_.ncomponents();
     for (std::int64_t i = 0; i < block.size; ++i) {
-      const T *numbers = &work.numbers[i * ld], *vectors = &work.vectors[i * nvectors_ * 3];
+      const T *numbers = &work.numbers[i * ld], *vectors = work.vectors.data() + i * nvectors_ * 3;
       if (spec_.output == Output::energy)
         values[i] = double(numbers[0]);
       else if (spec_.output == Output::dipole)
@@ -189,9 +188,9 @@ class NetModel final : public BlockModel {
     std::int64_t first = 0;
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       const T* by_vectors = is_energy ? nullptr : work.numbers.data() + first;
-      parts_[p]->backward(block, work.parts[p], {by_x + offsets_[p], net.ld_input()}, by_vectors,
-                          net.ld(), component, out, worker.timing);
-      first += parts_[p]->dim_vectors();
+      parts_[p]->backward(block, worker, {by_x + offsets_[p], net.ld_input()}, by_vectors, net.ld(),
+                          component, out);
+      first += spec_.parts[p].dim_vectors();
     }
   }
 
