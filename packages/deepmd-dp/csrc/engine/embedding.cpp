@@ -161,9 +161,8 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   settings.size = basis ? basis->size() : settings.degree;
   const auto coefficients = coefficients_of(spec, pairs, settings);
   if (spec.is_three_body) {
-    const auto c = pack_pairs(spec, kernels, present, coefficients);
-    found.nsegments = c.forward.rows / settings.size;
-    for (const auto center : present) found.c[center] = c;
+    found.c[0] = pack_pairs(spec, kernels, present, coefficients);
+    found.nsegments = found.c[0].forward.rows / settings.size;
     return found;
   }
   found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);

@@ -23,7 +23,7 @@ struct EmbeddingMatrices {
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;
-  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type
+  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type; of three-body ones at 0, for all
   bool are_nets = false;                    // no few polynomials represent them
 
   /// `plain`: keep the nets in any case.

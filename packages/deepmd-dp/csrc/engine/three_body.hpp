@@ -19,7 +19,10 @@ template <class T>
 class ThreeBody final : public Descriptor<T> {
  public:
   ThreeBody(const DescriptorSpec& spec, const Kernels<T>& kernels, bool plain, std::size_t nworkers)
-      : Descriptor<T>(spec, kernels, plain), work_(nworkers) {}
+      : Descriptor<T>(spec, kernels, plain), work_(nworkers) {
+    rows_.environment = spec.environment;
+    rows_.slots_differ = spec.slots_differ;
+  }
 
   InputColumns columns() const override {
     InputColumns found;
@@ -31,7 +34,7 @@ class ThreeBody final : public Descriptor<T> {
                Worker& worker, Columns<T> out) override {
     Work& work = work_[worker.number];
     work.edges.gather(frame, block, spec_, excluded_of_model);
-    work.rows.reserve(work.edges.largest, settings_of_rows());
+    work.rows.reserve(work.edges.largest, rows_);
     work.pairs.reserve(kChunk, matrices().settings);
     worker.timing.add(Phase::gather);
     const std::int64_t row = matrices().nsegments * matrices().settings.size;
@@ -45,8 +48,8 @@ class ThreeBody final : public Descriptor<T> {
     }
     worker.timing.add(Phase::edges);
     work.m.resize(block.size * ld_);
-    kernels_.product(block.size, work.a.data(), row, matrices().c.at(block.type).forward,
-                     work.m.data(), ld_, false);
+    kernels_.product(block.size, work.a.data(), row, matrices().c.at(0).forward, work.m.data(), ld_,
+                     false);
     for (std::int64_t i = 0; i < block.size; ++i)
       std::copy_n(&work.m[i * ld_], spec_.width(), out.data + i * out.ld);
     worker.timing.add(Phase::moments);
@@ -57,7 +60,7 @@ class ThreeBody final : public Descriptor<T> {
   void backward(const Block& block, Worker& worker, Columns<T> by, const T*, std::int64_t, int,
                 const Derivatives& out) override {
     Work& work = work_[worker.number];
-    const PackedMatrix<T>& matrix = matrices().c.at(block.type).backward;
+    const PackedMatrix<T>& matrix = matrices().c.at(0).backward;
     work.m.assign(block.size * ld_, T(0));
     for (std::int64_t i = 0; i < block.size; ++i)
       std::copy_n(by.data + i * by.ld, spec_.width(), &work.m[i * ld_]);
@@ -75,7 +78,7 @@ class ThreeBody final : public Descriptor<T> {
       });
       give_rows(work);
       EdgeArrays<T>& one = work.rows.one;
-      kernels_.displacements(settings_of_rows(), this->statistics_of(block.type), one);
+      kernels_.displacements(rows_, this->statistics_of(block.type), one);
       work.edges.scatter(block, i, one.gradient, out);
     }
     worker.timing.add(Phase::forces);
@@ -105,13 +108,6 @@ class ThreeBody final : public Descriptor<T> {
     int count;
   };
 
-  EdgeSettings settings_of_rows() const {
-    EdgeSettings settings;
-    settings.environment = spec_.environment;
-    settings.slots_differ = spec_.slots_differ;
-    return settings;
-  }
-
   /// The rows of an atom's edges, and their directional columns ordered by type.
   void load(const Block& block, std::int64_t atom, Work& work) const {
     const BlockEdges& edges = work.edges;
@@ -120,7 +116,7 @@ class ThreeBody final : public Descriptor<T> {
     one.count = int(edges.first[atom + 1] - start);
     for (int c = 0; c < 3; ++c) one.xyz[c] = edges.xyz[c].data() + start;
     one.slot = edges.slot.data() + start;
-    kernels_.rows_of(settings_of_rows(), this->statistics_of(block.type), one);
+    kernels_.rows_of(rows_, this->statistics_of(block.type), one);
     order_by_type(block.type, &edges.occupied[atom * spec_.ntypes], edges.type.data() + start,
                   work);
   }
@@ -212,6 +208,7 @@ class ThreeBody final : public Descriptor<T> {
         one.by_row[1 + c][work.order[k]] = T(work.by_direction[c][k]);
   }
 
+  EdgeSettings rows_;  // of single edges
   std::vector<Work> work_;
 };
 
