@@ -25,7 +25,6 @@ from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.pairtab import PairTable
 from deepmd_dp.nn.table import Table
 from deepmd_dp.numpy_backend.compress import compress
-from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_dp.numpy_backend.derivative import derivative
 from deepmd_dp.statistics import with_statistics
 
@@ -207,17 +206,6 @@ def test_a_models_file_keeps_its_statistics(model_section, water):
         np.array_equal(a.array, b.array)
         for a, b in zip(leaves(with_statistics(model, [], section)), leaves(model), strict=True)
     )
-
-
-def test_the_engine_refuses_them_and_numpy_computes_them(new, tmp_path, caplog):
-    for name, kind in (("zbl", "zbl"), ("linear_ener", "linear")):
-        path = tmp_path / f"{name}.safetensors"
-        write_document(path, read_document(REFERENCE / name / "model.dp"))
-        model = NumpyDeepEval(str(path))
-        assert model._engine is None, kind
-        with np.load(REFERENCE / name / "data.npz") as data:
-            energy, *_ = DeepPot(path).eval(data["coord"], data["box"], data["atype"])
-            np.testing.assert_allclose(energy, data["pbc_energy"], rtol=0.0, atol=1e-10)
 
 
 def test_a_table_describes_nothing(new, water):

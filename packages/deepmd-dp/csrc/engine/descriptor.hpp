@@ -3,62 +3,18 @@
 // A descriptor of a block of atoms, and the way back from its gradient to forces.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <map>
+#include <memory>
+#include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "embedding.hpp"
+#include "fitting.hpp"
 #include "frame.hpp"
 #include "timing.hpp"
 
 namespace deepmd::engine {
-
-/// Derivatives of an output's components by positions and strain, of a thread's atoms.
-struct Derivatives {
-  double* force = nullptr;        // (nall, 3) of the component at hand
-  double* virial = nullptr;       // (9)
-  double* atom_virial = nullptr;  // (nall, 9) or null
-};
-
-/// What a thread keeps for one descriptor while it works on a block.
-template <class T>
-struct DescriptorWork {
-  BlockEdges edges;
-  std::vector<T> a, m, by_m;  // moments of the functions, of the embedding, and their gradient
-  EdgeArrays<T> one;          // of one atom
-  std::vector<double> doubles;
-  std::vector<T> numbers;
-  std::vector<int> integers;
-
-  /// Makes room for atoms of so many edges.
-  void reserve(std::int64_t nedges, const EdgeSettings& settings) {
-    const std::int64_t n = (nedges + 31) / 16 * 16, degree = settings.degree;
-    const std::size_t ndoubles = n * 13, nnumbers = n * (11 + 2 * degree), nintegers = n * 3;
-    if (doubles.size() < ndoubles) doubles.resize(ndoubles);
-    if (numbers.size() < nnumbers) numbers.resize(nnumbers);
-    if (integers.size() < nintegers) integers.resize(nintegers);
-    const auto take = [n](auto*& next, auto*& array, std::size_t width = 1) {
-      array = next;
-      next += n * width;
-    };
-    double* next = doubles.data();
-    for (double** each : {&one.radial.distance, &one.radial.w, &one.radial.dw, &one.radial.f,
-                          &one.radial.df, &one.radial.g, &one.radial.dg, &one.s, &one.u, &one.slope,
-                          &one.gradient[0], &one.gradient[1], &one.gradient[2]})
-      take(next, *each);
-    T* number = numbers.data();
-    for (T** each :
-         {&one.row[0], &one.row[1], &one.row[2], &one.row[3], &one.weight, &one.by_row[0],
-          &one.by_row[1], &one.by_row[2], &one.by_row[3], &one.by_u, &one.by_weight})
-      take(number, *each);
-    take(number, one.t, degree), take(number, one.dt, degree);
-    int* integer = integers.data();
-    for (int** each : {&one.interval, &one.place[0], &one.place[1]}) take(integer, *each);
-  }
-};
 
 /// The columns of a block's invariant part: what the fitting net takes.
 template <class T>
@@ -67,23 +23,22 @@ struct Columns {
   std::int64_t ld = 0;
 };
 
-/// se_e2_a, se_e2_r, se_atten or se_atten_v2. Of the products of moments, m[a] m[b] with a < b is
-/// given once for both orders, so that the fitting net's first matrix is smaller.
+/// One of a model's descriptors; `Worker` is who calls.
 template <class T>
 class Descriptor {
  public:
-  Descriptor(const DescriptorSpec& spec, const Kernels<T>& kernels, bool plain)
-      : spec_(spec), kernels_(kernels), plain_(plain), constant_(spec) {
-    ld_ = (spec.width() + 15) / 16 * 16;
-    const std::size_t columns = spec.columns;
-    for (std::size_t row = 0; row < spec.davg.size(); row += columns) {
-      for (std::size_t c = 0; c < columns; ++c) statistics_.push_back(spec.davg[row + c]);
-      for (std::size_t c = 0; c < columns; ++c) statistics_.push_back(1.0 / spec.dstd[row + c]);
-    }
-  }
+  virtual ~Descriptor() = default;
 
-  /// Makes the matrices for neighbors of these types, where it has not; not while others compute.
-  void prepare(const std::vector<std::int32_t>& present) {
+  /// That of a spec, which must outlive it, for so many workers. `plain`: without polynomials.
+  static std::unique_ptr<Descriptor> make(const DescriptorSpec& spec, const Kernels<T>& kernels,
+                                          bool plain, std::size_t nworkers);
+
+  /// Makes the matrices for atoms of these types, where it has not; not while others compute.
+  void prepare(std::vector<std::int32_t> present) {
+    if (spec_.has_empty_rows) {
+      present.resize(spec_.ntypes);
+      std::iota(present.begin(), present.end(), 0);
+    }
     constexpr std::size_t most = 16;  // systems of different types, one after the other
     auto found = made_.find(present);
     if (found == made_.end()) {
@@ -94,24 +49,6 @@ class Descriptor {
     matrices_ = &found->second;
   }
 
-  /// For each of our columns, the one or two columns of the contract's descriptor that it stands
-  /// for; the second is -1 where there is one.
-  std::vector<std::pair<std::int64_t, std::int64_t>> columns() const {
-    std::vector<std::pair<std::int64_t, std::int64_t>> found;
-    const std::int64_t width = spec_.width(), naxis = spec_.axis_neuron;
-    if (spec_.columns == 1)
-      for (std::int64_t m = 0; m < width; ++m) found.emplace_back(m, -1);
-    else
-      for (std::int64_t b = 0; b < naxis; ++b)
-        for (std::int64_t a = b; a < width; ++a)
-          found.emplace_back(a * naxis + b, a > b && a < naxis ? b * naxis + a : -1);
-    if (spec_.gives_type_vector)
-      for (std::int64_t k = spec_.dim_out() - spec_.type_width; k < spec_.dim_out(); ++k)
-        found.emplace_back(k, -1);
-    return found;
-  }
-
-  std::int64_t dim_vectors() const { return spec_.dim_vectors(); }
   /// For people: what the embedding is computed by.
   std::string path() const {
     if (matrices_ == nullptr) return "matrices or nets, made when types occur";
@@ -119,168 +56,67 @@ class Descriptor {
     return std::to_string(matrices_->settings.basis.nintervals()) + " intervals of 16 polynomials";
   }
 
-  /// The invariant part of a block's atoms; the moments stay in `work`.
-  void forward(const Frame& frame, const Block& block, const std::vector<char>& excluded_of_model,
-               DescriptorWork<T>& work, Columns<T> out, Timing& timing) const {
-    BlockEdges& edges = work.edges;
-    edges.gather(frame, block, spec_, excluded_of_model);
-    edges.segment.resize(edges.type.size());
-    for (std::size_t e = 0; e < edges.type.size(); ++e)
-      edges.segment[e] = matrices_->segment_of[edges.type[e]];
-    work.reserve(edges.largest, matrices_->settings);
-    timing.add(Phase::gather);
-    const std::int64_t columns = spec_.columns;
-    const std::int64_t row = matrices_->nsegments * matrices_->settings.size;
-    work.a.assign(block.size * columns * row, T(0));
-    for (std::int64_t i = 0; i < block.size; ++i) {
-      load(edges, i, work, block.type, false);
-      kernels_.accumulate(matrices_->settings, work.one, &work.a[i * columns * row], row);
-    }
-    timing.add(Phase::edges);
-    work.m.resize(block.size * columns * ld_);
-    kernels_.product(block.size * columns, work.a.data(), row, matrices_->c.at(block.type).forward,
-                     work.m.data(), ld_, false);
-    const auto nsections = std::int64_t(spec_.sel.size());
-    for (std::int64_t i = 0; i < block.size; ++i)
-      constant_.add(spec_, block.type, frame.empty_type, &edges.occupied[i * nsections],
-                    &edges.left_out[i * spec_.ntypes], &work.m[i * columns * ld_], ld_);
-    timing.add(Phase::moments);
-    describe(block, work, out);
-    timing.add(Phase::contraction);
-  }
+  /// For each of our columns, the one or two columns of the contract's descriptor that it stands
+  /// for; the second is -1 where there is one.
+  virtual InputColumns columns() const = 0;
 
-  /// Vector m of an atom, component k: `work.m` (size, 4, ld()), from row 1 on.
+  /// The invariant part of a block's atoms; what `backward` needs stays with the worker.
+  virtual void forward(const Frame& frame, const Block& block,
+                       const std::vector<char>& excluded_of_model, Worker& worker,
+                       Columns<T> out) = 0;
+
+  /// After `forward`: (size, 4, ld()), in rows 1 to 3 the vectors' components; null: there are
+  /// none.
+  virtual const T* moments(const Worker& worker) const = 0;
   std::int64_t ld() const { return ld_; }
 
   /// Adds to the derivatives: from the gradient of the invariant part, and of component `axis` of
   /// the vectors, by_vectors (size, ldv), unless null.
-  void backward(const Block& block, DescriptorWork<T>& work, Columns<T> by, const T* by_vectors,
-                std::int64_t ldv, int axis, const Derivatives& out, Timing& timing) const {
-    const PackedMatrix<T>& matrix = matrices_->c.at(block.type).backward;
-    const std::int64_t columns = spec_.columns;
-    derive_moments(block, work, by, by_vectors, ldv, axis);
-    timing.add(Phase::contraction);
-    work.a.resize(block.size * columns * matrix.padded);
-    kernels_.product(block.size * columns, work.by_m.data(), ld_, matrix, work.a.data(),
-                     matrix.padded, false);
-    timing.add(Phase::moments);
-    for (std::int64_t i = 0; i < block.size; ++i) {
-      load(work.edges, i, work, block.type, true);
-      kernels_.gradients(matrices_->settings, statistics_of(block.type),
-                         &work.a[i * columns * matrix.padded], matrix.padded, work.one);
-      scatter(block, work.edges, i, work.one, out);
-    }
-    timing.add(Phase::forces);
-  }
+  virtual void backward(const Block& block, Worker& worker, Columns<T> by, const T* by_vectors,
+                        std::int64_t ldv, int axis, const Derivatives& out) = 0;
 
- private:
-  /// Rows, functions and places of an atom's edges.
-  void load(const BlockEdges& edges, std::int64_t atom, DescriptorWork<T>& work,
-            std::int32_t center, bool with_slopes) const {
-    EdgeArrays<T>& one = work.one;
-    const std::int64_t first = edges.first[atom];
-    one.count = int(edges.first[atom + 1] - first);
-    for (int c = 0; c < 3; ++c) one.xyz[c] = edges.xyz[c].data() + first;
-    one.slot = edges.slot.data() + first;
-    one.segment = edges.segment.data() + first;
-    kernels_.rows_of(matrices_->settings, statistics_of(center), one);
-    if (matrices_->are_nets) evaluate_nets(edges, atom, center, work, with_slopes);
-    kernels_.polynomials(matrices_->settings, one, with_slopes);
-  }
-
-  void evaluate_nets(const BlockEdges& edges, std::int64_t atom, std::int32_t center,
-                     DescriptorWork<T>& work, bool with_slopes) const {
-    EdgeArrays<T>& one = work.one;
-    const std::int64_t width = spec_.width(), degree = matrices_->settings.degree;
-    const std::int32_t* types = edges.type.data() + edges.first[atom];
-    std::fill_n(one.t, one.count * degree, T(0));
-    std::fill_n(one.dt, one.count * degree, T(0));
-    std::map<std::int64_t, std::vector<int>> edges_of;  // by their function
-    for (int e = 0; e < one.count; ++e) edges_of[spec_.function_of(center, types[e])].push_back(e);
-    for (const auto& [function, own] : edges_of) {
-      std::vector<double> s;
-      for (const int e : own) s.push_back(one.s[e]);
-      std::vector<double> values(s.size() * width), slopes(with_slopes ? values.size() : 0);
-      spec_.evaluate<double>(center, types[own.front()], s, values.data(),
-                             with_slopes ? slopes.data() : nullptr);
-      for (std::size_t k = 0; k < own.size(); ++k) {
-        const std::int64_t place = own[k] * degree;
-        std::copy_n(&values[k * width], width, one.t + place);
-        if (with_slopes) std::copy_n(&slopes[k * width], width, one.dt + place);
-      }
+ protected:
+  Descriptor(const DescriptorSpec& spec, const Kernels<T>& kernels, bool plain)
+      : spec_(spec), kernels_(kernels), plain_(plain), ld_((spec.width() + 15) / 16 * 16) {
+    const std::size_t columns = spec.columns;
+    for (std::size_t row = 0; row < spec.davg.size(); row += columns) {
+      for (std::size_t c = 0; c < columns; ++c) statistics_.push_back(spec.davg[row + c]);
+      for (std::size_t c = 0; c < columns; ++c) statistics_.push_back(1.0 / spec.dstd[row + c]);
     }
-  }
-
-  void describe(const Block& block, DescriptorWork<T>& work, Columns<T> out) const {
-    const std::int64_t width = spec_.width(), naxis = spec_.axis_neuron;
-    for (std::int64_t i = 0; i < block.size; ++i) {
-      const T* m = &work.m[i * spec_.columns * ld_];
-      T* x = out.data + i * out.ld;
-      if (spec_.columns == 1) {
-        for (std::int64_t k = 0; k < width; ++k) x[k] = m[k] * T(0.2);  // deepmd-kit's factor
-        continue;
-      }
-      kernels_.contract(width, naxis, m, ld_, x);
-      if (!spec_.gives_type_vector) continue;
-      x += naxis * width - naxis * (naxis - 1) / 2;
-      for (std::int64_t k = 0; k < spec_.type_width; ++k)
-        x[k] = T(spec_.type_vectors[block.type * spec_.type_width + k]);
-    }
-  }
-
-  /// The gradient of the moments, in `work.by_m`.
-  void derive_moments(const Block& block, DescriptorWork<T>& work, Columns<T> by,
-                      const T* by_vectors, std::int64_t ldv, int axis) const {
-    const std::int64_t width = spec_.width(), columns = spec_.columns;
-    work.by_m.assign(block.size * columns * ld_, T(0));
-    for (std::int64_t i = 0; i < block.size; ++i) {
-      const T *m = &work.m[i * columns * ld_], *x = by.data + i * by.ld;
-      T* g = &work.by_m[i * columns * ld_];
-      if (columns == 1)
-        for (std::int64_t k = 0; k < width; ++k) g[k] = x[k] * T(0.2);
-      else
-        kernels_.contract_back(width, spec_.axis_neuron, m, ld_, x, g);
-      if (by_vectors != nullptr && columns == 4)
-        for (std::int64_t k = 0; k < width; ++k) g[(1 + axis) * ld_ + k] += by_vectors[i * ldv + k];
-    }
-  }
-
-  /// Each edge pulls its centre one way and its neighbor the other; its virial is its neighbor's.
-  void scatter(const Block& block, const BlockEdges& edges, std::int64_t atom,
-               const EdgeArrays<T>& one, const Derivatives& out) const {
-    const std::int32_t* index = edges.index.data() + edges.first[atom];
-    double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
-    for (int e = 0; e < one.count; ++e) {
-      double* force = out.force + 3 * std::int64_t(index[e]);
-      for (int c = 0; c < 3; ++c) {
-        const double g = one.gradient[c][e];
-        sum[c] += g, force[c] -= g;
-        for (int d = 0; d < 3; ++d) virial[3 * c + d] -= g * one.xyz[d][e];
-      }
-    }
-    double* own = out.force + 3 * std::int64_t(block.atoms[atom]);
-    for (int c = 0; c < 3; ++c) own[c] += sum[c];
-    for (int k = 0; k < 9; ++k) out.virial[k] += virial[k];
-    if (out.atom_virial == nullptr) return;
-    for (int e = 0; e < one.count; ++e)
-      for (int c = 0; c < 3; ++c)
-        for (int d = 0; d < 3; ++d)
-          out.atom_virial[9 * std::int64_t(index[e]) + 3 * c + d] -=
-              one.gradient[c][e] * one.xyz[d][e];
   }
 
   const double* statistics_of(std::int32_t center) const {
     return &statistics_[statistics_.size() / spec_.ntypes * center];
   }
 
+  const EmbeddingMatrices<T>& matrices() const { return *matrices_; }
+
   const DescriptorSpec& spec_;
   const Kernels<T>& kernels_;
   bool plain_;
-  ConstantMoments constant_;
+  std::int64_t ld_;  // row of moments, in whole vectors
+
+ private:
   std::map<std::vector<std::int32_t>, EmbeddingMatrices<T>> made_;  // by the types present
   const EmbeddingMatrices<T>* matrices_ = nullptr;
   std::vector<double> statistics_;  // (ntypes, slots, 2 * columns) shift and scale
-  std::int64_t ld_;                 // row of moments, in whole vectors
 };
+
+/// Fills in nets, as functions of a number, of the pairs or edges at place(k), which are of two
+/// types: values and, where wanted, derivatives (count, degree).
+template <class T, class Place>
+void evaluate_nets(const DescriptorSpec& spec, std::int32_t center, std::int32_t neighbor,
+                   const std::vector<double>& s, std::int64_t degree, bool with_slopes,
+                   const Place& place, EdgeArrays<T>& one) {
+  const std::int64_t width = spec.width();
+  std::vector<double> values(s.size() * width), slopes(with_slopes ? values.size() : 0);
+  spec.evaluate<double>(center, neighbor, s, values.data(), with_slopes ? slopes.data() : nullptr);
+  for (std::size_t k = 0; k < s.size(); ++k) {
+    const auto start = std::int64_t(place(k)) * degree;
+    std::fill_n(std::copy_n(&values[k * width], width, one.t + start), degree - width, T(0));
+    std::fill_n(one.dt + start, degree, T(0));
+    if (with_slopes) std::copy_n(&slopes[k * width], width, one.dt + start);
+  }
+}
 
 }  // namespace deepmd::engine

@@ -33,12 +33,27 @@ void DescriptorSpec::evaluate(std::int64_t center, std::int64_t neighbor,
 
 namespace {
 
+/// Between which numbers angles lie: two nearest neighbors on opposite sides, or at one place.
+std::pair<double, double> range_of_angles(const DescriptorSpec& spec, double direction) {
+  double largest = 0.0;
+  for (std::size_t k = 0; k < spec.davg.size(); k += 4) {
+    double shift = 0.0, deviation = INFINITY;
+    for (std::size_t c = k + 1; c < k + 4; ++c) {
+      shift += std::pow(spec.davg[c] / spec.dstd[c], 2);
+      deviation = std::min(deviation, spec.dstd[c]);
+    }
+    largest = std::max(largest, std::pow(direction / deviation + std::sqrt(shift), 2));
+  }
+  return {-largest, largest};
+}
+
 /// Between which numbers s lies.
 std::pair<double, double> range_of(const DescriptorSpec& spec) {
   double x = kSmallestDistance, zero = 0.0, out[7];
   const double* xyz[3] = {&x, &zero, &zero};
   environment::radial_functions(spec.environment, 1, xyz,
                                 {out, out + 1, out + 2, out + 3, out + 4, out + 5, out + 6});
+  if (spec.is_three_body) return range_of_angles(spec, out[5] * x);
   double low = INFINITY, high = -INFINITY;
   for (std::size_t k = 0; k < spec.davg.size(); k += spec.columns)
     for (const double raw : {0.0, out[3]}) {
@@ -50,13 +65,15 @@ std::pair<double, double> range_of(const DescriptorSpec& spec) {
 
 using Pair = std::pair<std::int32_t, std::int32_t>;
 
-/// A pair of types, of those present, for each function.
+/// A pair of types, of those present, for each function; of three-body descriptors those of
+/// neighbors, ascending.
 std::map<std::int64_t, Pair> functions_among(const DescriptorSpec& spec,
                                              const std::vector<std::int32_t>& present) {
   std::map<std::int64_t, Pair> found;
   for (const auto center : present)
     for (const auto neighbor : present)
-      found.emplace(spec.function_of(center, neighbor), Pair{center, neighbor});
+      if (!spec.is_three_body || center <= neighbor)
+        found.emplace(spec.function_of(center, neighbor), Pair{center, neighbor});
   return found;
 }
 
@@ -102,6 +119,21 @@ std::optional<ChebyshevBasis> basis_of(const DescriptorSpec& spec,
       low, high);
 }
 
+/// C of a three-body descriptor, the same for all centres.
+template <class T>
+MatrixPair<T> pack_pairs(const DescriptorSpec& spec, const Kernels<T>& kernels,
+                         const std::vector<std::int32_t>& present,
+                         const std::map<std::int64_t, std::vector<double>>& coefficients) {
+  std::vector<double> c;  // (nsegments * size, width)
+  for (std::size_t p = 0; p < present.size(); ++p)
+    for (std::size_t q = p; q < present.size(); ++q) {
+      const auto slots = [&](std::size_t k) { return std::max(1.0, double(spec.sel[present[k]])); };
+      for (const double each : coefficients.at(spec.function_of(present[p], present[q])))
+        c.push_back(each / (slots(p) * slots(q)));
+    }
+  return pack(kernels, std::int64_t(c.size()) / spec.width(), spec.width(), c);
+}
+
 }  // namespace
 
 template <class T>
@@ -113,11 +145,13 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   const bool is_strip = spec.embedding == Embedding::strip;
   const std::int64_t width = spec.width();
   EmbeddingMatrices found;
+  found.present = present;
   found.segment_of.assign(spec.ntypes, -1);
   for (std::size_t k = 0; k < present.size(); ++k) found.segment_of[present[k]] = std::int32_t(k);
   auto& settings = found.settings;
   settings.environment = spec.environment;
-  settings.columns = spec.columns, settings.slots_differ = spec.slots_differ;
+  settings.columns = spec.is_three_body ? 1 : spec.columns,
+  settings.slots_differ = spec.slots_differ;
   settings.is_switched = is_strip && spec.is_smooth;
   const auto basis = plain ? std::nullopt : basis_of(spec, pairs);
   found.are_nets = !basis;
@@ -125,8 +159,13 @@ EmbeddingMatrices<T> EmbeddingMatrices<T>::make(const DescriptorSpec& spec,
   // so many functions of an edge that they are whole vectors
   settings.degree = basis ? basis->degree : int((width + 15) / 16 * 16);
   settings.size = basis ? basis->size() : settings.degree;
-  found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);
   const auto coefficients = coefficients_of(spec, pairs, settings);
+  if (spec.is_three_body) {
+    found.c[0] = pack_pairs(spec, kernels, present, coefficients);
+    found.nsegments = found.c[0].forward.rows / settings.size;
+    return found;
+  }
+  found.nsegments = std::int64_t(present.size()) + (settings.is_switched ? 1 : 0);
   const double share = 1.0 / double(std::max<std::int64_t>(1, spec.nslots()));
   for (const auto center : present) {
     std::vector<double> c;  // (nsegments * size, width)

@@ -11,17 +11,19 @@
 
 #include "chebyshev_fit.hpp"
 #include "kernels.hpp"
-#include "model_spec.hpp"
+#include "descriptor_spec.hpp"
 
 namespace deepmd::engine {
 
-/// C for centres of each type, of neighbors of the types that are present.
+/// C for centres of each type, of neighbors of the types that are present. Of three-body
+/// descriptors a segment is a pair of neighbors' types t <= u, those of the first t first.
 template <class T>
 struct EmbeddingMatrices {
+  std::vector<std::int32_t> present;
   std::vector<std::int32_t> segment_of;  // by type: its sum
   std::int64_t nsegments = 0;
   EdgeSettings settings;
-  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type
+  std::map<std::int32_t, MatrixPair<T>> c;  // by centre's type; of three-body ones at 0, for all
   bool are_nets = false;                    // no few polynomials represent them
 
   /// `plain`: keep the nets in any case.

@@ -9,9 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "block_model.hpp"
 #include "document.hpp"
-#include "frame.hpp"
-#include "timing.hpp"
 
 namespace deepmd::engine {
 
@@ -34,24 +33,34 @@ struct Results {
 
 class Engine {
  public:
-  virtual ~Engine() = default;
+  Engine(ModelSpec spec, int nthreads);
 
   /// The model of a document; `nthreads` 0: as OMP_NUM_THREADS says, else all. Throws `Error` for
   /// what is damaged or not covered.
   static std::unique_ptr<Engine> open(const Document& document, int nthreads);
 
   /// Throws `Error` where parameters are missing. Terms of atoms at the same place are not finite.
-  virtual void compute(const Frame& frame, bool atomic_virials, Results& results) = 0;
+  void compute(const Frame& frame, bool atomic_virials, Results& results);
 
   const ModelSpec& spec() const { return spec_; }
   /// What a caller must know, JSON.
   const std::string& record() const { return record_; }
   /// Processor seconds of each phase so far, all threads.
-  virtual std::array<double, kPhases> seconds() const = 0;
+  std::array<double, kPhases> seconds() const;
 
- protected:
-  explicit Engine(ModelSpec spec) : spec_(std::move(spec)) {}
+ private:
+  struct Work {  // of a thread
+    Worker worker;
+    std::vector<double> values;  // of a block
+    std::vector<double> force, virial, atom_virial;
+  };
+
+  void process(const Frame& frame, const Block& block, Work& work, Results& results);
+  void add_up(bool atomic_virials, Results& results);
+
   ModelSpec spec_;
+  std::vector<Work> work_;
+  std::unique_ptr<BlockModel> model_;
   std::string record_;
 };
 

@@ -6,10 +6,10 @@
 
 namespace deepmd::engine {
 
-void BlockEdges::collect(const Frame& frame, std::int32_t atom, const DescriptorSpec& spec,
+void BlockEdges::collect(const Frame& frame, std::int32_t atom, const NeighborSpec& spec,
                          const std::vector<char>& excluded_of_model) {
   const double* origin = frame.coord + 3 * std::int64_t(atom);
-  const double rcut_squared = spec.environment.rcut * spec.environment.rcut;
+  const double rcut_squared = spec.rcut * spec.rcut;
   const char* excluded = &excluded_of_model[frame.type[atom] * spec.ntypes];
   const std::int32_t* list = frame.neighbors[atom];
   const std::int32_t count = frame.counts[atom];
@@ -34,7 +34,7 @@ void BlockEdges::collect(const Frame& frame, std::int32_t atom, const Descriptor
     if (hit.squared == 0.0) std::fill_n(hit.xyz, 3, std::numeric_limits<double>::quiet_NaN());
 }
 
-void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::int32_t* occupied,
+void BlockEdges::append(const NeighborSpec& spec, std::int32_t center, std::int32_t* occupied,
                         std::int32_t* left_out) {
   std::vector<std::int64_t> starts(spec.sel.size(), 0);
   if (spec.slots_differ) {
@@ -59,7 +59,7 @@ void BlockEdges::append(const DescriptorSpec& spec, std::int32_t center, std::in
   }
 }
 
-void BlockEdges::gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
+void BlockEdges::gather(const Frame& frame, const Block& block, const NeighborSpec& spec,
                         const std::vector<char>& excluded_of_model) {
   const std::size_t sections = spec.sel.size(), ntypes = spec.ntypes;
   for (auto& each : xyz) each.clear();
@@ -75,6 +75,42 @@ void BlockEdges::gather(const Frame& frame, const Block& block, const Descriptor
     largest = std::max(largest, first[i + 1] - first[i]);
   }
   for (auto& each : xyz) each.resize(index.size() + 16, 1.0);
+}
+
+void BlockEdges::scatter(const Block& block, std::int64_t atom, const double* const* gradient,
+                         const Derivatives& out) const {
+  const std::int64_t start = first[atom], count = first[atom + 1] - start;
+  const std::int32_t* neighbor = index.data() + start;
+  double sum[3] = {0.0, 0.0, 0.0}, virial[9] = {};
+  for (std::int64_t e = 0; e < count; ++e) {
+    double* force = out.force + 3 * std::int64_t(neighbor[e]);
+    for (int c = 0; c < 3; ++c) {
+      const double g = gradient[c][e];
+      sum[c] += g, force[c] -= g;
+      for (int d = 0; d < 3; ++d) virial[3 * c + d] -= g * xyz[d][start + e];
+    }
+  }
+  double* own = out.force + 3 * std::int64_t(block.atoms[atom]);
+  for (int c = 0; c < 3; ++c) own[c] += sum[c];
+  for (int k = 0; k < 9; ++k) out.virial[k] += virial[k];
+  if (out.atom_virial == nullptr) return;
+  for (std::int64_t e = 0; e < count; ++e)
+    for (int c = 0; c < 3; ++c)
+      for (int d = 0; d < 3; ++d)
+        out.atom_virial[9 * std::int64_t(neighbor[e]) + 3 * c + d] -=
+            gradient[c][e] * xyz[d][start + e];
+}
+
+void BlockEdges::scatter_radial(const Block& block, const std::vector<double>& slope,
+                                const double* weights, const Derivatives& out) {
+  for (auto& each : gradient_) each.resize(largest);
+  const double* gradient[3] = {gradient_[0].data(), gradient_[1].data(), gradient_[2].data()};
+  for (std::int64_t i = 0; i < block.size; ++i) {
+    if (weights[i] == 0.0) continue;
+    for (std::int64_t e = first[i]; e < first[i + 1]; ++e)
+      for (int c = 0; c < 3; ++c) gradient_[c][e - first[i]] = weights[i] * slope[e] * xyz[c][e];
+    scatter(block, i, gradient, out);
+  }
 }
 
 }  // namespace deepmd::engine

@@ -8,7 +8,7 @@
 
 #include "deepmd/backend_plugin.h"
 #include "deepmd/cell.hpp"
-#include "model_spec.hpp"
+#include "descriptor_spec.hpp"
 
 namespace deepmd::engine {
 
@@ -28,7 +28,14 @@ struct Block {
   std::int64_t size = 0;
 };
 
-/// The edges of a block's atoms for one descriptor, one atom after the other.
+/// Derivatives of an output's component by positions and strain, of a thread's atoms.
+struct Derivatives {
+  double* force = nullptr;        // (nall, 3)
+  double* virial = nullptr;       // (9)
+  double* atom_virial = nullptr;  // (nall, 9) or null
+};
+
+/// The edges of a block's atoms in one list, one atom after the other.
 struct BlockEdges {
   std::vector<std::int64_t> first;  // (size + 1)
   std::vector<double> xyz[3];       // displacements [Å], with room for whole vectors
@@ -39,8 +46,19 @@ struct BlockEdges {
   std::int64_t largest = 0;            // most edges of an atom
 
   /// Finds them; displacements of atoms at the same place are NaN.
-  void gather(const Frame& frame, const Block& block, const DescriptorSpec& spec,
+  void gather(const Frame& frame, const Block& block, const NeighborSpec& spec,
               const std::vector<char>& excluded_of_model);
+
+  /// Adds an atom's part of the derivatives: each edge, with the gradient (count) by its
+  /// displacement, pulls its centre one way and its neighbor the other; its virial is its
+  /// neighbor's.
+  void scatter(const Block& block, std::int64_t atom, const double* const* gradient,
+               const Derivatives& out) const;
+
+  /// The same of all atoms where gradients are `slope` (edges) times the displacement, and the
+  /// atom's weight.
+  void scatter_radial(const Block& block, const std::vector<double>& slope, const double* weights,
+                      const Derivatives& out);
 
  private:
   struct Hit {
@@ -48,11 +66,12 @@ struct BlockEdges {
     double xyz[3];
     std::int32_t index, type;
   };
-  void collect(const Frame& frame, std::int32_t atom, const DescriptorSpec& spec,
+  void collect(const Frame& frame, std::int32_t atom, const NeighborSpec& spec,
                const std::vector<char>& excluded_of_model);
-  void append(const DescriptorSpec& spec, std::int32_t center, std::int32_t* occupied,
+  void append(const NeighborSpec& spec, std::int32_t center, std::int32_t* occupied,
               std::int32_t* left_out);
   std::vector<Hit> hits_;
+  std::vector<double> gradient_[3];
 };
 
 }  // namespace deepmd::engine

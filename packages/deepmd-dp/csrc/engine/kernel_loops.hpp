@@ -226,8 +226,8 @@ DEEPMD_INLINE void gradients_of_terms(const EdgeSettings& settings, const T* a, 
 
 /// From the gradients of rows, u and the switch to that of the displacements.
 template <class T>
-DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
-                                              const double* statistics, EdgeArrays<T>& edges) {
+DEEPMD_INLINE void displacements(const EdgeSettings& settings, const double* statistics,
+                                 EdgeArrays<T>& edges) {
   const int columns = settings.columns, step = settings.slots_differ ? 2 * columns : 0;
   for (int e = 0; e < edges.count; ++e) {
     const double* scale = statistics + std::int64_t(step ? edges.slot[e] : 0) * step + columns;
@@ -242,13 +242,12 @@ DEEPMD_INLINE void gradients_of_displacements(const EdgeSettings& settings,
 }
 
 template <class T, int Bytes>
-DEEPMD_INLINE void gradients(const EdgeSettings& settings, const double* statistics, const T* a,
-                             std::int64_t ld, EdgeArrays<T>& edges) {
+DEEPMD_INLINE void gradients(const EdgeSettings& settings, const T* a, std::int64_t ld,
+                             EdgeArrays<T>& edges) {
   if (settings.degree == 16)
     gradients_of_terms<T, Bytes, 16>(settings, a, ld, edges);
   else
     gradients_of_terms<T, Bytes, 0>(settings, a, ld, edges);
-  gradients_of_displacements(settings, statistics, edges);
 }
 
 template <class T, int Bytes>

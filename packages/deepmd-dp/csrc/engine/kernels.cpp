@@ -26,6 +26,7 @@ namespace {
                          made<loops::polynomials<T, BYTES>>,    \
                          made<loops::accumulate<T, BYTES>>,     \
                          made<loops::gradients<T, BYTES>>,      \
+                         made<loops::displacements<T>>,         \
                          made<loops::contract<T, BYTES>>,       \
                          made<loops::contract_back<T, BYTES>>}; \
   }

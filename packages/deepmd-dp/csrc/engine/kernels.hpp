@@ -72,9 +72,13 @@ struct Kernels {
   void (*accumulate)(const EdgeSettings& settings, const EdgeArrays<T>& edges, T* a,
                      std::int64_t ld);
 
-  /// From the gradient of A to that of the displacements.
-  void (*gradients)(const EdgeSettings& settings, const double* statistics, const T* a,
-                    std::int64_t ld, EdgeArrays<T>& edges);
+  /// From the gradient of A to those of rows, u and the switch.
+  void (*gradients)(const EdgeSettings& settings, const T* a, std::int64_t ld,
+                    EdgeArrays<T>& edges);
+
+  /// From those to the gradient of the displacements.
+  void (*displacements)(const EdgeSettings& settings, const double* statistics,
+                        EdgeArrays<T>& edges);
 
   /// x[b, a - b] = sum over k of m[k, a] m[k, b] for b < naxis, b <= a < width.
   void (*contract)(std::int64_t width, std::int64_t naxis, const T* m, std::int64_t ldm, T* x);

@@ -3,187 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace deepmd::engine {
 namespace {
-
-using nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw NotCovered("the native engine does not cover " + what +
-                   "; freeze the model for a framework, or evaluate it by NumPy in Python");
-}
-
-std::vector<char> read_pairs(const Node& node, const char* key, std::int64_t ntypes) {
-  std::vector<char> excluded(ntypes * ntypes, 0);
-  if (!node.has(key)) return excluded;
-  for (std::size_t k = 0; k < node[key].size(); ++k) {
-    const auto pair = node[key][k].integers();
-    if (pair.size() != 2) node[key][k].fail("is no pair of types");
-    for (const auto type : pair)
-      if (type < 0 || type >= ntypes) node[key][k].fail("names a type that is not there");
-    excluded[pair[0] * ntypes + pair[1]] = 1;
-    excluded[pair[1] * ntypes + pair[0]] = 1;
-  }
-  return excluded;
-}
-
-/// Statistics with one row a type where all slots of a type are alike, as data leave them.
-void read_statistics(const Node& node, DescriptorSpec& spec) {
-  const std::int64_t slots = spec.nslots(), columns = spec.columns;
-  spec.davg = node.array("davg", {spec.ntypes, slots, columns}).data;
-  spec.dstd = node.array("dstd", {spec.ntypes, slots, columns}).data;
-  if (slots == 0) {
-    spec.davg.assign(spec.ntypes * columns, 0.0);
-    spec.dstd.assign(spec.ntypes * columns, 1.0);
-    return;
-  }
-  std::vector<double> rows[2];
-  for (std::int64_t t = 0; t < spec.ntypes; ++t)
-    for (std::int64_t slot = 0; slot < slots; ++slot)
-      for (std::int64_t c = 0; c < columns; ++c) {
-        const std::int64_t at = (t * slots + slot) * columns + c;
-        const std::int64_t first = t * slots * columns + c;
-        if (slot == 0) rows[0].push_back(spec.davg[at]), rows[1].push_back(spec.dstd[at]);
-        if (spec.davg[at] != spec.davg[first] || spec.dstd[at] != spec.dstd[first])
-          spec.slots_differ = true;
-      }
-  if (!spec.slots_differ) spec.davg = rows[0], spec.dstd = rows[1];
-}
-
-void read_environment(const Node& node, DescriptorSpec& spec) {
-  spec.environment.rcut = node["rcut"].number();
-  spec.environment.rcut_smth = node["rcut_smth"].number();
-  spec.environment.protection = node.number_or("env_protection", 0.0);
-  if (node.has("env_mat"))
-    spec.environment.use_exp_switch = node["env_mat"].flag_or("use_exp_switch", false);
-  if (!(spec.environment.rcut > spec.environment.rcut_smth) ||
-      !(spec.environment.rcut_smth >= 0.0) || !(spec.environment.rcut < 1e3))
-    node.fail("has cut-off radii that make no sense");
-  spec.sel = node["sel"].integers();
-  for (const auto sel : spec.sel)
-    if (sel < 0) node["sel"].fail("has a negative number");
-  spec.excluded = read_pairs(node, "exclude_types", spec.ntypes);
-  spec.is_single = is_single_precision(node);
-  read_statistics(node, spec);
-}
-
-DescriptorSpec read_two_body(const Node& node, std::int64_t ntypes, bool is_radial) {
-  node.check_class("Descriptor", 3);
-  DescriptorSpec spec;
-  spec.name = is_radial ? "se_e2_r" : "se_e2_a";
-  spec.columns = is_radial ? 1 : 4;
-  spec.ntypes = std::int64_t(node["sel"].integers().size());
-  if (spec.ntypes != ntypes) node["sel"].fail("has not one number for each type");
-  read_environment(node, spec);
-  spec.is_one_sided = node.flag_or("type_one_side", false);
-  spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
-  if (spec.nets.ndim != (spec.is_one_sided ? 1 : 2) || spec.nets.ntypes != ntypes ||
-      spec.nets.nets.front().nin() != 1)
-    node["embeddings"].fail("does not fit the types");
-  if (node.has("compress")) spec.nets.read_tables(node["compress"]);
-  spec.axis_neuron = is_radial ? 0 : node["axis_neuron"].integer();
-  return spec;
-}
-
-/// What stands for each type at the type embedding's input, (ntypes, nin).
-std::vector<double> type_codes(const Node& node, const std::vector<std::string>& type_map) {
-  std::vector<double> codes;
-  for (std::size_t t = 0; t < type_map.size(); ++t) {
-    std::vector<double> row(type_map.size(), 0.0);
-    row[t] = 1.0;
-    if (node.flag_or("use_econf_tebd", false)) row = electron_configuration(type_map[t]);
-    codes.insert(codes.end(), row.begin(), row.end());
-  }
-  return codes;
-}
-
-/// One row a type, (ntypes, dim).
-std::vector<double> read_type_vectors(const Node& node, const std::vector<std::string>& type_map,
-                                      std::int64_t& dim) {
-  node.check_class("TypeEmbedNet", 2);
-  const Net net = Net::read(node["embedding"], "EmbeddingNetwork", 2);
-  const std::vector<double> codes = type_codes(node, type_map);
-  const auto ntypes = std::int64_t(type_map.size());
-  if (std::int64_t(codes.size()) != ntypes * net.nin()) node.fail("does not fit the types");
-  dim = net.nout();
-  std::vector<double> vectors(ntypes * dim);
-  net.evaluate<double>(ntypes, codes.data(), nullptr, vectors.data(), nullptr);
-  return vectors;
-}
-
-/// The strip net's output for each type, or pair of types at centre * ntypes + neighbor.
-std::vector<double> strip_factors(const Net& net, const DescriptorSpec& spec) {
-  const std::int64_t ntypes = spec.ntypes, dim = spec.type_width;
-  const std::int64_t ncenters = spec.is_one_sided ? 1 : ntypes;
-  std::vector<double> in;
-  for (std::int64_t c = 0; c < ncenters; ++c)
-    for (std::int64_t t = 0; t < ntypes; ++t) {
-      const double* vectors = spec.type_vectors.data();
-      in.insert(in.end(), vectors + t * dim, vectors + (t + 1) * dim);
-      if (!spec.is_one_sided) in.insert(in.end(), vectors + c * dim, vectors + (c + 1) * dim);
-    }
-  std::vector<double> factors(ncenters * ntypes * net.nout());
-  net.evaluate<double>(ncenters * ntypes, in.data(), nullptr, factors.data(), nullptr);
-  return factors;
-}
-
-DescriptorSpec read_se_atten(const Node& node, const std::vector<std::string>& type_map,
-                             bool is_v2) {
-  const auto ntypes = std::int64_t(type_map.size());
-  node.check_class("Descriptor", 4);
-  DescriptorSpec spec;
-  spec.name = is_v2 ? "se_atten_v2" : "se_atten";
-  if (node["attention_layers"]["attention_layers"].size() > 0) refuse("attention layers");
-  spec.ntypes = node["ntypes"].integer();
-  if (spec.ntypes != ntypes) node["ntypes"].fail("is not the number of types");
-  spec.is_by_type = false;
-  read_environment(node, spec);
-  if (spec.sel.size() != 1) node["sel"].fail("is not one number");
-  spec.is_one_sided = node["type_one_side"].flag();
-  spec.is_smooth = is_v2 || node["smooth_type_embedding"].flag();
-  spec.axis_neuron = node["axis_neuron"].integer();
-  spec.gives_type_vector = node.flag_or("concat_output_tebd", true);
-  spec.type_vectors = read_type_vectors(node["type_embedding"], type_map, spec.type_width);
-  spec.nets = NetCollection::read(node["embeddings"], "EmbeddingNetwork", 2);
-  const std::int64_t of_types = spec.type_width * (spec.is_one_sided ? 1 : 2);
-  const bool is_strip = node.has("embeddings_strip");
-  spec.embedding = is_strip ? Embedding::strip : Embedding::concat;
-  if (spec.nets.ndim != 0 || spec.nets.nets[0].nin() != (is_strip ? 1 : 1 + of_types))
-    node["embeddings"].fail("does not fit the types' vectors");
-  if (!is_strip) return spec;
-  if (node.has("compress") && node["compress"].flag_or("geo_compress", false))
-    spec.nets.read_tables(node["compress"]);
-  const auto strip = NetCollection::read(node["embeddings_strip"], "EmbeddingNetwork", 2);
-  if (strip.ndim != 0 || strip.nets[0].nin() != of_types || strip.nets[0].nout() != spec.width())
-    node["embeddings_strip"].fail("does not fit the types' vectors");
-  spec.factors = strip_factors(strip.nets[0], spec);
-  return spec;
-}
-
-void read_descriptor(const Node& node, const std::vector<std::string>& type_map,
-                     std::vector<DescriptorSpec>& parts) {
-  const auto ntypes = std::int64_t(type_map.size());
-  const std::string type = node["type"].text();
-  if (type == "hybrid") {
-    node.check_class("Descriptor", 1);
-    for (std::size_t k = 0; k < node["list"].size(); ++k)
-      read_descriptor(node["list"][k], type_map, parts);
-  } else if (type == "se_e2_a" || type == "se_a") {
-    parts.push_back(read_two_body(node, ntypes, false));
-  } else if (type == "se_e2_r" || type == "se_r") {
-    parts.push_back(read_two_body(node, ntypes, true));
-  } else if (type == "dpa1" || type == "se_atten" || type == "se_atten_v2") {
-    parts.push_back(read_se_atten(node, type_map, type == "se_atten_v2"));
-  } else {
-    refuse("the descriptor " + type);
-  }
-  if (parts.empty()) node.fail("has no parts");
-  const auto& last = parts.back();
-  if (last.axis_neuron < 0 || last.axis_neuron > last.width())
-    node.fail("has an axis_neuron that its nets do not give");
-}
 
 void read_parameters(const Node& node, FittingSpec& spec) {
   spec.dim_fparam = node.integer_or("numb_fparam", 0);
@@ -204,16 +26,47 @@ void read_parameters(const Node& node, FittingSpec& spec) {
   if (ncase > 0) spec.case_embd = node.array("case_embd", {ncase}).data;
 }
 
-FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim_descriptor,
-                         std::int64_t dim_vectors) {
-  const std::string type = node["type"].text();
-  if (type != "ener" && type != "dipole") refuse("the fitting " + type);
-  node.check_class("Fitting", 4);
+Output output_of(const std::string& fitting) {
+  if (fitting == "ener") return Output::energy;
+  if (fitting == "dipole") return Output::dipole;
+  if (fitting == "polar") return Output::polarizability;
+  refuse("the fitting " + fitting);
+}
+
+/// How many numbers the nets give for so many vectors.
+std::int64_t numbers_for(Output output, bool is_diagonal, std::int64_t dim_vectors) {
+  if (output == Output::energy) return 1;
+  return is_diagonal ? dim_vectors : dim_vectors * dim_vectors;
+}
+
+void read_from_vacuum(const Node& node, std::int64_t ntypes, FittingSpec& spec) {
+  spec.from_vacuum.assign(ntypes, 0);
+  if (!node.has("atom_ener")) return;
+  const auto energies = node["atom_ener"].numbers();
+  bool any = false;
+  for (std::size_t t = 0; t < energies.size() && t < spec.from_vacuum.size(); ++t) {
+    spec.from_vacuum[t] = !std::isnan(energies[t]);
+    any = any || spec.from_vacuum[t];
+  }
+  if (spec.is_mixed) spec.from_vacuum.assign(ntypes, any);  // one net, all types
+}
+
+FittingSpec read_fitting(const Node& node, Output output, const ModelSpec& model) {
+  node.check_class("Fitting", output == Output::polarizability ? 5 : 4);
+  const std::int64_t ntypes = model.ntypes();
+  std::int64_t dim_descriptor = 0, dim_vectors = 0;
+  for (const auto& part : model.parts)
+    dim_descriptor += part.dim_out(), dim_vectors += part.dim_vectors();
+  if (output != Output::energy && dim_vectors == 0) node.fail("needs a descriptor with vectors");
   FittingSpec spec;
-  spec.output = type == "ener" ? Output::energy : Output::dipole;
-  if (spec.output == Output::dipole)
+  if (output == Output::dipole)
     spec.has_derivative =
         node.flag_or("r_differentiable", true) && node.flag_or("c_differentiable", true);
+  if (output == Output::polarizability) {
+    spec.has_derivative = false;
+    spec.is_diagonal = node.flag_or("fit_diag", true);
+    spec.scale = node.array("scale", {ntypes, 1}).data;
+  }
   spec.is_mixed = node["mixed_types"].flag();
   spec.nets = NetCollection::read(node["nets"], "FittingNetwork", 1, true).nets;
   if (spec.nets.size() != std::size_t(spec.is_mixed ? 1 : ntypes))
@@ -221,83 +74,178 @@ FittingSpec read_fitting(const Node& node, std::int64_t ntypes, std::int64_t dim
   read_parameters(node, spec);
   const Net& net = spec.nets.front();
   if (net.nin() != dim_descriptor + spec.nextra()) node["nets"].fail("does not fit the descriptor");
-  if (net.nout() != (spec.output == Output::energy ? 1 : dim_vectors))
+  if (net.nout() != numbers_for(output, spec.is_diagonal, dim_vectors))
     node["nets"].fail("gives a wrong number of values");
   spec.bias = node.array("bias_atom_e", {ntypes, net.nout()}).data;
   spec.from_vacuum.assign(ntypes, 0);
-  if (spec.output == Output::energy && node.has("atom_ener")) {
-    const auto energies = node["atom_ener"].numbers();
-    bool any = false;
-    for (std::size_t t = 0; t < energies.size() && t < spec.from_vacuum.size(); ++t) {
-      spec.from_vacuum[t] = !std::isnan(energies[t]);
-      any = any || spec.from_vacuum[t];
-    }
-    if (spec.is_mixed) spec.from_vacuum.assign(ntypes, any);  // one net, all types
-  }
+  if (output == Output::energy) read_from_vacuum(node, ntypes, spec);
   if (node.has("exclude_types")) spec.exclude_types = node["exclude_types"].integers();
   spec.is_single = is_single_precision(node);
   return spec;
 }
 
-/// Which types have an output: those that neither the model nor a dipole's fitting leaves out.
-std::vector<char> read_has_output(const Node& model, const FittingSpec& fitting,
-                                  std::int64_t ntypes) {
-  std::vector<char> has_output(ntypes, 1);
+/// The constant of each type in the output, (ntypes, ncomponents): of polarizabilities a multiple
+/// of the unit matrix, of dipoles nothing.
+std::vector<double> read_bias(const Node& model, const ModelSpec& spec) {
+  const std::int64_t ntypes = spec.ntypes(), n = spec.ncomponents();
+  if (spec.output == Output::energy) return model.array("out_bias", {1, ntypes, 1}).data;
+  std::vector<double> bias(ntypes * n, 0.0);
+  if (spec.output == Output::dipole || !model["fitting"].flag_or("shift_diag", true)) return bias;
+  const auto& given = model.array("out_bias", {1, ntypes, n}).data;
+  const auto& beside = model["fitting"].array("constant_matrix", {ntypes}).data;
+  for (std::int64_t t = 0; t < ntypes; ++t)
+    for (int c = 0; c < 9; c += 4)
+      bias[t * n + c] = spec.fitting.scale[t] *
+                        ((given[t * n] + given[t * n + 4] + given[t * n + 8]) / 3.0 + beside[t]);
+  return bias;
+}
+
+/// Which types have an output: those that neither the model nor a tensor's fitting leaves out.
+std::vector<char> read_has_output(const Node& model, const ModelSpec& spec) {
+  std::vector<char> has_output(spec.ntypes(), 1);
   std::vector<std::int64_t> excluded;
   if (model.has("atom_exclude_types")) excluded = model["atom_exclude_types"].integers();
-  if (fitting.output == Output::dipole)
-    excluded.insert(excluded.end(), fitting.exclude_types.begin(), fitting.exclude_types.end());
+  const auto& of_fitting = spec.fitting.exclude_types;
+  if (spec.output != Output::energy)
+    excluded.insert(excluded.end(), of_fitting.begin(), of_fitting.end());
   for (const auto type : excluded)
-    if (type >= 0 && type < ntypes) has_output[type] = 0;
+    if (type >= 0 && type < spec.ntypes()) has_output[type] = 0;
   return has_output;
 }
 
-json output_terms(const FittingSpec& fitting) {
-  const bool is_energy = fitting.output == Output::energy;
-  const std::string name = is_energy ? "energy" : "dipole", stem = is_energy ? "" : "dipole_";
-  const std::string unit = is_energy ? "eV" : "eÅ";
-  const int n = is_energy ? 1 : 3;
-  json terms = json::array();
-  const auto add = [&](const std::string& term, const char* kind, json axes,
-                       const std::string& of_unit) {
-    axes.insert(axes.begin(), "nframes");
-    terms.push_back(
-        {{"name", term}, {"kind", kind}, {"axes", axes}, {"dtype", "float64"}, {"unit", of_unit}});
-  };
-  const auto components = [&](json axes) {
-    if (!is_energy) axes.insert(axes.begin(), n);
-    return axes;
-  };
-  add(name, "sum", {n}, unit);
-  add("atom_" + name, "atom", {"nloc", n}, unit);
-  if (!fitting.has_derivative) return terms;
-  add(stem + "force", "force", components({"nall", 3}), unit + "/Å");
-  add(stem + "virial", "virial", components(json::array({9})), unit);
-  add("atom_" + stem + "virial", "atom_virial", components({"nall", 9}), unit);
-  return terms;
+TableSpec read_table(const Node& model, std::int64_t ntypes) {
+  const Node node = model["tab"];
+  node.check_class("PairTab", 1);
+  TableSpec spec;
+  if (node["ntypes"].integer() != ntypes) node["ntypes"].fail("is not the number of types");
+  spec.ntypes = ntypes, spec.is_by_type = false;
+  spec.sel = {std::max<std::int64_t>(0, model["sel"].integer())};
+  spec.excluded.assign(ntypes * ntypes, 0);
+  spec.rmin = node["rmin"].number(), spec.hh = node["hh"].number();
+  spec.rcut = node["rcut"].number();
+  spec.nspline = node.array("vdata", {-1, 1 + ntypes * (ntypes + 1) / 2}).shape[0] - 1;
+  if (spec.nspline < 1 || !(spec.hh > 0.0 && spec.rmin >= 0.0 && spec.rcut > 0.0) ||
+      !(spec.rcut < 1e3) || model["rcut"].number() != spec.rcut)
+    node.fail("has no interval, or a wrong cut-off");
+  spec.cubics = node.array("tab_data", {ntypes * ntypes * spec.nspline * 4}).data;
+  return spec;
 }
 
-json pairs_of(const std::vector<char>& excluded, std::int64_t ntypes) {
-  json pairs = json::array();
-  for (std::int64_t i = 0; i < ntypes; ++i)
-    for (std::int64_t j = i; j < ntypes; ++j)
-      if (excluded[i * ntypes + j]) pairs.push_back({i, j});
-  return pairs;
+std::vector<double> read_weights(const Node& model, std::size_t number) {
+  if (!model.has("weights")) return std::vector<double>(number, 1.0 / double(number));
+  const Node node = model["weights"];
+  if (node.value().is_string()) {
+    const std::string name = node.text();
+    if (name != "sum" && name != "mean") node.fail("is neither sum nor mean nor numbers");
+    return std::vector<double>(number, name == "sum" ? 1.0 : 1.0 / double(number));
+  }
+  const auto weights = node.numbers();
+  if (weights.size() != number) node.fail("has not one number for each model");
+  return weights;
+}
+
+/// The neighbors that make the soft minimum: of the net's widest list, or of the table's where that
+/// has not fewer places, as deepmd-kit takes it.
+NeighborSpec nearest_list(const ModelSpec& net, const TableSpec& table) {
+  NeighborSpec widest = *net.lists().front();
+  for (const auto* each : net.lists())
+    if (each->rcut > widest.rcut) widest = *each;
+  for (const auto* each : net.lists())
+    if (each->rcut == widest.rcut && each->is_by_type == widest.is_by_type)
+      for (std::size_t k = 0; k < widest.sel.size(); ++k)
+        widest.sel[k] = std::max(widest.sel[k], each->sel[k]);
+  NeighborSpec found = table;
+  if (table.sel[0] < widest.nslots()) {
+    if (widest.slots_differ) refuse("a table beside a net with statistics of each slot");
+    found.rcut = widest.rcut;
+  }
+  return found;
+}
+
+NearSpec read_near(const Node& model, const std::vector<ModelSpec>& models) {
+  if (models.size() != 2 || models[1].kind != Kind::table)
+    model["models"].fail("is not a net and a table");
+  if (models[0].kind != Kind::net) refuse("a table beside something else than a net");
+  NearSpec spec;
+  spec.rmin = model["sw_rmin"].number(), spec.rmax = model["sw_rmax"].number();
+  spec.alpha = model.number_or("smin_alpha", 0.1);
+  if (!(spec.rmin < spec.rmax)) model["sw_rmin"].fail("is not below sw_rmax");
+  if (!(spec.alpha >= 1e-6)) model["smin_alpha"].fail("is no length");
+  spec.neighbors = nearest_list(models[0], models[1].table);
+  return spec;
+}
+
+/// Reads a model; pairs that a combination leaves out are none of its parts' neighbors either.
+ModelSpec read_model(const Node& model, const std::vector<char>& excluded_of_whole);
+
+/// The models of a combination.
+void read_parts(const Node& model, ModelSpec& spec) {
+  const Node list = model["models"];
+  if (list.size() == 0) list.fail("is empty");
+  for (std::size_t k = 0; k < list.size(); ++k) {
+    spec.models.push_back(read_model(list[k], spec.excluded));
+    const ModelSpec& part = spec.models.back();
+    if (part.output != Output::energy) list[k].fail("gives no energy, and is not to be combined");
+    if (part.type_map != spec.type_map) list[k].fail("has other types than the whole");
+    const auto own = [&](const NeighborSpec* each) { return each->slots_differ; };
+    const auto lists = part.lists();
+    if (part.excluded != spec.excluded && std::any_of(lists.begin(), lists.end(), own))
+      refuse("pairs that one of several models leaves out, beside statistics of each slot");
+  }
+  for (const auto& [name, dim] : {std::pair("numb_fparam", &ModelSpec::dim_fparam),
+                                  std::pair("numb_aparam", &ModelSpec::dim_aparam)})
+    for (const auto& part : spec.models)
+      if ((part.*dim)() != 0 && (part.*dim)() != (spec.*dim)())
+        list.fail(std::string("takes different numbers as ") + name);
+}
+
+ModelSpec read_model(const Node& model, const std::vector<char>& excluded_of_whole) {
+  const std::string type = model.has("type") ? model["type"].text() : "standard";
+  const bool is_sum = type == "linear" || type == "linear_ener";
+  if (type != "standard" && type != "pairtab" && type != "zbl" && !is_sum)
+    refuse("models of the kind " + type);
+  model.check_class("Model", is_sum ? 3 : 2);
+  ModelSpec spec;
+  for (std::size_t k = 0; k < model["type_map"].size(); ++k)
+    spec.type_map.push_back(model["type_map"][k].text());
+  if (spec.ntypes() == 0) model["type_map"].fail("is empty");
+  spec.excluded = read_pairs(model, "pair_exclude_types", spec.ntypes());
+  for (std::size_t k = 0; k < std::min(spec.excluded.size(), excluded_of_whole.size()); ++k)
+    spec.excluded[k] |= excluded_of_whole[k];
+  if (type == "standard") {
+    read_descriptor(model["descriptor"], spec.type_map, spec.parts);
+    spec.output = output_of(model["fitting"]["type"].text());
+    spec.fitting = read_fitting(model["fitting"], spec.output, spec);
+  } else if (type == "pairtab") {
+    spec.kind = Kind::table;
+    spec.table = read_table(model, spec.ntypes());
+  } else {
+    spec.kind = is_sum ? Kind::sum : Kind::near_net;
+    read_parts(model, spec);
+    if (is_sum)
+      spec.weights = read_weights(model, spec.models.size());
+    else
+      spec.near = read_near(model, spec.models);
+  }
+  spec.bias = read_bias(model, spec);
+  spec.has_output = read_has_output(model, spec);
+  return spec;
 }
 
 }  // namespace
 
-std::int64_t DescriptorSpec::nslots() const {
-  return std::accumulate(sel.begin(), sel.end(), std::int64_t(0));
-}
-
-std::int64_t DescriptorSpec::dim_out() const {
-  return (columns == 1 ? width() : width() * axis_neuron) + (gives_type_vector ? type_width : 0);
+std::vector<const NeighborSpec*> ModelSpec::lists() const {
+  std::vector<const NeighborSpec*> found;
+  for (const auto& part : parts) found.push_back(&part);
+  if (kind == Kind::table) found.push_back(&table);
+  for (const auto& model : models)
+    for (const auto* each : model.lists()) found.push_back(each);
+  return found;
 }
 
 double ModelSpec::rcut() const {
   double largest = 0.0;
-  for (const auto& part : parts) largest = std::max(largest, part.environment.rcut);
+  for (const auto* each : lists()) largest = std::max(largest, each->rcut);
   return largest;
 }
 
@@ -306,55 +254,32 @@ bool ModelSpec::is_single() const {
          std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.is_single; });
 }
 
-ModelSpec ModelSpec::read(const Document& document) {
-  const Node model = Node(document)["model"];
-  if (model.has("type") && model["type"].text() != "standard")
-    refuse("models of the kind " + model["type"].text());
-  model.check_class("Model", 2);
-  ModelSpec spec;
-  for (std::size_t k = 0; k < model["type_map"].size(); ++k)
-    spec.type_map.push_back(model["type_map"][k].text());
-  const std::int64_t ntypes = spec.ntypes();
-  if (ntypes == 0) model["type_map"].fail("is empty");
-  read_descriptor(model["descriptor"], spec.type_map, spec.parts);
-  std::int64_t dim_out = 0, dim_vectors = 0;
-  for (const auto& part : spec.parts) dim_out += part.dim_out(), dim_vectors += part.dim_vectors();
-  spec.fitting = read_fitting(model["fitting"], ntypes, dim_out, dim_vectors);
-  if (spec.fitting.output == Output::energy)
-    spec.out_bias = model.array("out_bias", {1, ntypes, 1}).data;
-  spec.excluded = read_pairs(model, "pair_exclude_types", ntypes);
-  spec.has_output = read_has_output(model, spec.fitting, ntypes);
-  return spec;
+std::int64_t ModelSpec::dim_fparam() const {
+  std::int64_t dim = fitting.dim_fparam;
+  for (const auto& model : models) dim = std::max(dim, model.dim_fparam());
+  return dim;
 }
 
-std::string ModelSpec::record(const std::string& embedding_path) const {
-  json selected = json::array();
-  for (std::int64_t t = 0; t < ntypes(); ++t)
-    if (has_output[t]) selected.push_back(t);
-  json lists = json::array();
-  for (const auto& part : parts) {
-    json list = {{"rcut", part.environment.rcut}, {"by_type", part.is_by_type}};
-    list["widths"] = part.slots_differ ? json(part.sel) : json();
-    list["capacities"] = part.sel;
-    lists.push_back(list);
+std::int64_t ModelSpec::dim_aparam() const {
+  std::int64_t dim = fitting.dim_aparam;
+  for (const auto& model : models) dim = std::max(dim, model.dim_aparam());
+  return dim;
+}
+
+std::vector<double> ModelSpec::default_fparam() const {
+  std::vector<double> found = fitting.default_fparam;
+  bool is_first = true;
+  for (const auto& model : models) {
+    if (model.dim_fparam() == 0) continue;
+    const auto own = model.default_fparam();
+    if (!is_first && own != found) return {};
+    found = own, is_first = false;
   }
-  const json record = {{"format", "deepmd native model"},
-                       {"version", 1},
-                       {"model",
-                        {{"type_map", type_map},
-                         {"rcut", rcut()},
-                         {"is_message_passing", false},
-                         {"pair_exclude_types", pairs_of(excluded, ntypes())},
-                         {"sel_types", selected},
-                         {"dim_fparam", fitting.dim_fparam},
-                         {"dim_aparam", fitting.dim_aparam},
-                         {"default_fparam",
-                          fitting.default_fparam.empty() ? json() : json(fitting.default_fparam)}}},
-                       {"lists", lists},
-                       {"inputs", json::array()},
-                       {"outputs", output_terms(fitting)},
-                       {"embedding", embedding_path}};
-  return record.dump();
+  return found;
+}
+
+ModelSpec ModelSpec::read(const Document& document) {
+  return read_model(Node(document)["model"], {});
 }
 
 }  // namespace deepmd::engine

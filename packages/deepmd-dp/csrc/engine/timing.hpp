@@ -40,4 +40,10 @@ class Timing {
   double last_ = 0.0;
 };
 
+/// A thread that works on blocks, and its clock.
+struct Worker {
+  std::size_t number = 0;
+  Timing timing;
+};
+
 }  // namespace deepmd::engine
