@@ -19,7 +19,7 @@ from deepmd.infer import DeepPot
 from deepmd.outputs import ENERGY
 from deepmd_dp.conformance.reference_numbers import REFERENCE
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.virtual_atoms import VirtualAtoms, virtual_atoms_of
+from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
@@ -119,7 +119,7 @@ def test_spins_of_other_types_do_not_matter(model, data):
 def test_training_sees_what_inference_gives(model, data):
     """Batches with virtual atoms, padded as JAX's are."""
     numpy_model = deserialize_model(read_document(str(PATH))["model"])
-    virtual = virtual_atoms_of(numpy_model)
+    virtual = numpy_model.expansion
     batch = virtual.expand_batch(batch_of(data))
     labels = {
         key: np.pad(each, ((0, 0), (0, 2), (0, 0))) if each.ndim == 3 else each for key, each in batch.labels.items()
@@ -130,7 +130,7 @@ def test_training_sees_what_inference_gives(model, data):
     )
     env = build_environment(numpy_model, coord, batch.box, atype)
     terms = evaluate(numpy_model, env, labels["fparam"], labels["aparam"], derivative)
-    terms |= virtual.forces(terms, env, labels)
+    terms |= virtual.of_atoms(terms, env, labels)
     _, force, virial, force_mag, mask = evaluate_all(model, data)
     np.testing.assert_allclose(terms["virial"], virial, atol=1e-14)
     for name, expected in (("force", force), ("force_mag", force_mag), ("mask_mag", mask)):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.environment.exclusion import Pairs
+    from deepmd_dp.environment.expansion import FrameExpansion
 
 Tree = dict[str, "object"]
 """The contract's form of a module."""
@@ -216,6 +217,11 @@ class Model(Protocol):
     @property
     def is_message_passing(self) -> bool:
         """Whether there are any messages."""
+        ...
+
+    @property
+    def expansion(self) -> FrameExpansion | None:
+        """What puts further atoms into its frames; None: it takes frames as they are."""
         ...
 
     @property

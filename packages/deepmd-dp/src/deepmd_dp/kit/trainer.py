@@ -20,8 +20,8 @@ from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
-from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of, with_virtual_atoms
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
@@ -29,7 +29,7 @@ from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
-from deepmd_dp.model.hessian import evaluate_with_hessian
+from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
 from deepmd_dp.nn.matrix import expected_distance, with_bases, with_refined_bases
 from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
@@ -113,6 +113,8 @@ class BaseTrainer(Trainer):
                 f"start_pref_h and limit_pref_h: {self.backend_name} has no third derivatives, which a training on "
                 "Hessians needs; take another backend."
             )
+        if HESSIAN in self._loss.needs and model.expansion is not None:
+            raise InputError(f"start_pref_h and limit_pref_h: {NO_HESSIAN}")
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
         self._steps = 0
@@ -175,7 +177,7 @@ class BaseTrainer(Trainer):
         return self._loss.label_sets
 
     def prepare(self, batch: Batch) -> Prepared:
-        batch = with_virtual_atoms(self._numpy_model, batch)
+        batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
@@ -238,12 +240,11 @@ class BaseTrainer(Trainer):
         else:
             first = derivative if kinds & {"force", "virial"} else None
             prediction = evaluate(*inputs, first, virial="virial" in kinds)
-        virtual_atoms = virtual_atoms_of(self._numpy_model)
-        if virtual_atoms is not None and "force" in prediction:
-            prediction |= virtual_atoms.forces(prediction, batch.env, batch.labels)
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)
+        if model.expansion is not None:
+            prediction |= model.expansion.of_atoms(prediction, batch.env, batch.labels)
         return self._loss(prediction, batch.labels, batch.found, lr)
 
     def trained_leaves(self) -> dict[str, np.ndarray]:
@@ -285,8 +286,8 @@ def _inputs(model: Model) -> list[DataRequirement]:
         inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
     if model.dim_aparam:
         inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
-    if virtual_atoms_of(model) is not None:
-        inputs.append(DataRequirement("spin", 3, atomic=True, must=True))
+    if model.expansion is not None:
+        inputs.append(DataRequirement(model.expansion.label, model.expansion.ncomponents, atomic=True, must=True))
     return inputs
 
 

@@ -17,6 +17,7 @@ from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.expansion import FrameExpansion
 from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
@@ -41,6 +42,11 @@ class StandardModel(BaseModel):
     descriptor: Descriptor
     fitting: Fitting
     virtual_atoms: VirtualAtoms | None = static(default=None)
+
+    @property
+    def expansion(self) -> FrameExpansion | None:
+        """`virtual_atoms`."""
+        return self.virtual_atoms
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:

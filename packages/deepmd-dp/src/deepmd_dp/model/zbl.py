@@ -56,7 +56,8 @@ class ZBLModel(CombinedModel):
     @property
     def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
         """Energies of atoms far from all others, as the net's fitting has them."""
-        return self.models[0].assigned_bias
+        numbers, bias = self.numbers[0].of_whole, self.models[0].assigned_bias
+        return {name: tuple(values[n] for n in numbers) for name, values in bias.items()}
 
     def weights_of(self, env: Environment) -> tuple[Weight, ...]:
         """What net and table count."""
@@ -85,7 +86,7 @@ class ZBLModel(CombinedModel):
         net, table = self.models
         widest = dict(zip(net.lists, net.list_capacities, strict=True))
         spec = max(widest, key=lambda each: each.rcut)
-        return table.lists[0] if _sel(table) >= sum(widest[spec]) else spec
+        return table.lists[0] if _sel(table) >= sum(widest[spec]) else self.numbers[0].list_of_whole(spec)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
