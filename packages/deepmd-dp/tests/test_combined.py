@@ -215,6 +215,24 @@ def test_parts_have_types_of_their_own(model_section, water, part):
         np.testing.assert_allclose(values, sum(each[name] for each in of_parts), rtol=0.0, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("adds_bias", [True, False])
+def test_where_the_table_counts_the_bias_may_be_left_out(model_section, water, adds_bias):
+    """As `srtab_add_bias` of deepmd-kit's TensorFlow; a file holds it as the bias of the net."""
+    section = model_section(type_map=["O", "H"], srtab_add_bias=adds_bias, **NEAR)
+    labels = {"energy": -np.arange(3.0)[:, None] - 20.0}
+    batch = Batch(water.coord, water.box, water.atype, labels, {"energy": True})
+    found = with_statistics(new_model(section, np.random.default_rng(0)), [batch], section)
+    model = deserialize_model(found.serialize())
+    bias = found.out_bias[0, :, 0] if adds_bias else found.models[0].out_bias[0, :, 0]
+    assert np.any(bias != 0.0)
+    assert np.any(found.out_std != 1.0)
+    table = pair(model.models[1], 0.7)["energy"]
+    np.testing.assert_allclose(pair(model, 0.7)["energy"], table + adds_bias * bias.sum(), rtol=0.0, atol=1e-12)
+    neutral = replace(model.models[0], out_bias=np.zeros((1, 2, 1)))
+    far = pair(neutral, 3.9)["energy"] + bias.sum()
+    np.testing.assert_allclose(pair(model, 3.9)["energy"], far, rtol=0.0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["sea", "atten_l2", "dpa2_options_real", "hybrid", "linear_ener", "zbl"])
 def test_nothing_of_a_models_file_is_trained(new, name):
     """Nor after it went through a file again; its numbers stay."""
@@ -336,7 +354,7 @@ def rows(text):
         ({**linear("sum", NET), "use_srtab": TABLE}, "model/use_srtab is given, but tables for near atoms are for"),
         ({**NEAR, "sw_rmax": None}, "model/sw_rmax is missing; `use_srtab` needs it"),
         ({**NEAR, "fitting_net": {"type": "dipole"}}, "with `use_srtab` only energies"),
-        ({**NEAR, "srtab_add_bias": False}, "srtab_add_bias: deepmd-kit has it, this version does not support it yet"),
+        (linear("sum", {**NEAR, "srtab_add_bias": False}), "models/0/srtab_add_bias is false, but the energies of the"),
         ({**NEAR, "type": "zbl"}, "model/type is 'zbl'; expected one of"),
     ],
 )

@@ -215,6 +215,11 @@ class Model(Protocol):
         ...
 
     @property
+    def biased_part(self) -> str:
+        """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
+        ...
+
+    @property
     def is_message_passing(self) -> bool:
         """Whether there are any messages."""
         ...

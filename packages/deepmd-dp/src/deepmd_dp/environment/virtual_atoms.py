@@ -47,6 +47,8 @@ class VirtualAtoms:
         Of each type.
     virtual_scale : tuple of float
         λ of each type [Å/μB]; without meaning where it has no spin.
+    takes_zero : bool
+        Whether the model's numbers are finite where a virtual atom stands on its atom (`sides`).
 
     References
     ----------
@@ -55,6 +57,7 @@ class VirtualAtoms:
 
     use_spin: tuple[bool, ...]
     virtual_scale: tuple[float, ...]
+    takes_zero: bool = True
     label = SPIN
     ncomponents = 3
     reaches_zero = True
@@ -117,16 +120,16 @@ class VirtualAtoms:
         Raises
         ------
         InputError
-            A virtual atom stands on its atom, where the energy has no derivative.
+            A virtual atom stands on its atom, and the model does not take it.
         """
         scales = self._scales_of(atype)
         virtual = coord + given * scales
         is_on_atom = (scales[..., 0] > 0.0) & np.all(virtual == coord, axis=-1)
-        if is_on_atom.any():
+        if not self.takes_zero and is_on_atom.any():
             frame, atom = np.argwhere(is_on_atom)[0]
             raise InputError(
-                f"spin is zero for atom {atom} of frame {frame}, whose type has spins: there is no magnetic force "
-                "there; give it a short one, such as 1e-6 μB."
+                f"spin is zero for atom {atom} of frame {frame}, whose type has spins, and the descriptor's "
+                "env_protection is 0, so that it divides by the distance 0; give a short spin, such as 1e-3 μB."
             )
         virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
         return Expanded(np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1))

@@ -21,6 +21,7 @@ from deepmd_dp.environment.expansion import Expanded, outputs_of_atoms, seen_fra
 from deepmd_dp.environment.fragments import Fragments
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
+from deepmd_dp.environment.sides import sides
 from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
@@ -311,7 +312,13 @@ class BaseDeepEval(DeepEvalBackend):
     def _evaluate(
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
     ) -> dict[str, np.ndarray]:
-        """The terms of an environment in NumPy."""
+        """The terms of an environment in NumPy, the mean over its sides."""
+        found = [self._evaluate_side(side, fparam, aparam, terms) for side in sides(env, self._numpy_model)]
+        return {term.name: np.mean([each[term.name] for each in found], axis=0) for term in terms}
+
+    def _evaluate_side(
+        self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
+    ) -> dict[str, np.ndarray]:
         env = with_file_inputs(env, self._numpy_model)
         assert env.mapping is not None, "with_file_inputs puts it there"
         sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}

@@ -15,13 +15,14 @@ from deepmd.data.batch import DataRequirement
 from deepmd.errors import BackendError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
-from deepmd_dp.dialect.array import Array, Float, Shaped
+from deepmd_dp.dialect.array import Array, Float, Shaped, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
+from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 Gradients = dict[str, Array]
 """Derivatives of the loss by the parameters that it depends on, by path."""
 
+HAS_SIDES = "has_sides"
+"""Whether there are zero spins in a batch, see `deepmd_dp.environment.sides`; found or not, since programs differ."""
 _CHECK_BASES = 100
 """Steps after which the nets' bases are checked again."""
 _MARGIN = 0.85
@@ -180,13 +183,14 @@ class BaseTrainer(Trainer):
         batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
+        env, *others = sides(env, self._numpy_model)
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
         env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
         return Prepared(
             map_leaves(env, lambda _, array: self.from_numpy(np.asarray(array))),
             framework_labels,
-            dict(batch.found),
+            {**batch.found, **({HAS_SIDES: True} if others else {})},
             nearest,
         )
 
@@ -233,13 +237,15 @@ class BaseTrainer(Trainer):
         """
         output, needs = self._loss.output, self._loss.needs
         kinds = {term.kind for term in all_terms(self._numpy_model.outputs) if term.name in needs}
-        inputs = (model, batch.env, batch.fparam, batch.aparam)
+        parameters = batch.fparam, batch.aparam
         if HESSIAN in needs and batch.found[HESSIAN]:
             natoms = batch.labels[HESSIAN].shape[-1] // 9
-            prediction = evaluate_with_hessian(*inputs, derivative, natoms)
+            prediction = evaluate_with_hessian(model, batch.env, *parameters, derivative, natoms)
         else:
             first = derivative if kinds & {"force", "virial"} else None
-            prediction = evaluate(*inputs, first, virial="virial" in kinds)
+            envs = [batch.env, *([other_side(batch.env)] if batch.found.get(HAS_SIDES) else [])]
+            found = [evaluate(model, env, *parameters, first, virial="virial" in kinds) for env in envs]
+            prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in found[0]}
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)

@@ -81,6 +81,11 @@ class BaseModel(Module):
         return None
 
     @property
+    def biased_part(self) -> str:
+        """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
+        return ""
+
+    @property
     def is_message_passing(self) -> bool:
         """Whether there are any messages."""
         return bool(self.messages)
