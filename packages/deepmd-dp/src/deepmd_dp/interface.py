@@ -215,6 +215,11 @@ class Model(Protocol):
         ...
 
     @property
+    def takes_mask(self) -> bool:
+        """Whether its one atomic parameter says which atoms are there."""
+        ...
+
+    @property
     def biased_part(self) -> str:
         """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,7 +28,7 @@ from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.metadata import selected_types
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, cut
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
-
 
 WITHOUT_EFFECT = ("auto_batch_size", "neighbor_list", "nlist_backend", "no_jit", "load_prefix", "default_tf_graph")
 """Options of deepmd-kit that change no number here, the first one apart: lists are O(N) always."""
@@ -214,10 +214,13 @@ class BaseDeepEval(DeepEvalBackend):
         del fparam, kwargs
 
         def describe(part: Part) -> np.ndarray:
+            if beside is not None and self.takes_mask():  # which is no input of a graph by itself
+                masked = replace(part.env, kept=part.rows_of(beside)[..., 0])
+                return np.asarray(self._numpy_model.describe(masked))
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
-        frames = seen_frames(self._numpy_model, coords, atom_types, spin, aparam).frames
+        frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
         return self._of_own_atoms(describe, frames, cells, atom_types.shape[1])
 
     def eval_fitting_last_layer(
@@ -333,7 +336,7 @@ class BaseDeepEval(DeepEvalBackend):
                 atomic="atom" in kinds,
                 derivatives="force" in kinds,
             )
-            return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
+            return {term.name: cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
 
     @cached_property
     def _model(self) -> Model:
@@ -372,6 +375,9 @@ class BaseDeepEval(DeepEvalBackend):
     def get_dim_aparam(self) -> int:
         return 1 if self.takes_fragments() else self._numpy_model.dim_aparam
 
+    def takes_mask(self) -> bool:
+        return self._numpy_model.takes_mask
+
     def takes_fragments(self) -> bool:
         return isinstance(self._numpy_model.expansion, Fragments)
 
@@ -391,8 +397,3 @@ class BaseDeepEval(DeepEvalBackend):
     def close(self) -> None:
         """Frees the model at once; the object is of no use afterwards."""
         self.__dict__.clear()
-
-
-def _cut(array: np.ndarray, term: TermDef, sizes: dict[str, int]) -> np.ndarray:
-    """A term without what belongs to frames and atoms that were added."""
-    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]

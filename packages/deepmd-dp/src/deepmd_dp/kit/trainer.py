@@ -12,7 +12,8 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
-from deepmd.errors import BackendError, InputError
+from deepmd.data.mask import check_mask
+from deepmd.errors import BackendError, DataError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped, total
@@ -180,6 +181,8 @@ class BaseTrainer(Trainer):
         return self._loss.label_sets
 
     def prepare(self, batch: Batch) -> Prepared:
+        if self._numpy_model.takes_mask:
+            _check_mask(batch)
         batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
@@ -295,6 +298,15 @@ def _inputs(model: Model) -> list[DataRequirement]:
     if model.expansion is not None:
         inputs.append(DataRequirement(model.expansion.label, model.expansion.ncomponents, atomic=True, must=True))
     return inputs
+
+
+def _check_mask(batch: Batch) -> None:
+    """Raises DataError where the atomic parameters of a model that takes them as a mask are none."""
+    try:
+        check_mask(batch.labels["aparam"])
+    except InputError as error:
+        frames = ", ".join(map(str, batch.frames.tolist()))
+        raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

@@ -81,6 +81,11 @@ class BaseModel(Module):
         return None
 
     @property
+    def takes_mask(self) -> bool:
+        """Whether its one atomic parameter says which atoms are there: few do."""
+        return False
+
+    @property
     def biased_part(self) -> str:
         """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
         return ""

@@ -13,6 +13,7 @@ from deepmd.contract import check_class
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.descriptor.se_a_mask import SeAMask
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, module, modules, static
@@ -48,6 +49,12 @@ class StandardModel(BaseModel):
     def expansion(self) -> FrameExpansion | None:
         """`virtual_atoms`."""
         return self.virtual_atoms
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether the atomic parameter is a mask, and the descriptor looks at it."""
+        is_mask = isinstance(self.fitting, NetsFitting) and self.fitting.nets.use_aparam_as_mask
+        return is_mask and any(True for _ in modules(self.descriptor, SeAMask))
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
