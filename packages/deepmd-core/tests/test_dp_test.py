@@ -10,11 +10,13 @@ import sys
 
 import numpy as np
 import pytest
-from morse import install, make_frames, write_model, write_system
+from morse import MorseEval, install, make_frames, write_model, write_system
 
+from deepmd.data import Batch
 from deepmd.entrypoints.test import run_test
 from deepmd.errors import DataError, InputError
 from deepmd.infer import DeepPot
+from deepmd.infer.comparison import EnergyComparison
 from deepmd.infer.quantities import Error, Pair, add_errors
 from deepmd.main import parse_args, run
 
@@ -307,3 +309,34 @@ def test_errors_add_up_exactly():
     assert total.mae == pytest.approx(np.average(np.abs(difference), weights=weight))
     assert total.rmse == pytest.approx(np.sqrt(np.average(difference**2, weights=weight)))
     assert (Error().mae, Error().rmse) == (0.0, 0.0)
+
+
+def test_hessians_of_a_model_that_was_trained_on_them(monkeypatch, tmp_path, caplog):
+    """A number a row, matrices of frames row by row; others have none."""
+    caplog.set_level(logging.INFO)
+    install(monkeypatch)
+    size, folder = 3 * NATOMS, str(tmp_path / "data")
+
+    def eval_hessian(self, coords, *_, **__):
+        return np.full((len(coords), size, size), 2.0)
+
+    monkeypatch.setattr(MorseEval, "eval_hessian", eval_hessian)
+    trained, plain = write_model(tmp_path / "trained.morse", hessian_mode=True), write_model(tmp_path / "plain.morse")
+    write_system(tmp_path / "data", DeepPot(plain), COORD[:2], CELL[:2], ATYPE)
+    np.save(tmp_path / "data" / "set.000" / "hessian.npy", np.full((2, size * size), 2.5))
+    errors = run_test(model=trained, systems=[folder], detail_file=str(tmp_path / "detail"))
+    assert (errors["mae_h"], errors["rmse_h"]) == (0.5, 0.5)
+    assert "Hessian RMSE       : 5.000000e-01 eV/Å²" in caplog.messages
+    assert (tmp_path / "detail.h.out").read_text().startswith(f"# {folder}: data_h pred_h\n")
+    np.testing.assert_array_equal(np.loadtxt(tmp_path / "detail.h.out"), np.tile([2.5, 2.0], (2 * size * size, 1)))
+    assert "rmse_h" not in run_test(model=plain, systems=[folder])
+
+
+def test_hessians_of_frames_with_virtual_atoms():
+    """Those of virtual atoms are left out."""
+    atype, matrix = np.array([[0, -1, 1]]), np.arange(81.0).reshape(9, 9)
+    found = dict.fromkeys(("energy", "force", "virial"), False)
+    batch = Batch(np.zeros((1, 3, 3)), None, atype, {"hessian": matrix.reshape(1, 3, 27)}, found)
+    pair = EnergyComparison(False, ["O", "H"], has_hessian=True).pair_up(batch, {"hessian": np.zeros((1, 9, 9))})
+    real = np.array([0, 1, 2, 6, 7, 8])
+    np.testing.assert_array_equal(pair["hessian"].label[:, 0], matrix[np.ix_(real, real)].ravel())

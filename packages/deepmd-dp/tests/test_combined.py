@@ -179,6 +179,59 @@ def test_the_bias_of_a_combination_is_that_of_the_whole(model_section, water):
     np.testing.assert_array_equal(of_file, next(modules(model.models[1], EnvironmentMatrix))[1].dstd)
 
 
+BY_TYPE = {**NET, "descriptor": {**NET["descriptor"], "sel": [26, 0, 14], "type_one_side": False}}
+MIXED = {**NET, "descriptor": {"type": "se_atten", "sel": 40, "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2}}
+
+
+@pytest.mark.parametrize("part", [BY_TYPE, MIXED, {**BY_TYPE, "type_map": ["H", "O"]}])
+def test_parts_have_types_of_their_own(model_section, water, part):
+    """More than the whole, in another order: by descriptors and nets of each type, by mixed ones, in statistics."""
+    names = part.get("type_map", ["H", "C", "O"])
+    sel = part["descriptor"]["sel"]
+    part = {**part, "descriptor": {**part["descriptor"], "sel": sel[:2] if len(names) == 2 else sel}, "type_map": names}
+    section = model_section(type_map=["O", "H"], **linear("sum", part, NET))
+    own = model_section(**part)
+    atype = np.array(water.atype)
+    atype[:, -1] = -1  # one that is not there
+    renumbered = np.array([names.index("O"), names.index("H"), -1])[atype]
+    labels = {"energy": np.zeros((3, 1))}
+    whole = new_model(section, np.random.default_rng(5))
+    whole = with_statistics(whole, [Batch(water.coord, water.box, atype, labels, {"energy": True})], section)
+    alone = new_model(own, np.random.default_rng(5))
+    alone = with_statistics(alone, [Batch(water.coord, water.box, renumbered, labels, {"energy": True})], own)
+    whole = deserialize_model(whole.serialize())
+    for found, expected in zip(leaves(whole.models[0]), leaves(alone), strict=True):
+        if "out_" not in found.path:  # the bias is the whole's
+            np.testing.assert_array_equal(found.array, expected.array, err_msg=found.path)
+    frames = water.coord, water.box
+    net = whole.models[1]
+    of_parts = [
+        evaluate(each, build_environment(each, *frames, types), None, None, derivative)
+        for each, types in ((alone, renumbered), (net, atype))
+    ]
+    found = evaluate(whole, build_environment(whole, *frames, atype), None, None, derivative)
+    for name, values in found.items():
+        np.testing.assert_allclose(values, sum(each[name] for each in of_parts), rtol=0.0, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("adds_bias", [True, False])
+def test_where_the_table_counts_the_bias_may_be_left_out(model_section, water, adds_bias):
+    """As `srtab_add_bias` of deepmd-kit's TensorFlow; a file holds it as the bias of the net."""
+    section = model_section(type_map=["O", "H"], srtab_add_bias=adds_bias, **NEAR)
+    labels = {"energy": -np.arange(3.0)[:, None] - 20.0}
+    batch = Batch(water.coord, water.box, water.atype, labels, {"energy": True})
+    found = with_statistics(new_model(section, np.random.default_rng(0)), [batch], section)
+    model = deserialize_model(found.serialize())
+    bias = found.out_bias[0, :, 0] if adds_bias else found.models[0].out_bias[0, :, 0]
+    assert np.any(bias != 0.0)
+    assert np.any(found.out_std != 1.0)
+    table = pair(model.models[1], 0.7)["energy"]
+    np.testing.assert_allclose(pair(model, 0.7)["energy"], table + adds_bias * bias.sum(), rtol=0.0, atol=1e-12)
+    neutral = replace(model.models[0], out_bias=np.zeros((1, 2, 1)))
+    far = pair(neutral, 3.9)["energy"] + bias.sum()
+    np.testing.assert_allclose(pair(model, 3.9)["energy"], far, rtol=0.0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["sea", "atten_l2", "dpa2_options_real", "hybrid", "linear_ener", "zbl"])
 def test_nothing_of_a_models_file_is_trained(new, name):
     """Nor after it went through a file again; its numbers stay."""
@@ -266,8 +319,8 @@ def rows(text):
         (linear("median", NET), "model/weights is 'median'; expected `mean`, `sum` or a list of numbers"),
         (linear("sum"), r"model/models is \[\]; expected a list of models"),
         (
-            linear("sum", {**NET, "type_map": ["H", "O"]}),
-            r"model/models/0/type_map is \['H', 'O'\]; expected \['O', 'H'\]",
+            linear("sum", {**NET, "type_map": ["H", "C"]}),
+            "model/models/0/type_map lacks O; expected all of model/type_map, O, H, in any order",
         ),
         (linear("sum", {**NET, "pair_exclude_types": [[0, 1]]}), "models/0/pair_exclude_types is given; all of models"),
         (linear("sum", linear("sum", NET)), "model/models/0/type is 'linear_ener': it does not go into another"),
@@ -276,7 +329,10 @@ def rows(text):
             linear("sum", *({**NET, "fitting_net": {"numb_fparam": n, "neuron": [3]}} for n in (1, 2))),
             "the models take 1 and 2 numbers as fparam, but all get the same",
         ),
-        ({**FROZEN, "type_map": ["H", "O"]}, "model.dp has the types O, H; expected .* H, O, in the same order"),
+        (
+            linear("sum", FROZEN, type_map=["H", "C", "O", "N"]),
+            "models/0 knows no C, N, only O, H; expected all types of the whole, H, C, O, N, in any order",
+        ),
         ({**FROZEN, "model_file": "none.dp"}, "none.dp: there is no such model file"),
         ({**FROZEN, "model_file": TABLE}, "no installed backend reads files that end in '.txt'"),
         ({**NEAR, "use_srtab": "none.txt"}, "none.txt cannot be read: No such file"),
@@ -286,7 +342,7 @@ def rows(text):
         ({**linear("sum", NET), "use_srtab": TABLE}, "model/use_srtab is given, but tables for near atoms are for"),
         ({**NEAR, "sw_rmax": None}, "model/sw_rmax is missing; `use_srtab` needs it"),
         ({**NEAR, "fitting_net": {"type": "dipole"}}, "with `use_srtab` only energies"),
-        ({**NEAR, "srtab_add_bias": False}, "srtab_add_bias: deepmd-kit has it, this version does not support it yet"),
+        (linear("sum", {**NEAR, "srtab_add_bias": False}), "models/0/srtab_add_bias is false, but the energies of the"),
         ({**NEAR, "type": "zbl"}, "model/type is 'zbl'; expected one of"),
     ],
 )
@@ -310,8 +366,8 @@ def test_what_cannot_be_combined(new, tmp_path, section, message):
         (
             "linear_ener",
             ("models", 0, "type_map"),
-            ["H", "O"],
-            "models/0 has the types H, O; expected those of the whole",
+            ["H", "C"],
+            "models/0 knows no O, only H, C; expected all types of the whole",
         ),
         ("linear_ener", ("models", 1, "tab", "ntypes"), 3, "table is for 3 types, the model has 2"),
         ("linear_ener", ("models", 1, "tab", "hh"), 0.0, "table has no interval"),

@@ -92,7 +92,7 @@ def put(config, path, value):
         ("model/descriptor/type", "sezm", "model/descriptor/type is 'sezm': deepmd-kit has it"),
         ("model/fitting_net/type", "dpa4_ener", "model/fitting_net/type is 'dpa4_ener': deepmd-kit has it"),
         ("loss/type", "dens", "loss/type is 'dens': deepmd-kit has it, this version does not"),
-        ("model/type", "pairwise_dprc", "model/type is 'pairwise_dprc': deepmd-kit has it"),
+        ("model/type", "dpa4", "model/type is 'dpa4': deepmd-kit has it"),
         ("model/descriptor", {"type": "se_atten", "attn_mask": True}, "model/descriptor/attn_mask: deepmd-kit has it"),
         (
             "model/descriptor/sel",

@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import load_case
 
+from deepmd.backend.discovery import find_backend
+from deepmd.data import System
 from deepmd.data.batch import Batch
-from deepmd.errors import InputError
+from deepmd.data.mask import MASK
+from deepmd.data.neighbor_statistics import neighbor_statistics
+from deepmd.errors import DataError, InputError
+from deepmd.infer import DeepPot
+from deepmd_dp.kit.trainer import BaseTrainer
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 from deepmd_dp.statistics import EnvironmentStatistics
@@ -84,3 +92,40 @@ def test_others_do_not_look_at_the_mask(masked, model_section):
     mask = masked.parameters["aparam"]
     energies = [masked.energy(model=model, parameters={"fparam": None, "aparam": each}) for each in (mask, 1.0 - mask)]
     np.testing.assert_array_equal(*energies)
+
+
+def test_atoms_that_fill_up_have_no_part_in_descriptors(masked, tmp_path):
+    """Whatever stands in their places."""
+    mask = masked.parameters["aparam"]
+    moved = masked.coord + 0.7 * (mask == 0)
+    pot = DeepPot(masked.path)
+    before, after = (pot.eval_descriptor(each, None, masked.atype[0], aparam=mask) for each in (masked.coord, moved))
+    np.testing.assert_array_equal(after, before)
+    assert np.abs(pot.eval_descriptor(masked.coord, None, masked.atype[0], aparam=0 * mask + 1) - before).max() > 1e-6
+
+
+def test_other_numbers_than_0_and_1_are_no_mask(masked, model_section):
+    mask = np.where(np.arange(masked.atype.shape[1]) == 2, 0.5, masked.parameters["aparam"][..., 0])[..., None]
+    message = r"aparam is 0\.5 for atom 2 of frame 0, and is the model's mask; expected 1 for an atom that is there"
+    with pytest.raises(InputError, match=message):
+        DeepPot(masked.path).eval(masked.coord, None, masked.atype[0], aparam=mask)
+    batch = Batch(masked.coord, None, masked.atype, {"aparam": mask}, {}, system="here", frames=np.arange(3))
+    with pytest.raises(DataError, match=f"system here, batch of the frames 0, 1, 2: {message}"):
+        BaseTrainer.prepare(SimpleNamespace(_numpy_model=masked.model), batch)
+
+
+def test_atoms_that_fill_up_are_nobodys_neighbors_in_statistics(masked, tmp_path):
+    """They may all stand at one place, and cells are not looked at."""
+    mask = masked.parameters["aparam"]
+    coord = np.where(mask > 0, masked.coord, 0.0)
+    folder = tmp_path / "data" / "set.000"
+    folder.mkdir(parents=True)
+    for name, values in (("coord", coord), ("box", np.tile(np.eye(3), (3, 1, 1))), ("aparam", mask)):
+        np.save(folder / f"{name}.npy", values.reshape(3, -1))
+    np.savetxt(folder.parent / "type.raw", masked.atype[0], fmt="%d")
+    system = System(str(folder.parent), ["O", "H"], [MASK])
+    found = neighbor_statistics([system], 1e3, 2, find_backend("dp").neighbor_stat, masked=True)
+    there = [each[kept[:, 0] > 0] for each, kept in zip(coord, mask, strict=True)]
+    distances = [np.linalg.norm(each[:, None] - each, axis=-1) for each in there]
+    smallest = min(each[~np.eye(len(each), dtype=bool)].min() for each in distances)
+    np.testing.assert_allclose(found.min_distance, smallest, rtol=1e-12)

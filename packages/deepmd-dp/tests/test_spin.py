@@ -19,7 +19,7 @@ from deepmd.infer import DeepPot
 from deepmd.outputs import ENERGY
 from deepmd_dp.conformance.reference_numbers import REFERENCE
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.virtual_atoms import VirtualAtoms, virtual_atoms_of
+from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model, new_model
@@ -119,7 +119,7 @@ def test_spins_of_other_types_do_not_matter(model, data):
 def test_training_sees_what_inference_gives(model, data):
     """Batches with virtual atoms, padded as JAX's are."""
     numpy_model = deserialize_model(read_document(str(PATH))["model"])
-    virtual = virtual_atoms_of(numpy_model)
+    virtual = numpy_model.expansion
     batch = virtual.expand_batch(batch_of(data))
     labels = {
         key: np.pad(each, ((0, 0), (0, 2), (0, 0))) if each.ndim == 3 else each for key, each in batch.labels.items()
@@ -130,7 +130,7 @@ def test_training_sees_what_inference_gives(model, data):
     )
     env = build_environment(numpy_model, coord, batch.box, atype)
     terms = evaluate(numpy_model, env, labels["fparam"], labels["aparam"], derivative)
-    terms |= virtual.forces(terms, env, labels)
+    terms |= virtual.of_atoms(terms, env, labels)
     _, force, virial, force_mag, mask = evaluate_all(model, data)
     np.testing.assert_allclose(terms["virial"], virial, atol=1e-14)
     for name, expected in (("force", force), ("force_mag", force_mag), ("mask_mag", mask)):
@@ -146,7 +146,6 @@ def test_training_sees_what_inference_gives(model, data):
         ({"spin": np.zeros((2, 4, 3))}, r"spin has the shape \(2, 4, 3\), expected \(2, 5, 3\) or \(5, 3\)"),
         ({"spin": np.full((2, 5, 3), np.nan)}, "spin holds nan at frame 0, atom 0, expected finite numbers"),
         ({"spin": "up"}, "spin is not an array of numbers"),
-        ({"spin": np.zeros((5, 3))}, "spin is zero for atom 1 of frame 0, whose type has spins"),
     ],
 )
 def test_wrong_spins_are_refused(model, data, changes, message):
@@ -159,8 +158,67 @@ def test_spins_are_refused_by_other_models(data):
         DeepPot(REFERENCE / "sea" / "model.dp").eval(data["coord"], None, data["atype"], spin=data["spin"])
 
 
-def test_a_spin_of_zero_in_data_is_refused(data):
-    virtual = VirtualAtoms((False, True), (0.0, 0.35))
+def with_zeros(data, which):
+    """Spins of which one is zero, or all."""
+    spin = np.where(np.arange(5)[:, None] == 1, 0.0, data["spin"])
+    return np.zeros_like(spin) if which == "all" else spin
+
+
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_zero_spins_have_the_numbers_of_deepmd_kit(model, data, which):
+    """3.2.0 with `--pt`: the distance's derivative at 0 is 0 there, so magnetic forces are finite, and not zero."""
+    energy, force, virial, *atomic, force_mag, _ = evaluate_all(model, data, spin=with_zeros(data, which), atomic=True)
+    found = {"energy": energy, "force": force, "virial": virial, "force_mag": force_mag}
+    found |= dict(zip(("atom_energy", "atom_virial"), atomic, strict=True))
+    with np.load(Path(__file__).parent / "data" / "spin" / "zero_spins.npz") as file:
+        for name, values in found.items():
+            np.testing.assert_allclose(values, file[f"{which}|{name}"], rtol=0.0, atol=1e-13, err_msg=name)
+    assert np.abs(force_mag[:, 1]).min() > 1e-6
+
+
+def test_magnetic_forces_at_zero_are_differences_of_the_energy(model, data):
+    """Of both sides, since the kink of the distance is even; its product with what is odd leaves an error like h."""
+    spin, turn = with_zeros(data, "all"), np.random.default_rng(4).normal(size=(2, 5, 3))
+    _, _, _, force_mag, _ = evaluate_all(model, data, spin=spin)
+
+    def slope(h):
+        energies = [evaluate_all(model, data, spin=spin + sign * h * turn)[0][:, 0] for sign in (1, -1)]
+        return (energies[0] - energies[1]) / (2.0 * h)
+
+    expected = -np.sum(force_mag * turn, axis=(1, 2))
+    np.testing.assert_allclose(2.0 * slope(5e-7) - slope(1e-6), expected, rtol=0.0, atol=1e-7)
+
+
+def test_training_sees_zero_spins_from_both_sides(model, data):
+    numpy_model, spin = deserialize_model(read_document(str(PATH))["model"]), with_zeros(data, "one")
+    batch = numpy_model.expansion.expand_batch(batch_of(data, labels={**batch_of(data).labels, "spin": spin}))
+    env = build_environment(numpy_model, batch.coord, batch.box, batch.atype)
+    one, other = sides(env, numpy_model)
+    back = other_side(other)
+    for blocks, same in zip(one.lists, back.lists, strict=True):
+        for block, again in zip(blocks, same, strict=True):
+            np.testing.assert_array_equal(block.edge_vec, again.edge_vec)
+    parameters = batch.labels["fparam"], batch.labels["aparam"]
+    each = [evaluate(numpy_model, side, *parameters, derivative) for side in (one, other)]
+    terms = {name: 0.5 * (values + each[1][name]) for name, values in each[0].items()}
+    terms |= numpy_model.expansion.of_atoms(terms, env, batch.labels)
+    _, force, virial, force_mag, _ = evaluate_all(model, data, spin=spin)
+    np.testing.assert_allclose(terms["virial"], virial, atol=1e-14)
+    np.testing.assert_allclose(terms["force"][:, :5], force, atol=1e-14)
+    np.testing.assert_allclose(terms["force_mag"][:, :5], force_mag, atol=1e-14)
+
+
+def test_one_side_is_enough_without_zero_spins(data):
+    numpy_model = deserialize_model(read_document(str(PATH))["model"])
+    batch = numpy_model.expansion.expand_batch(batch_of(data))
+    env = build_environment(numpy_model, batch.coord, batch.box, batch.atype)
+    assert sides(env, numpy_model) == (env,)
+
+
+def test_a_model_without_protection_takes_no_zero_spins(data):
+    tree = read_document(str(PATH))["model"]
+    tree["backbone_model"]["descriptor"]["env_protection"] = 0.0
+    virtual = deserialize_model(tree).expansion
     batch = batch_of(data, labels={"spin": np.zeros((2, 5, 3))})
     with pytest.raises(DataError, match=r"system here, batch of the frames 0, 1: spin is zero for atom 1 of frame 0"):
         virtual.expand_batch(batch)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.environment.exclusion import Pairs
+    from deepmd_dp.environment.expansion import FrameExpansion
 
 Tree = dict[str, "object"]
 """The contract's form of a module."""
@@ -214,8 +215,23 @@ class Model(Protocol):
         ...
 
     @property
+    def takes_mask(self) -> bool:
+        """Whether its one atomic parameter says which atoms are there."""
+        ...
+
+    @property
+    def biased_part(self) -> str:
+        """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
+        ...
+
+    @property
     def is_message_passing(self) -> bool:
         """Whether there are any messages."""
+        ...
+
+    @property
+    def expansion(self) -> FrameExpansion | None:
+        """What puts further atoms into its frames; None: it takes frames as they are."""
         ...
 
     @property

@@ -106,6 +106,8 @@ def _parameters(model: DeepEvalBackend, natoms: int) -> Inputs:
     """The frame and atomic parameters, and the spins, that the model takes."""
     sizes = {"fparam": (1, model.get_dim_fparam()), "aparam": (1, natoms, model.get_dim_aparam())}
     found = {key: np.full(size, PARAMETER) for key, size in sizes.items() if size[-1] > 0}
+    if model.takes_fragments():
+        found["aparam"] = np.floor(np.arange(natoms) / 4.0).reshape(1, natoms, 1)
     if model.get_has_spin():
         direction = np.random.default_rng(19220208).normal(size=(1, natoms, 3))
         found["spin"] = direction / np.linalg.norm(direction, axis=-1, keepdims=True)

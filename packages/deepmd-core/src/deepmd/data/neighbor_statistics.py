@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deepmd.data.mask import MASK
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,7 +89,13 @@ class NeighborStatistics:
 
 
 def neighbor_statistics(
-    systems: list[System], rcut: float, ntypes: int, neighbor_stat: NeighborStat, watch: Watch | None = None
+    systems: list[System],
+    rcut: float,
+    ntypes: int,
+    neighbor_stat: NeighborStat,
+    watch: Watch | None = None,
+    *,
+    masked: bool = False,
 ) -> NeighborStatistics:
     """Looks at a bounded number of frames of the systems.
 
@@ -103,6 +110,8 @@ def neighbor_statistics(
         `Backend.neighbor_stat`: statistics of one frame.
     watch : callable, optional
         Takes each frame's statistics too.
+    masked : bool
+        Whether the systems have a mask, `deepmd.data.mask.MASK`: the atoms that it leaves out don't count, nor images.
 
     Raises
     ------
@@ -110,7 +119,7 @@ def neighbor_statistics(
         Two atoms are at the same place, or no matter is so dense; names the system and the frame.
     """
     distance, nnei, total, nframes = math.inf, np.zeros(ntypes, dtype=np.int64), 0, 0
-    for found in statistics_of_frames(systems, rcut, neighbor_stat):
+    for found in statistics_of_frames(systems, rcut, neighbor_stat, masked=masked):
         where = f"system {found.system.name}, frame {found.frame}"
         if found.density > DENSEST:
             raise DataError(
@@ -126,11 +135,16 @@ def neighbor_statistics(
     return NeighborStatistics(distance, nnei, total, nframes)
 
 
-def statistics_of_frames(systems: list[System], rcut: float, neighbor_stat: NeighborStat) -> Iterator[FrameStatistics]:
+def statistics_of_frames(
+    systems: list[System], rcut: float, neighbor_stat: NeighborStat, *, masked: bool = False
+) -> Iterator[FrameStatistics]:
     """Those of a bounded number of frames, by the systems' own types; parameters as in `neighbor_statistics`."""
     for system, batch in _some_frames(systems):
         real = batch.atype[0] >= 0
+        if masked:
+            real &= batch.labels[MASK.key][0, :, 0] > 0
         coord, box, atype = batch.coord[0][real], None if batch.box is None else batch.box[0], batch.atype[0][real]
+        box = None if masked else box
         density = 0.0 if box is None else len(atype) / abs(float(np.linalg.det(box)))
         reach = rcut * min(1.0, (DENSE / density) ** (1 / 3)) if density else rcut
         nearest, max_nnei, max_total = neighbor_stat(coord, box, atype, reach, len(system.type_map))

@@ -24,6 +24,7 @@ from deepmd.contract.precision import in_precision
 from deepmd.contract.self_test import describe, make_self_test, verify
 from deepmd.contract.summary import type_map_of
 from deepmd.data import System
+from deepmd.data.mask import MASK
 from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.entrypoints.convert_backend import convert, read_with_self_test
 from deepmd.errors import InputError
@@ -219,10 +220,11 @@ def _smallest_distance(document: Document, reader: Backend, source: str, trainin
             )
         return float(noted)
     type_map = type_map_of(document["model"]) or []
-    systems = [System(name, type_map) for name in systems_of_input(training_script, "training_data")]
     with closing(open_model(source)) as model:
-        rcut = model.get_rcut()
-    found = neighbor_statistics(systems, rcut, len(type_map), reader.neighbor_stat)
+        rcut, masked = model.get_rcut(), model.takes_mask()
+    names = systems_of_input(training_script, "training_data")
+    systems = [System(name, type_map, [MASK] if masked else []) for name in names]
+    found = neighbor_statistics(systems, rcut, len(type_map), reader.neighbor_stat, masked=masked)
     if math.isinf(found.min_distance):
         raise InputError(f"no two atoms in the data of {training_script} are within the cut-off of {rcut:g} Å.")
     log.info("smallest distance in the data: %.4f Å.", found.min_distance)

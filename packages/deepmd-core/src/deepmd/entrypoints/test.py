@@ -12,8 +12,8 @@ import numpy as np
 from deepmd.data import System
 from deepmd.errors import InputError
 from deepmd.files.overwrite import check_outputs
-from deepmd.infer import DeepEval
-from deepmd.infer.comparison import Comparison, comparisons
+from deepmd.infer import DeepEval, DeepPot
+from deepmd.infer.comparison import HESSIAN, Comparison, comparisons
 from deepmd.infer.detail_files import DetailFiles, detail_names
 from deepmd.infer.evaluator import refuse_unknown
 from deepmd.infer.quantities import Error, Pair, add_errors, as_numbers, report
@@ -140,7 +140,7 @@ def run_test(
         raise InputError(f"--numb-test is {numb_test}, expected 0 (all frames) or more.")
     rng = np.random.default_rng(rand_seed) if shuffle_test else None
     with DeepEval(model) as dp:
-        compared = comparisons(dp.outputs, atomic, dp.get_type_map())
+        compared = comparisons(dp.outputs, atomic, dp.get_type_map(), has_hessian=dp.has_hessian)
         quantities = [quantity for each in compared for quantity in each.quantities]
         picture = ParityData(plot, quantities)
         check_outputs([plot, *detail_names(detail_file, quantities)], [model, *systems])
@@ -200,6 +200,8 @@ def _compare(
     for batch in iterate_frames(system, frames):
         with naming_frames(batch):
             terms = dp.eval_terms(**eval_arguments(batch), **options)
+            if batch.found.get(HESSIAN.key) and isinstance(dp, DeepPot):
+                terms[HESSIAN.key] = dp.eval_hessian(**eval_arguments(batch))
         yield {key: pair for each in compared for key, pair in each.pair_up(batch, terms).items()}
     log.info("# number of test data : %d ", len(frames))
 

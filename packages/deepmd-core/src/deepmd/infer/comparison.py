@@ -64,11 +64,15 @@ class Comparison(Protocol):
         ...
 
 
-def comparisons(outputs: tuple[OutputDef, ...], atomic: bool, type_map: list[str]) -> list[Comparison]:
-    """The comparisons of a model's outputs, with values of atoms or without."""
+def comparisons(
+    outputs: tuple[OutputDef, ...], atomic: bool, type_map: list[str], *, has_hessian: bool = False
+) -> list[Comparison]:
+    """The comparisons of a model's outputs, with values of atoms or without, with Hessians or without."""
     return [
-        EnergyComparison(atomic, type_map, is_magnetic=o.is_magnetic) if o.name == "energy" else _of_tensor(o, atomic)
-        for o in outputs
+        EnergyComparison(atomic, type_map, is_magnetic=output.is_magnetic, has_hessian=has_hessian)
+        if output.name == "energy"
+        else _of_tensor(output, atomic)
+        for output in outputs
     ]
 
 
@@ -120,20 +124,26 @@ MAGNETIC_QUANTITIES = (
     ),
 )
 """What a model of spins has in the place of the forces."""
+HESSIAN = Quantity("hessian", "Hessian {}", "eV/Å²", "h", ("h",), ".h.out", Panel("Hessian", "eV/Å²"), False)
+"""What a model that was trained on Hessians has too: all numbers of each frame's matrix, row by row."""
 
 
 class EnergyComparison:
     """Energies, forces and virials, and where wanted atomic energies.
 
     Numbers per atom are those per real atom. Virials and stresses (-virial/volume) are compared in periodic systems
-    only. Forces are compared by element too, where there are several, and magnetic forces where there are spins.
+    only. Forces are compared by element too, where there are several, and magnetic forces where there are spins;
+    Hessians of models that were trained on them, where the data have some.
     """
 
     needs_derivatives = True
     wanted = "energy, force or virial"
 
-    def __init__(self, atomic: bool, type_map: list[str], *, is_magnetic: bool = False) -> None:
+    def __init__(
+        self, atomic: bool, type_map: list[str], *, is_magnetic: bool = False, has_hessian: bool = False
+    ) -> None:
         self.atomic = atomic
+        self.has_hessian = has_hessian
         self.is_magnetic = is_magnetic
         self.elements = type_map if len(type_map) > 1 else []
 
@@ -145,7 +155,7 @@ class EnergyComparison:
             for name in self.elements
         ]
         if not self.is_magnetic:
-            return (*ENERGY_QUANTITIES, *parts)
+            return (*ENERGY_QUANTITIES, *[HESSIAN] * self.has_hessian, *parts)
         found = [[each] if each.key != "force" else MAGNETIC_QUANTITIES for each in ENERGY_QUANTITIES]
         return (*(each for some in found for each in some), *parts)
 
@@ -159,6 +169,7 @@ class EnergyComparison:
             DataRequirement("atom_pref", 1, atomic=True, repeat=3),
         ]
         labels += [DataRequirement("force_mag", 3, atomic=True)] * self.is_magnetic
+        labels += [DataRequirement(HESSIAN.key, 9, atomic=True, of_pairs=True)] * self.has_hessian
         return labels + [DataRequirement("atom_ener", 1, atomic=True, must=True)] * self.atomic
 
     def pair_up(self, batch: Batch, terms: Terms) -> Pairs:
@@ -181,6 +192,8 @@ class EnergyComparison:
             volume = np.abs(np.linalg.det(batch.box))[:, None]
             pairs |= _with_per_atom("virial", virial, natoms)
             pairs["stress"] = Pair(-virial.label / volume, -virial.prediction / volume)
+        if HESSIAN.key in terms:
+            pairs[HESSIAN.key] = _of_matrices(batch.labels[HESSIAN.key], terms[HESSIAN.key], is_real)
         if batch.found.get("atom_ener"):
             pairs["atom_energy"] = Pair(batch.labels["atom_ener"][is_real], terms["atom_energy"][is_real])
         return pairs
@@ -255,6 +268,13 @@ def component_names(shape: tuple[int, ...]) -> tuple[str, ...]:
     if shape and set(shape) == {3}:
         return tuple("".join(axes) for axes in itertools.product("xyz", repeat=len(shape)))
     return tuple(str(number + 1) for number in range(int(np.prod(shape))))
+
+
+def _of_matrices(label: np.ndarray, prediction: np.ndarray, is_real: np.ndarray) -> Pair:
+    """The numbers of each frame's matrix, (nframes, 3 natoms, 3 natoms) in any shape, in one column."""
+    rows = np.repeat(is_real, 3, axis=1)
+    is_of_real = rows[:, :, None] & rows[:, None, :]
+    return Pair(*(matrices.reshape(is_of_real.shape)[is_of_real][:, None] for matrices in (label, prediction)))
 
 
 def _with_per_atom(key: str, pair: Pair, natoms: np.ndarray) -> Pairs:

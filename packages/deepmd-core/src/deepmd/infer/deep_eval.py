@@ -198,6 +198,14 @@ class DeepEvalBackend(ABC):
         """Number of types with spin, in deepmd-kit's old way of counting."""
         return 0
 
+    def takes_fragments(self) -> bool:
+        """Whether the one atomic parameter is the number of each atom's fragment, a whole one: 0 for QM atoms."""
+        return False
+
+    def takes_mask(self) -> bool:
+        """Whether the one atomic parameter says which atoms are there, 1, and which only fill up, 0."""
+        return False
+
     def get_has_spin(self) -> bool:
         """Whether the model takes spins."""
         return bool(self.get_use_spin())

@@ -352,8 +352,8 @@ class DeepEval:
 
     @property
     def has_hessian(self) -> bool:
-        """Whether `eval` gives a Hessian too: no model does."""
-        return False
+        """Whether `eval` gives a Hessian too: that of a model that was trained on Hessians."""
+        return self.backend.get_has_hessian()
 
     def has_chg_spin_ebd(self) -> bool:
         """Whether the model takes the total charge and spin: none does."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.data.mask import check_mask
 from deepmd.errors import InputError
 from deepmd.limits import LARGEST_LENGTH
 
@@ -66,12 +67,15 @@ def read_frames(
     of_spins = {"spin": _read_spin(spin, (nframes, natoms, 3))} if model.get_has_spin() else {}
     if spin is not None and not of_spins:
         raise InputError("spin is given, but the model takes none.")
+    aparam = _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam))
+    if aparam is not None and model.takes_mask():
+        check_mask(aparam)
     return {
         "coords": coords,
         "cells": None if cells is None else _read_cells(cells, nframes),
         "atom_types": np.ascontiguousarray(np.broadcast_to(types, (nframes, natoms))),
         "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
-        "aparam": _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam)),
+        "aparam": aparam,
         **of_spins,
     }
 

@@ -25,23 +25,26 @@ class Part(NamedTuple):
     section: dict[str, Any]
     where: str
     """Its path: ``model/descriptor/list/0``."""
+    type_map: list[str] | None = None
+    """The types of the model that it belongs to: a model in another one may have its own."""
 
 
-def walk(group: str, section: dict[str, Any], where: str) -> Iterator[Part]:
-    """A section and all those in it, the outer ones first.
+def walk(group: str, section: dict[str, Any], where: str, type_map: list[str] | None = None) -> Iterator[Part]:
+    """A section and all those in it, the outer ones first; `type_map` is that of what it stands in.
 
     Those whose type is not known are left out: the section may be as the user gave it, and the schema tells more.
     """
     row = lookup(group, section.get("type"))
     if row is None:
         return
-    yield Part(row, section, where)
+    type_map = section.get("type_map", type_map)
+    yield Part(row, section, where, type_map)
     for key, inner in row.parts.items():
         value = section.get(key)
         items = {key: value} if not isinstance(value, list) else {f"{key}/{n}": item for n, item in enumerate(value)}
         for name, item in items.items():
             if isinstance(item, dict):
-                yield from walk(inner, item, f"{where}/{name}")
+                yield from walk(inner, item, f"{where}/{name}", type_map)
 
 
 def check_backend(model: dict[str, Any], backend: Backend) -> None:

@@ -68,7 +68,12 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
         ),
         key("sw_rmin", float, "Distance of the nearest neighbor below which only the table counts [Å].", optional=True),
         key("sw_rmax", float, "Distance of the nearest neighbor beyond which only the net counts [Å].", optional=True),
-        not_yet("srtab_add_bias", bool, default=True),
+        key(
+            "srtab_add_bias",
+            bool,
+            "Whether the energies of the types are added where the table counts too, or come in with the net only.",
+            default=True,
+        ),
         *(not_yet(name) for name in ("type_embedding", "modifier", "model_dict", "shared_dict")),
         not_yet("finetune_head", str),
         unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),

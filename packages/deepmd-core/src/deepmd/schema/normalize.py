@@ -216,7 +216,8 @@ def _places() -> dict[str, list[str]]:
     places: dict[str, list[str]] = {}
 
     def visit(argument: Argument, path: list[str]) -> None:
-        if argument.repeat:
+        # models in models have the keys that stand in `model` itself
+        if argument.repeat or argument.fold_subdoc:
             return
         choices = [choice for variant in argument.sub_variants.values() for choice in variant.choice_dict.values()]
         for field in argument.sub_fields.values():

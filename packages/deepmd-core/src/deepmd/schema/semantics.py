@@ -25,7 +25,7 @@ def check_meaning(config: dict[str, Any]) -> None:
     parts = [*walk(MODEL, section, "model"), *walk(LOSS, config["loss"], "loss")]
     for part in parts:
         if part.row.check is not None:
-            part.row.check(part.section, part.where, names)
+            part.row.check(part.section, part.where, names if part.type_map is None else part.type_map)
     check_pairs(section["pair_exclude_types"], "model/pair_exclude_types", names)
     check_types(section["atom_exclude_types"], "model/atom_exclude_types", names)
     check_steps(config["training"])

@@ -107,25 +107,23 @@ def _no_neighbors(systems: list[System], rcut: float, ntypes: int, neighbor_stat
 
 def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str]) -> None:
     where, sel = f"{part.where}/{key.path}", _get(part.section, key.path)
+    by_name = dict(zip(names, map(int, found.max_nnei), strict=True))
+    most = {name: by_name.get(name, 0) for name in part.type_map or names}
     if isinstance(sel, str):
-        most = [int(most) for most in found.max_nnei]
-        settled = [auto_sel(sel, one) for one in most] if key.by_type else auto_sel(sel, found.max_total)
+        settled = [auto_sel(sel, one) for one in most.values()] if key.by_type else auto_sel(sel, found.max_total)
         _put(part.section, key.path, settled)
         log.info("%s %r is set to %s.", where, sel, settled)
     elif key.is_used:
-        _warn_if_small(sel, key, found, names, where)
+        _warn_if_small(sel, key, most, found.max_total, where)
 
 
-def _warn_if_small(sel: int | list[int], key: SelKey, found: NeighborStatistics, names: list[str], where: str) -> None:
+def _warn_if_small(sel: int | list[int], key: SelKey, most: dict[str, int], most_of_all: int, where: str) -> None:
     if key.by_type and isinstance(sel, list):
-        small = [
-            f"{name} {given} (found {most})"
-            for name, given, most in zip(names, sel, found.max_nnei, strict=False)
-            if 0 < given < most
-        ]
+        counts = zip(most.items(), sel, strict=False)
+        small = [f"{name} {given} (found {number})" for (name, number), given in counts if 0 < given < number]
     else:
         given = sum(sel) if isinstance(sel, list) else sel
-        small = [f"{given} (found {found.max_total})"] if given < found.max_total else []
+        small = [f"{given} (found {most_of_all})"] if given < most_of_all else []
     if small:
         log.warning(
             "%s is too small: %s neighbors within %g Å. All of them count here; "

@@ -15,7 +15,7 @@ from deepmd_dp.conformance.documents import full_input, random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of, with_virtual_atoms
+from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import evaluate
@@ -79,16 +79,16 @@ def outputs_of(case: Case) -> tuple[OutputDef, ...]:
 
 def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
-    batch, virtual_atoms = with_virtual_atoms(model, batch), virtual_atoms_of(model)
+    batch = expanded(model, batch)
     env = build_environment(model, batch.coord, batch.box, batch.atype)
     prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
-    if virtual_atoms is not None:
-        prediction |= virtual_atoms.forces(prediction, env, batch.labels)
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], outputs_of_atoms(model))
     output = loss.output
     values = prediction[output.term_name("atom")]
     prediction["mask"] = model.mask(env, values, only=output.selected_types)
     prediction["deviation"] = model.deviation(env, values)
+    if model.expansion is not None:
+        prediction |= model.expansion.of_atoms(prediction, env, batch.labels)
     value, metrics = loss(prediction, dict(batch.labels), batch.found, lr)
     return {"loss": float(value), **{name: float(metric) for name, metric in metrics.items()}}
 

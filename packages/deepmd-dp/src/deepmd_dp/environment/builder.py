@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.environment import UNBOUNDED, Environment, ListSpec, NeighborBlock
+from deepmd_dp.environment.groups import list_in_groups
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 
 if TYPE_CHECKING:
@@ -50,10 +52,18 @@ def frame_neighbors(
     box: Float[np.ndarray, "3 3"] | None,
     atype: Int[np.ndarray, "natoms"],
     nthreads: int = 1,
+    group: Int[np.ndarray, "natoms"] | None = None,
 ) -> Lists:
-    """The neighbor lists of one frame that the model wants; coord and box [Å]."""
-    return tuple(
-        build_neighbor_list(
+    """The neighbor lists of one frame that the model wants; coord and box [Å].
+
+    Parameters
+    ----------
+    group
+        Atoms see those of their own group; -1: nobody. None: all see each other.
+    """
+
+    def build(spec: ListSpec, coord: np.ndarray, atype: np.ndarray) -> NeighborList:
+        return build_neighbor_list(
             coord,
             box if spec.rcut < UNBOUNDED else None,
             atype,
@@ -64,8 +74,14 @@ def frame_neighbors(
             exclude_pairs=model.pair_exclude_types,
             nthreads=nthreads,
         )
-        for spec in model.lists
-    )
+
+    if group is None:
+        return tuple(build(spec, coord, atype) for spec in model.lists)
+
+    def build_some(spec: ListSpec, rows: Int[np.ndarray, "_"]) -> NeighborList:
+        return build(spec, coord[rows], atype[rows])
+
+    return tuple(list_in_groups(partial(build_some, spec), group) for spec in model.lists)
 
 
 def all_neighbors(
@@ -73,9 +89,19 @@ def all_neighbors(
     coord: Float[np.ndarray, "nframes natoms 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes natoms"],
+    group: Int[np.ndarray, "nframes natoms"] | None = None,
 ) -> list[Lists]:
-    """The neighbor lists of some frames; coord and box [Å]."""
-    return [frame_neighbors(model, coord[f], None if box is None else box[f], atype[f]) for f in range(len(coord))]
+    """The neighbor lists of some frames; coord and box [Å], for `group` see `frame_neighbors`."""
+    return [
+        frame_neighbors(
+            model,
+            coord[f],
+            None if box is None else box[f],
+            atype[f],
+            group=None if group is None else group[f],
+        )
+        for f in range(len(coord))
+    ]
 
 
 def build_environment(

@@ -11,11 +11,18 @@ import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.builder import frame_neighbors
+from deepmd_dp.environment.expansion import groups_of
+from deepmd_dp.environment.fragments import SOURCE
+from deepmd_dp.environment.virtual_atoms import PARTNER
 from deepmd_dp.neighbor import NeighborList
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
     from deepmd_dp.environment.builder import Lists, TakesEnvironment
+
+
+_Key = tuple[str, int, int]
+"""System, frame, layout."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class NeighborCache:
     def __init__(self, model: TakesEnvironment, budget: int = 1 << 30) -> None:
         self._model = model
         self._budget = budget
-        self._lists: dict[tuple[str, int], tuple[_Packed, ...]] = {}
+        self._lists: dict[_Key, tuple[_Packed, ...]] = {}
         self._lock = Lock()
 
     def lists(self, batch: Batch) -> list[Lists]:
@@ -81,18 +88,25 @@ class NeighborCache:
 
     def _of_frame(self, batch: Batch, k: int) -> Lists:
         # frames of a merged batch are numbered over all systems
-        key = ("" if batch.merged else batch.system, int(batch.frames[k]))
+        groups = groups_of(batch)
+        key = "" if batch.merged else batch.system, int(batch.frames[k]), _layout(batch, k)
         box = None if batch.box is None else batch.box[k]
         packed = self._lists.get(key)
         if packed is None:
-            found = frame_neighbors(self._model, batch.coord[k], box, batch.atype[k])
+            own = None if groups is None else groups[k]
+            found = frame_neighbors(self._model, batch.coord[k], box, batch.atype[k], group=own)
             packed = tuple(_Packed.of(each, box) for each in found)
             self._keep(key, packed)
         return tuple(each.unpack(box, batch.natoms) for each in packed)
 
-    def _keep(self, key: tuple[str, int], packed: tuple[_Packed, ...]) -> None:
+    def _keep(self, key: _Key, packed: tuple[_Packed, ...]) -> None:
         size = sum(each.nbytes for each in packed)
         with self._lock:
             if size <= self._budget:
                 self._budget -= size
                 self._lists[key] = packed
+
+
+def _layout(batch: Batch, k: int) -> int:
+    """0; where atoms have others behind them, whose places move with the padding of a batch, a number of these."""
+    return hash(batch.atype[k].tobytes()) if PARTNER in batch.labels or SOURCE in batch.labels else 0

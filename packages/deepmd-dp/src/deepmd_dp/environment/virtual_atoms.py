@@ -17,6 +17,7 @@ from deepmd.errors import DataError, InputError, ModelFileError
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant
+from deepmd_dp.environment.expansion import Expanded, with_longer_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.environment.exclusion import Pairs
-    from deepmd_dp.interface import Model
 
 SPIN = "spin"
 """The atoms' spins in a batch's labels, (nframes, natoms, 3) [μB]."""
@@ -47,6 +47,8 @@ class VirtualAtoms:
         Of each type.
     virtual_scale : tuple of float
         λ of each type [Å/μB]; without meaning where it has no spin.
+    takes_zero : bool
+        Whether the model's numbers are finite where a virtual atom stands on its atom (`sides`).
 
     References
     ----------
@@ -55,6 +57,11 @@ class VirtualAtoms:
 
     use_spin: tuple[bool, ...]
     virtual_scale: tuple[float, ...]
+    takes_zero: bool = True
+    label = SPIN
+    ncomponents = 3
+    reaches_zero = True
+    of_what = " of atoms with spins, which is for Python only"
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> VirtualAtoms:
@@ -106,30 +113,26 @@ class VirtualAtoms:
         self,
         coord: Float[np.ndarray, "nframes natoms 3"],
         atype: Int[np.ndarray, "nframes natoms"],
-        spin: Float[np.ndarray, "nframes natoms 3"],
-    ) -> tuple[Float[np.ndarray, "nframes n 3"], Int[np.ndarray, "nframes n"]]:
-        """Positions [Å] and types of the atoms, then of their virtual ones.
+        given: Float[np.ndarray, "nframes natoms n"],
+    ) -> Expanded:
+        """The atoms, then their virtual ones; given are the spins [μB]. See `FrameExpansion.expand`.
 
         Raises
         ------
         InputError
-            A virtual atom stands on its atom, where the energy has no derivative.
+            A virtual atom stands on its atom, and the model does not take it.
         """
         scales = self._scales_of(atype)
-        virtual = coord + spin * scales
+        virtual = coord + given * scales
         is_on_atom = (scales[..., 0] > 0.0) & np.all(virtual == coord, axis=-1)
-        if is_on_atom.any():
+        if not self.takes_zero and is_on_atom.any():
             frame, atom = np.argwhere(is_on_atom)[0]
             raise InputError(
-                f"spin is zero for atom {atom} of frame {frame}, whose type has spins: there is no magnetic force "
-                "there; give it a short one, such as 1e-6 μB."
+                f"spin is zero for atom {atom} of frame {frame}, whose type has spins, and the descriptor's "
+                "env_protection is 0, so that it divides by the distance 0; give a short spin, such as 1e-3 μB."
             )
         virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
-        return np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1)
-
-    def expand_values(self, values: Float[np.ndarray, "nframes natoms n"]) -> Float[np.ndarray, "nframes m n"]:
-        """Values of atoms, 0 for their virtual ones."""
-        return np.concatenate([values, np.zeros_like(values)], axis=1)
+        return Expanded(np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1))
 
     def expand_batch(self, batch: Batch) -> Batch:
         """The batch with virtual atoms, whose labels are 0; spins and `PARTNER` are among the labels.
@@ -140,20 +143,19 @@ class VirtualAtoms:
             See `expand`; it names the system.
         """
         try:
-            coord, atype = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
+            seen = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
         except InputError as error:
             frames = ", ".join(map(str, batch.frames.tolist()))
             raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
-        labels = {key: self.expand_values(each) if each.ndim == 3 else each for key, each in batch.labels.items()}
         places = np.arange(batch.natoms) + batch.natoms
-        partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), atype.shape)
-        return replace(batch, coord=coord, atype=atype, labels={**labels, PARTNER: partner[..., None]})
+        partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), seen.atype.shape)
+        return with_longer_labels(batch, seen, {PARTNER: partner[..., None]})
 
     def contract(
         self,
         terms: dict[str, Float[np.ndarray, "nframes ..."]],
         atype: Int[np.ndarray, "nframes natoms"],
-        spin: Float[np.ndarray, "nframes natoms 3"],
+        given: Float[np.ndarray, "nframes natoms n"],
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         """A potential's terms for the atoms, of those for atoms and virtual atoms.
 
@@ -166,7 +168,7 @@ class VirtualAtoms:
         if "force" not in terms:
             return found
         of_virtual = terms["force"][:, natoms:]
-        shift = (of_virtual[..., :, None] * (spin * scales)[..., None, :]).reshape(*atype.shape, 9)
+        shift = (of_virtual[..., :, None] * (given * scales)[..., None, :]).reshape(*atype.shape, 9)
         found |= {
             "force": terms["force"][:, :natoms] + of_virtual,
             "virial": terms["virial"] - shift.sum(axis=1),
@@ -177,7 +179,11 @@ class VirtualAtoms:
             found["atom_virial"] = terms["atom_virial"][:, :natoms] + terms["atom_virial"][:, natoms:] - shift
         return found
 
-    def forces(
+    def outputs(self, outputs: tuple[OutputDef, ...]) -> tuple[OutputDef, ...]:
+        """With derivatives by the spins, where there are some by the positions."""
+        return tuple(replace(output, is_magnetic=output.has_derivative) for output in outputs)
+
+    def of_atoms(
         self, terms: Mapping[str, Float[Array, "nframes ..."]], env: Environment, labels: Mapping[str, Array]
     ) -> dict[str, Float[Array, "nframes ..."]]:
         """The same of a batch that `expand_batch` made, in framework arrays, in the rows of its atoms.
@@ -185,6 +191,8 @@ class VirtualAtoms:
         The strain of a virial moves an atom together with its virtual one and leaves the spin as it is, so that
         W = W' - Σ_i F_i^mag ⊗ s_i with W' that of atoms only.
         """
+        if "force" not in terms:
+            return {}
         force = terms["force"]
         partner = labels[PARTNER][:, :, 0]
         of_virtual = ops.gather_rows(force, partner)
@@ -204,22 +212,3 @@ class VirtualAtoms:
         """λ of each atom, 0 for one without spin or of padding."""
         scales: np.ndarray = np.append(self.scales, 0.0)[atype]
         return scales[..., None]
-
-
-def virtual_atoms_of(model: object) -> VirtualAtoms | None:
-    """Those that a model wants in its frames; None: it takes frames as they are. Few kinds of models know of them."""
-    found: VirtualAtoms | None = getattr(model, "virtual_atoms", None)
-    return found
-
-
-def with_virtual_atoms(model: object, batch: Batch) -> Batch:
-    """The batch as a model wants it."""
-    virtual = virtual_atoms_of(model)
-    return batch if virtual is None else virtual.expand_batch(batch)
-
-
-def outputs_of_atoms(model: Model) -> tuple[OutputDef, ...]:
-    """What a model gives of the frames' atoms: where these have spins derivatives by them too."""
-    if virtual_atoms_of(model) is None:
-        return model.outputs
-    return tuple(replace(output, is_magnetic=output.has_derivative) for output in model.outputs)

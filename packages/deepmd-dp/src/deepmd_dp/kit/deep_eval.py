@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,14 +18,17 @@ from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
 from deepmd_dp.dialect.module import map_leaves, modules
 from deepmd_dp.environment.builder import all_neighbors, build_environment
+from deepmd_dp.environment.expansion import Expanded, outputs_of_atoms, seen_frames
+from deepmd_dp.environment.fragments import Fragments
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
-from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of
+from deepmd_dp.environment.sides import sides
+from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.metadata import selected_types
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, cut
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
-
 
 WITHOUT_EFFECT = ("auto_batch_size", "neighbor_list", "nlist_backend", "no_jit", "load_prefix", "default_tf_graph")
 """Options of deepmd-kit that change no number here, the first one apart: lists are O(N) always."""
@@ -161,19 +164,15 @@ class BaseDeepEval(DeepEvalBackend):
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         del kwargs
-        virtual = virtual_atoms_of(self._numpy_model)
-        if virtual is not None and spin is not None:
-            aparam = None if aparam is None else virtual.expand_values(aparam)
-            all_coords, all_types = virtual.expand(coords, atom_types, spin)
-            found = self._eval(all_coords, cells, all_types, atomic, fparam, aparam, derivatives)
-            return virtual.contract(found, atom_types, spin)
-        return self._eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives)
+        seen = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
+        found = self._eval(seen.frames, cells, atomic, fparam, seen.aparam, derivatives)
+        expansion = self._numpy_model.expansion
+        return found if expansion is None or seen.by is None else expansion.contract(found, atom_types, seen.by)
 
     def _eval(
         self,
-        coords: Float[np.ndarray, "nframes natoms 3"],
+        frames: Expanded,
         cells: Float[np.ndarray, "nframes 3 3"] | None,
-        atom_types: Int[np.ndarray, "nframes natoms"],
         atomic: bool,
         fparam: Float[np.ndarray, "nframes nfparam"] | None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
@@ -181,8 +180,8 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         """Evaluates frames as the model sees them."""
         terms = self._terms(atomic=atomic, derivatives=derivatives)
-        total = SumOfParts(self._numpy_model, terms, atom_types)
-        for part in self._parts(coords, cells, atom_types):
+        total = SumOfParts(self._numpy_model, terms, frames.atype)
+        for part in self._parts(frames, cells):
             own = aparam if aparam is None else part.rows_of(aparam)
             total.add(part, self._evaluate(part.env, fparam, own, terms))
         return total.results()
@@ -197,7 +196,7 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
-        if virtual_atoms_of(self._numpy_model) is not None:
+        if self._numpy_model.expansion is not None:
             return None
         env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
         return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
@@ -212,13 +211,17 @@ class BaseDeepEval(DeepEvalBackend):
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
-        del fparam, aparam, kwargs
+        del fparam, kwargs
 
         def describe(part: Part) -> np.ndarray:
+            if beside is not None and self.takes_mask():  # which is no input of a graph by itself
+                masked = replace(part.env, kept=part.rows_of(beside)[..., 0])
+                return np.asarray(self._numpy_model.describe(masked))
             env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
-        return self._of_own_atoms(describe, coords, cells, atom_types, spin)
+        frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
+        return self._of_own_atoms(describe, frames, cells, atom_types.shape[1])
 
     def eval_fitting_last_layer(
         self,
@@ -232,14 +235,14 @@ class BaseDeepEval(DeepEvalBackend):
     ) -> Float[np.ndarray, "nframes natoms width"]:
         del kwargs
 
+        frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
+
         # in NumPy, since a frozen graph gives nothing from inside
         def features(part: Part) -> np.ndarray:
-            own = aparam if aparam is None else part.rows_of(aparam)
+            own = None if beside is None else part.rows_of(beside)
             return np.asarray(self._numpy_model.features(part.env, fparam, own))
 
-        if virtual_atoms_of(self._numpy_model) is not None and aparam is not None:
-            aparam = np.concatenate([aparam, np.zeros_like(aparam)], axis=1)
-        return self._of_own_atoms(features, coords, cells, atom_types, spin)
+        return self._of_own_atoms(features, frames, cells, atom_types.shape[1])
 
     def eval_hessian(
         self,
@@ -265,19 +268,15 @@ class BaseDeepEval(DeepEvalBackend):
     def _of_own_atoms(
         self,
         function: Callable[[Part], np.ndarray],
-        coords: Float[np.ndarray, "nframes natoms 3"],
+        frames: Expanded,
         cells: Float[np.ndarray, "nframes 3 3"] | None,
-        atom_types: Int[np.ndarray, "nframes natoms"],
-        spin: Float[np.ndarray, "nframes natoms 3"] | None,
+        natoms: int,
     ) -> Float[np.ndarray, "nframes natoms width"]:
         """What a function gives for the atoms of each part, in the frames' order."""
-        nframes, natoms = atom_types.shape
-        virtual = virtual_atoms_of(self._numpy_model)
-        if virtual is not None and spin is not None:
-            coords, atom_types = virtual.expand(coords, atom_types, spin)
+        nframes = len(frames.atype)
         found, places = [], []
         self._check_process()
-        for part in self._parts(coords, cells, atom_types):
+        for part in self._parts(frames, cells):
             with self.one_at_a_time:
                 found.append(function(part)[:nframes, : part.nown])
             places.append(part.order[: part.nown])
@@ -294,15 +293,11 @@ class BaseDeepEval(DeepEvalBackend):
         outputs = self._numpy_model.outputs
         return tuple(term for term in all_terms(outputs, atomic=atomic) if kinds is None or term.kind in kinds)
 
-    def _parts(
-        self,
-        coords: Float[np.ndarray, "nframes natoms 3"],
-        cells: Float[np.ndarray, "nframes 3 3"] | None,
-        atom_types: Int[np.ndarray, "nframes natoms"],
-    ) -> Iterator[Part]:
+    def _parts(self, seen: Expanded, cells: Float[np.ndarray, "nframes 3 3"] | None) -> Iterator[Part]:
         """The atoms in one part or in several."""
+        coords, atom_types, group = seen
         model, natoms = self._numpy_model, atom_types.shape[1]
-        frames = all_neighbors(model, coords, cells, atom_types)
+        frames = all_neighbors(model, coords, cells, atom_types, group)
         if not model.is_message_passing:
             size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
             size = round_up(size, steps=4, least=1) if self.compiles_sizes else size
@@ -320,7 +315,13 @@ class BaseDeepEval(DeepEvalBackend):
     def _evaluate(
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
     ) -> dict[str, np.ndarray]:
-        """The terms of an environment in NumPy."""
+        """The terms of an environment in NumPy, the mean over its sides."""
+        found = [self._evaluate_side(side, fparam, aparam, terms) for side in sides(env, self._numpy_model)]
+        return {term.name: np.mean([each[term.name] for each in found], axis=0) for term in terms}
+
+    def _evaluate_side(
+        self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
+    ) -> dict[str, np.ndarray]:
         env = with_file_inputs(env, self._numpy_model)
         assert env.mapping is not None, "with_file_inputs puts it there"
         sizes = {"nframes": env.atype.shape[0], "nloc": env.atype.shape[1], "nall": env.mapping.shape[1]}
@@ -335,7 +336,7 @@ class BaseDeepEval(DeepEvalBackend):
                 atomic="atom" in kinds,
                 derivatives="force" in kinds,
             )
-            return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
+            return {term.name: cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
 
     @cached_property
     def _model(self) -> Model:
@@ -357,21 +358,28 @@ class BaseDeepEval(DeepEvalBackend):
         return self._numpy_model.rcut
 
     def get_type_map(self) -> list[str]:
-        return list(self._numpy_model.type_map)[: len(self.get_use_spin()) or None]
+        expansion = self._numpy_model.expansion
+        return list(self._numpy_model.type_map)[: None if expansion is None else expansion.ntypes]
 
     def get_use_spin(self) -> list[bool]:
-        virtual = virtual_atoms_of(self._numpy_model)
-        return [] if virtual is None else list(virtual.use_spin)
+        expansion = self._numpy_model.expansion
+        return list(expansion.use_spin) if isinstance(expansion, VirtualAtoms) else []
 
     def get_virtual_scale(self) -> dict[str, float]:
-        virtual = virtual_atoms_of(self._numpy_model)
-        return {} if virtual is None else virtual.scale_by_name(self.get_type_map())
+        expansion = self._numpy_model.expansion
+        return expansion.scale_by_name(self.get_type_map()) if isinstance(expansion, VirtualAtoms) else {}
 
     def get_dim_fparam(self) -> int:
         return self._numpy_model.dim_fparam
 
     def get_dim_aparam(self) -> int:
-        return self._numpy_model.dim_aparam
+        return 1 if self.takes_fragments() else self._numpy_model.dim_aparam
+
+    def takes_mask(self) -> bool:
+        return self._numpy_model.takes_mask
+
+    def takes_fragments(self) -> bool:
+        return isinstance(self._numpy_model.expansion, Fragments)
 
     def has_default_fparam(self) -> bool:
         return self._numpy_model.default_fparam is not None
@@ -389,8 +397,3 @@ class BaseDeepEval(DeepEvalBackend):
     def close(self) -> None:
         """Frees the model at once; the object is of no use afterwards."""
         self.__dict__.clear()
-
-
-def _cut(array: np.ndarray, term: TermDef, sizes: dict[str, int]) -> np.ndarray:
-    """A term without what belongs to frames and atoms that were added."""
-    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]

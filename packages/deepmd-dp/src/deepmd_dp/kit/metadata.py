@@ -12,7 +12,7 @@ A reader in any language needs this record and the graph, nothing else::
                 widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
     outputs     name, kind (sum, atom, force, virial, atom_virial), axes, dtype, unit; where the frames have virtual
-                atoms (decision record 0027) each kind ends in `OF_SPINS`, so that no program takes them for an energy
+                atoms (decision record 0027) each kind ends in `of_what`, so that no program takes them for an energy
                 and forces of atoms
     digest      SHA-256, hex, of all the file computes with, and of this record with an empty digest
 """
@@ -25,7 +25,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
-from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.kit.signature import Signature
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 FORMAT = "deepmd frozen model"
 VERSION = 1
-OF_SPINS = " of atoms with spins, which is for Python only"
-"""What the kinds of outputs end in where they are for atoms and virtual atoms: programs in C++ say it and stop."""
 _DIGEST = re.compile('"digest": "[0-9a-f]*"')
 Part = tuple[str, bytes | bytearray]
 """Name and content of a piece of a file."""
@@ -49,7 +46,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
         {**spec._asdict(), "capacities": capacities}
         for spec, capacities in zip(model.lists, model.list_capacities, strict=True)
     ]
-    of_what = "" if virtual_atoms_of(model) is None else OF_SPINS
+    of_what = "" if model.expansion is None else model.expansion.of_what
     record = {
         "format": FORMAT,
         "version": VERSION,

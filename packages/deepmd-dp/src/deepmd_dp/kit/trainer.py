@@ -12,16 +12,18 @@ import numpy as np
 
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
-from deepmd.errors import BackendError, InputError
+from deepmd.data.mask import check_mask
+from deepmd.errors import BackendError, DataError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
-from deepmd_dp.dialect.array import Array, Float, Shaped
+from deepmd_dp.dialect.array import Array, Float, Shaped, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.environment import Environment
+from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
-from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of, with_virtual_atoms
+from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
@@ -29,7 +31,7 @@ from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
-from deepmd_dp.model.hessian import evaluate_with_hessian
+from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
 from deepmd_dp.nn.matrix import expected_distance, with_bases, with_refined_bases
 from deepmd_dp.nn.table import Table
 from deepmd_dp.statistics import bias_labels, with_statistics
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 Gradients = dict[str, Array]
 """Derivatives of the loss by the parameters that it depends on, by path."""
 
+HAS_SIDES = "has_sides"
+"""Whether there are zero spins in a batch, see `deepmd_dp.environment.sides`; found or not, since programs differ."""
 _CHECK_BASES = 100
 """Steps after which the nets' bases are checked again."""
 _MARGIN = 0.85
@@ -113,6 +117,8 @@ class BaseTrainer(Trainer):
                 f"start_pref_h and limit_pref_h: {self.backend_name} has no third derivatives, which a training on "
                 "Hessians needs; take another backend."
             )
+        if HESSIAN in self._loss.needs and model.expansion is not None:
+            raise InputError(f"start_pref_h and limit_pref_h: {NO_HESSIAN}")
         self._max_norm = config["training"].get("gradient_max_norm", 0.0)
         self._cache = NeighborCache(model)
         self._steps = 0
@@ -175,16 +181,19 @@ class BaseTrainer(Trainer):
         return self._loss.label_sets
 
     def prepare(self, batch: Batch) -> Prepared:
-        batch = with_virtual_atoms(self._numpy_model, batch)
+        if self._numpy_model.takes_mask:
+            _check_mask(batch)
+        batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         nearest = smallest_distance(env)
+        env, *others = sides(env, self._numpy_model)
         labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
         env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
         return Prepared(
             map_leaves(env, lambda _, array: self.from_numpy(np.asarray(array))),
             framework_labels,
-            dict(batch.found),
+            {**batch.found, **({HAS_SIDES: True} if others else {})},
             nearest,
         )
 
@@ -231,19 +240,20 @@ class BaseTrainer(Trainer):
         """
         output, needs = self._loss.output, self._loss.needs
         kinds = {term.kind for term in all_terms(self._numpy_model.outputs) if term.name in needs}
-        inputs = (model, batch.env, batch.fparam, batch.aparam)
+        parameters = batch.fparam, batch.aparam
         if HESSIAN in needs and batch.found[HESSIAN]:
             natoms = batch.labels[HESSIAN].shape[-1] // 9
-            prediction = evaluate_with_hessian(*inputs, derivative, natoms)
+            prediction = evaluate_with_hessian(model, batch.env, *parameters, derivative, natoms)
         else:
             first = derivative if kinds & {"force", "virial"} else None
-            prediction = evaluate(*inputs, first, virial="virial" in kinds)
-        virtual_atoms = virtual_atoms_of(self._numpy_model)
-        if virtual_atoms is not None and "force" in prediction:
-            prediction |= virtual_atoms.forces(prediction, batch.env, batch.labels)
+            envs = [batch.env, *([other_side(batch.env)] if batch.found.get(HAS_SIDES) else [])]
+            found = [evaluate(model, env, *parameters, first, virial="virial" in kinds) for env in envs]
+            prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in found[0]}
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)
+        if model.expansion is not None:
+            prediction |= model.expansion.of_atoms(prediction, batch.env, batch.labels)
         return self._loss(prediction, batch.labels, batch.found, lr)
 
     def trained_leaves(self) -> dict[str, np.ndarray]:
@@ -285,9 +295,18 @@ def _inputs(model: Model) -> list[DataRequirement]:
         inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
     if model.dim_aparam:
         inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
-    if virtual_atoms_of(model) is not None:
-        inputs.append(DataRequirement("spin", 3, atomic=True, must=True))
+    if model.expansion is not None:
+        inputs.append(DataRequirement(model.expansion.label, model.expansion.ncomponents, atomic=True, must=True))
     return inputs
+
+
+def _check_mask(batch: Batch) -> None:
+    """Raises DataError where the atomic parameters of a model that takes them as a mask are none."""
+    try:
+        check_mask(batch.labels["aparam"])
+    except InputError as error:
+        frames = ", ".join(map(str, batch.frames.tolist()))
+        raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

@@ -18,6 +18,7 @@ from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.settings import hashable, plain
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
+from deepmd_dp.environment.expansion import FrameExpansion
 
 
 class UsesLists(Protocol):
@@ -73,6 +74,21 @@ class BaseModel(Module):
     def ntypes(self) -> int:
         """Number of types."""
         return len(self.type_map)
+
+    @property
+    def expansion(self) -> FrameExpansion | None:
+        """None: it takes frames as they are."""
+        return None
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether its one atomic parameter says which atoms are there: few do."""
+        return False
+
+    @property
+    def biased_part(self) -> str:
+        """Where the model is that takes the bias found in the data: "" for the whole, ``models.0.``."""
+        return ""
 
     @property
     def is_message_passing(self) -> bool:

@@ -15,8 +15,9 @@ from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.module import module
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import without_pairs
+from deepmd_dp.environment.type_numbers import TypeNumbers
 from deepmd_dp.interface import Model
-from deepmd_dp.model.base import BaseModel, union_of_lists
+from deepmd_dp.model.base import BaseModel
 from deepmd_dp.model.pairtab import PairTabModel
 
 Weight = float | Float[Array, "nframes nloc 1"]
@@ -24,7 +25,7 @@ Weight = float | Float[Array, "nframes nloc 1"]
 
 @module
 class CombinedModel(BaseModel):
-    """E_i = Σ_k w_k E_k,i of some potentials; all see the same types, each the lists and parameters that it takes.
+    """E_i = Σ_k w_k E_k,i of some potentials; each sees the atoms in its types, the lists and parameters that it takes.
 
     The bias of the types is that of the whole: those of the parts, 0 in a new model, stay.
     """
@@ -41,14 +42,28 @@ class CombinedModel(BaseModel):
         return (ENERGY,)
 
     @property
+    def numbers(self) -> tuple[TypeNumbers, ...]:
+        """The types of each of the models, which may have more than the whole and others in their order."""
+        return tuple(TypeNumbers.by_name(model.type_map, self.type_map) for model in self.models)
+
+    @property
     def lists(self) -> tuple[ListSpec, ...]:
         """All that any of the models looks at, no two the same."""
-        return tuple(union_of_lists(self.models))
+        return tuple(self._capacities)
 
     @property
     def list_capacities(self) -> tuple[tuple[int, ...], ...]:
         """Neighbors that each block of each list was made for: the contract's `sel`."""
-        return tuple(union_of_lists(self.models).values())
+        return tuple(self._capacities.values())
+
+    @property
+    def _capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        found: dict[ListSpec, tuple[int, ...]] = {}
+        for model, numbers in zip(self.models, self.numbers, strict=True):
+            for own, of_blocks in zip(model.lists, model.list_capacities, strict=True):
+                spec, sel = numbers.list_of_whole(own), numbers.blocks_of_whole(own, of_blocks)
+                found[spec] = tuple(map(max, sel, found.get(spec, sel)))
+        return found
 
     @property
     def rcut(self) -> float:
@@ -57,7 +72,11 @@ class CombinedModel(BaseModel):
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that all of them hold for an atom with so many neighbors in each list."""
-        return sum(model.bytes_per_atom(nnei) for model in self.models)
+        parts = zip(self.models, self.numbers, strict=True)
+        return sum(
+            model.bytes_per_atom({spec: nnei[numbers.list_of_whole(spec)] for spec in model.lists})
+            for model, numbers in parts
+        )
 
     @property
     def uses_type_index(self) -> bool:
@@ -67,7 +86,8 @@ class CombinedModel(BaseModel):
     @property
     def messages(self) -> tuple[ListSpec, ...]:
         """For each time that features go from atom to atom in any of them, the widest list along which they do."""
-        times = zip_longest(*(model.messages for model in self.models))
+        parts = zip(self.models, self.numbers, strict=True)
+        times = zip_longest(*([numbers.list_of_whole(spec) for spec in model.messages] for model, numbers in parts))
         return tuple(max((spec for spec in specs if spec), key=lambda spec: spec.rcut) for specs in times)
 
     @property
@@ -98,36 +118,34 @@ class CombinedModel(BaseModel):
         aparam: Float[Array, "nframes nloc naparam"] | None = None,
     ) -> dict[str, Float[Array, "nframes nloc 1"]]:
         """Atomic energies, ``energy`` [eV]."""
-        energies = [self._energy(model, env, fparam, aparam) for model in self.models]
+        energies = [self._energy(k, env, fparam, aparam) for k in range(len(self.models))]
         weighted = [weight * energy for weight, energy in zip(self.weights_of(env), energies, strict=True)]
         return self.biased_energy(total(weighted), env)
 
-    def _energy(self, model: Model, env: Environment, fparam: Array | None, aparam: Array | None) -> Array:
+    def _energy(self, index: int, env: Environment, fparam: Array | None, aparam: Array | None) -> Array:
+        model = self.models[index]
         parameters = fparam if model.dim_fparam else None, aparam if model.dim_aparam else None
-        return model(self.seen_by(model, env), *parameters)["energy"]
+        return model(self.seen_by(index, env), *parameters)["energy"]
 
-    def seen_by(self, model: Model, env: Environment) -> Environment:
-        """The environment without the pairs that one of the models leaves out by itself."""
-        own = tuple(pair for pair in model.pair_exclude_types if pair not in self.pair_exclude_types)
-        return without_pairs(env, own, self.ntypes) if own else env
+    def seen_by(self, index: int, env: Environment) -> Environment:
+        """The surroundings as one of the models sees them: in its types, without the pairs that it leaves out."""
+        model, numbers = self.models[index], self.numbers[index]
+        seen, own = numbers.seen(env, model.lists), model.pair_exclude_types
+        if numbers.are_the_same:
+            own = tuple(pair for pair in own if pair not in self.pair_exclude_types)
+        return without_pairs(seen, own, model.ntypes) if own else seen
 
     @property
-    def described(self) -> Model:
-        """The first of them that is more than a table.
-
-        Raises
-        ------
-        InputError
-            There is none.
-        """
-        found = [model for model in self.models if not isinstance(model, PairTabModel)]
+    def _described(self) -> int:
+        """Number of the first of them that is more than a table; InputError: there is none."""
+        found = [k for k, model in enumerate(self.models) if not isinstance(model, PairTabModel)]
         if not found:
             raise InputError("the model is made of tables only, which have no descriptor and no net.")
         return found[0]
 
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         """The descriptor of the local atoms, of the first model that has one."""
-        return self.described.describe(self.seen_by(self.described, env))
+        return self.models[self._described].describe(self.seen_by(self._described, env))
 
     def features(
         self,
@@ -136,9 +154,9 @@ class CombinedModel(BaseModel):
         aparam: Float[Array, "nframes nloc naparam"] | None = None,
     ) -> Float[Array, "nframes nloc width"]:
         """What the last layer of the fitting's nets takes, of the first model that has a descriptor."""
-        model = self.described
+        model = self.models[self._described]
         parameters = fparam if model.dim_fparam else None, aparam if model.dim_aparam else None
-        return model.features(self.seen_by(model, env), *parameters)
+        return model.features(self.seen_by(self._described, env), *parameters)
 
     def serialize_combined(self) -> dict[str, Any]:
         """The entries of the contract's tree that all combinations have."""
@@ -153,17 +171,20 @@ def checked(
     Raises
     ------
     error
-        One gives no energy, or more than that; has other types; or takes other parameters than another one.
+        One gives no energy, or more than that; takes spins; lacks a type; or takes other parameters than another one.
     """
     for number, model in enumerate(models):
         if model.outputs != (ENERGY,):
             names = ", ".join(output.name for output in model.outputs)
             raise error(f"models/{number} gives {names}; only potentials, which give an energy, are combined.")
-        if model.type_map != type_map:
+        lacking = [name for name in type_map if name not in model.type_map]
+        if lacking:
             raise error(
-                f"models/{number} has the types {', '.join(model.type_map)}; expected those of the whole, "
-                f"{', '.join(type_map)}, in the same order."
+                f"models/{number} knows no {', '.join(lacking)}, only {', '.join(model.type_map)}; expected all types "
+                f"of the whole, {', '.join(type_map)}, in any order: leave it out, or the types that it lacks."
             )
+        if model.expansion is not None:
+            raise error(f"models/{number} takes {model.expansion.label} of atoms; such models are not combined.")
     for name in ("dim_fparam", "dim_aparam"):
         sizes = sorted({getattr(model, name) for model in models} - {0})
         if len(sizes) > 1:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from deepmd.backend.model_files import read_model
-from deepmd.errors import InputError, ModelFileError
+from deepmd.errors import ModelFileError
 from deepmd.registry import MODEL, walk
 from deepmd_dp.dialect.module import Module, Tree
 from deepmd_dp.interface import Model
@@ -26,24 +26,15 @@ class FrozenModel:
 
     @classmethod
     def from_input(cls, section: dict[str, Any], rng: np.random.Generator) -> Model:
-        """The model of ``model_file``, any file that holds one.
+        """The model of ``model_file``, any file that holds one, with the types that it has.
 
         Raises
         ------
-        InputError
-            Its types are others than those of the input.
         ModelFileError
             It cannot be read.
         """
         del rng  # nothing in it is new
-        path, type_map = section["model_file"], tuple(section["type_map"])
-        model = deserialize_model(read_model(path)["model"])
-        if model.type_map != type_map:
-            raise InputError(
-                f"{path} has the types {', '.join(model.type_map)}; expected those of the input's type_map, "
-                f"{', '.join(type_map)}, in the same order."
-            )
-        return not_trained(model)
+        return not_trained(deserialize_model(read_model(section["model_file"])["model"]))
 
 
 def not_trained(tree: Tree) -> Tree:
@@ -63,7 +54,11 @@ def _is_data(each: Any) -> bool:
     return "static" not in each.metadata
 
 
+_PLACES = {"qm_model": "models/0", "qmmm_model": "models/1"}
+"""Where the models of `pairwise_dprc` stand."""
+
+
 def frozen_paths(section: dict[str, Any]) -> tuple[str, ...]:
     """Where, in a new model, those of files stand: "" for the whole, ``models.1``."""
-    parts = [part for part in walk(MODEL, section, "") if part.row.name == "frozen"]
-    return tuple(part.where.strip("/").replace("/", ".") for part in parts)
+    parts = [part.where.strip("/") for part in walk(MODEL, section, "") if part.row.name == "frozen"]
+    return tuple(_PLACES.get(where, where).replace("/", ".") for where in parts)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from deepmd_dp.interface import Model
     from deepmd_dp.model.evaluate import Derivative
 
+NO_HESSIAN = "Hessians of models of spins and of `pairwise_dprc` are not there yet; forces are."
+
 
 def evaluate_with_hessian(
     model: Model,

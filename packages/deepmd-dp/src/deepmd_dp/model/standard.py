@@ -13,10 +13,13 @@ from deepmd.contract import check_class
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.descriptor.se_a_mask import SeAMask
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, module, static
+from deepmd_dp.dialect.module import leaves, module, modules, static
 from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
+from deepmd_dp.environment.expansion import FrameExpansion
 from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
@@ -41,6 +44,17 @@ class StandardModel(BaseModel):
     descriptor: Descriptor
     fitting: Fitting
     virtual_atoms: VirtualAtoms | None = static(default=None)
+
+    @property
+    def expansion(self) -> FrameExpansion | None:
+        """`virtual_atoms`."""
+        return self.virtual_atoms
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether the atomic parameter is a mask, and the descriptor looks at it."""
+        is_mask = isinstance(self.fitting, NetsFitting) and self.fitting.nets.use_aparam_as_mask
+        return is_mask and any(True for _ in modules(self.descriptor, SeAMask))
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
@@ -181,7 +195,7 @@ class StandardModel(BaseModel):
             model = cls.deserialize(data["backbone_model"])
             if model.ntypes != 2 * virtual_atoms.ntypes:
                 raise ModelFileError(f"the model has {model.ntypes} types, spin {virtual_atoms.ntypes}: damaged.")
-            return replace(model, virtual_atoms=virtual_atoms)
+            return replace(model, virtual_atoms=_that_may_be_zero(virtual_atoms, model.descriptor))
         check_class(data, "Model", 2, 2)
         fitting = deserialize_fitting(data["fitting"])
         base = read_base(data, fitting.outputs)
@@ -197,7 +211,15 @@ class StandardModel(BaseModel):
         net = section["fitting_net"]
         fitting = fitting_class(net["type"]).from_input(net, type_map, descriptor, excluded, _generator(net, rng))
         base = new_base(section, fitting.outputs, net.get("rcond"))
+        if virtual_atoms is not None:
+            virtual_atoms = _that_may_be_zero(virtual_atoms, descriptor)
         return cls(descriptor=descriptor, fitting=fitting, virtual_atoms=virtual_atoms, **base)
+
+
+def _that_may_be_zero(virtual_atoms: VirtualAtoms, descriptor: Descriptor) -> VirtualAtoms:
+    """The virtual atoms that may stand on their atoms if the descriptor protects all distances that it divides by."""
+    is_protected = all(matrix.env_protection > 0.0 for _, matrix in modules(descriptor, EnvironmentMatrix))
+    return replace(virtual_atoms, takes_zero=is_protected)
 
 
 def _generator(section: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:

@@ -14,7 +14,7 @@ from deepmd.outputs import ENERGY
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import smooth_switch
-from deepmd_dp.dialect.module import module
+from deepmd_dp.dialect.module import module, static
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.interface import Model
@@ -43,6 +43,8 @@ class ZBLModel(CombinedModel):
     models
         The net and the table.
     sw_rmin, sw_rmax, smin_alpha : [Å]
+    adds_bias
+        Whether the energies of the types are the whole's, b_i, or those of the net, so that they count 1 - w_i.
 
     References
     ----------
@@ -52,11 +54,18 @@ class ZBLModel(CombinedModel):
     sw_rmin: float = setting(bounds=(0.0, 1e3))
     sw_rmax: float = setting(bounds=(0.0, 1e3))
     smin_alpha: float = setting(default=SMIN_ALPHA, bounds=(1e-6, 1e3))
+    adds_bias: bool = static(default=True)
+
+    @property
+    def biased_part(self) -> str:
+        """The whole, or the net; files need no more than that, so that `adds_bias` is a setting of new models."""
+        return "" if self.adds_bias else "models.0."
 
     @property
     def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
         """Energies of atoms far from all others, as the net's fitting has them."""
-        return self.models[0].assigned_bias
+        numbers, bias = self.numbers[0].of_whole, self.models[0].assigned_bias
+        return {name: tuple(values[n] for n in numbers) for name, values in bias.items()}
 
     def weights_of(self, env: Environment) -> tuple[Weight, ...]:
         """What net and table count."""
@@ -85,7 +94,7 @@ class ZBLModel(CombinedModel):
         net, table = self.models
         widest = dict(zip(net.lists, net.list_capacities, strict=True))
         spec = max(widest, key=lambda each: each.rcut)
-        return table.lists[0] if _sel(table) >= sum(widest[spec]) else spec
+        return table.lists[0] if _sel(table) >= sum(widest[spec]) else self.numbers[0].list_of_whole(spec)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
@@ -120,7 +129,8 @@ class ZBLModel(CombinedModel):
         sel = sum(net.list_capacities[net.lists.index(spec)])
         table = PairTabModel.from_input({**part, "tab_file": section["use_srtab"], "rcut": net.rcut, "sel": sel}, rng)
         parts = checked([net, table], tuple(section["type_map"]), InputError)
-        return cls(models=parts, **new_base(section, (ENERGY,), net.rcond), **read_settings(cls, section))
+        base, adds_bias = new_base(section, (ENERGY,), net.rcond), section["srtab_add_bias"]
+        return cls(models=parts, adds_bias=adds_bias, **base, **read_settings(cls, section))
 
 
 def _sel(model: Model) -> int:

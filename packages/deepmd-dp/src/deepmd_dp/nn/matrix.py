@@ -29,7 +29,6 @@ from deepmd_dp.dialect.module import (
     with_modules,
 )
 from deepmd_dp.dialect.moments import Basis
-from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
@@ -288,7 +287,8 @@ class OnBasis(Module):
 
 def expected_distance(model: Tree) -> float:
     """To which distance nets are wanted at least [Å]: where spins are short, virtual atoms stand on their atoms."""
-    return SMALLEST_DISTANCE if virtual_atoms_of(model) is None else 0.0
+    expansion = getattr(model, "expansion", None)  # a part of a model has none
+    return 0.0 if expansion is not None and expansion.reaches_zero else SMALLEST_DISTANCE
 
 
 def with_bases(tree: Tree, smallest_distance: float | None = None) -> Tree:

@@ -13,7 +13,6 @@ from autograd.differential_operators import make_jvp_reversemode
 from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.module import Module, modules, with_modules
-from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import OnBasis, in_double
 from deepmd_dp.nn.table import Pieces, Table
@@ -58,7 +57,7 @@ def compress(
     model = deserialize_model(document["model"])
     if any(modules(model, Table)):
         raise InputError("the model is compressed already; compress the model that it was made of.")
-    if virtual_atoms_of(model) is not None:
+    if model.expansion is not None and model.expansion.reaches_zero:
         raise InputError("a model of spins is not compressed: tables would reach down to distance 0, and be too large.")
     found = _with_nets_of_one_number(model)
     distance = smallest_distance()

@@ -9,7 +9,6 @@ import numpy as np
 
 from deepmd.contract import read_document
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
-from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -32,7 +31,7 @@ class NumpyDeepEval(BaseDeepEval):
     def __init__(self, model_file: str, native: bool = True, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
         model = self._numpy_model
-        is_native = native and virtual_atoms_of(model) is None
+        is_native = native and model.expansion is None
         self._engine = open_engine(self._document, model.outputs, model.ntypes) if is_native else None
 
     def read_document(self, path: str) -> Document:

@@ -10,8 +10,7 @@ import numpy as np
 from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.environment.builder import build_environment
-from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
-from deepmd_dp.model.hessian import evaluate_with_hessian
+from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
 from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ def hessian(
     Raises
     ------
     InputError
-        The model is one of spins.
+        The model is one of spins, or `pairwise_dprc`.
     """
-    if virtual_atoms_of(model) is not None:
-        raise InputError("Hessians of models of spins are not there yet; forces and magnetic forces are.")
+    if model.expansion is not None:
+        raise InputError(NO_HESSIAN)
     env = build_environment(model, coords, cells, atom_types)
     with np.errstate(all="ignore"):
         found = evaluate_with_hessian(model, env, fparam, aparam, derivative, atom_types.shape[1])

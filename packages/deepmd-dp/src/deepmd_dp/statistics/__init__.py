@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd_dp.environment.virtual_atoms import with_virtual_atoms
+from deepmd_dp.environment.expansion import expanded
 from deepmd_dp.model.frozen import frozen_paths
 from deepmd_dp.statistics.environment import EnvironmentStatistics
 from deepmd_dp.statistics.output import OutputStatistics, bias_labels
@@ -40,7 +40,7 @@ def with_statistics(model: Model, batches: Iterable[Batch], section: dict[str, A
         OutputStatistics(model, section.get("preset_out_bias")),
     )
     for batch in batches:
-        seen = with_virtual_atoms(model, batch)
+        seen = expanded(model, batch)
         for statistics in collected:
             statistics.add(seen)
     for statistics in collected:

@@ -10,8 +10,10 @@ import numpy as np
 from deepmd.errors import DataError
 from deepmd_dp.dialect.edge_rows import edge_rows
 from deepmd_dp.dialect.module import modules, with_leaves
-from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
+from deepmd_dp.environment.expansion import groups_of
+from deepmd_dp.model.combined import CombinedModel
 from deepmd_dp.statistics.moments import Moments
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class EnvironmentStatistics:
             for path, matrix in modules(model, EnvironmentMatrix)
             if matrix.takes_statistics and not path.startswith(kept)
         }
-        self._moments = {path: Moments((model.ntypes, 2)) for path in self._matrices}
+        self._moments = {path: Moments((matrix.davg.shape[0], 2)) for path, matrix in self._matrices.items()}
 
     def add(self, batch: Batch) -> None:
         """Takes a batch in, as many frames at a time as have some thousands of atoms.
@@ -52,13 +54,16 @@ class EnvironmentStatistics:
         DataError
             Two atoms are at the same place; names the system and the frame.
         """
+        groups = groups_of(batch)
         size = max(1, _ATOMS_AT_A_TIME // max(1, batch.natoms))
         for start in range(0, batch.nframes, size):
             some = slice(start, start + size)
             box = None if batch.box is None else batch.box[some]
-            env = build_environment(self._model, batch.coord[some], box, batch.atype[some])
+            frames = batch.coord[some], box, batch.atype[some]
+            lists = all_neighbors(self._model, *frames, None if groups is None else groups[some])
+            env = build_environment(self._model, *frames, lists)
             for path, matrix in self._matrices.items():
-                bad = _add(self._moments[path], matrix, env)
+                bad = _add(self._moments[path], matrix, _seen_by_its_part(self._model, path, env))
                 if bad is not None:
                     raise DataError(
                         f"system {batch.system}, frame {batch.frames[start + bad]}: two atoms are at the same place; "
@@ -86,6 +91,11 @@ class EnvironmentStatistics:
             dstd[..., 1:] = matrix.fixed_deviation or deviation[:, 1:]
             changes |= {f"{path}.davg": davg, f"{path}.dstd": dstd}
         return with_leaves(model, changes)
+
+
+def _seen_by_its_part(model: Model, path: str, env: Environment) -> Environment:
+    """The surroundings as the model sees them that has the module at a path, where a model is made of several."""
+    return model.seen_by(int(path.split(".")[1]), env) if isinstance(model, CombinedModel) else env
 
 
 def _add(moments: Moments, matrix: EnvironmentMatrix, env: Environment) -> int | None:

@@ -36,6 +36,7 @@ class OutputStatistics:
 
     def __init__(self, model: Model, preset: Preset | None) -> None:
         self._outputs = model.outputs
+        self._biased_part = model.biased_part
         self._fits = {
             index: BiasFit(output, model, (preset or {}).get(output.name))
             for index, output in enumerate(model.outputs)
@@ -60,11 +61,12 @@ class OutputStatistics:
     def apply(self, model: Tree) -> Tree:
         """The model with these biases in its ``out_bias``, and the deviations from them in its ``out_std``."""
         arrays = {leaf.path: leaf.array for leaf in leaves(model)}
-        bias, deviation = np.array(arrays["out_bias"]), np.array(arrays["out_std"])
+        place = f"{self._biased_part}out_bias"
+        bias, deviation = np.array(arrays[place]), np.array(arrays["out_std"])
         for index, fit in self._fits.items():
             ncomponents = self._outputs[index].ncomponents
             bias[index, :, :ncomponents], deviation[index, :, :ncomponents] = fit.solve()
-        return with_leaves(model, {"out_bias": bias, "out_std": deviation})
+        return with_leaves(model, {place: bias, "out_std": deviation})
 
 
 class BiasFit:

@@ -63,8 +63,14 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         )
     for number, model in enumerate(models):
         at = f"{where}/models/{number}"
-        if model.get("type_map", type_map) != type_map:
-            raise InputError(f"{at}/type_map is {model['type_map']}; expected {type_map}, that of the whole, or none.")
+        lacking = [name for name in type_map if name not in model.get("type_map", type_map)]
+        if lacking:
+            raise InputError(
+                f"{at}/type_map lacks {', '.join(lacking)}; expected all of {where}/type_map, {', '.join(type_map)}, "
+                "in any order, and more if the part has them; leave it out where it has those of the whole."
+            )
+        if not model.get("srtab_add_bias", True):
+            raise InputError(f"{at}/srtab_add_bias is false, but the energies of the types are those of {where}.")
         for name in OF_THE_WHOLE:
             if model.get(name):
                 raise InputError(f"{at}/{name} is given; all of models have one in common: give it in {where}/{name}.")
