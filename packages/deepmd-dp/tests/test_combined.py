@@ -289,6 +289,7 @@ def rows(text):
             "the models take 1 and 2 numbers as fparam, but all get the same",
         ),
         ({**FROZEN, "type_map": ["H", "O"]}, "model.dp has the types O, H; expected .* H, O, in the same order"),
+        ({**FROZEN, "model_file": str(REFERENCE / "spin" / "model.dp")}, "model.dp is a model of spins, which inputs"),
         ({**FROZEN, "model_file": "none.dp"}, "none.dp: there is no such model file"),
         ({**FROZEN, "model_file": TABLE}, "no installed backend reads files that end in '.txt'"),
         ({**NEAR, "use_srtab": "none.txt"}, "none.txt cannot be read: No such file"),

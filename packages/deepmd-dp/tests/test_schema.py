@@ -110,6 +110,8 @@ def put(config, path, value):
         # wrong values
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
+        ("model/descriptor/activation_function", "silut:0", "'silut:0'; expected one of tanh, relu"),
+        ("model/descriptor/env_protection", -0.1, "env_protection is -0.1; expected zero or a positive number."),
         ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
         ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),
         ("loss/loss_func", "rmse", "loss/loss_func is 'rmse'; expected one of mse, mae."),
@@ -125,6 +127,17 @@ def put(config, path, value):
             [1],
             "model/descriptor/sel lists 1 numbers; expected 2, one for each name in type_map.",
         ),
+        (
+            "model/descriptor",
+            {"type": "se_e3_tebd", "sel": [4, 5, 6]},
+            "model/descriptor/sel lists 3 numbers; expected 2, one for each name in type_map.",
+        ),
+        (
+            "model",
+            {"type_map": ["O", "H"], "type": "pairtab", "tab_file": "t.txt", "rcut": 4.0, "sel": [4, 5, 6]},
+            "model/sel lists 3 numbers; expected 2, one for each name in type_map.",
+        ),
+        ("model/type_embedding", 5, "model/type_embedding is 5; expected a mapping."),
         ("model/descriptor/axis_neuron", 99, "axis_neuron is 99; expected at most the last width in neuron, 40."),
         ("model/descriptor/exclude_types", [[0, 5]], "there is no type 5; type_map has the types 0 to 1."),
         ("model/preset_out_bias", {"dipole": [1.0]}, "model/preset_out_bias/dipole: the model has no such output"),

@@ -26,6 +26,13 @@ class Part(NamedTuple):
     where: str
     """Its path: ``model/descriptor/list/0``."""
 
+    def value(self, path: str) -> Any:
+        """What stands below the section: ``repinit/nsel``."""
+        value: Any = self.section
+        for name in path.split("/"):
+            value = value[name]
+        return value
+
 
 def walk(group: str, section: dict[str, Any], where: str) -> Iterator[Part]:
     """A section and all those in it, the outer ones first.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from deepmd.data.batch import file_names
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ def check_labels(systems: list[System], label_sets: LabelSets) -> None:
         if labels != OFTEN_MISSING and not any(_has(system, labels) for system in systems):
             lacking = [label for label in labels if not any(system.found[label] for system in systems)] or labels
             raise DataError(
-                f"no {' and '.join(lacking)} in the training data ({_names(systems)}), but the loss gives weight to "
-                "it; add the files or set its weights to 0."
+                f"no {' and '.join(map(_label, lacking))} in the training data ({_names(systems)}), but the loss "
+                "gives weight to it; add the files or set its weights to 0."
             )
     for system in systems:
         if label_sets and not any(_has(system, labels) for labels in label_sets):
-            wanted = ", ".join(dict.fromkeys(label for labels in label_sets for label in labels))
+            wanted = ", ".join(dict.fromkeys(_label(label) for labels in label_sets for label in labels))
             log.warning(
                 "system %s has no label that the loss looks at (%s): nothing is learned from it; "
                 "add one or leave the system out.",
@@ -55,13 +56,19 @@ def say_missing_labels(systems: list[System], label_sets: LabelSets) -> None:
                 "%d of %d systems have no %s, which is left out of the loss there: %s.",
                 len(lacking),
                 len(systems),
-                " or no ".join(labels),
+                " or no ".join(map(_label, labels)),
                 _names(lacking),
             )
 
 
 def _has(system: System, labels: tuple[str, ...]) -> bool:
     return all(system.found[label] for label in labels)
+
+
+def _label(key: str) -> str:
+    """A label with the names that its file may have."""
+    first, *others = file_names(key)
+    return f"{first} (or {others[0]})" if others else first
 
 
 def _names(systems: list[System]) -> str:

@@ -12,6 +12,7 @@ from deepmd.backend.model_files import read_model
 from deepmd.errors import InputError, ModelFileError
 from deepmd.registry import MODEL, walk
 from deepmd_dp.dialect.module import Module, Tree
+from deepmd_dp.environment.virtual_atoms import virtual_atoms_of
 from deepmd_dp.interface import Model
 from deepmd_dp.model import deserialize_model
 
@@ -38,6 +39,8 @@ class FrozenModel:
         del rng  # nothing in it is new
         path, type_map = section["model_file"], tuple(section["type_map"])
         model = deserialize_model(read_model(path)["model"])
+        if virtual_atoms_of(model) is not None:
+            raise InputError(f"{path} is a model of spins, which inputs do not name as `frozen`; take one without.")
         if model.type_map != type_map:
             raise InputError(
                 f"{path} has the types {', '.join(model.type_map)}; expected those of the input's type_map, "
