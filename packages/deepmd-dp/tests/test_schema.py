@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deepmd.errors import InputError
-from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, problems
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, label_sets, problems
 from deepmd.registry.installed import rows_of
 from deepmd.schema import doc, normalize
 from deepmd.schema.argument import acts
@@ -167,6 +167,32 @@ def test_settings_of_a_loss_that_do_not_go_together_are_refused(config, loss, me
     config["loss"] = loss
     with pytest.raises(InputError, match=message):
         normalize(config)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "loss", "labels"),
+    [
+        ({"type": "ener"}, {"type": "ener"}, (("energy",), ("force",))),
+        (
+            {"type": "ener"},
+            {"type": "ener", "start_pref_h": 1, "limit_pref_h": 1, "start_pref_e": 0},
+            ("force", "hessian"),
+        ),
+        ({"type": "polar"}, {"type": "tensor", "pref": 0, "pref_atomic": 1}, ("atom_polarizability",)),
+        ({"type": "dipole"}, {"type": "tensor", "pref": 2, "pref_atomic": 0}, ("dipole",)),
+        (
+            {"type": "dos", "numb_dos": 3},
+            {"type": "dos", "start_pref_cdf": 1, "limit_pref_cdf": 1},
+            ("dos", "atom_dos"),
+        ),
+        ({"type": "property", "property_name": "gap"}, {"type": "property"}, ("gap",)),
+        ({"type": "population"}, {"type": "population", "start_pref_pop": 1}, ("atom_population",)),
+    ],
+)
+def test_the_labels_of_a_loss(config, fitting, loss, labels):
+    config["model"]["fitting_net"], config["loss"] = fitting, loss
+    expected = tuple((each,) if isinstance(each, str) else each for each in labels)
+    assert set(label_sets(normalize(config))) == set(expected)
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])

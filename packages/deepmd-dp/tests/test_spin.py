@@ -17,6 +17,7 @@ from deepmd.data import Batch
 from deepmd.errors import DataError, InputError, ModelFileError
 from deepmd.infer import DeepPot
 from deepmd.outputs import ENERGY
+from deepmd.registry import label_sets
 from deepmd_dp.conformance.reference_numbers import REFERENCE
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.virtual_atoms import VirtualAtoms, virtual_atoms_of
@@ -242,6 +243,12 @@ def test_wrong_inputs_are_refused(model_section, spin, message):
 def test_another_fitting_is_refused(model_section):
     with pytest.raises(InputError, match="model/spin: models of spins give an energy; fitting_net/type is 'dipole'"):
         model_section(**SECTION | {"fitting_net": {"type": "dipole", "neuron": [4]}})
+
+
+def test_labels_of_the_loss(model_section):
+    section = {"type": "ener_spin", "enable_atom_ener_coeff": False, "loss_func": "mse", "intensive_ener_virial": False}
+    found = label_sets({"loss": section | LOSSES["mse"]["section"], "model": model_section(**SECTION)})
+    assert {("force",), ("force_mag",)} <= set(found)
 
 
 def test_the_section_says_what_is_computed(model_section):

@@ -13,6 +13,12 @@ def file_names(key: str) -> tuple[str, ...]:
     return (key, "atomic_" + key.removeprefix("atom_")) if key.startswith("atom_") else (key,)
 
 
+def label_name(key: str) -> str:
+    """A label with the names that its file may have."""
+    first, *others = file_names(key)
+    return f"{first} (or {others[0]})" if others else first
+
+
 @dataclass(frozen=True)
 class DataRequirement:
     """An item of the data that a model or a loss needs.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepmd.errors import BackendError
 from deepmd.registry.installed import lookup
-from deepmd.registry.row import DESCRIPTOR, FITTING, MODEL, Row
+from deepmd.registry.row import DESCRIPTOR, FITTING, LOSS, MODEL, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +80,12 @@ def spin_scales(model: dict[str, Any]) -> dict[str, float]:
     """What the rows of a model of spins say, `Row.spin_scales`; nothing of other models."""
     parts = walk(MODEL, model, "model")
     return {name: scale for part in parts for name, scale in part.row.spin_scales(part.section).items()}
+
+
+def label_sets(config: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """What the row of a normalised input's loss says, `Row.label_sets`."""
+    row = lookup(LOSS, config["loss"].get("type"))
+    return () if row is None else row.label_sets(config["loss"], config["model"])
 
 
 def check_tree(tree: object, backend: Backend) -> None:

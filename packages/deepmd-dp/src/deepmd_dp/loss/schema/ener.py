@@ -81,6 +81,13 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
             )
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    from deepmd_dp.loss.ener import EnergyLoss
+
+    return EnergyLoss.from_input(section, 1.0, (ENERGY,)).label_sets
+
+
 ROW = Row(
     name="ener",
     aliases=("ener_hess",),
@@ -88,5 +95,6 @@ ROW = Row(
     doc="Energy, forces, virial.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
     is_default=True,
 )

@@ -48,10 +48,16 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    return (("atom_population",),)
+
+
 ROW = Row(
     name="population",
     cls="deepmd_dp.loss.population:PopulationLoss",
     doc="Populations of atoms and their sums, of each spin and of the difference.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

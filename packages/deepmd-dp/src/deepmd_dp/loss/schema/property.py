@@ -35,10 +35,16 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Nothing to check of the values against each other."""
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    return ((model["fitting_net"]["property_name"],),)
+
+
 ROW = Row(
     name="property",
     cls="deepmd_dp.loss.property:PropertyLoss",
     doc="A property of frames.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dargs import Argument
 
 
+OUTPUTS = {"polar": "polarizability"}
+"""Of fittings that give something of another name than theirs."""
+
+
 def fields() -> list[Argument]:
     """The keys of its section."""
     return [
@@ -28,10 +32,19 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         raise InputError(f"{where}: pref and pref_atomic are both 0; give at least one a weight.")
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    fitted = model["fitting_net"]["type"]
+    name = OUTPUTS.get(fitted, fitted)
+    of_prefs = {"pref": (name,), "pref_atomic": (f"atom_{name}",)}
+    return tuple(labels for key, labels in of_prefs.items() if section[key])
+
+
 ROW = Row(
     name="tensor",
     cls="deepmd_dp.loss.tensor:TensorLoss",
     doc="A tensor such as the dipole: of frames, of atoms, or both.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )
