@@ -106,6 +106,8 @@ def put(config, path, value):
             "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of dpa2, dpa3, hybrid, ",
         ),
         # wrong types
+        ("training/numb_steps", "100", "numb_steps is '100'; expected an integer. It is a text: write 100."),
+        ("model/descriptor", {"type": "hybrid", "list": {"a": 1}}, "list is {'a': 1}; expected a list of mappings."),
         ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
         # wrong values
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
@@ -178,6 +180,7 @@ def test_settings_of_a_loss_that_do_not_go_together_are_refused(config, loss, me
             {"type": "ener", "start_pref_h": 1, "limit_pref_h": 1, "start_pref_e": 0},
             ("force", "hessian"),
         ),
+        ({"type": "ener"}, {"type": "ener_hess"}, ("energy", "force")),
         ({"type": "polar"}, {"type": "tensor", "pref": 0, "pref_atomic": 1}, ("atom_polarizability",)),
         ({"type": "dipole"}, {"type": "tensor", "pref": 2, "pref_atomic": 0}, ("dipole",)),
         (
@@ -193,6 +196,22 @@ def test_the_labels_of_a_loss(config, fitting, loss, labels):
     config["model"]["fitting_net"], config["loss"] = fitting, loss
     expected = tuple((each,) if isinstance(each, str) else each for each in labels)
     assert set(label_sets(normalize(config))) == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "loss", "message"),
+    [
+        ({"type": "dos"}, {"type": "ener"}, "loss/type is 'ener', but model/fitting_net/type is 'dos'; take 'dos'."),
+        ({"type": "ener"}, {"type": "tensor", "pref": 1, "pref_atomic": 1}, "fitting_net/type is 'ener'; take 'ener'."),
+        ({"type": "ener"}, {"type": "ener_spin"}, "loss/type is 'ener_spin', but the model takes no spins; add"),
+        ({"type": "polar"}, {"type": "property"}, "fitting_net/type is 'polar'; take 'tensor'."),
+    ],
+)
+def test_a_loss_of_something_else_is_refused_before_data_are_read(config, fitting, loss, message):
+    config["model"]["fitting_net"], config["loss"] = fitting, loss
+    with pytest.raises(InputError) as caught:
+        label_sets(normalize(config))
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])

@@ -74,7 +74,8 @@ class Row:
         virtual atoms by the spin [Å/μB], by which older data are read.
     label_sets : callable
         ``label_sets(section, model) -> tuple of tuple of str``: of a loss for the model of a section, both normalised,
-        the labels of each of its terms; some of the data must have all of one's.
+        the labels of each of its terms; some of the data must have all of one's. Raises `InputError` where the model
+        gives something else.
     lacks : mapping
         Flags of the backends that can't do it, each with the reason: ``{"jax": "no dynamic shapes"}``.
     refusal : str

@@ -15,7 +15,7 @@ from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.files.reading import reading
-from deepmd.registry import check_backend, check_new, spin_scales
+from deepmd.registry import check_backend, check_new, label_sets, spin_scales
 from deepmd.schema.load import write_input
 from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import CheckpointStore
@@ -81,6 +81,7 @@ def run_training(
         state = _first_state(restart, init_model)
         config["model"] = _model_section(config["model"], state)
         check_backend(config["model"], backend)
+        label_sets(config)  # raises where the model gives something else
         training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
         data, validation = _open_data(config, saved)
         numb_steps = training["numb_steps"] = _numb_steps(training, data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import Row
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -33,6 +33,7 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
 
 def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     """`Row.label_sets`."""
+    check_fitted(section, model)
     labels = {"dos": "dos", "cdf": "dos", "ados": "atom_dos", "acdf": "atom_dos"}
     used = [label for term, label in labels.items() if section[f"start_pref_{term}"] or section[f"limit_pref_{term}"]]
     return tuple((label,) for label in dict.fromkeys(used))

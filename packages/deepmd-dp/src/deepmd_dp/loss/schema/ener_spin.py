@@ -10,7 +10,7 @@ from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
 from deepmd.schema.argument import key, not_yet, one_of, unused
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -57,6 +57,7 @@ def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[st
     """`Row.label_sets`."""
     from deepmd_dp.loss.ener_spin import EnergySpinLoss
 
+    check_fitted(section, model)
     return EnergySpinLoss.from_input(section, 1.0, (replace(ENERGY, is_magnetic=True),)).label_sets
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import InputError
 from deepmd.registry import Row
 from deepmd.schema.argument import POSITIVE, key, must, one_of
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -50,6 +50,7 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
 
 def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     """`Row.label_sets`."""
+    check_fitted(section, model)
     return (("atom_population",),)
 
 
