@@ -225,6 +225,11 @@ def test_forms_of_the_input(spin, scales):
             {"use_spin": ["H", "H"], "virtual_scale": 0.3},
             r"model/spin/use_spin is \['H', 'H'\]; expected each type once",
         ),
+        ({"use_spin": "H", "virtual_scale": 0.3}, "model/spin/use_spin is 'H'; expected a list of integers or"),
+        (
+            {"use_spin": ["H", 0], "virtual_scale": 0.3},
+            r"model/spin/use_spin is \['H', 0\]; expected a list of integers or",
+        ),
         ({"use_spin": [], "virtual_scale": 0.3}, "model/spin/use_spin names nothing; expected"),
         ({"use_spin": [True], "virtual_scale": 0.3}, "model/spin/use_spin lists 1 flags; expected 3"),
         ({"use_spin": ["H"]}, "model/spin has no scale; give virtual_scale, or both virtual_len and spin_norm"),

@@ -90,8 +90,10 @@ def _settle_spins(section: dict[str, Any]) -> None:
         return
     from deepmd_dp.model.spin import read_flags
 
-    with suppress(InputError, KeyError, TypeError):
-        spin["use_spin"] = list(read_flags(spin["use_spin"], "use_spin", names))
+    given = spin.get("use_spin")
+    if isinstance(given, list) and {type(each) for each in given} in ({bool}, {int}, {str}):
+        with suppress(InputError, TypeError):
+            spin["use_spin"] = list(read_flags(given, "use_spin", names))
     for part in walk(DESCRIPTOR, descriptor, "descriptor"):
         if "env_protection" in _keys(part.row) and part.section.get("env_protection", 0.0) == 0.0:
             part.section["env_protection"] = PROTECTION
