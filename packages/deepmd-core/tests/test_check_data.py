@@ -188,17 +188,28 @@ def test_labels_that_are_missing(tmp_path):
     assert not run_checks([str(tmp_path / "b")])
 
 
-def test_the_labels_that_an_input_weighs(tmp_path):
+def test_an_input_that_is_wrong_does_not_hide_its_data(tmp_path, caplog):
+    data = write(tmp_path / "a", {"force": -1})
+    input_file = tmp_path / "input.yaml"
+    input_file.write_text(f"model: {{descriptor: {{rcut: 2.9}}}}\ntraining: {{training_data: {{systems: {data}}}}}\n")
+    assert kinds(str(input_file)) == ["sign"]
+    assert "input.yaml can't be trained with, so that the labels of its loss are not looked at" in caplog.text
+
+
+def test_the_labels_that_an_input_weighs(tmp_path, monkeypatch):
     data = write(tmp_path / "a", force=None)
     input_file = tmp_path / "input.yaml"
     text = f"model: {{type_map: [O, H], descriptor: {{rcut: 2.9}}}}\ntraining: {{training_data: {{systems: {data}}}}}\n"
     input_file.write_text(text)
-    (finding,) = run_checks([str(input_file)])
-    assert finding.is_error
-    assert "the loss weighs force (start_pref_f 1000, limit_pref_f 1)" in finding.message
-    input_file.write_text(text + "loss: {start_pref_f: 0, limit_pref_f: 0}\n")
+    complete = {"model": {}, "loss": {}}
+    monkeypatch.setattr(check_data, "normalize", lambda config: complete)
+    monkeypatch.setattr(check_data, "label_sets", lambda config: (("energy",), ("force", "atom_pref"), ("virial",)))
+    force, virial = run_checks([str(input_file)])
+    assert (force.is_error, virial.is_error) == (True, False)
+    assert "the loss weighs force and atom_pref (or atomic_pref), and no system has it: add the files" in force.message
+    monkeypatch.setattr(check_data, "label_sets", lambda config: (("energy",),))
     assert not run_checks([str(input_file)])
-    input_file.write_text(text.replace("[O, H]", "[O, C]") + "loss: {start_pref_f: 0, limit_pref_f: 0}\n")
+    input_file.write_text(text.replace("[O, H]", "[O, C]"))
     assert "has H, which model/type_map (O C) lacks" in the_message(str(input_file))
 
 

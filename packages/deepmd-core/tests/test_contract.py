@@ -287,6 +287,12 @@ def test_yaml_without_a_model(tmp_path, text):
         read_document(tmp_path / "model.yaml")
 
 
+def test_an_input_is_no_model(tmp_path):
+    (tmp_path / "input.yaml").write_text("model: {}\ntraining: {}")
+    with pytest.raises(ModelFileError, match=r"input.yaml is the input of a training; give a model file"):
+        read_document(tmp_path / "input.yaml")
+
+
 def test_missing_dataset_is_named(tmp_path, document):
     write_document(tmp_path / "model.dp", document)
     with h5py.File(tmp_path / "model.dp", "a") as file:

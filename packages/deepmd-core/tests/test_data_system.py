@@ -139,6 +139,13 @@ def test_missing_labels_hold_their_default_and_are_not_found(tmp_path):
     assert np.array_equal(batch.labels["aparam"], np.full((2, 3, 2), 0.5))
 
 
+def test_a_missing_label_is_named_as_files_may_have_it(tmp_path):
+    write_system(tmp_path / "a", [0, 1], nframes=1)
+    wanted = [DataRequirement("atom_pref", 1, atomic=True, must=True)]
+    with pytest.raises(DataError, match=r"set.000/atom_pref.npy \(or atomic_pref\) is missing; the model or the loss"):
+        System(str(tmp_path / "a"), requirements=wanted)
+
+
 @pytest.mark.parametrize("name", ["atom_pref", "atomic_pref"])
 def test_labels_are_repeated_and_found_under_both_names(tmp_path, name):
     weights = np.arange(15.0).reshape(5, 3)

@@ -51,6 +51,11 @@ class BrokenFramework(Trainable):
     suffixes = (".cracked",)
 
 
+class WithCheckpoints(Trainable):
+    name = "WithCheckpoints"
+    suffixes = (".graph", ".ckpt")
+
+
 class ManyFiles(Trainable):
     name = "ManyFiles"
     framework = "no-such-framework"
@@ -247,6 +252,12 @@ def test_names_of_models_to_write(register, tmp_path, monkeypatch):
             name_of(name, ".dp", "frozen.dp")
 
 
+def test_models_are_not_written_as_checkpoints(register):
+    register(graph=here("WithCheckpoints"))
+    with pytest.raises(InputError, match=r"x.ckpt: .ckpt is the ending of training checkpoints; .* are written as .gr"):
+        discovery.model_to_write("x.ckpt", ".graph", "frozen.dp")
+
+
 def test_models_to_read_are_there(register, tmp_path, monkeypatch):
     register(doc=DOC)
     monkeypatch.chdir(tmp_path)
@@ -263,6 +274,9 @@ def test_files_that_belong_together_are_missed_by_name(register, tmp_path):
         (tmp_path / name).touch()
         with pytest.raises(ModelFileError, match=rf"{name} needs \S+\.(weights|ckpt) beside it, which is not there"):
             discovery.check_whole(tmp_path / name)
+    (tmp_path / "x.graph").write_text('{"model": {}, "training": {}}')
+    with pytest.raises(ModelFileError, match="not there; it is the input of a training; give a model file"):
+        discovery.check_whole(tmp_path / "x.graph")
     (tmp_path / "x.weights").touch()
     discovery.check_whole(tmp_path / "x.graph")
     discovery.check_whole(tmp_path / "x.other")

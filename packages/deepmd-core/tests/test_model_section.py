@@ -29,3 +29,16 @@ def test_a_key_that_makes_another_kind_of_model_is_missed(key, value, is_given):
 def test_a_file_without_its_section_is_taken_as_it_is():
     given = GIVEN | {"spin": SPIN}
     assert join_sections(given, document(None)) == given
+
+
+def test_older_sections_are_read_as_inputs_are(monkeypatch):
+    """A file written before, or by deepmd-kit, may say the same in other words."""
+
+    def upgrade(section):
+        section["spin"] = section["spin"] | {"use_spin": [False, True]}
+
+    monkeypatch.setattr("deepmd.train.model_section.upgrade_model", upgrade)
+    given = GIVEN | {"spin": SPIN}
+    there = GIVEN | {"spin": SPIN | {"use_spin": ["H"]}}
+    assert join_sections(given, document(there)) == given
+    assert there["spin"]["use_spin"] == ["H"]

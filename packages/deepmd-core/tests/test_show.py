@@ -34,7 +34,7 @@ def test_summary(path, capsys):
     assert lines[0].startswith("written: by deepmd-core ")
     assert "(Document)" in lines[0]
     assert lines[1] == "digest: verified"
-    assert [line.split(":")[0] for line in lines[2:]] == ["type-map", "descriptor", "fitting-net", "size"]
+    assert [line.split(":")[0] for line in lines[2:]] == ["kind", "type-map", "descriptor", "fitting-net", "size"]
 
 
 def test_a_file_without_digest_is_unverified(path, tmp_path, capsys):
@@ -48,6 +48,7 @@ def test_a_file_without_digest_is_unverified(path, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("attribute", "expected"),
     [
+        ("kind", "kind: standard"),
         ("model-branch", "model-branch: none, it is a single-task model"),
         ("type-map", 'type-map: ["O", "H"]'),
         ("descriptor", 'descriptor: {"type": "morse"}'),
@@ -65,6 +66,22 @@ def test_several_attributes_in_the_order_given(path, capsys):
     assert [line.split(":")[0] for line in show(capsys, path, "size", "type-map")] == ["size", "type-map"]
 
 
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"type": "standard", "spin": {"use_spin": [True, False]}}, "standard with spins, use_spin [true, false]"),
+        ({"use_srtab": "table.txt"}, "standard with the table table.txt for near atoms"),
+        (
+            {"type": "linear_ener", "weights": "sum", "models": [{"type": "standard"}, {"type": "pairtab"}]},
+            'linear_ener of standard, pairtab, weights "sum"',
+        ),
+    ],
+)
+def test_the_kind_says_what_a_model_is_made_of(path, capsys, section, expected):
+    write_document(path, make_document() | {"model_def_script": section})
+    assert show(capsys, path, "kind") == [f"kind: {expected}"]
+
+
 def test_another_file_is_no_attribute(path):
     with pytest.raises(InputError, match=r"model.dp`: .*model.dp is a file: one is shown at once"):
         run(parse_args(["show", path, path]))
@@ -80,7 +97,7 @@ def test_further_files_of_the_same_model_are_passed_over(path, capsys, monkeypat
 
 
 def test_unknown_attribute(path):
-    with pytest.raises(InputError, match="sizes is no attribute; there are model-branch, type-map"):
+    with pytest.raises(InputError, match="sizes is no attribute; there are kind, model-branch, type-map"):
         run(parse_args(["show", path, "sizes"]))
 
 

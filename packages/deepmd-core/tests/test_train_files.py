@@ -302,6 +302,18 @@ def test_lines_fit_and_are_aligned(terms, caplog):
         assert all(row[end - 1] != " " and row[end : end + 1] in ("", " ") for row in rows[::2])
 
 
+def test_many_metrics_stand_under_names_of_several_lines():
+    """Those of populations."""
+    names = "mae pop_alpha_total_loss pop_beta_total_loss pop_loss rmse spin_loss spin_total spin_total_loss"
+    metrics, rows = dict.fromkeys(names.split(), 1.0), Rows()
+    lines = [*rows.head(metrics), *rows.row(3, metrics, metrics, 1e-3, None)]
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "in lcurve.out only: spin_total, spin_total_loss"
+    assert [line.split()[0] for line in lines[1:4]] == ["pop_", "alpha_", "total_"]
+    assert lines[4] == "   batch          mae     loss     loss pop_loss     rmse     loss       lr"
+    assert lines[5] == "       3 trn 1.00e+00 1.00e+00 1.00e+00 1.00e+00 1.00e+00 1.00e+00  1.0e-03"
+
+
 def test_long_times_are_short():
     (line,) = Rows().row(1, {}, {}, 1e-3, (0.01, timedelta(days=12, hours=3, minutes=4)))
     assert line.split()[-4:] == ["12", "d", "3", "h"]

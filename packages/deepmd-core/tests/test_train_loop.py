@@ -25,6 +25,7 @@ from deepmd.errors import DataError, InputError, ModelFileError, TrainingError
 from deepmd.train import run_training
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.folder_lock import only_training_in
+from deepmd.train.labels import check_labels
 from deepmd.train.lcurve import read_lcurve
 from deepmd.train.prefetch import Prefetcher
 from deepmd.train.validation import Average
@@ -393,6 +394,11 @@ def test_labels_that_no_system_has_are_named(optional_labels):
     optional_labels("energy", "force")
     with pytest.raises(DataError, match=r"no force in the training data \(data/a, data/b\), but the loss"):
         train()
+
+
+def test_labels_of_atoms_are_named_as_files_may_have_them():
+    with pytest.raises(DataError, match=r"no atom_x \(or atomic_x\) in the training data"):
+        check_labels([], (("atom_x",),))
 
 
 def test_virials_may_be_missing(optional_labels, caplog):

@@ -333,6 +333,7 @@ def rows(text):
             linear("sum", FROZEN, type_map=["H", "C", "O", "N"]),
             "models/0 knows no C, N, only O, H; expected all types of the whole, H, C, O, N, in any order",
         ),
+        ({**FROZEN, "model_file": str(REFERENCE / "spin" / "model.dp")}, "model.dp is a model of spins, which inputs"),
         ({**FROZEN, "model_file": "none.dp"}, "none.dp: there is no such model file"),
         ({**FROZEN, "model_file": TABLE}, "no installed backend reads files that end in '.txt'"),
         ({**NEAR, "use_srtab": "none.txt"}, "none.txt cannot be read: No such file"),

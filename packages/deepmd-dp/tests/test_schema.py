@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deepmd.errors import InputError
-from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, problems
+from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, label_sets, problems
 from deepmd.registry.installed import rows_of
 from deepmd.schema import doc, normalize
 from deepmd.schema.argument import acts
@@ -106,10 +106,14 @@ def put(config, path, value):
             "is 'se_e2_aa' (perhaps 'se_e2_a' is meant); expected one of dpa2, dpa3, hybrid, ",
         ),
         # wrong types
+        ("training/numb_steps", "100", "numb_steps is '100'; expected an integer. It is a text: write 100."),
+        ("model/descriptor", {"type": "hybrid", "list": {"a": 1}}, "list is {'a': 1}; expected a list of mappings."),
         ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
         # wrong values
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
+        ("model/descriptor/activation_function", "silut:0", "'silut:0'; expected one of tanh, relu"),
+        ("model/descriptor/env_protection", -0.1, "env_protection is -0.1; expected zero or a positive number."),
         ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
         ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),
         ("loss/loss_func", "rmse", "loss/loss_func is 'rmse'; expected one of mse, mae."),
@@ -125,6 +129,17 @@ def put(config, path, value):
             [1],
             "model/descriptor/sel lists 1 numbers; expected 2, one for each name in type_map.",
         ),
+        (
+            "model/descriptor",
+            {"type": "se_e3_tebd", "sel": [4, 5, 6]},
+            "model/descriptor/sel lists 3 numbers; expected 2, one for each name in type_map.",
+        ),
+        (
+            "model",
+            {"type_map": ["O", "H"], "type": "pairtab", "tab_file": "t.txt", "rcut": 4.0, "sel": [4, 5, 6]},
+            "model/sel lists 3 numbers; expected 2, one for each name in type_map.",
+        ),
+        ("model/type_embedding", 5, "model/type_embedding is 5; expected a mapping."),
         ("model/descriptor/axis_neuron", 99, "axis_neuron is 99; expected at most the last width in neuron, 40."),
         ("model/descriptor/exclude_types", [[0, 5]], "there is no type 5; type_map has the types 0 to 1."),
         ("model/preset_out_bias", {"dipole": [1.0]}, "model/preset_out_bias/dipole: the model has no such output"),
@@ -154,6 +169,49 @@ def test_settings_of_a_loss_that_do_not_go_together_are_refused(config, loss, me
     config["loss"] = loss
     with pytest.raises(InputError, match=message):
         normalize(config)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "loss", "labels"),
+    [
+        ({"type": "ener"}, {"type": "ener"}, (("energy",), ("force",))),
+        (
+            {"type": "ener"},
+            {"type": "ener", "start_pref_h": 1, "limit_pref_h": 1, "start_pref_e": 0},
+            ("force", "hessian"),
+        ),
+        ({"type": "ener"}, {"type": "ener_hess"}, ("energy", "force")),
+        ({"type": "polar"}, {"type": "tensor", "pref": 0, "pref_atomic": 1}, ("atom_polarizability",)),
+        ({"type": "dipole"}, {"type": "tensor", "pref": 2, "pref_atomic": 0}, ("dipole",)),
+        (
+            {"type": "dos", "numb_dos": 3},
+            {"type": "dos", "start_pref_cdf": 1, "limit_pref_cdf": 1},
+            ("dos", "atom_dos"),
+        ),
+        ({"type": "property", "property_name": "gap"}, {"type": "property"}, ("gap",)),
+        ({"type": "population"}, {"type": "population", "start_pref_pop": 1}, ("atom_population",)),
+    ],
+)
+def test_the_labels_of_a_loss(config, fitting, loss, labels):
+    config["model"]["fitting_net"], config["loss"] = fitting, loss
+    expected = tuple((each,) if isinstance(each, str) else each for each in labels)
+    assert set(label_sets(normalize(config))) == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("fitting", "loss", "message"),
+    [
+        ({"type": "dos"}, {"type": "ener"}, "loss/type is 'ener', but model/fitting_net/type is 'dos'; take 'dos'."),
+        ({"type": "ener"}, {"type": "tensor", "pref": 1, "pref_atomic": 1}, "fitting_net/type is 'ener'; take 'ener'."),
+        ({"type": "ener"}, {"type": "ener_spin"}, "loss/type is 'ener_spin', but the model takes no spins; add"),
+        ({"type": "polar"}, {"type": "property"}, "fitting_net/type is 'polar'; take 'tensor'."),
+    ],
+)
+def test_a_loss_of_something_else_is_refused_before_data_are_read(config, fitting, loss, message):
+    config["model"]["fitting_net"], config["loss"] = fitting, loss
+    with pytest.raises(InputError) as caught:
+        label_sets(normalize(config))
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])

@@ -17,6 +17,7 @@ from deepmd.data import Batch
 from deepmd.errors import DataError, InputError, ModelFileError
 from deepmd.infer import DeepPot
 from deepmd.outputs import ENERGY
+from deepmd.registry import label_sets
 from deepmd_dp.conformance.reference_numbers import REFERENCE
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.sides import other_side, sides
@@ -108,6 +109,12 @@ def test_derivatives(model, data, periodic):
     np.testing.assert_allclose(turned, -np.sum(force_mag * turn, axis=(1, 2)), atol=1e-9)
     expected = -np.einsum("fab,ba->f", virial.reshape(2, 3, 3), strain)
     np.testing.assert_allclose(slope(strained), expected, atol=1e-9)
+
+
+def test_no_atoms(model):
+    nothing = {"coord": np.zeros((2, 0)), "atype": np.zeros(0, int), "box": None, "spin": np.zeros((2, 0, 3))}
+    found = evaluate_all(model, nothing | {"fparam": np.zeros(1), "aparam": np.zeros((2, 0, 1))})
+    assert [each.shape for each in found] == [(2, 1), (2, 0, 3), (2, 9), (2, 0, 3), (2, 0, 1)]
 
 
 def test_spins_of_other_types_do_not_matter(model, data):
@@ -272,6 +279,15 @@ def test_forms_of_the_input(spin, scales):
     [
         ({"use_spin": ["Fe"], "virtual_scale": 0.3}, "model/spin/use_spin names Fe; expected some of type_map, O H C"),
         ({"use_spin": [3], "virtual_scale": 0.3}, "model/spin/use_spin names 3; expected"),
+        (
+            {"use_spin": ["H", "H"], "virtual_scale": 0.3},
+            r"model/spin/use_spin is \['H', 'H'\]; expected each type once",
+        ),
+        ({"use_spin": "H", "virtual_scale": 0.3}, "model/spin/use_spin is 'H'; expected a list of integers or"),
+        (
+            {"use_spin": ["H", 0], "virtual_scale": 0.3},
+            r"model/spin/use_spin is \['H', 0\]; expected a list of integers or",
+        ),
         ({"use_spin": [], "virtual_scale": 0.3}, "model/spin/use_spin names nothing; expected"),
         ({"use_spin": [True], "virtual_scale": 0.3}, "model/spin/use_spin lists 1 flags; expected 3"),
         ({"use_spin": ["H"]}, "model/spin has no scale; give virtual_scale, or both virtual_len and spin_norm"),
@@ -285,6 +301,26 @@ def test_forms_of_the_input(spin, scales):
 def test_wrong_inputs_are_refused(model_section, spin, message):
     with pytest.raises(InputError, match=message):
         model_section(**{**SECTION, "spin": spin})
+
+
+def test_another_fitting_is_refused(model_section):
+    with pytest.raises(InputError, match="model/spin: models of spins give an energy; fitting_net/type is 'dipole'"):
+        model_section(**SECTION | {"fitting_net": {"type": "dipole", "neuron": [4]}})
+
+
+def test_labels_of_the_loss(model_section):
+    section = {"type": "ener_spin", "enable_atom_ener_coeff": False, "loss_func": "mse", "intensive_ener_virial": False}
+    found = label_sets({"loss": section | LOSSES["mse"]["section"], "model": model_section(**SECTION)})
+    assert {("force",), ("force_mag",)} <= set(found)
+
+
+def test_the_section_says_what_is_computed(model_section):
+    """So that files show it, and two ways to say the same are no difference."""
+    section = model_section(**SECTION)
+    assert section["spin"]["use_spin"] == [True, True, False]
+    assert section["descriptor"]["env_protection"] == 0.01
+    given = SECTION | {"descriptor": SECTION["descriptor"] | {"env_protection": 0.2}}
+    assert model_section(**given)["descriptor"]["env_protection"] == 0.2
 
 
 def test_the_model_of_a_frame_with_virtual_atoms(model_section):

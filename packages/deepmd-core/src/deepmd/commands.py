@@ -175,8 +175,9 @@ COMMANDS: dict[str, Command] = {
             flag(
                 "ATTRIBUTES",
                 nargs="*",
+                default=[],  # else argparse says that it is required
                 metavar="ATTRIBUTE",
-                help="any of model-branch, type-map, descriptor, fitting-net, size, memory, observed-type, "
+                help="any of kind, model-branch, type-map, descriptor, fitting-net, size, memory, observed-type, "
                 "serialization-tree; none: a short summary",
             ),
             switch("--verify", help="evaluate the self-test in the file"),

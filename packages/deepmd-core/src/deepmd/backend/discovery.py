@@ -7,6 +7,7 @@ used, import a framework.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from functools import cache
@@ -262,9 +263,21 @@ def check_whole(path: str | Path) -> None:
             names = [Path(path).with_suffix(each) for each in (ending, *others)]
             missing = [str(name) for name in names if not name.exists()]
             if missing:
-                raise ModelFileError(
-                    f"{path} needs {' and '.join(missing)} beside it, which is not there; copy all its files."
+                remedy = (
+                    "it is the input of a training; give a model file"
+                    if _is_input(Path(path))
+                    else "copy all its files"
                 )
+                raise ModelFileError(f"{path} needs {' and '.join(missing)} beside it, which is not there; {remedy}.")
+
+
+def _is_input(path: Path) -> bool:
+    """Whether it is the input of a training, which may have the ending of a model."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"model", "training"} <= content.keys()
 
 
 def model_to_write(name: str, suffix: str, source: str) -> str:
@@ -282,10 +295,25 @@ def model_to_write(name: str, suffix: str, source: str) -> str:
         raise InputError(f"{name!r} is no name of a model file; give one such as model{suffix}.")
     if not _has_known_ending(path):
         path = path.with_name(path.name + suffix)
+    _refuse_checkpoint(path)
     if path.exists() and path.samefile(source):
         raise InputError(f"{path} is the model that is read; give another name.")
     check_outputs([path])
     return str(path)
+
+
+def _refuse_checkpoint(path: Path) -> None:
+    for backend in installed_backends().values():
+        of_checkpoints = {
+            backend.checkpoint_suffix,
+            *backend.companion_suffixes.get(backend.checkpoint_suffix or "", ()),
+        }
+        if path.suffix in of_checkpoints:
+            written = " or ".join(each for each in backend.suffixes if each not in of_checkpoints)
+            raise InputError(
+                f"{path}: {path.suffix} is the ending of training checkpoints; {backend.name} models are written as "
+                f"{written}."
+            )
 
 
 def _has_known_ending(path: Path) -> bool:

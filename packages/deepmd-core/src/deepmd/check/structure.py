@@ -6,17 +6,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deepmd.check.finding import Finding, some_names
+from deepmd.data.batch import file_names, label_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deepmd.aliases import Section
     from deepmd.data import System
 
 INPUTS = {"coord", "box", "real_atom_types", "numb_copy", "fparam", "aparam", "spin", "charge_spin"}
 """Items that are no labels."""
-WEIGHTS = {"e": ("energy", 0.02, 1.0), "f": ("force", 1000.0, 1.0), "v": ("virial", 0.0, 0.0)}
-"""Of the terms of the loss `ener`: their labels, and the defaults of ``start_pref_`` and ``limit_pref_``."""
+OFTEN_MISSING = ("virial",)
+"""Labels that inputs give weight to by habit, examples of deepmd-kit among them, whose data have none."""
 
 
 def boundaries(systems: list[System]) -> Iterator[Finding]:
@@ -64,17 +64,18 @@ def labels(systems: list[System]) -> Iterator[Finding]:
             )
 
 
-def wanted_labels(systems: list[System], loss: Section) -> Iterator[Finding]:
+def wanted_labels(systems: list[System], label_sets: tuple[tuple[str, ...], ...]) -> Iterator[Finding]:
     """Says which labels the loss of an input weighs and no system has."""
-    if loss.get("type", "ener") != "ener":
-        return
-    for letter, (label, *defaults) in WEIGHTS.items():
-        keys = f"start_pref_{letter}", f"limit_pref_{letter}"
-        weights = [loss.get(key, default) for key, default in zip(keys, defaults, strict=True)]
-        if any(weights) and systems and not any(label in system.items() for system in systems):
+    for labels in label_sets:
+        if systems and not any(all(_has(system, label) for label in labels) for system in systems):
+            lacking = [label for label in labels if not any(_has(system, label) for system in systems)] or labels
             yield Finding(
                 "labels",
-                f"the loss weighs {label} (start_pref_{letter} {weights[0]:g}, limit_pref_{letter} "
-                f"{weights[1]:g}), and no system has it: add the files, or set the weights to 0.",
-                True,
+                f"the loss weighs {' and '.join(map(label_name, lacking))}, and no system has it: add the files, or "
+                "set its weights to 0.",
+                is_error=labels != OFTEN_MISSING,
             )
+
+
+def _has(system: System, label: str) -> bool:
+    return any(name in system.items() for name in file_names(label))

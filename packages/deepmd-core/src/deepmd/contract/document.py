@@ -62,6 +62,8 @@ def check_document(document: Any, source: str) -> dict[str, Any]:
     """
     if not isinstance(document, dict) or not isinstance(document.get("model"), dict):
         raise ModelFileError(f"{source} holds no Deep Potential model: the mapping `model` is not in it.")
+    if "training" in document:
+        raise ModelFileError(f"{source} is the input of a training; give a model file.")
     check_plain(document, source, ModelFileError, others=(np.ndarray,))
     check_table(document, DOCUMENT, source)
     return document

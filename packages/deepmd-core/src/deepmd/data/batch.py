@@ -8,6 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
+def file_names(key: str) -> tuple[str, ...]:
+    """The names that an item may have on disk, without ending: ``atom_x`` may be ``atomic_x``."""
+    return (key, "atomic_" + key.removeprefix("atom_")) if key.startswith("atom_") else (key,)
+
+
+def label_name(key: str) -> str:
+    """A label with the names that its file may have."""
+    first, *others = file_names(key)
+    return f"{first} (or {others[0]})" if others else first
+
+
 @dataclass(frozen=True)
 class DataRequirement:
     """An item of the data that a model or a loss needs.
@@ -44,6 +55,11 @@ class DataRequirement:
     high_precision: bool = False
     selected_types: tuple[int, ...] | None = None
     of_pairs: bool = False
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """See `file_names`."""
+        return file_names(self.key)
 
     def width(self, natoms: int) -> int:
         """Numbers per frame, or per atom where ``atomic``, in a frame of so many atoms."""

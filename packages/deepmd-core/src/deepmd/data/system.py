@@ -281,15 +281,16 @@ class System:
             check_shape(self.source.array(set_name, key), nframes, width, where, meaning)
 
     def _file_key(self, item: DataRequirement) -> str | None:
-        """The name that an item has on disk; ``atom_x`` may be ``atomic_x``."""
-        names = [item.key]
-        if item.key.startswith("atom_"):
-            names.append("atomic_" + item.key.removeprefix("atom_"))
-        for name in names:
+        """The name that an item has on disk."""
+        for name in item.file_names:
             if self._is_in_sets(name):
                 return name
         if item.must:
-            raise DataError(f"{self.source.where(self.sets[0], item.key)} is missing; the model or the loss needs it.")
+            first, *others = item.file_names
+            also = f" (or {others[0]})" if others else ""
+            raise DataError(
+                f"{self.source.where(self.sets[0], first)}{also} is missing; the model or the loss needs it."
+            )
         return None
 
     def _is_selected(self, item: DataRequirement) -> np.ndarray:

@@ -158,15 +158,15 @@ class TrainingData:
         """A table of the systems, for people; the middle of a long one is left out."""
         columns = zip(self.systems, self.batch_sizes, self.nbatches, self.probabilities, strict=True)
         rows = [
-            f"{_shorten(system.name):>42}  {system.natoms:6d}  {size:6d}  {count:6d}  {prob:9.3e}  {'FT'[system.pbc]}"
+            f"{_shorten(system.name):>40}  {system.natoms:6d}  {size:6d}  {count:6d}  {prob:9.3e}  {'FT'[system.pbc]}"
             for system, size, count, prob in columns
         ]
         if len(rows) > 20:
-            rows[10:-10] = [f"{'...':>42}"]
+            rows[10:-10] = [f"{'...':>40}"]
         title = f"{name} data: {len(self.systems)} system(s), {sum(s.nframes for s in self.systems)} frames"
-        header = f"{'system':>42}  natoms  bch_sz   n_bch  prob       pbc"
+        header = f"{'system':>40}  natoms  bch_sz   n_bch  prob       pbc"
         return "\n".join([title, header, *rows])
 
 
 def _shorten(name: str) -> str:
-    return name if len(name) <= 42 else f"...{name[-39:]}"
+    return name if len(name) <= 40 else f"...{name[-37:]}"

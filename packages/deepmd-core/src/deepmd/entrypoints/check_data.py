@@ -16,13 +16,13 @@ from deepmd.check.structure import labels, unnamed_types, wanted_labels
 from deepmd.data import DataRequirement, System, find_systems
 from deepmd.data.neighbor_statistics import statistics_of_frames
 from deepmd.errors import BackendError, DataError, InputError
-from deepmd.schema import load_input, modernize
+from deepmd.registry import label_sets
+from deepmd.schema import load_input, modernize, normalize
+from deepmd.train.sel import largest_cutoff
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
-
-    from deepmd.aliases import Section
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class Sources:
         Of the input, for systems without ``type_map.raw``.
     all_types : list of str or None
         Names beyond which there are no types, where that is known.
-    loss : dict or None
-        The input's section.
+    label_sets : tuple of tuple of str
+        `Row.label_sets` of the input's loss.
     """
 
     rcut: float
@@ -57,7 +57,7 @@ class Sources:
     validation: list[str] = field(default_factory=list)
     type_map: list[str] | None = None
     all_types: list[str] | None = None
-    loss: Section | None = None
+    label_sets: tuple[tuple[str, ...], ...] = ()
 
 
 def run(args: argparse.Namespace) -> None:
@@ -99,8 +99,7 @@ def run_checks(paths: Sequence[str], *, backend: str | None = None) -> list[Find
     findings += unnamed_types([*training, *validation], sources.type_map)
     findings += _unknown_elements(training, names, sources.all_types)
     findings += labels(training)
-    if sources.loss is not None:
-        findings += wanted_labels(training, sources.loss)
+    findings += wanted_labels(training, sources.label_sets)
     _say(training, names, distances, report)
     return findings + report.findings
 
@@ -119,8 +118,14 @@ def _sources(paths: Sequence[str]) -> Sources:
                 names += find_systems(data["systems"], data.get("rglob_patterns"))
         # deepmd-kit's models of spins have more types than names
         found.all_types = None if "spin" in model else model.get("type_map")
-        found.type_map, found.loss = model.get("type_map"), config.get("loss", {})
-        found.rcut = max(_numbers(model, "rcut"), default=RCUT)
+        found.type_map = model.get("type_map")
+        try:
+            complete = normalize(config)
+        except InputError as error:
+            log.warning("%s can't be trained with, so that the labels of its loss are not looked at: %s", path, error)
+            found.rcut = max(_numbers(model, "rcut"), default=RCUT)
+        else:
+            found.label_sets, found.rcut = label_sets(complete), largest_cutoff(complete["model"]) or RCUT
     if not found.training:
         raise InputError(f"{', '.join(paths)}: no training/training_data/systems to check.")
     return found

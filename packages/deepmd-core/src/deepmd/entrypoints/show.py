@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from deepmd.aliases import Document
+    from deepmd.aliases import Document, Section
     from deepmd.backend import Backend
 
 
@@ -57,7 +57,20 @@ def _memory(file: File) -> str:
     return f"about {of_atom / 1e6:.2f} MB for each atom of a frame, with as many neighbors as the model was made for"
 
 
+def _kind(section: Section) -> str:
+    """What a model is made of, in words."""
+    kind = str(section.get("type", "standard"))
+    if "models" in section:
+        return f"{kind} of {', '.join(map(_kind, section['models']))}, weights {json.dumps(section.get('weights'))}"
+    if section.get("spin"):
+        kind += f" with spins, use_spin {json.dumps(section['spin'].get('use_spin'))}"
+    if section.get("use_srtab"):
+        kind += f" with the table {section['use_srtab']} for near atoms"
+    return kind
+
+
 ATTRIBUTES: dict[str, Callable[[File], str]] = {
+    "kind": lambda file: _kind(file.document.get("model_def_script") or {"type": file.model.get("type", "standard")}),
     "model-branch": lambda file: "none, it is a single-task model",
     "type-map": lambda file: json.dumps(type_map_of(file.model)),
     "descriptor": lambda file: _section(file, "descriptor"),
@@ -67,7 +80,7 @@ ATTRIBUTES: dict[str, Callable[[File], str]] = {
     "observed-type": lambda file: json.dumps(observed_types(file.document)),
     "serialization-tree": lambda file: "\n" + serialization_tree(file.model),
 }
-SUMMARY = ("type-map", "descriptor", "fitting-net", "size")
+SUMMARY = ("kind", "type-map", "descriptor", "fitting-net", "size")
 
 
 def run(args: Namespace) -> None:

@@ -166,9 +166,10 @@ def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndar
     if values is None:
         raise InputError("the model needs spin: 3 numbers for each atom.")
     values = _read_numbers("spin", values)
-    if values.size not in (np.prod(shape), np.prod(shape[1:])):
+    is_of_frames = values.size == np.prod(shape)
+    if not is_of_frames and values.size != np.prod(shape[1:]):
         raise InputError(f"spin has the shape {values.shape}, expected {shape} or {shape[1:]}.")
-    values = np.ascontiguousarray(np.broadcast_to(values.reshape(-1, *shape[1:]), shape))
+    values = np.ascontiguousarray(np.broadcast_to(values.reshape(shape if is_of_frames else shape[1:]), shape))
     _check_finite("spin", values, ("frame", "atom"))
     return values
 

@@ -10,7 +10,7 @@ deepmd-core knows none of them by name. A package brings one by an entry point o
 
 from deepmd.registry.installed import default_name, find, find_class, problems, rows
 from deepmd.registry.row import DESCRIPTOR, FITTING, LOSS, MODEL, NOT_YET, Row, SelKey, not_there
-from deepmd.registry.walk import Part, check_backend, check_new, check_tree, spin_scales, walk
+from deepmd.registry.walk import Part, check_backend, check_new, check_tree, label_sets, spin_scales, walk
 
 __all__ = [
     "DESCRIPTOR",
@@ -27,6 +27,7 @@ __all__ = [
     "default_name",
     "find",
     "find_class",
+    "label_sets",
     "not_there",
     "problems",
     "rows",

@@ -72,6 +72,10 @@ class Row:
     spin_scales : callable
         ``spin_scales(section) -> mapping``: of a model of spins, the types that have one to the distance of their
         virtual atoms by the spin [Å/μB], by which older data are read.
+    label_sets : callable
+        ``label_sets(section, model) -> tuple of tuple of str``: of a loss for the model of a section, both normalised,
+        the labels of each of its terms; some of the data must have all of one's. Raises `InputError` where the model
+        gives something else.
     lacks : mapping
         Flags of the backends that can't do it, each with the reason: ``{"jax": "no dynamic shapes"}``.
     refusal : str
@@ -97,6 +101,7 @@ class Row:
     sel_keys: Callable[[Section], Iterable[SelKey]] = lambda section: ()
     biased_outputs: Callable[[Section], tuple[str, ...]] = lambda section: ()
     spin_scales: Callable[[Section], Mapping[str, float]] = lambda section: {}
+    label_sets: Callable[[Section, Section], tuple[tuple[str, ...], ...]] = lambda section, model: ()
     lacks: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     is_default: bool = False

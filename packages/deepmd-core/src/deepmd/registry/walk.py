@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deepmd.errors import BackendError
 from deepmd.registry.installed import lookup
-from deepmd.registry.row import DESCRIPTOR, FITTING, MODEL, Row
+from deepmd.registry.row import DESCRIPTOR, FITTING, LOSS, MODEL, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,13 @@ class Part(NamedTuple):
     """Its path: ``model/descriptor/list/0``."""
     type_map: list[str] | None = None
     """The types of the model that it belongs to: a model in another one may have its own."""
+
+    def value(self, path: str) -> Any:
+        """What stands below the section: ``repinit/nsel``."""
+        value: Any = self.section
+        for name in path.split("/"):
+            value = value[name]
+        return value
 
 
 def walk(group: str, section: dict[str, Any], where: str, type_map: list[str] | None = None) -> Iterator[Part]:
@@ -76,6 +83,12 @@ def spin_scales(model: dict[str, Any]) -> dict[str, float]:
     """What the rows of a model of spins say, `Row.spin_scales`; nothing of other models."""
     parts = walk(MODEL, model, "model")
     return {name: scale for part in parts for name, scale in part.row.spin_scales(part.section).items()}
+
+
+def label_sets(config: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """What the row of a normalised input's loss says, `Row.label_sets`."""
+    row = lookup(LOSS, config["loss"].get("type"))
+    return () if row is None else row.label_sets(config["loss"], config["model"])
 
 
 def check_tree(tree: object, backend: Backend) -> None:

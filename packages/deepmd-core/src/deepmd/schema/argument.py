@@ -91,7 +91,7 @@ def is_activation(name: str) -> bool:
     """Whether this is the name of an activation function, such as ``tanh`` or ``silut:3.0``."""
     head, _, parameter = name.lower().partition(":")
     if head in PARAMETRIC_ACTIVATIONS:
-        return not parameter or parameter.replace(".", "", 1).isdigit()
+        return not parameter or (parameter.replace(".", "", 1).isdigit() and float(parameter) > 0.0)
     return head in ACTIVATIONS and not parameter
 
 
@@ -103,7 +103,7 @@ def activation_function(default: str = "tanh") -> Argument:
         str,
         f"Activation function of the hidden layers: {names}.",
         default=default,
-        **must(is_activation, f"one of {names}"),
+        **must(is_activation, f"one of {names}, the threshold above 0"),
     )
 
 

@@ -154,15 +154,17 @@ def _check_is_there(argument: Argument, value: Any, path: list[str]) -> None:
 
 def _check_support(argument: Argument, value: Any, path: list[str]) -> None:
     _check_is_there(argument, value, path)
-    if argument.repeat and isinstance(value, list):
+    if argument.repeat:
         _check_items(value, [*path, argument.name])
     if isinstance(argument, Unused) and argument.doc and value and value != argument.default:
         log.warning("%s has no effect: %s.", _join(path, argument.name), argument.doc)
 
 
-def _check_items(items: list[Any], path: list[str]) -> None:
+def _check_items(items: Any, path: list[str]) -> None:
     """Checks that a list of sections is one."""
-    for number, item in enumerate(items):
+    if isinstance(items, dict):
+        raise InputError(f"{'/'.join(path)} is {describe(items)}; expected a list of mappings.")
+    for number, item in enumerate(items if isinstance(items, list) else ()):
         if not isinstance(item, dict):
             raise InputError(f"{_join(path, str(number))} is {describe(item)}; expected a mapping.")
 
@@ -243,7 +245,7 @@ def _check_value(argument: Argument, value: Any, path: list[str]) -> None:
     where = f"{_join(path, argument.name)} is {describe(value)}"
     is_flag_for_number = isinstance(value, bool) and bool not in argument.dtype
     if is_flag_for_number or not any(isinstance_annotation(value, dtype) for dtype in argument.dtype):
-        raise InputError(f"{where}; expected {_expected_types(argument)}.{_hint(value)}")
+        raise InputError(f"{where}; expected {_expected_types(argument)}.{_hint(value, argument)}")
     if not _is_finite(value):
         raise InputError(f"{where}; expected finite numbers.")
     if argument.extra_check is not None and not argument.extra_check(value):
@@ -254,13 +256,16 @@ def _expected_types(argument: Argument) -> str:
     return " or ".join(sorted(TYPE_NAMES[dtype] for dtype in argument.dtype))
 
 
-def _hint(value: Any) -> str:
+def _hint(value: Any, argument: Argument) -> str:
     """What to do where a number is given as a text: YAML reads `1e-3` as one, `1.0e-3` as a number."""
     try:
         number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
         return ""
-    return f" It is a text: write {number}." if math.isfinite(number) else ""
+    if not math.isfinite(number):
+        return ""
+    is_whole = float not in argument.dtype and number.is_integer()
+    return f" It is a text: write {int(number) if is_whole else number}."
 
 
 def _is_finite(value: Any) -> bool:

@@ -6,10 +6,13 @@ The rows of the registry check their own sections, with the helpers that are her
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import LOSS, MODEL, walk
+
+if TYPE_CHECKING:
+    from deepmd.registry import Part
 
 
 def check_meaning(config: dict[str, Any]) -> None:
@@ -24,8 +27,10 @@ def check_meaning(config: dict[str, Any]) -> None:
     names = section["type_map"]
     parts = [*walk(MODEL, section, "model"), *walk(LOSS, config["loss"], "loss")]
     for part in parts:
+        own_names = names if part.type_map is None else part.type_map
         if part.row.check is not None:
-            part.row.check(part.section, part.where, names if part.type_map is None else part.type_map)
+            part.row.check(part.section, part.where, own_names)
+        _check_sel(part, own_names)
     check_pairs(section["pair_exclude_types"], "model/pair_exclude_types", names)
     check_types(section["atom_exclude_types"], "model/atom_exclude_types", names)
     check_steps(config["training"])
@@ -61,6 +66,14 @@ def check_one_per_type(values: list[Any], where: str, type_map: list[str], of: s
     """Raises InputError where a list does not have a value for each type."""
     if len(values) != len(type_map):
         raise InputError(f"{where} lists {len(values)} {of}; expected {len(type_map)}, one for each name in type_map.")
+
+
+def _check_sel(part: Part, type_map: list[str]) -> None:
+    """Checks that each list of neighbors has a number for each type, or one where all types are counted together."""
+    for key in part.row.sel_keys(part.section):
+        sel = part.value(key.path)
+        if isinstance(sel, list) and (key.by_type or len(sel) != 1):
+            check_one_per_type(sel, f"{part.where}/{key.path}", type_map)
 
 
 def _check_preset(preset: dict[str, Any], outputs: list[str], ntypes: int) -> None:

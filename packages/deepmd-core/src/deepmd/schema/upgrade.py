@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.files.plain import describe
 from deepmd.registry import LOSS, MODEL, walk
 from deepmd.schema.version0 import from_version0, is_version0
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deepmd.registry import Part
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +68,20 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
     _give_stop_lr(config.get("learning_rate"))
     if "opt_type" in config.get("optimizer", {}):
         config["optimizer"]["type"] = config["optimizer"].pop("opt_type")
-    for part in (*walk(MODEL, config["model"], "model"), *walk(LOSS, config.get("loss", {}), "loss")):
+    upgrade_model(config["model"])
+    _upgrade_parts(walk(LOSS, config.get("loss", {}), "loss"))
+    return config
+
+
+def upgrade_model(section: dict[str, Any]) -> None:
+    """Brings the section ``model`` of an input or a model file to today's form, in place."""
+    _upgrade_parts(walk(MODEL, section, "model"))
+
+
+def _upgrade_parts(parts: Iterable[Part]) -> None:
+    for part in parts:
         if part.row.upgrade is not None:
             part.row.upgrade(part.section)
-    return config
 
 
 def _gather_training_data(config: dict[str, Any]) -> None:

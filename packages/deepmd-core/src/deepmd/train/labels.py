@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from deepmd.check.structure import OFTEN_MISSING
+from deepmd.data.batch import label_name
 from deepmd.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OFTEN_MISSING = ("virial",)
-"""Labels that inputs give weight to by habit, examples of deepmd-kit among them, whose data have none."""
 LabelSets = tuple[tuple[str, ...], ...]
 """`deepmd.train.Trainer.label_sets`."""
 
@@ -31,12 +31,12 @@ def check_labels(systems: list[System], label_sets: LabelSets) -> None:
         if labels != OFTEN_MISSING and not any(_has(system, labels) for system in systems):
             lacking = [label for label in labels if not any(system.found[label] for system in systems)] or labels
             raise DataError(
-                f"no {' and '.join(lacking)} in the training data ({_names(systems)}), but the loss gives weight to "
-                "it; add the files or set its weights to 0."
+                f"no {' and '.join(map(label_name, lacking))} in the training data ({_names(systems)}), but the loss "
+                "gives weight to it; add the files or set its weights to 0."
             )
     for system in systems:
         if label_sets and not any(_has(system, labels) for labels in label_sets):
-            wanted = ", ".join(dict.fromkeys(label for labels in label_sets for label in labels))
+            wanted = ", ".join(dict.fromkeys(label_name(label) for labels in label_sets for label in labels))
             log.warning(
                 "system %s has no label that the loss looks at (%s): nothing is learned from it; "
                 "add one or leave the system out.",
@@ -55,7 +55,7 @@ def say_missing_labels(systems: list[System], label_sets: LabelSets) -> None:
                 "%d of %d systems have no %s, which is left out of the loss there: %s.",
                 len(lacking),
                 len(systems),
-                " or no ".join(labels),
+                " or no ".join(map(label_name, labels)),
                 _names(lacking),
             )
 

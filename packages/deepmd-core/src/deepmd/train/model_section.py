@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract.summary import type_map_of
 from deepmd.errors import InputError
+from deepmd.schema.upgrade import upgrade_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +39,10 @@ def join_sections(given: Section, document: Document) -> Section:
     InputError
         The input asks for another model; names the keys.
     """
-    names, made_from = type_map_of(document["model"]), document.get("model_def_script")
+    names, made_from = type_map_of(document["model"]), deepcopy(document.get("model_def_script") or {})
     if names and names != given["type_map"]:
         raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
-    made_from = made_from or {}
+    upgrade_model(made_from)
     found = [*_differences(given, made_from, "model"), *(_missing(given, made_from) if made_from else ())]
     differing = [f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in found]
     if differing:

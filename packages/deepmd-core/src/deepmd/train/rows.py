@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from deepmd.train.lcurve import shown_metrics
@@ -12,10 +14,21 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 WIDTH = 80
-UNITS = {"e": "eV/atom", "f": "eV/Å", "v": "eV/atom", "ae": "eV", "pf": "eV/Å"}
+UNITS = {
+    "e": "eV/atom",
+    "f": "eV/Å",
+    "v": "eV/atom",
+    "ae": "eV",
+    "pf": "eV/Å",
+    "h": "eV/Å²",
+    "fr": "eV/Å",
+    "fm": "eV/μB",
+}
 """Of the metrics of a potential, by what stands behind ``rmse_`` or ``mae_``."""
 SMALLEST_COLUMN = 9
 TIMES = f"{'steps/s':>9}{'left':>9}"
+ROOM = WIDTH - 12 - SMALLEST_COLUMN
+"""What the number of the step and the learning rate leave for the metrics."""
 
 
 class Rows:
@@ -30,17 +43,32 @@ class Rows:
     def __init__(self, show_time: bool = True) -> None:
         self._show_time = show_time
         self._names: list[str] = []
+        self._widths: list[int] = []
 
     def head(self, metrics: dict[str, float]) -> list[str]:
-        """Names and units, where they are not those of the lines before."""
+        """Names and units, where they are not those of the lines before.
+
+        Where there are too many names for a line they stand on several, and those that have no room are told.
+        """
         names = list(shown_metrics(metrics))
         if names == self._names:
             return []
-        self._names = names
-        titles = f"{'batch':>8}    {self._cells(names)}{'lr':>9}"
-        units = f"{'':12}{self._cells([UNITS.get(name.partition('_')[2], '') for name in names])}"
-        lines = [titles + (TIMES if self._has_room(titles) else ""), units.rstrip()]
-        return [line for line in lines if line]
+        columns = [[name] for name in names]
+        if sum(map(_width, columns)) > ROOM:
+            columns = [_words(name) for name in names]
+        sums = accumulate(map(_width, columns))
+        columns = [column for column, end in zip(columns, sums, strict=True) if end <= ROOM]
+        self._names, self._widths = names, list(map(_width, columns))
+        *above, last = (self._cells(line) for line in _lines(columns))
+        titles = f"{'batch':>8}    {last}{'lr':>9}"
+        units = self._cells([UNITS.get(name.partition("_")[2], "") for name in names])
+        out = names[len(self._widths) :]
+        return [
+            *([f"in lcurve.out only: {', '.join(out)}"] if out else []),
+            *(f"{'':12}{line}".rstrip() for line in above),
+            titles + (TIMES if self._has_room(titles) else ""),
+            *([f"{'':12}{units}".rstrip()] if units.strip() else []),
+        ]
 
     def row(
         self,
@@ -64,8 +92,29 @@ class Rows:
         return self._cells(["-" if math.isnan(value) else f"{value:.2e}" for value in values])
 
     def _cells(self, words: list[str]) -> str:
-        widths = [max(SMALLEST_COLUMN, len(name) + 1) for name in self._names]
-        return "".join(f"{word:>{width}}" for word, width in zip(words, widths, strict=True))
+        # those beyond the last column are left out
+        return "".join(f"{word:>{width}}" for word, width in zip(words, self._widths, strict=False))
+
+
+def _width(column: list[str]) -> int:
+    return max(SMALLEST_COLUMN, max(map(len, column)) + 1)
+
+
+def _words(name: str) -> list[str]:
+    """A name cut behind underscores into pieces that are shorter than the smallest column, as far as these allow."""
+    words = [""]
+    for piece in re.findall("[^_]*_|[^_]+", name):
+        if words[-1] and len(words[-1]) + len(piece) >= SMALLEST_COLUMN:
+            words.append("")
+        words[-1] += piece
+    return words
+
+
+def _lines(columns: list[list[str]]) -> list[list[str]]:
+    """The words of columns line by line, those of short columns in the last lines."""
+    height = max(map(len, columns), default=1)
+    padded = [[""] * (height - len(words)) + words for words in columns]
+    return [list(line) for line in zip(*padded, strict=True)] or [[]]
 
 
 def _short(left: timedelta) -> str:

@@ -15,7 +15,7 @@ from deepmd.elements import sort_elements
 from deepmd.errors import InputError
 from deepmd.files.overwrite import check_outputs_of_new_folders
 from deepmd.files.reading import reading
-from deepmd.registry import check_backend, check_new, spin_scales
+from deepmd.registry import check_backend, check_new, label_sets, spin_scales
 from deepmd.schema.load import write_input
 from deepmd.train.backup import set_aside
 from deepmd.train.checkpoint import CheckpointStore
@@ -80,7 +80,7 @@ def run_training(
     with only_training_in([store.prefix.parent, Path(training["disp_file"]).parent]):
         state = _first_state(restart, init_model)
         config["model"] = _model_section(config["model"], state)
-        check_backend(config["model"], backend)
+        _check_parts(config, backend)
         training["seed"] = _seed(training.get("seed"), saved := state.loop if state else {})
         data, validation = _open_data(config, saved)
         numb_steps = training["numb_steps"] = _numb_steps(training, data)
@@ -172,6 +172,12 @@ def _model_section(given: Section, state: TrainingState | None) -> Section:
         return join_sections(given, state.model)
     check_new(given)
     return given
+
+
+def _check_parts(config: Section, backend: Backend) -> None:
+    """Raises where the framework can't do the model, or the loss compares something else than what it gives."""
+    check_backend(config["model"], backend)
+    label_sets(config)
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:

@@ -71,7 +71,7 @@ def largest_cutoff(model: dict[str, Any]) -> float | None:
 def check_sel_is_settled(model: dict[str, Any]) -> None:
     """Raises InputError where ``sel`` is ``auto`` and nothing will find its value."""
     for part, key in _sel_keys(model):
-        sel = _get(part.section, key.path)
+        sel = part.value(key.path)
         if isinstance(sel, str):
             raise InputError(
                 f"{part.where}/{key.path} {sel!r} needs the neighbor statistics: leave out --skip-neighbor-stat."
@@ -106,7 +106,7 @@ def _no_neighbors(systems: list[System], rcut: float, ntypes: int, neighbor_stat
 
 
 def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str]) -> None:
-    where, sel = f"{part.where}/{key.path}", _get(part.section, key.path)
+    where, sel = f"{part.where}/{key.path}", part.value(key.path)
     by_name = dict(zip(names, map(int, found.max_nnei), strict=True))
     most = {name: by_name.get(name, 0) for name in part.type_map or names}
     if isinstance(sel, str):
@@ -152,12 +152,6 @@ def _sel_keys(model: dict[str, Any]) -> Iterator[tuple[Part, SelKey]]:
     for part in walk(MODEL, model, "model"):
         for key in part.row.sel_keys(part.section):
             yield part, key
-
-
-def _get(section: dict[str, Any], path: str) -> Any:
-    for name in path.split("/"):
-        section = section[name]
-    return section
 
 
 def _put(section: dict[str, Any], path: str, value: int | list[int]) -> None:

@@ -60,7 +60,7 @@ def exclude_types() -> Argument:
 def env_protection() -> Argument:
     """The key ``env_protection``."""
     doc = "Added to distances in the environment matrix so that atoms at one place give no infinity [Å]."
-    return key("env_protection", float, doc, default=0.0)
+    return key("env_protection", float, doc, default=0.0, **NOT_NEGATIVE)
 
 
 def embedding_net(neuron: tuple[int, ...] = (10, 20, 40)) -> list[Argument]:

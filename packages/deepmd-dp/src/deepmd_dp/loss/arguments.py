@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from deepmd.errors import InputError
 from deepmd.schema.argument import NOT_NEGATIVE, key
 
 if TYPE_CHECKING:
     from dargs import Argument
+
+LOSSES = {
+    "ener": ("ener", "ener_spin"),
+    **dict.fromkeys(("dipole", "polar"), ("tensor",)),
+    **{name: (name,) for name in ("dos", "property", "population")},
+}
+"""Of our fittings: the losses that compare what they give, the last where atoms have spins."""
 
 
 def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]:
@@ -18,3 +26,17 @@ def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]
         key(f"start_pref_{term}", float, f"Weight of the {of} at the start; {between}.", default=start, **NOT_NEGATIVE),
         key(f"limit_pref_{term}", float, f"Weight of the {of} in the end.", default=limit, **NOT_NEGATIVE),
     ]
+
+
+def check_fitted(section: dict[str, Any], model: dict[str, Any]) -> None:
+    """Raises InputError where a loss compares something else than what the model's fitting gives.
+
+    Fittings of others go with any loss: what they give is told by the model only.
+    """
+    fitted = model.get("fitting_net", {}).get("type")
+    wanted = LOSSES.get(fitted, ())
+    if wanted and section["type"] not in wanted:
+        name = wanted[-1] if model.get("spin") else wanted[0]
+        raise InputError(f"loss/type is {section['type']!r}, but model/fitting_net/type is {fitted!r}; take {name!r}.")
+    if section["type"] == "ener_spin" and model.get("spin") is None:
+        raise InputError("loss/type is 'ener_spin', but the model takes no spins; add model/spin, or take 'ener'.")

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from deepmd.backend.model_files import read_model
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd.registry import MODEL, walk
 from deepmd_dp.dialect.module import Module, Tree
+from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.interface import Model
 from deepmd_dp.model import deserialize_model
 
@@ -30,11 +31,18 @@ class FrozenModel:
 
         Raises
         ------
+        InputError
+            It is a model of spins.
         ModelFileError
             It cannot be read.
         """
         del rng  # nothing in it is new
-        return not_trained(deserialize_model(read_model(section["model_file"])["model"]))
+        model = deserialize_model(read_model(section["model_file"])["model"])
+        if isinstance(model.expansion, VirtualAtoms):
+            raise InputError(
+                f"{section['model_file']} is a model of spins, which inputs do not name as `frozen`; take one without."
+            )
+        return not_trained(model)
 
 
 def not_trained(tree: Tree) -> Tree:

@@ -14,9 +14,6 @@ from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 if TYPE_CHECKING:
     from deepmd_dp.interface import Section
 
-PROTECTION = 0.01
-"""Of descriptors without one: where a spin is short its virtual atom stands on the atom [Å]."""
-
 
 def expand_section(section: Section) -> tuple[Section, VirtualAtoms | None]:
     """The section ``model`` with twice the types and without ``spin``, and what that said; without it all as it was.
@@ -53,7 +50,7 @@ def read_spin(spin: Section, where: str, type_map: list[str]) -> VirtualAtoms:
     InputError
         It names a type that is not there, or the scales are not told, or are told twice or for other types.
     """
-    use_spin = _flags(spin["use_spin"], f"{where}/use_spin", type_map)
+    use_spin = read_flags(spin["use_spin"], f"{where}/use_spin", type_map)
     given = {name: spin[name] for name in ("virtual_scale", "virtual_len", "spin_norm") if spin.get(name) is not None}
     if set(given) not in ({"virtual_scale"}, {"virtual_len", "spin_norm"}):
         raise InputError(
@@ -72,8 +69,14 @@ def read_spin(spin: Section, where: str, type_map: list[str]) -> VirtualAtoms:
     return VirtualAtoms(use_spin, tuple(length / norm if has_spin else 0.0 for length, norm, has_spin in pairs))
 
 
-def _flags(given: list[Any], where: str, type_map: list[str]) -> tuple[bool, ...]:
-    """Whether each type has a spin."""
+def read_flags(given: list[Any], where: str, type_map: list[str]) -> tuple[bool, ...]:
+    """Whether each type has a spin.
+
+    Raises
+    ------
+    InputError
+        A type is not there or named twice, or flags are not one for each.
+    """
     if all(isinstance(each, bool) for each in given) and given:
         check_one_per_type(given, where, type_map, "flags")
         return tuple(given)
@@ -82,6 +85,8 @@ def _flags(given: list[Any], where: str, type_map: list[str]) -> tuple[bool, ...
     if unknown or not names:
         said = ", ".join(map(str, unknown)) or "nothing"
         raise InputError(f"{where} names {said}; expected some of type_map, {' '.join(type_map)}, or their numbers.")
+    if len(set(names)) < len(names):
+        raise InputError(f"{where} is {given}; expected each type once.")
     return tuple(name in names for name in type_map)
 
 
@@ -107,8 +112,6 @@ def _expand_descriptor(part: Any, unseen: list[list[int]]) -> None:
             section[key.path] = section[key.path] * 2
     if "exclude_types" in section:
         section["exclude_types"] = [*unseen, *section["exclude_types"]]
-    if section.get("env_protection") == 0.0:
-        section["env_protection"] = PROTECTION
 
 
 def with_none(values: list[Any], virtual_atoms: VirtualAtoms) -> list[Any]:

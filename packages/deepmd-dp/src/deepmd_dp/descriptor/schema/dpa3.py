@@ -66,7 +66,13 @@ def repflow() -> list[Argument]:
         *_compression(),
         key("n_multi_edge_message", int, "Number of messages of an edge to its atom.", default=1, **POSITIVE),
         key("axis_neuron", int, "Width of the second factor of the outer products.", default=4, **POSITIVE),
-        key("fix_stat_std", float, "Deviation of the environment matrix; 0: that of the data.", default=0.3),
+        key(
+            "fix_stat_std",
+            float,
+            "Deviation of the environment matrix; 0: that of the data.",
+            default=0.3,
+            **NOT_NEGATIVE,
+        ),
         unused("skip_stat", bool, default=False, doc="fix_stat_std says whether data are looked at"),
         *_updates(),
     ]

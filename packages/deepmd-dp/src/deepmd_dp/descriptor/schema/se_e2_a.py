@@ -10,7 +10,6 @@ from deepmd_dp.descriptor.arguments import (
     axis_neuron,
     check_axis,
     check_environment,
-    check_sel_by_type,
     embedding_net,
     embedding_of_types,
     environment,
@@ -50,7 +49,6 @@ def upgrade(section: dict[str, Any]) -> None:
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_environment(section, where, type_map)
-    check_sel_by_type(section, where, type_map)
     check_axis(section, where)
 
 

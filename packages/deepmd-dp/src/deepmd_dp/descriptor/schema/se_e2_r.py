@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from deepmd.registry import Row
 from deepmd_dp.descriptor.arguments import (
     check_environment,
-    check_sel_by_type,
     embedding_net,
     environment,
     sel_by_type,
@@ -29,7 +28,6 @@ def fields() -> list[Argument]:
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_environment(section, where, type_map)
-    check_sel_by_type(section, where, type_map)
 
 
 ROW = Row(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from deepmd.registry import Row
 from deepmd.schema.semantics import check_pairs
 from deepmd_dp.descriptor.arguments import (
-    check_sel_by_type,
     check_switch,
     embedding_net,
     environment,
@@ -30,7 +29,6 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
     check_switch(section, where)
     check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
-    check_sel_by_type(section, where, type_map)
 
 
 ROW = Row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import Row
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -31,10 +31,19 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    check_fitted(section, model)
+    labels = {"dos": "dos", "cdf": "dos", "ados": "atom_dos", "acdf": "atom_dos"}
+    used = [label for term, label in labels.items() if section[f"start_pref_{term}"] or section[f"limit_pref_{term}"]]
+    return tuple((label,) for label in dict.fromkeys(used))
+
+
 ROW = Row(
     name="dos",
     cls="deepmd_dp.loss.dos:DosLoss",
     doc="Density of states: of frames, of atoms, and their integrals.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

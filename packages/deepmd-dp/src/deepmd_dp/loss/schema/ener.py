@@ -10,7 +10,7 @@ from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, key, must, one_of
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -81,6 +81,14 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
             )
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    from deepmd_dp.loss.ener import EnergyLoss
+
+    check_fitted(section, model)
+    return EnergyLoss.from_input(section, 1.0, (ENERGY,)).label_sets
+
+
 ROW = Row(
     name="ener",
     aliases=("ener_hess",),
@@ -88,5 +96,6 @@ ROW = Row(
     doc="Energy, forces, virial.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
     is_default=True,
 )

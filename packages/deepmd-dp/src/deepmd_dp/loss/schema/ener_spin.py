@@ -10,7 +10,7 @@ from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
 from deepmd.schema.argument import key, not_yet, one_of, unused
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -53,10 +53,19 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         )
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    from deepmd_dp.loss.ener_spin import EnergySpinLoss
+
+    check_fitted(section, model)
+    return EnergySpinLoss.from_input(section, 1.0, (replace(ENERGY, is_magnetic=True),)).label_sets
+
+
 ROW = Row(
     name="ener_spin",
     cls="deepmd_dp.loss.ener_spin:EnergySpinLoss",
     doc="Energy, forces, virial, and magnetic forces of a model of spins.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

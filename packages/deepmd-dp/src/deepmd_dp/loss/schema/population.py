@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import InputError
 from deepmd.registry import Row
 from deepmd.schema.argument import POSITIVE, key, must, one_of
-from deepmd_dp.loss.arguments import prefactors
+from deepmd_dp.loss.arguments import check_fitted, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -48,10 +48,17 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    check_fitted(section, model)
+    return (("atom_population",),)
+
+
 ROW = Row(
     name="population",
     cls="deepmd_dp.loss.population:PopulationLoss",
     doc="Populations of atoms and their sums, of each spin and of the difference.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

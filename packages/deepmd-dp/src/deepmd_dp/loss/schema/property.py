@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import Row
 from deepmd.schema.argument import POSITIVE, key, must, one_of
+from deepmd_dp.loss.arguments import check_fitted
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -35,10 +36,18 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Nothing to check of the values against each other."""
 
 
+def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """`Row.label_sets`."""
+    check_fitted(section, model)
+    name = model.get("fitting_net", {}).get("property_name")
+    return ((name,),) if name else ()
+
+
 ROW = Row(
     name="property",
     cls="deepmd_dp.loss.property:PropertyLoss",
     doc="A property of frames.",
     fields=fields,
     check=check,
+    label_sets=label_sets,
 )

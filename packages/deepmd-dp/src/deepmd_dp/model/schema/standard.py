@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
-from deepmd.registry import DESCRIPTOR, FITTING, Row
+from deepmd.files.plain import describe
+from deepmd.registry import DESCRIPTOR, FITTING, Row, walk
 from deepmd.registry.installed import lookup
 from deepmd.schema.argument import key, not_yet, unused
 from deepmd.schema.choices import choices
@@ -14,6 +16,10 @@ from deepmd_dp.model.schema.near_atoms import check_table
 
 if TYPE_CHECKING:
     from dargs import Argument
+
+
+PROTECTION = 0.01
+"""``env_protection`` of models of spins [Å]: where a spin is short its virtual atom stands on the atom."""
 
 
 def fields() -> list[Argument]:
@@ -39,13 +45,21 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
 
 
 def upgrade(section: dict[str, Any]) -> None:
+    """Says in one way what inputs may say in several: of the embedding of the types and of spins."""
+    _hand_on_embedding(section)
+    _settle_spins(section)
+
+
+def _hand_on_embedding(section: dict[str, Any]) -> None:
     """Hands the embedding of the types to the descriptors where all take one; else it is refused where it stands.
 
     deepmd-kit's TensorFlow backend has one embedding for the parts of a hybrid; here each has its own.
     """
     descriptor, given = section.get("descriptor"), section.get("type_embedding")
-    if not isinstance(descriptor, dict) or not isinstance(given, dict):
+    if given is None or not isinstance(descriptor, dict):
         return
+    if not isinstance(given, dict):
+        raise InputError(f"model/type_embedding is {describe(given)}; expected a mapping.")
     parts = descriptor.get("list", []) if descriptor.get("type") == "hybrid" else [descriptor]
     taken = [_as_taken(part, given) for part in parts]
     if taken and all(taken):
@@ -57,13 +71,36 @@ def upgrade(section: dict[str, Any]) -> None:
 def _as_taken(part: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The keys by which a descriptor takes an embedding of the types: itself, or the width of a linear one; else {}."""
     row = lookup(DESCRIPTOR, part.get("type")) if isinstance(part, dict) else None
-    names = {field.name for field in row.fields()} if row is not None else set()
+    names = _keys(row)
     if "type_embedding" in names:
         return {"type_embedding": dict(given)}
     widths, function = given.get("neuron"), given.get("activation_function", "tanh")
     if "tebd_dim" in names and isinstance(widths, list) and len(widths) == 1:
         return {"tebd_dim": widths[0]} if str(function).lower() in ("linear", "none") else {}
     return {}
+
+
+def _settle_spins(section: dict[str, Any]) -> None:
+    """Writes a flag for each type, and what is added to distances, into the section of a model of spins.
+
+    What is wrong in it stays for `check_spin`.
+    """
+    spin, names, descriptor = (section.get(name) for name in ("spin", "type_map", "descriptor"))
+    if not (isinstance(spin, dict) and isinstance(names, list) and isinstance(descriptor, dict)):
+        return
+    from deepmd_dp.model.spin import read_flags
+
+    given = spin.get("use_spin")
+    if isinstance(given, list) and {type(each) for each in given} in ({bool}, {int}, {str}):
+        with suppress(InputError, TypeError):
+            spin["use_spin"] = list(read_flags(given, "use_spin", names))
+    for part in walk(DESCRIPTOR, descriptor, "descriptor"):
+        if "env_protection" in _keys(part.row) and part.section.get("env_protection", 0.0) == 0.0:
+            part.section["env_protection"] = PROTECTION
+
+
+def _keys(row: Row | None) -> set[str]:
+    return {field.name for field in row.fields()} if row is not None else set()
 
 
 def spin() -> Argument:
@@ -99,6 +136,8 @@ def check_spin(section: dict[str, Any], where: str, type_map: list[str]) -> None
         raise InputError(f"{where}/spin: models of spins are of one net, not of several models or with `use_srtab`.")
     if section["descriptor"].get("type") == "se_a_mask":
         raise InputError(f"{where}/spin: `se_a_mask` takes no spins; take another descriptor.")
+    if (fitted := section["fitting_net"]["type"]) != "ener":
+        raise InputError(f"{where}/spin: models of spins give an energy; fitting_net/type is {fitted!r}, take 'ener'.")
     read_spin(section["spin"], f"{where}/spin", type_map)
 
 
