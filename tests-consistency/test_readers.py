@@ -58,7 +58,10 @@ class Whole(Case):
         return {"type_map": TYPE_MAP, **self.model}
 
 
-MASK = {"descriptor": {"type": "se_a_mask", "sel": [4, 4], "neuron": [3, 6], "axis_neuron": 2}}
+MASK = {
+    "descriptor": {"type": "se_a_mask", "sel": [4, 4], "neuron": [3, 6], "axis_neuron": 2},
+    "fitting_net": {"neuron": [5]},
+}
 PAIR_TABLE = {"type": "pairtab", "tab_file": TABLE, "rcut": 4.0, "sel": 20}
 FIRST = next(case for case in CASES if case.name == "se_e2_a: plain")
 """Of the files of whose kinds a few are tried."""

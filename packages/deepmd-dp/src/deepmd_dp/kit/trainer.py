@@ -162,7 +162,7 @@ class BaseTrainer(Trainer):
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         model = deserialize_model(state.model["model"])
         # of the same structure, without its numbers; it goes through a tree as the other did, but needs no trial
-        tree = new_model(_without_seeds(config["model"]), _Zeros()).serialize()
+        tree: Section = new_model(_without_seeds(config["model"]), _Zeros()).serialize()
         wanted = model_class(tree.get("type")).deserialize(tree)
         _check_same_arrays(model, wanted)
         return cls(config, trained_like(model, wanted), state.optimizer)
