@@ -6,16 +6,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from deepmd.errors import DeepmdError, ModelFileError
 from deepmd.infer.batch_size import is_out_of_memory
+from deepmd.outputs import TermDef
 from deepmd_dp.dialect.array import Float
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import numpy as np
-
-    from deepmd.outputs import TermDef
 
 
 @contextmanager
