@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
 import sys
+import weakref
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -116,7 +118,7 @@ def test_a_graph_called_directly_misses_them_too(path):
     env = with_file_inputs(build_environment(model, coord, cell, atype), model)
     inputs = Signature.of(model).pack(env, np.zeros((1, 2)), np.zeros((*atype.shape, 1)))
     del inputs["fparam"]
-    with full_precision(), pytest.raises((ValueError, TypeError), match="fparam"):
+    with full_precision(), pytest.raises((ValueError, KeyError), match="fparam"):
         frozen.load(str(path))(inputs, ("energy",))
 
 
@@ -312,27 +314,73 @@ def test_files_do_not_tell_who_froze_them(path):
     assert jax.config.jax_hlo_source_file_canonicalization_regex is None
 
 
+@pytest.fixture
+def forged(folder, tmp_path):
+    """What copies a folder, changes its graph and gives the record the right digest of that."""
+
+    def make(change):
+        copy = shutil.copytree(folder / "model.savedmodel", tmp_path / "copy.savedmodel")
+        saved = saved_model._parsed((copy / "saved_model.pb").read_bytes())
+        change(saved.meta_graphs[0])
+        (copy / "saved_model.pb").write_bytes(saved.SerializeToString())
+        parts = [(name, (copy / name).read_bytes()) for name in saved_model._names(str(copy))]
+        (copy / "metadata.json").write_text(sealed((copy / "metadata.json").read_text(), parts))
+        return str(copy)
+
+    return make
+
+
 @NEEDS_TENSORFLOW
-def test_a_graph_that_writes_files_is_refused(folder, tmp_path):
+def test_programs_of_a_folder_are_freed(folder):
+    model = JaxDeepEval(str(folder / "model.savedmodel"))
+    model._graph.programs._most = 1
+    first, second = frames_of(1), frames_of(9)
+    before = model.eval(*first[0], **first[1])
+    session = weakref.ref(next(iter(model._graph.programs._programs.values())))
+    model.eval(*second[0], **second[1])
+    assert len(model._graph.programs) == 1
+    gc.collect()
+    assert session() is None
+    np.testing.assert_array_equal(model.eval(*first[0], **first[1])["energy"], before["energy"])
+
+
+@NEEDS_TENSORFLOW
+def test_functions_that_call_themselves_are_refused(forged):
+    def change(meta):
+        functions = meta.graph_def.library.function
+        inner = next(each for each in functions if any(node.op == "XlaCallModule" for node in each.node_def))
+        inner.node_def[0].attr["f"].func.name = inner.signature.name
+
+    with pytest.raises(ModelFileError, match=r"copy\.savedmodel has functions that call themselves: "):
+        JaxDeepEval(forged(change))
+
+
+@NEEDS_TENSORFLOW
+def test_a_graph_that_does_not_run_is_one_line(forged):
+    def change(meta):
+        del meta.signature_def["serving_default"].outputs["energy"]
+
+    frames, parameters = frames_of(1)
+    with pytest.raises(ModelFileError, match=r"copy\.savedmodel: its graph fails \(KeyError: 'energy'\); ") as caught:
+        JaxDeepEval(forged(change)).eval(*frames, **parameters)
+    assert "\n" not in str(caught.value)
+
+
+@NEEDS_TENSORFLOW
+def test_a_graph_that_writes_files_is_refused(forged, tmp_path):
     import tensorflow as tf
 
-    copy = tmp_path / "copy.savedmodel"
-    shutil.copytree(folder / "model.savedmodel", copy)
-    saved = saved_model._parsed((copy / "saved_model.pb").read_bytes())
-    operators = {
-        node.op for meta in saved.meta_graphs for each in meta.graph_def.library.function for node in each.node_def
-    }
-    assert not {"SaveV2", "MergeV2Checkpoints"} & operators
-    with tf.Graph().as_default() as graph:
-        tf.io.write_file(str(tmp_path / "harm"), "harm")
-    saved.meta_graphs[0].graph_def.node.extend(graph.as_graph_def().node)
-    (copy / "saved_model.pb").write_bytes(saved.SerializeToString())
-    parts = [(name, (copy / name).read_bytes()) for name in saved_model._names(str(copy))]
-    (copy / "metadata.json").write_text(sealed((copy / "metadata.json").read_text(), parts))
+    def change(meta):
+        library = meta.graph_def.library.function
+        assert not {"SaveV2", "MergeV2Checkpoints"} & {node.op for each in library for node in each.node_def}
+        with tf.Graph().as_default() as graph:
+            tf.io.write_file(str(tmp_path / "harm"), "harm")
+        meta.graph_def.node.extend(graph.as_graph_def().node)
+
     with pytest.raises(
         ModelFileError, match=r"copy.savedmodel has operators that no model of ours needs: WriteFile\. "
     ):
-        JaxDeepEval(str(copy))
+        JaxDeepEval(forged(change))
 
 
 def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path):

@@ -18,6 +18,7 @@ from deepmd_dp.conformance.water import (
     state_of,
     train,
 )
+from deepmd_dp.model import trial
 from deepmd_dp.numpy_backend.compress import compress
 from deepmd_pt.trainer import PyTorchTrainer
 
@@ -143,6 +144,13 @@ def test_the_same_seed_gives_the_same_training():
     assert train(new_trainer(PyTorchTrainer, full_input()), range(3)) == train(
         new_trainer(PyTorchTrainer, full_input()), range(3)
     )
+
+
+def test_a_restart_tries_its_model_once(monkeypatch):
+    tried = []
+    monkeypatch.setattr(trial, "check_parts", tried.append)
+    PyTorchTrainer.from_state(full_input(), state_of(new_document_of(full_input())))
+    assert len(tried) == 1
 
 
 def test_adamw_decays_weights_that_have_no_gradient():

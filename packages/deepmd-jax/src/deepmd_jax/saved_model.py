@@ -14,6 +14,7 @@ from deepmd.errors import BackendError, ModelFileError
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import write_metadata
 from deepmd_dp.kit.operators import refuse_operators
+from deepmd_dp.kit.programs import Programs
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_jax import stablehlo
@@ -21,7 +22,7 @@ from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Checked, read
 from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, exporting, graph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import jax
 
@@ -129,23 +130,49 @@ def _names(path: str) -> list[str]:
 
 
 class Graph:
-    """The graph in a folder, run by TensorFlow, and the document beside it."""
+    """The graph in a folder, run by TensorFlow, and the document beside it.
+
+    It runs in sessions of TensorFlow 1, as in C++, one for each set of sizes: what XLA compiled lives as long as its
+    session, while the programs of TensorFlow 2 are never freed (2.21).
+    """
 
     def __init__(self, path: str) -> None:
         self.document, parts = read(path)
-        self._tf = _tensorflow()
+        tf = _tensorflow()
         refuse_operators(_operators(parts[_GRAPH]), OPERATORS, path)
-        try:
-            self._model = self._tf.saved_model.load(path)
-        except (OSError, ValueError) as error:
-            first = next(iter(str(error).splitlines()), "")
-            raise ModelFileError(
-                f"{path}: TensorFlow {self._tf.__version__} does not read it ({first}); write the folder again by "
-                "`dp convert-backend`."
-            ) from error
-        self._function = self._model.signatures[_SIGNATURE]
+        meta = _parsed(parts[_GRAPH]).meta_graphs[0]
+        _refuse_circles(meta.graph_def.library.function, path)
+        self._inputs, self._terms = (
+            {name: each.name for name, each in tensors.items()}
+            for tensors in (meta.signature_def[_SIGNATURE].inputs, meta.signature_def[_SIGNATURE].outputs)
+        )
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(meta.graph_def, name="")
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
+        # a session that nobody has any more closes itself; another thread may still be using it
+        self.programs = Programs(lambda: tf.compat.v1.Session(graph=graph, config=options), lambda session: None)
 
     def __call__(self, inputs: dict[str, jax.Array], wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
         """The terms of these names; inputs as `deepmd_dp.kit.signature.Signature` has them."""
-        terms = self._function(**{name: self._tf.constant(np.asarray(array)) for name, array in inputs.items()})
-        return {name: terms[name].numpy() for name in wanted}
+        feeds = {place: np.asarray(inputs[name]) for name, place in self._inputs.items()}
+        session = self.programs[tuple(array.shape for array in feeds.values())]
+        return session.run({name: self._terms[name] for name in wanted}, feeds)
+
+
+def _refuse_circles(functions: Iterable[Any], path: str) -> None:
+    """Raises where functions call each other in a circle: TensorFlow follows it until the process ends."""
+    calls = {
+        each.signature.name: {
+            called.name
+            for node in each.node_def
+            for value in node.attr.values()
+            for called in (value.func, *value.list.func)
+        }
+        for each in functions
+    }
+    while ends := [name for name, called in calls.items() if not calls.keys() & called]:
+        for name in ends:
+            del calls[name]
+    if calls:
+        raise ModelFileError(f"{path} has functions that call themselves: {', '.join(sorted(calls)[:5])}.")

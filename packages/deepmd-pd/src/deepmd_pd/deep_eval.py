@@ -29,7 +29,6 @@ class PaddleDeepEval(BaseDeepEval):
     derivative = staticmethod(derivative)
     breaks_on_fork = "Paddle"
     one_at_a_time = RLock()
-    _graph = None
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):

@@ -23,7 +23,7 @@ class PyTorchDeepEval(BaseDeepEval):
 
     device_name = staticmethod(arrays.device_name)
     breaks_on_fork = "PyTorch" if torch.get_num_threads() > 1 else None
-    _script: torch.jit.ScriptModule | None = None
+    _graph: torch.jit.ScriptModule | None = None
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
@@ -33,7 +33,7 @@ class PyTorchDeepEval(BaseDeepEval):
         found = archive.read(path)
         if found is None:
             return checkpoint.read(path).model
-        self._script = frozen.load(found.members, path)
+        self._graph = frozen.load(found.members, path)
         return found.document
 
     def from_numpy(self, array: np.ndarray) -> torch.Tensor:
@@ -54,9 +54,9 @@ class PyTorchDeepEval(BaseDeepEval):
         atomic: bool,
         derivatives: bool,
     ) -> dict[str, torch.Tensor]:
-        if self._script is None:
+        if self._graph is None:
             return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
         packed = self._signature.pack(env, fparam, aparam)
         # the default of fparam is NumPy's
         inputs = {name: torch.as_tensor(array, device=arrays.device()) for name, array in packed.items()}
-        return frozen.evaluate(self._script, inputs, atomic=atomic, derivatives=derivatives)
+        return frozen.evaluate(self._graph, inputs, atomic=atomic, derivatives=derivatives)

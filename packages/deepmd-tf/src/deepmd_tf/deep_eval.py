@@ -25,13 +25,13 @@ class TensorFlowDeepEval(BaseDeepEval):
 
     device_name = staticmethod(arrays.device_name)
     breaks_on_fork = "TensorFlow"
-    _frozen: FrozenModel | None = None
+    _graph: FrozenModel | None = None
 
     def read_document(self, path: str) -> dict:
         if not is_frozen(path):
             return checkpoint.read(path).model
         file = read_frozen(path)
-        self._frozen = FrozenModel(file, path)
+        self._graph = FrozenModel(file, path)
         return file.document
 
     def from_numpy(self, array: np.ndarray) -> tf.Tensor:
@@ -46,10 +46,10 @@ class TensorFlowDeepEval(BaseDeepEval):
     def compute(
         self, env: Environment, fparam: tf.Tensor | None, aparam: tf.Tensor | None, *, atomic: bool, derivatives: bool
     ) -> dict[str, tf.Tensor]:
-        if self._frozen is None:
+        if self._graph is None:
             return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
         inputs = self._signature.pack(env, fparam, aparam)
-        return self._frozen.run(inputs, [term.name for term in self._terms(atomic=atomic, derivatives=derivatives)])
+        return self._graph.run(inputs, [term.name for term in self._terms(atomic=atomic, derivatives=derivatives)])
 
     @cached_property
     def _signature(self) -> Signature:

@@ -130,7 +130,8 @@ class AutoBatchSize:
             raise error
         if size == 1:
             raise OutOfMemoryError(
-                f"out of memory when evaluating a single frame of {natoms} atoms; use a device with more memory."
+                f"out of memory when evaluating a single frame of {natoms} atoms; take a smaller frame, or a machine "
+                "or GPU with more memory."
             ) from error
         self._too_many = size * natoms
         self.natoms = size // 2 * natoms

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.metadata import selected_types
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, cut
+from deepmd_dp.kit.own_graph import cut, running
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
@@ -65,6 +66,8 @@ class BaseDeepEval(DeepEvalBackend):
     """Whether the framework makes a program for each set of sizes: parts of frames have a few of them then."""
     one_at_a_time: ClassVar[AbstractContextManager[object]] = nullcontext()
     """A lock, where the framework does not work in several threads at once."""
+    _graph: Any = None
+    """A frozen file's own, where that is what computes."""
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
         unknown = [name for name, value in kwargs.items() if value is not None and name not in WITHOUT_EFFECT]
@@ -77,6 +80,7 @@ class BaseDeepEval(DeepEvalBackend):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
             batch_size.may_grow = True
         keep_memory()
+        self._path = model_file
         self._check_process()
         with reading(model_file):
             self._document = self.read_document(model_file)
@@ -328,7 +332,7 @@ class BaseDeepEval(DeepEvalBackend):
         padded, parameters = self.pad(env, {"fparam": fparam, "aparam": aparam})
         kinds = {term.kind for term in terms}
         self._check_process()
-        with self.one_at_a_time:
+        with self.one_at_a_time, running(None if self._graph is None else self._path):
             found = self.compute(
                 self._to_framework(padded),
                 self._optional(parameters["fparam"]),

@@ -112,8 +112,3 @@ class SumOfParts:
 def _per_frame(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The factors (nframes,) with axes to multiply values (nframes, ...) by."""
     return factor.reshape(-1, *[1] * (values.ndim - 1))
-
-
-def cut(array: np.ndarray, term: TermDef, sizes: dict[str, int]) -> np.ndarray:
-    """A term without what belongs to frames and atoms that were added."""
-    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]

@@ -29,7 +29,7 @@ from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
-from deepmd_dp.model import deserialize_model, new_model
+from deepmd_dp.model import deserialize_model, model_class, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
 from deepmd_dp.nn.matrix import expected_distance, with_bases, with_refined_bases
@@ -167,8 +167,9 @@ class BaseTrainer(Trainer):
     @classmethod
     def from_state(cls, config: Section, state: TrainingState) -> Trainer:
         model = deserialize_model(state.model["model"])
-        # one of the same structure, whose numbers don't matter; it goes through a tree as the other did
-        wanted = deserialize_model(new_model(_without_seeds(config["model"]), _Zeros()).serialize())
+        # of the same structure, without its numbers; it goes through a tree as the other did, but needs no trial
+        tree: Section = new_model(_without_seeds(config["model"]), _Zeros()).serialize()
+        wanted = model_class(tree.get("type")).deserialize(tree)
         _check_same_arrays(model, wanted)
         return cls(config, trained_like(model, wanted), state.optimizer)
 
