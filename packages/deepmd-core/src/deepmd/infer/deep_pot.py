@@ -54,7 +54,8 @@ class DeepPot(DeepEval, model_type="energy"):
         hessian : bool or None
             Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
-            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; others' (``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; ``charge_spin`` (nframes, 2) or (2,),
+            charge and spin of each frame; others' (``efield``, ...): None.
 
         Returns
         -------
@@ -83,7 +84,8 @@ class DeepPot(DeepEval, model_type="energy"):
             found = (*found, terms["force_mag"], terms["mask_mag"] > 0)
         if not (self.backend.get_has_hessian() if hessian is None else hessian):
             return found
-        return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type))
+        charge_spin = kwargs.get("charge_spin")
+        return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type, charge_spin))
 
     def eval_hessian(
         self,
@@ -93,6 +95,7 @@ class DeepPot(DeepEval, model_type="energy"):
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
         mixed_type: bool = False,
+        charge_spin: ArrayLike | None = None,
     ) -> np.ndarray:
         """Second derivatives of the energy by the positions.
 
@@ -100,7 +103,7 @@ class DeepPot(DeepEval, model_type="energy"):
 
         Parameters
         ----------
-        coords, cells, atom_types, fparam, aparam, mixed_type
+        coords, cells, atom_types, fparam, aparam, mixed_type, charge_spin
             As for `eval`.
 
         Returns
@@ -115,7 +118,8 @@ class DeepPot(DeepEval, model_type="energy"):
         """
         if self.has_spin:
             raise InputError("Hessians of models of spins are not there yet; forces and magnetic forces are.")
-        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
+        given = (coords, cells, atom_types, fparam, aparam, mixed_type)
+        frames = read_frames(self.backend, *given, charge_spin=charge_spin)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
             return {"hessian": self.backend.eval_hessian(**part)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.errors import InputError
 from deepmd.limits import LARGEST_LENGTH
 
@@ -26,6 +27,7 @@ def read_frames(
     aparam: ArrayLike | None = None,
     mixed_type: bool = False,
     spin: ArrayLike | None = None,
+    charge_spin: ArrayLike | None = None,
 ) -> dict[str, np.ndarray | None]:
     """The frames as a backend takes them, by the names of its arguments.
 
@@ -43,13 +45,15 @@ def read_frames(
     aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
     spin : (nframes, natoms, 3) or (natoms, 3) [μB], optional
         Of all atoms; what it is for types without spin does not matter.
+    charge_spin : (nframes, 2) or (2,), optional
+        Charge and spin of each frame, integers, see `deepmd.charge_spin`.
 
     Returns
     -------
     dict[str, np.ndarray or None]
         ``coords`` (nframes, natoms, 3), ``cells`` (nframes, 3, 3), ``atom_types`` (nframes, natoms),
-        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam), and of a model of spins ``spin``
-        (nframes, natoms, 3).
+        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam), of a model of spins ``spin``
+        (nframes, natoms, 3), and where a model takes it ``charge_spin`` (nframes, 2).
 
     Raises
     ------
@@ -66,6 +70,9 @@ def read_frames(
     of_spins = {"spin": _read_spin(spin, (nframes, natoms, 3))} if model.get_has_spin() else {}
     if spin is not None and not of_spins:
         raise InputError("spin is given, but the model takes none.")
+    of_frames = {}
+    if charge_spin is not None or model.has_chg_spin_ebd():
+        of_frames[CHARGE_SPIN] = _read_charge_spin(model, charge_spin, nframes)
     return {
         "coords": coords,
         "cells": None if cells is None else _read_cells(cells, nframes),
@@ -73,6 +80,7 @@ def read_frames(
         "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
         "aparam": _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam)),
         **of_spins,
+        **of_frames,
     }
 
 
@@ -167,6 +175,15 @@ def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndar
     values = np.ascontiguousarray(np.broadcast_to(values.reshape(-1, *shape[1:]), shape))
     _check_finite("spin", values, ("frame", "atom"))
     return values
+
+
+def _read_charge_spin(model: DeepEvalBackend, values: ArrayLike | None, nframes: int) -> np.ndarray | None:
+    """Charge and spin of each frame, which may be the same in all frames; None: the model's default."""
+    dim = 2 if model.has_chg_spin_ebd() else 0
+    found = _read_parameters(CHARGE_SPIN, values, (nframes, dim), optional=model.has_default_chg_spin())
+    if found is not None and (problem := problem_of(found)):
+        raise InputError(f"{CHARGE_SPIN} {problem}.")
+    return found
 
 
 def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf) -> None:

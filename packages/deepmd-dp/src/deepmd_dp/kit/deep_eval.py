@@ -15,8 +15,9 @@ from deepmd.files.reading import reading
 from deepmd.infer.deep_eval import DeepEvalBackend
 from deepmd.outputs import OutputDef, TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
-from deepmd_dp.dialect.module import map_leaves, modules
+from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
+from deepmd_dp.environment.charge_spin import default_charge_spin, takes_charge_spin, with_charge_spin
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
 from deepmd_dp.environment.virtual_atoms import outputs_of_atoms, virtual_atoms_of
@@ -24,13 +25,14 @@ from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.metadata import selected_types
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
+from deepmd_dp.kit.options import check_options
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom, cut_term
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
+from deepmd_dp.nn.charge_spin import nets_of_types
 from deepmd_dp.nn.matrix import with_matrices
-from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
-
-
-WITHOUT_EFFECT = ("auto_batch_size", "neighbor_list", "nlist_backend", "no_jit", "load_prefix", "default_tf_graph")
-"""Options of deepmd-kit that change no number here, the first one apart: lists are O(N) always."""
 
 
 class BaseDeepEval(DeepEvalBackend):
@@ -64,11 +62,7 @@ class BaseDeepEval(DeepEvalBackend):
     """A lock, where the framework does not work in several threads at once."""
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        unknown = [name for name, value in kwargs.items() if value is not None and name not in WITHOUT_EFFECT]
-        if "head" in unknown:
-            raise InputError(f"head is {kwargs['head']!r}, but {model_file} is a model of one task; leave it out.")
-        if unknown:
-            raise InputError(f"there is no option {', '.join(unknown)}; known are {', '.join(WITHOUT_EFFECT)}.")
+        check_options(kwargs, model_file)
         batch_size = kwargs.get("auto_batch_size")
         if self.is_on_gpu and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
@@ -158,6 +152,7 @@ class BaseDeepEval(DeepEvalBackend):
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         del kwargs
@@ -165,9 +160,9 @@ class BaseDeepEval(DeepEvalBackend):
         if virtual is not None and spin is not None:
             aparam = None if aparam is None else virtual.expand_values(aparam)
             all_coords, all_types = virtual.expand(coords, atom_types, spin)
-            found = self._eval(all_coords, cells, all_types, atomic, fparam, aparam, derivatives)
+            found = self._eval(all_coords, cells, all_types, atomic, fparam, aparam, derivatives, charge_spin)
             return virtual.contract(found, atom_types, spin)
-        return self._eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives)
+        return self._eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, charge_spin)
 
     def _eval(
         self,
@@ -178,13 +173,15 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
         derivatives: bool,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         """Evaluates frames as the model sees them."""
         terms = self._terms(atomic=atomic, derivatives=derivatives)
         total = SumOfParts(self._numpy_model, terms, atom_types)
         for part in self._parts(coords, cells, atom_types):
+            env = with_charge_spin(part.env, charge_spin)
             own = aparam if aparam is None else part.rows_of(aparam)
-            total.add(part, self._evaluate(part.env, fparam, own, terms))
+            total.add(part, self._evaluate(env, fparam, own, terms))
         return total.results()
 
     def eval_with_ghosts(
@@ -196,10 +193,12 @@ class BaseDeepEval(DeepEvalBackend):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
         if virtual_atoms_of(self._numpy_model) is not None:
             return None
         env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
+        env = with_charge_spin(env, charge_spin)
         return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
 
     def eval_descriptor(
@@ -210,12 +209,14 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
         del fparam, aparam, kwargs
 
         def describe(part: Part) -> np.ndarray:
-            env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
+            env = with_charge_spin(part.env, charge_spin)
+            env, _ = self.pad(with_file_inputs(env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
         return self._of_own_atoms(describe, coords, cells, atom_types, spin)
@@ -228,6 +229,7 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms width"]:
         del kwargs
@@ -235,7 +237,7 @@ class BaseDeepEval(DeepEvalBackend):
         # in NumPy, since a frozen graph gives nothing from inside
         def features(part: Part) -> np.ndarray:
             own = aparam if aparam is None else part.rows_of(aparam)
-            return np.asarray(self._numpy_model.features(part.env, fparam, own))
+            return np.asarray(self._numpy_model.features(with_charge_spin(part.env, charge_spin), fparam, own))
 
         if virtual_atoms_of(self._numpy_model) is not None and aparam is not None:
             aparam = np.concatenate([aparam, np.zeros_like(aparam)], axis=1)
@@ -248,16 +250,17 @@ class BaseDeepEval(DeepEvalBackend):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
     ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
         from deepmd_dp.numpy_backend.hessian import hessian
 
-        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam)
+        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam, charge_spin)
 
     def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
-        nets = {id(net): net for _, net in modules(self._numpy_model, TypeEmbedNet)}
+        nets = nets_of_types(self._numpy_model)
         if not nets:
             raise InputError("this model has no embedding of types.")
-        return np.concatenate([np.asarray(net()) for net in nets.values()], axis=1)
+        return np.concatenate([np.asarray(net()) for net in nets], axis=1)
 
     def get_model(self) -> Model:
         return self._numpy_model
@@ -335,7 +338,7 @@ class BaseDeepEval(DeepEvalBackend):
                 atomic="atom" in kinds,
                 derivatives="force" in kinds,
             )
-            return {term.name: _cut(self.to_numpy(found[term.name]), term, sizes) for term in terms}
+            return {term.name: cut_term(self.to_numpy(found[term.name]), term, sizes) for term in terms}
 
     @cached_property
     def _model(self) -> Model:
@@ -376,6 +379,12 @@ class BaseDeepEval(DeepEvalBackend):
     def has_default_fparam(self) -> bool:
         return self._numpy_model.default_fparam is not None
 
+    def has_chg_spin_ebd(self) -> bool:
+        return takes_charge_spin(self._numpy_model)
+
+    def has_default_chg_spin(self) -> bool:
+        return default_charge_spin(self._numpy_model) is not None
+
     def get_sel_type(self) -> list[int]:
         return selected_types(self._numpy_model)
 
@@ -389,8 +398,3 @@ class BaseDeepEval(DeepEvalBackend):
     def close(self) -> None:
         """Frees the model at once; the object is of no use afterwards."""
         self.__dict__.clear()
-
-
-def _cut(array: np.ndarray, term: TermDef, sizes: dict[str, int]) -> np.ndarray:
-    """A term without what belongs to frames and atoms that were added."""
-    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.outputs import TERM_KINDS
+from deepmd_dp.dialect.array import Shaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,3 +113,8 @@ class SumOfParts:
 def _per_frame(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The factors (nframes,) with axes to multiply values (nframes, ...) by."""
     return factor.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def cut_term(array: Shaped[np.ndarray, "*padded"], term: TermDef, sizes: dict[str, int]) -> Shaped[np.ndarray, "*axes"]:
+    """A term without what belongs to frames and atoms that were added."""
+    return array[tuple(slice(sizes.get(axis) if isinstance(axis, str) else None) for axis in term.axes)]
