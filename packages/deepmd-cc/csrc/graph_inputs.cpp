@@ -29,6 +29,8 @@ class GraphInputs {
     add_centers();
     for (std::size_t k = 0; k < record.lists.size(); ++k) add_list(k);
     add_parameters();
+    if (takes("charge_spin"))
+      std::copy_n(record.charge_spin.begin(), 2, add<std::int64_t>("charge_spin", {1, 2}));
     if (arrays_.size() != record.inputs.size())
       throw std::runtime_error("the model's file takes " + std::to_string(record.inputs.size()) +
                                " arrays, of which this library knows " +

@@ -89,8 +89,8 @@ def evaluate(model: DeepEvalBackend, inputs: Inputs) -> dict[str, np.ndarray] | 
     fparam, aparam = inputs.get("fparam"), inputs.get("aparam")
     others: Any = {key: inputs[key] for key in ("spin", CHARGE_SPIN) if key in inputs}
     if "mapping" in inputs:
-        ghosts = (coord, atype, inputs["mapping"], int(inputs["nloc"]), True, fparam, aparam)
-        return model.eval_with_ghosts(*ghosts, **others)
+        ghosts = (coord, atype, inputs["mapping"], int(inputs["nloc"]))
+        return model.eval_with_ghosts(*ghosts, atomic=True, fparam=fparam, aparam=aparam, **others)
     return model.eval(coord, inputs.get("box"), atype, True, fparam, aparam, **others)
 
 

@@ -67,20 +67,13 @@ def read_frames(
     if len(types) not in (1, nframes):
         raise InputError(f"atom_types has {len(types)} rows, but coords holds {nframes} frames of {natoms} atoms.")
     dim_fparam, dim_aparam = model.get_dim_fparam(), model.get_dim_aparam()
-    of_spins = {"spin": _read_spin(spin, (nframes, natoms, 3))} if model.get_has_spin() else {}
-    if spin is not None and not of_spins:
-        raise InputError("spin is given, but the model takes none.")
-    of_frames = {}
-    if charge_spin is not None or model.has_chg_spin_ebd():
-        of_frames[CHARGE_SPIN] = _read_charge_spin(model, charge_spin, nframes)
     return {
         "coords": coords,
         "cells": None if cells is None else _read_cells(cells, nframes),
         "atom_types": np.ascontiguousarray(np.broadcast_to(types, (nframes, natoms))),
         "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
         "aparam": _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam)),
-        **of_spins,
-        **of_frames,
+        **_read_spins(model, spin, charge_spin, (nframes, natoms)),
     }
 
 
@@ -175,6 +168,20 @@ def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndar
     values = np.ascontiguousarray(np.broadcast_to(values.reshape(-1, *shape[1:]), shape))
     _check_finite("spin", values, ("frame", "atom"))
     return values
+
+
+def _read_spins(
+    model: DeepEvalBackend, spin: ArrayLike | None, charge_spin: ArrayLike | None, size: tuple[int, int]
+) -> dict[str, np.ndarray | None]:
+    """The spins of atoms, and charge and spin of frames, of a model that takes them."""
+    found: dict[str, np.ndarray | None] = {}
+    if model.get_has_spin():
+        found["spin"] = _read_spin(spin, (*size, 3))
+    elif spin is not None:
+        raise InputError("spin is given, but the model takes none.")
+    if charge_spin is not None or model.has_chg_spin_ebd():
+        found[CHARGE_SPIN] = _read_charge_spin(model, charge_spin, size[0])
+    return found
 
 
 def _read_charge_spin(model: DeepEvalBackend, values: ArrayLike | None, nframes: int) -> np.ndarray | None:

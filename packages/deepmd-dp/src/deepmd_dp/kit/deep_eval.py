@@ -257,8 +257,7 @@ class BaseDeepEval(DeepEvalBackend):
         return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam, charge_spin)
 
     def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
-        nets = nets_of_types(self._numpy_model)
-        if not nets:
+        if not (nets := nets_of_types(self._numpy_model)):
             raise InputError("this model has no embedding of types.")
         return np.concatenate([np.asarray(net()) for net in nets], axis=1)
 

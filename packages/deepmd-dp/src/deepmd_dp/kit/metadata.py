@@ -8,7 +8,7 @@ A reader in any language needs this record and the graph, nothing else::
     model       type_map, rcut [Å], is_message_passing, receptive_field (how far an atom's outputs depend on others
                 [Å]), pair_exclude_types, sel_types (those that have the first output), has_means (an output of the
                 frame is the atoms' mean, not their sum), dim_fparam, dim_aparam, default_fparam (null: none), and where
-                it takes the charge and the spin of a frame default_charge_spin (null: none)
+                it takes the charge and the spin of a frame default_charge_spin ([]: none)
     lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
                 widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
@@ -52,7 +52,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
         for spec, capacities in zip(model.lists, model.list_capacities, strict=True)
     ]
     of_what = "" if virtual_atoms_of(model) is None else OF_SPINS
-    charge_spin = {"default_charge_spin": default_charge_spin(model)} if takes_charge_spin(model) else {}
+    charge_spin = {"default_charge_spin": list(default_charge_spin(model) or ())} if takes_charge_spin(model) else {}
     record = {
         "format": FORMAT,
         "version": VERSION,
