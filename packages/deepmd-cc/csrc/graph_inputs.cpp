@@ -165,8 +165,8 @@ class GraphInputs {
       std::size_t largest = 1;
       for (auto& row : blocks[b]) {
         largest = std::max(largest, row.size());
-        // lists of exact widths hold the nearest; the order of others does not matter
-        if (!list.widths.empty())
+        // lists of exact widths hold the nearest; the edges of dpa3 that have angles are the first
+        if (!list.widths.empty() || record_.is_message_passing)
           std::sort(row.begin(), row.end(), [](const Hit& one, const Hit& two) {
             return std::tie(one.squared, one.index) < std::tie(two.squared, two.index);
           });
