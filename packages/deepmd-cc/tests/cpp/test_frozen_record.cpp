@@ -114,7 +114,7 @@ void test_record() {
   const Record record(record_with("1", ""));
   CHECK(record.ntypes() == 2 && record.rcut == 6.0 && record.receptive_field == 6.0);
   CHECK(record.sel_types == std::vector<std::int32_t>{1} && record.has_default_fparam());
-  CHECK(record.takes_charge_spin && record.charge_spin == std::vector<std::int64_t>{-1, 2});
+  CHECK((record.takes_charge_spin && record.charge_spin == std::vector<std::int64_t>{-1, 2}));
   CHECK(record.takes() == "types O H, fparam of 1 numbers, aparam of 0, charge_spin");
   CHECK(record.lists[0].by_type && record.lists[0].widths[1] == 4);
   CHECK(record.inputs[0].axes[1] == "3" && record.inputs[1].dtype == "int64");
