@@ -10,8 +10,8 @@ A reader in any language needs this record and the graph, nothing else::
                 frame is the atoms' mean, not their sum), dim_fparam, dim_aparam, default_fparam (null: none), and where
                 it takes the charge and the spin of a frame default_charge_spin ([]: none)
     lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
-                widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities; of models that pass
-                messages neighbors are sorted by distance in any case
+                widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities; neighbors are
+                sorted by distance too where the model passes messages
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
     outputs     name, kind (sum, atom, force, virial, atom_virial), axes, dtype, unit; where the frames have virtual
                 atoms (decision record 0027) each kind ends in `OF_SPINS`, so that no program takes them for an energy
