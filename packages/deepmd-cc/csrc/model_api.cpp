@@ -41,6 +41,10 @@ const char* deepmd_record(const deepmd_model* model) { return model->record().te
 
 const char* deepmd_backend_name(const deepmd_model* model) { return model->backend(); }
 
+int deepmd_set_charge_spin(deepmd_model* model, int64_t charge, int64_t spin, deepmd_error* error) {
+  return succeeded(error, [&] { model->set_charge_spin(charge, spin); });
+}
+
 int deepmd_compute(deepmd_model* model, const deepmd_atoms* atoms, int32_t wanted, deepmd_take take,
                    void* receiver, deepmd_error* error) {
   return compute(model, atoms, wanted, take, receiver, error);

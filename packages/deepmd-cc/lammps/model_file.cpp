@@ -51,6 +51,12 @@ bool ModelFile::uses_empty_type() const {
                      [](const deepmd::ListSpec& list) { return !list.by_type; });
 }
 
+void ModelFile::set_charge_spin(std::int64_t charge, std::int64_t spin) {
+  deepmd_error error{};
+  if (deepmd_set_charge_spin(handle_.get(), charge, spin, &error) != 0)
+    throw std::runtime_error(naming(path_, error.text));
+}
+
 void ModelFile::compute(const deepmd_atoms& atoms, std::int32_t wanted, Results& results) {
   auto store = [&](const deepmd_array& result) {
     if (const deepmd::OutputSpec* output = record_.main_output(result.name))

@@ -52,7 +52,8 @@ class ModelFile {
   // Whether the type that fills empty slots of neighbor lists enters the outputs.
   bool uses_empty_type() const;
 
-  // Throws std::runtime_error, in one line that names the file.
+  // What counts from now on. Throw std::runtime_error, in one line that names the file.
+  void set_charge_spin(std::int64_t charge, std::int64_t spin);
   void compute(const deepmd_atoms& atoms, std::int32_t wanted, Results& results);
 
  private:

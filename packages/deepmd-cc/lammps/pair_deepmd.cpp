@@ -202,6 +202,8 @@ class PairDeepMD : public Pair {
       const deepmd::Record& record = models_.back()->record();
       record.require_potential(path);
       record.require_inputs_of(models_[0]->record(), path);
+      if (const auto& state = options_.charge_spin; !state.empty())
+        models_.back()->set_charge_spin(state[0], state[1]);
       cutoff_ = std::max(cutoff_, record.rcut);
       all.push_back(models_.back().get());
     }

@@ -15,7 +15,6 @@ namespace {
 // deepmd-kit's keywords that are not there, and why.
 const std::map<std::string, std::string> refused = {
     {"ttm", "write the electrons' temperature into a compute, and give it by aparam_from_compute"},
-    {"charge_spin", "models with embedded charge and spin are not there"},
     {"virtual_len", "models with spins are not there"},
     {"spin_norm", "models with spins are not there"},
 };
@@ -102,6 +101,11 @@ const std::map<std::string, Reader> readers = {
     {"relative_v", [](auto& options, auto& words) { options.relative_v = words.positive(); }},
     {"fparam", [](auto& options, auto& words) { read_values(options.fparam, words); }},
     {"aparam", [](auto& options, auto& words) { read_values(options.aparam, words); }},
+    {"charge_spin",
+     [](auto& options, auto& words) {
+       const long charge = words.whole_number(-1000);
+       options.charge_spin = {charge, words.whole_number(0)};
+     }},
     {"fparam_from_compute",
      [](auto& options, auto& words) { read_compute(options.fparam, words); }},
     {"aparam_from_compute",

@@ -2,6 +2,7 @@
 // What stands behind `pair_style deepmd`.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct PairOptions {
   std::optional<double> relative;    // level of the forces [energy/length]
   std::optional<double> relative_v;  // level of the virials, by atom [energy]
   ParameterSource fparam, aparam;
+  std::vector<std::int64_t> charge_spin;  // of the frame; empty: the model's default
 };
 
 // Throws std::invalid_argument, in one line that names the keyword.

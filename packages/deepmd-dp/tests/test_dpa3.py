@@ -225,9 +225,3 @@ def test_a_layer_of_other_widths_is_named():
     tree["repflow_args"] = tree["repflow_args"] | {"n_dim": 7}
     with pytest.raises(ModelFileError, match=r"repflow, layer 0, node_self_mlp: array `w` has the shape \(6, 6\)"):
         DPA3.deserialize(tree)
-
-
-def test_the_charge_and_the_spin_of_a_frame_are_refused_by_name():
-    tree = new("default").serialize() | {"add_chg_spin_ebd": True}
-    with pytest.raises(ModelFileError, match=r"^dpa3: add_chg_spin_ebd is True; expected False: "):
-        DPA3.deserialize(tree)

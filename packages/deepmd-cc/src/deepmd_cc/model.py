@@ -93,6 +93,8 @@ def _library() -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype = c_int
         function.argtypes = [c_void_p, POINTER(structure), c_int32, _Take, c_void_p, POINTER(_Error)]
+    library.deepmd_set_charge_spin.restype = c_int
+    library.deepmd_set_charge_spin.argtypes = [c_void_p, c_int64, c_int64, POINTER(_Error)]
     library.deepmd_find_plugins.argtypes = [_TakePlugin, c_void_p]
     library.deepmd_find_plugins.restype = None
     library.deepmd_load_plugin.argtypes = [c_char_p, POINTER(_Error)]
@@ -133,6 +135,12 @@ class Model:
             raise ModelError(error.text.decode())
         self.record: dict[str, Any] = json.loads(_library().deepmd_record(self._handle))
         self.backend: str = _library().deepmd_backend_name(self._handle).decode()
+
+    def set_charge_spin(self, charge: int, spin: int) -> None:
+        """The total charge [e] and the spin of all frames from now on, instead of the model's default."""
+        error = _Error()
+        if _library().deepmd_set_charge_spin(self._opened(), charge, spin, byref(error)):
+            raise ModelError(error.text.decode())
 
     def compute(
         self,
@@ -198,6 +206,11 @@ class Model:
         if getattr(self, "_handle", None):
             self.close()
 
+    def _opened(self) -> int:
+        if not self._handle:
+            raise ModelError("the model has been closed.")
+        return self._handle
+
     def _check_shapes(
         self,
         coord: np.ndarray,
@@ -221,8 +234,7 @@ class Model:
                 raise ModelError(f"{name} has the shape {array.shape}; expected {shape}.")
 
     def _run(self, function: Any, argument: Structure, atomic: bool) -> dict[str, np.ndarray]:
-        if not self._handle:
-            raise ModelError("the model has been closed.")
+        handle = self._opened()
         results: dict[str, np.ndarray] = {}
 
         def take(_: int, result: Any) -> None:
@@ -233,7 +245,7 @@ class Model:
 
         error = _Error()
         wanted = ATOMIC_VALUES | ATOMIC_VIRIALS if atomic else 0
-        if function(self._handle, byref(argument), wanted, _Take(take), None, byref(error)):
+        if function(handle, byref(argument), wanted, _Take(take), None, byref(error)):
             raise ModelError(error.text.decode())
         return results
 

@@ -99,7 +99,8 @@ void test_wire_format() {
 std::string record_with(const std::string& version, const std::string& digest) {
   return R"({"version": )" + version + R"(, "model": {"type_map": ["O", "H"], "rcut": 6.0,
           "is_message_passing": false, "pair_exclude_types": [[0, 1]], "sel_types": [1],
-          "dim_fparam": 1, "dim_aparam": 0, "default_fparam": [0.5]},
+          "dim_fparam": 1, "dim_aparam": 0, "default_fparam": [0.5],
+          "default_charge_spin": [-1, 2]},
           "lists": [{"rcut": 6.0, "by_type": true, "widths": [2, 4]}],
           "digest": ")" +
          digest +
@@ -113,6 +114,8 @@ void test_record() {
   const Record record(record_with("1", ""));
   CHECK(record.ntypes() == 2 && record.rcut == 6.0 && record.receptive_field == 6.0);
   CHECK(record.sel_types == std::vector<std::int32_t>{1} && record.has_default_fparam());
+  CHECK((record.takes_charge_spin && record.charge_spin == std::vector<std::int64_t>{-1, 2}));
+  CHECK(record.takes() == "types O H, fparam of 1 numbers, aparam of 0, charge_spin");
   CHECK(record.lists[0].by_type && record.lists[0].widths[1] == 4);
   CHECK(record.inputs[0].axes[1] == "3" && record.inputs[1].dtype == "int64");
   CHECK((record.output("dipole_force")->shape(2, 5) == std::vector<std::int64_t>{3, 5, 3}));

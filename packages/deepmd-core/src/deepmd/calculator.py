@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-PARAMETERS = ("fparam", "aparam")
+PARAMETERS = ("fparam", "aparam", "charge_spin")
 OF_FRAMES = ("energy", "free_energy", "forces", "virial", "stress")
 OF_ATOMS = ("energies", "stresses")
 """Each atom's part of the energy and of the stress, computed where they are asked for."""
@@ -31,7 +31,7 @@ GAP = 1.0
 class DP(Calculator):
     """ASE calculator that evaluates a Deep Potential model; one of dipoles gives ``dipole`` only.
 
-    ``atoms.info["fparam"]`` and ``atoms.info["aparam"]`` are handed to the model. Each axis may be periodic
+    ``atoms.info["fparam"]``, ``["aparam"]`` and ``["charge_spin"]`` are handed to the model. Each axis may be periodic
     or open. The stress is -virial / volume in ASE's order (xx, yy, zz, yz, xz, xy): tension is positive.
 
     Parameters

@@ -9,7 +9,8 @@ Whoever loads a copied or converted file can have it prove itself. The entry ``s
                mapping is the local atom of which each is an image; absent where the backend has no such form
     isolated   coord (1, ntypes, 3) [Å], atype (1, ntypes): open boundaries, no neighbors
 
-and where the model takes them ``fparam`` (1, dim), ``aparam`` (1, nloc, dim), ``spin`` (1, nloc, 3) [μB]. The results
+and where the model takes them ``fparam`` (1, dim), ``aparam`` (1, nloc, dim), ``spin`` (1, nloc, 3) [μB],
+``charge_spin`` (1, 2). The results
 are the terms of the model's outputs (`deepmd.outputs`) by name, without atomic virials. Version 1 had the
 periodic frame only, its arrays and the energy, force and virial in one place.
 """

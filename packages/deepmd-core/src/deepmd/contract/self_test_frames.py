@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from deepmd.charge_spin import CHARGE_SPIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 PARAMETER = 0.5
 """Value of every frame and atomic parameter."""
+CATION = (1, 2)
+"""Charge and spin of every frame."""
 SHEAR = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.1, -0.15, 1.0]])
 SPACING = 0.52
 """Between two points of the grid, in cut-offs, so that an atom's own images are beyond: at the cut-off rounding would
@@ -47,7 +51,7 @@ def frame_with_ghosts(model: DeepEvalBackend) -> Inputs:
         "mapping": mapping[None],
         "nloc": np.array(MIN_ATOMS, dtype=np.int64),
     }
-    return frame | {key: cell[key] for key in ("fparam", "aparam") if key in cell}
+    return frame | {key: cell[key] for key in ("fparam", "aparam", CHARGE_SPIN) if key in cell}
 
 
 def isolated_frame(model: DeepEvalBackend) -> Inputs:
@@ -74,6 +78,7 @@ INPUT_SHAPES: dict[str, tuple[str | int, ...]] = {
     "fparam": (1, -1),
     "aparam": (1, -1, -1),
     "spin": (1, "natoms", 3),
+    "charge_spin": (1, 2),
 }
 """Arrays that a frame may have: ``coord`` and ``atype`` always. Å."""
 
@@ -82,11 +87,11 @@ def evaluate(model: DeepEvalBackend, inputs: Inputs) -> dict[str, np.ndarray] | 
     """The terms that a model gives of a frame, with the values of the atoms; None: it has no form for ghosts."""
     coord, atype = inputs["coord"], inputs["atype"]
     fparam, aparam = inputs.get("fparam"), inputs.get("aparam")
+    others: Any = {key: inputs[key] for key in ("spin", CHARGE_SPIN) if key in inputs}
     if "mapping" in inputs:
-        nloc = int(inputs["nloc"])
-        return model.eval_with_ghosts(coord, atype, inputs["mapping"], nloc, atomic=True, fparam=fparam, aparam=aparam)
-    frame = (coord, inputs.get("box"), atype, True, fparam, aparam)
-    return model.eval(*frame, spin=inputs["spin"]) if "spin" in inputs else model.eval(*frame)
+        ghosts = (coord, atype, inputs["mapping"], int(inputs["nloc"]))
+        return model.eval_with_ghosts(*ghosts, atomic=True, fparam=fparam, aparam=aparam, **others)
+    return model.eval(coord, inputs.get("box"), atype, True, fparam, aparam, **others)
 
 
 def _crystal(model: DeepEvalBackend, natoms: int) -> Inputs:
@@ -103,7 +108,7 @@ def _crystal(model: DeepEvalBackend, natoms: int) -> Inputs:
 
 
 def _parameters(model: DeepEvalBackend, natoms: int) -> Inputs:
-    """The frame and atomic parameters, and the spins, that the model takes."""
+    """The parameters, the spins, and the charge and spin of the frame that the model takes."""
     sizes = {"fparam": (1, model.get_dim_fparam()), "aparam": (1, natoms, model.get_dim_aparam())}
     found = {key: np.full(size, PARAMETER) for key, size in sizes.items() if size[-1] > 0}
     if model.takes_fragments():
@@ -111,6 +116,8 @@ def _parameters(model: DeepEvalBackend, natoms: int) -> Inputs:
     if model.get_has_spin():
         direction = np.random.default_rng(19220208).normal(size=(1, natoms, 3))
         found["spin"] = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    if model.has_chg_spin_ebd():
+        found[CHARGE_SPIN] = np.array([CATION], dtype=np.float64)
     return found
 
 

@@ -58,7 +58,8 @@ class DeepEvalBackend(ABC):
         derivatives : bool
             Whether forces and virials are wanted; a backend for which they cost nothing may give them all the same.
         **kwargs
-            ``spin`` (nframes, natoms, 3) [μB], where the model takes spins.
+            ``spin`` (nframes, natoms, 3) [μB], where the model takes spins; ``charge_spin`` (nframes, 2), charge and
+            spin of each frame, where it takes them and they are given.
 
         Returns
         -------
@@ -78,6 +79,7 @@ class DeepEvalBackend(ABC):
         atomic: bool = False,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
+        charge_spin: np.ndarray | None = None,
     ) -> dict[str, np.ndarray] | None:
         """Evaluates local atoms among ghosts, which is how a simulation in C++ calls a model; None: not possible.
 
@@ -97,6 +99,7 @@ class DeepEvalBackend(ABC):
             Whether the values and the virials of the atoms are wanted.
         fparam : (nframes, dim_fparam) or None
         aparam : (nframes, nloc, dim_aparam) or None
+        charge_spin : (nframes, 2) or None
 
         Returns
         -------
@@ -112,6 +115,7 @@ class DeepEvalBackend(ABC):
         atom_types: np.ndarray,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
+        charge_spin: np.ndarray | None = None,
     ) -> np.ndarray:
         """Second derivatives of a potential's energy by the positions, (nframes, 3 natoms, 3 natoms) [eV/Å²]."""
         raise InputError(f"{type(self).__name__} gives no Hessian.")
@@ -192,6 +196,14 @@ class DeepEvalBackend(ABC):
 
     def has_default_fparam(self) -> bool:
         """Whether ``fparam`` may be left out although the model takes it."""
+        return False
+
+    def has_chg_spin_ebd(self) -> bool:
+        """Whether the model takes the charge and the spin of a frame."""
+        return False
+
+    def has_default_chg_spin(self) -> bool:
+        """Whether ``charge_spin`` may be left out although the model takes it."""
         return False
 
     def get_ntypes_spin(self) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
-from deepmd.infer.evaluator import DeepEval
+from deepmd.infer.evaluator import DeepEval, refuse_unknown
 from deepmd.infer.frames import read_frames
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DeepPot(DeepEval, model_type="energy"):
         hessian : bool or None
             Whether the Hessian is given too, see `eval_hessian`; None: where the model was trained on Hessians.
         **kwargs
-            ``spin`` (nframes, natoms, 3) [μB], which a model of spins needs; others' (``efield``, ...): None.
+            Of `read_frames` ``spin`` and ``charge_spin``, for models that take them; others' (``efield``, ...): None.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class DeepPot(DeepEval, model_type="energy"):
             found = (*found, terms["force_mag"], terms["mask_mag"] > 0)
         if not (self.backend.get_has_hessian() if hessian is None else hessian):
             return found
-        return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type))
+        return (*found, self.eval_hessian(coords, cells, atom_types, fparam, aparam, mixed_type, **kwargs))
 
     def eval_hessian(
         self,
@@ -93,6 +93,7 @@ class DeepPot(DeepEval, model_type="energy"):
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
         mixed_type: bool = False,
+        **kwargs: Any,
     ) -> np.ndarray:
         """Second derivatives of the energy by the positions.
 
@@ -100,7 +101,7 @@ class DeepPot(DeepEval, model_type="energy"):
 
         Parameters
         ----------
-        coords, cells, atom_types, fparam, aparam, mixed_type
+        coords, cells, atom_types, fparam, aparam, mixed_type, **kwargs
             As for `eval`.
 
         Returns
@@ -115,7 +116,10 @@ class DeepPot(DeepEval, model_type="energy"):
         """
         if self.has_spin:
             raise InputError("Hessians of models of spins are not there yet; forces and magnetic forces are.")
-        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type)
+        charge_spin = kwargs.pop("charge_spin", None)
+        given = (coords, cells, atom_types, fparam, aparam, mixed_type)
+        frames = read_frames(self.backend, *given, charge_spin=charge_spin)
+        refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
             return {"hessian": self.backend.eval_hessian(**part)}

@@ -165,7 +165,8 @@ class DeepEval:
         derivatives : bool
             Whether forces and virials are given.
         **kwargs
-            ``spin`` (nframes, natoms, 3) [μB] of a model of spins; inputs of other kinds (``efield``, ...): None.
+            ``spin`` (nframes, natoms, 3) [μB] of a model of spins; ``charge_spin`` (nframes, 2) or (2,), charge and
+            spin of each frame, of a model that takes them; inputs of other kinds (``efield``, ...): None.
 
         Returns
         -------
@@ -180,8 +181,8 @@ class DeepEval:
         ResultError
             A result is not finite, for instance since two atoms are at the same place.
         """
-        spin = kwargs.pop("spin", None)
-        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type, spin)
+        others = {name: kwargs.pop(name, None) for name in ("spin", "charge_spin")}
+        frames = read_frames(self.backend, coords, cells, atom_types, fparam, aparam, mixed_type, **others)
         refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
@@ -262,8 +263,8 @@ class DeepEval:
             raise InputError(f"dtype is {dtype!r}, expected one of native, {', '.join(DTYPES)}.")
         if np.size(given[2]) == 0:
             raise InputError("atom_types is empty: there are no atoms to describe.")
-        given = (*given, kwargs.pop("spin", None))
-        frames = read_frames(self.backend, *given)
+        others = {name: kwargs.pop(name, None) for name in ("spin", "charge_spin")}
+        frames = read_frames(self.backend, *given, **others)
         refuse_unknown(kwargs)
 
         def evaluate(**part: Any) -> dict[str, np.ndarray]:
@@ -356,12 +357,12 @@ class DeepEval:
         return self.backend.get_has_hessian()
 
     def has_chg_spin_ebd(self) -> bool:
-        """Whether the model takes the total charge and spin: none does."""
-        return False
+        """Whether the model takes the charge and the spin of a frame."""
+        return self.backend.has_chg_spin_ebd()
 
     def has_default_chg_spin(self) -> bool:
-        """Whether charge and spin may be left out although the model takes them."""
-        return False
+        """Whether ``charge_spin`` may be left out although the model takes it."""
+        return self.backend.has_default_chg_spin()
 
     def get_model_def_script(self) -> dict[str, Any]:
         """The model section that the model was built from, as far as the file knows it."""

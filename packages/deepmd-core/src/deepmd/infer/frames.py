@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.data.mask import check_mask
 from deepmd.errors import InputError
 from deepmd.limits import LARGEST_LENGTH
@@ -27,6 +28,7 @@ def read_frames(
     aparam: ArrayLike | None = None,
     mixed_type: bool = False,
     spin: ArrayLike | None = None,
+    charge_spin: ArrayLike | None = None,
 ) -> dict[str, np.ndarray | None]:
     """The frames as a backend takes them, by the names of its arguments.
 
@@ -44,13 +46,15 @@ def read_frames(
     aparam : (nframes, natoms, dim_aparam), (natoms, dim_aparam) or (dim_aparam,), optional
     spin : (nframes, natoms, 3) or (natoms, 3) [μB], optional
         Of all atoms; what it is for types without spin does not matter.
+    charge_spin : (nframes, 2) or (2,), optional
+        Charge and spin of each frame, integers, see `deepmd.charge_spin`.
 
     Returns
     -------
     dict[str, np.ndarray or None]
         ``coords`` (nframes, natoms, 3), ``cells`` (nframes, 3, 3), ``atom_types`` (nframes, natoms),
-        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam), and of a model of spins ``spin``
-        (nframes, natoms, 3).
+        ``fparam`` (nframes, dim_fparam), ``aparam`` (nframes, natoms, dim_aparam), of a model of spins ``spin``
+        (nframes, natoms, 3), and where a model takes it ``charge_spin`` (nframes, 2).
 
     Raises
     ------
@@ -63,20 +67,14 @@ def read_frames(
     nframes = len(coords)
     if len(types) not in (1, nframes):
         raise InputError(f"atom_types has {len(types)} rows, but coords holds {nframes} frames of {natoms} atoms.")
-    dim_fparam, dim_aparam = model.get_dim_fparam(), model.get_dim_aparam()
-    of_spins = {"spin": _read_spin(spin, (nframes, natoms, 3))} if model.get_has_spin() else {}
-    if spin is not None and not of_spins:
-        raise InputError("spin is given, but the model takes none.")
-    aparam = _read_parameters("aparam", aparam, (nframes, natoms, dim_aparam))
-    if aparam is not None and model.takes_mask():
-        check_mask(aparam)
+    size, has_default = (nframes, model.get_dim_fparam()), model.has_default_fparam()
     return {
         "coords": coords,
         "cells": None if cells is None else _read_cells(cells, nframes),
         "atom_types": np.ascontiguousarray(np.broadcast_to(types, (nframes, natoms))),
-        "fparam": _read_parameters("fparam", fparam, (nframes, dim_fparam), optional=model.has_default_fparam()),
-        "aparam": aparam,
-        **of_spins,
+        "fparam": _read_parameters("fparam", fparam, size, optional=has_default),
+        "aparam": _read_aparam(model, aparam, (nframes, natoms)),
+        **_read_spins(model, spin, charge_spin, (nframes, natoms)),
     }
 
 
@@ -94,6 +92,13 @@ def find_types(names: ArrayLike, type_map: list[str]) -> np.ndarray:
         raise InputError(f"the model does not know {', '.join(unknown)}; its type_map is {' '.join(type_map)}.")
     index = {name: number for number, name in enumerate(type_map)}
     return np.array([index[name] for name in names.ravel().tolist()], dtype=np.int64).reshape(names.shape)
+
+
+def _read_aparam(model: DeepEvalBackend, aparam: ArrayLike | None, size: tuple[int, int]) -> np.ndarray | None:
+    found = _read_parameters("aparam", aparam, (*size, model.get_dim_aparam()))
+    if found is not None and model.takes_mask():
+        check_mask(found)
+    return found
 
 
 def _read_types(atom_types: ArrayLike, type_map: list[str], mixed_type: bool) -> np.ndarray:
@@ -172,6 +177,29 @@ def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndar
     values = np.ascontiguousarray(np.broadcast_to(values.reshape(shape if is_of_frames else shape[1:]), shape))
     _check_finite("spin", values, ("frame", "atom"))
     return values
+
+
+def _read_spins(
+    model: DeepEvalBackend, spin: ArrayLike | None, charge_spin: ArrayLike | None, size: tuple[int, int]
+) -> dict[str, np.ndarray | None]:
+    """The spins of atoms, and charge and spin of frames, of a model that takes them."""
+    found: dict[str, np.ndarray | None] = {}
+    if model.get_has_spin():
+        found["spin"] = _read_spin(spin, (*size, 3))
+    elif spin is not None:
+        raise InputError("spin is given, but the model takes none.")
+    if charge_spin is not None or model.has_chg_spin_ebd():
+        found[CHARGE_SPIN] = _read_charge_spin(model, charge_spin, size[0])
+    return found
+
+
+def _read_charge_spin(model: DeepEvalBackend, values: ArrayLike | None, nframes: int) -> np.ndarray | None:
+    """Charge and spin of each frame, which may be the same in all frames; None: the model's default."""
+    dim = 2 if model.has_chg_spin_ebd() else 0
+    found = _read_parameters(CHARGE_SPIN, values, (nframes, dim), optional=model.has_default_chg_spin())
+    if found is not None and (problem := problem_of(found)):
+        raise InputError(f"{CHARGE_SPIN} {problem}.")
+    return found
 
 
 def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf) -> None:

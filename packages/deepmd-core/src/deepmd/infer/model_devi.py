@@ -135,12 +135,13 @@ def calc_model_devi(
     relative: float | None = None,
     relative_v: float | None = None,
     spin: np.ndarray | None = None,
+    charge_spin: np.ndarray | None = None,
 ) -> np.ndarray:
     """The deviation of energy, force and virial between models.
 
     Parameters
     ----------
-    coord, box, atype, mixed_type, fparam, aparam, spin
+    coord, box, atype, mixed_type, fparam, aparam, spin, charge_spin
         The frames, as for `DeepPot.eval`.
     models : list of DeepPot
         Models with the same type map.
@@ -162,7 +163,8 @@ def calc_model_devi(
         deviation of the energy per atom [eV].
     """
     real = real_data or {}
-    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type, "spin": spin}
+    inputs: dict[str, Any] = {"fparam": fparam, "aparam": aparam, "mixed_type": mixed_type}
+    inputs |= {"spin": spin, "charge_spin": charge_spin}
     energy, force, virial = zip(*(model.eval(coord, box, atype, **inputs)[:3] for model in models), strict=True)
     is_real = _find_real_atoms(atype, force[0].shape[:2])
     natoms = is_real.sum(axis=1)[:, None]

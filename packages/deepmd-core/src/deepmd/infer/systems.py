@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.data import DataRequirement, find_systems
 from deepmd.errors import InputError, ResultError
 from deepmd.files import read_text
@@ -69,6 +70,8 @@ def needed_inputs(model: DeepEval) -> list[DataRequirement]:
         needed.append(DataRequirement("aparam", model.get_dim_aparam(), atomic=True, must=True))
     if model.has_spin:
         needed.append(DataRequirement("spin", 3, atomic=True, must=True))
+    if model.has_chg_spin_ebd():
+        needed.append(DataRequirement(CHARGE_SPIN, 2, must=not model.has_default_chg_spin()))
     return needed
 
 
@@ -79,7 +82,7 @@ def iterate_frames(system: System, frames: Iterable[int] | None = None) -> Itera
 
 def eval_arguments(batch: Batch) -> dict[str, Any]:
     """A batch as keyword arguments of `DeepPot.eval` and `DeepEval.eval_descriptor`."""
-    parameters = {key: batch.labels[key] for key in ("fparam", "aparam", "spin") if batch.found.get(key)}
+    parameters = {key: batch.labels[key] for key in ("fparam", "aparam", "spin", CHARGE_SPIN) if batch.found.get(key)}
     return {"coords": batch.coord, "cells": batch.box, "atom_types": batch.atype, "mixed_type": True, **parameters}
 
 

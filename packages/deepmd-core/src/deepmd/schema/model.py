@@ -52,6 +52,16 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
             "Energy per type that is taken instead of the fitted one, e.g. `{energy: [null, -13.6]}` [eV].",
             default=None,
         ),
+        *_fields_of_tables(),
+        *(not_yet(name) for name in ("type_embedding", "modifier", "model_dict", "shared_dict")),
+        not_yet("finetune_head", str),
+        unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
+        unused("use_compile", bool, doc="each backend compiles what it gains by"),
+    ]
+
+
+def _fields_of_tables() -> list[Argument]:
+    return [
         key(
             "use_srtab",
             str,
@@ -74,8 +84,4 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
             "Whether the energies of the types are added where the table counts too, or come in with the net only.",
             default=True,
         ),
-        *(not_yet(name) for name in ("type_embedding", "modifier", "model_dict", "shared_dict")),
-        not_yet("finetune_head", str),
-        unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
-        unused("use_compile", bool, doc="each backend compiles what it gains by"),
     ]

@@ -273,7 +273,7 @@ CASES = [
     ),
     row(
         "dpa3",
-        "dynamic, split, in sequence",
+        "dynamic, split, in sequence, of ions",
         repflow={
             "use_dynamic_sel": True,
             "smooth_edge_update": True,
@@ -287,6 +287,7 @@ CASES = [
             "a_rcut_smth": 2.6,
         },
         activation_function="silut:0.5",
+        add_chg_spin_ebd=True,
     ),
 ]
 CASES_DOUBLE = [case for case in CASES if case.is_double]
@@ -316,7 +317,7 @@ FEW_CASES = [
         "se_e3_tebd: strip, types not in the output",
         "se_e2_a: parameters, beside tables and another net",
         "se_atten_v2: table for near atoms",
-        "dpa3: dynamic, split, in sequence",
+        "dpa3: dynamic, split, in sequence, of ions",
     )
 ]
 """Between them they use every operation."""

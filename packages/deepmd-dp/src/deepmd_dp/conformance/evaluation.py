@@ -69,7 +69,11 @@ def evaluate(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
 
 
 def parameters_of(model: DeepEvalBackend, frames: str) -> dict[str, Any]:
-    """Frame and atomic parameters and spins that the model must be given; it is left to its defaults if it has any."""
+    """What the model must be given beside the atoms; it is left to a default of frame parameters if it has one."""
     dim_fparam = 0 if model.has_default_fparam() else model.get_dim_fparam()
     parameters = FRAMES[frames].parameters(dim_fparam, model.get_dim_aparam())
-    return parameters | ({"spin": FRAMES[frames].spins()} if model.get_has_spin() else {})
+    if model.get_has_spin():
+        parameters["spin"] = FRAMES[frames].spins()
+    if model.has_chg_spin_ebd():
+        parameters["charge_spin"] = FRAMES[frames].charges_and_spins()
+    return parameters

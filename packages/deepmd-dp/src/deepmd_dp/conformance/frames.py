@@ -39,6 +39,11 @@ class Frames:
         """For models that take spins [μB]."""
         return np.random.default_rng(6).normal(size=self.coords.shape)
 
+    def charges_and_spins(self) -> Float[np.ndarray, "nframes 2"]:
+        """For models that take those of frames: an anion, a neutral one, ..."""
+        index = np.arange(len(self.coords), dtype=np.float64)
+        return np.stack([index - 1.0, index + 1.0], axis=1)
+
 
 def _jittered_grid(shape: tuple[int, int, int], spacing: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Atoms that keep a distance, (n, 3) [Å], and their cell."""

@@ -15,6 +15,7 @@ from deepmd_dp.conformance.documents import full_input, random_document
 from deepmd_dp.conformance.frames import FRAMES
 from deepmd_dp.dialect.module import leaves
 from deepmd_dp.environment.builder import build_environment
+from deepmd_dp.environment.charge_spin import charge_spin_of, with_charge_spin
 from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.loss import new_loss
 from deepmd_dp.model import deserialize_model
@@ -65,6 +66,8 @@ def make_batch(case: Case, frames: str) -> Batch:
     labels |= chosen.parameters(case.fitting.get("numb_fparam", 0), case.fitting.get("numb_aparam", 0))
     if "spin" in case.model:
         labels["spin"] = chosen.spins()
+    if case.descriptor.get("add_chg_spin_ebd"):
+        labels["charge_spin"] = chosen.charges_and_spins()
     found = dict.fromkeys(labels, True)
     return Batch(
         chosen.coords, chosen.cells, chosen.atom_types, labels, found, system=frames, frames=np.arange(nframes)
@@ -80,7 +83,7 @@ def outputs_of(case: Case) -> tuple[OutputDef, ...]:
 def numpy_loss(config: dict[str, Any], model: Any, batch: Batch, lr: float) -> dict[str, float]:
     """The loss of a model of NumPy arrays and the metrics shown beside it."""
     batch = expanded(model, batch)
-    env = build_environment(model, batch.coord, batch.box, batch.atype)
+    env = with_charge_spin(build_environment(model, batch.coord, batch.box, batch.atype), charge_spin_of(batch))
     prediction = evaluate(model, env, batch.labels.get("fparam"), batch.labels.get("aparam"), derivative)
     loss = new_loss(config["loss"], config["learning_rate"]["start_lr"], outputs_of_atoms(model))
     output = loss.output

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
+from deepmd_dp.environment.charge_spin import default_rows
 from deepmd_dp.environment.environment import UNBOUNDED, Environment, ListSpec, NeighborBlock
 from deepmd_dp.environment.groups import list_in_groups
 from deepmd_dp.neighbor import NeighborList, build_neighbor_list
@@ -112,7 +113,7 @@ def build_environment(
     frames: Sequence[Lists] | None = None,
     empty_type: Int[np.ndarray, "nframes"] | None = None,
 ) -> Environment:
-    """The surroundings of atoms of some frames, in NumPy.
+    """The surroundings of atoms of some frames, in NumPy; their charge and spin are the model's default.
 
     Parameters
     ----------
@@ -141,6 +142,7 @@ def build_environment(
         centers=centers,
         restore=restore,
         empty_type=None if all(spec.by_type for spec in model.lists) else empty_type.astype(np.int64),
+        charge_spin=default_rows(model, len(coord)),
         specs=model.lists,
     )
 

@@ -77,6 +77,8 @@ class Environment(Module):
         Local atom of which each atom is an image; the first nloc atoms are the local ones. None: there are no others.
     owned
         1 for atoms whose outputs count; 0 for those whose features only are needed. None: all count.
+    charge_spin
+        Total charge [e] and spin of each frame, see `deepmd.charge_spin`.
     kept
         Above 0 for atoms that are there; others are there to fill up, as the data's mask says. None: all are.
     """
@@ -88,6 +90,7 @@ class Environment(Module):
     empty_type: Int[Array, "nframes"] | None = None
     mapping: Int[Array, "nframes nall"] | None = None
     owned: Float[Array, "nframes nloc"] | None = None
+    charge_spin: Int[Array, "nframes 2"] | None = None
     kept: Float[Array, "nframes nloc"] | None = None
     specs: tuple[ListSpec, ...] = static()
 

@@ -11,31 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from deepmd.errors import InputError
 from deepmd.files.reading import reading
-from deepmd.infer.deep_eval import DeepEvalBackend
-from deepmd.outputs import OutputDef, TermDef, all_terms
+from deepmd.outputs import TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
-from deepmd_dp.dialect.module import map_leaves, modules
+from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
-from deepmd_dp.environment.expansion import Expanded, outputs_of_atoms, seen_frames
-from deepmd_dp.environment.fragments import Fragments
+from deepmd_dp.environment.charge_spin import with_charge_spin
+from deepmd_dp.environment.expansion import Expanded, seen_frames
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
 from deepmd_dp.environment.sides import sides
-from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.kit.common_sizes import round_up
 from deepmd_dp.kit.free_memory import blocks_that_fit
 from deepmd_dp.kit.memory import keep_memory
-from deepmd_dp.kit.metadata import selected_types
+from deepmd_dp.kit.model_facts import ModelFacts
+from deepmd_dp.kit.options import check_options
 from deepmd_dp.kit.own_graph import cut, running
-from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part, bytes_per_atom
+from deepmd_dp.kit.parts import CPU_BUDGET, GPU_BUDGET, SumOfParts, atoms_per_part
 from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.signature import with_file_inputs
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors, evaluate
 from deepmd_dp.nn.matrix import with_matrices
-from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,11 +45,8 @@ if TYPE_CHECKING:
 Parameters = dict[str, np.ndarray | None]
 """``fparam`` and ``aparam``."""
 
-WITHOUT_EFFECT = ("auto_batch_size", "neighbor_list", "nlist_backend", "no_jit", "load_prefix", "default_tf_graph")
-"""Options of deepmd-kit that change no number here, the first one apart: lists are O(N) always."""
 
-
-class BaseDeepEval(DeepEvalBackend):
+class BaseDeepEval(ModelFacts):
     """A model file evaluated by a framework, which a subclass tells how to run it.
 
     Frames of many atoms are evaluated in parts, so that the memory does not grow with them. Those of models that pass
@@ -70,11 +64,7 @@ class BaseDeepEval(DeepEvalBackend):
     """A frozen file's own, where that is what computes."""
 
     def __init__(self, model_file: str, **kwargs: object) -> None:
-        unknown = [name for name, value in kwargs.items() if value is not None and name not in WITHOUT_EFFECT]
-        if "head" in unknown:
-            raise InputError(f"head is {kwargs['head']!r}, but {model_file} is a model of one task; leave it out.")
-        if unknown:
-            raise InputError(f"there is no option {', '.join(unknown)}; known are {', '.join(WITHOUT_EFFECT)}.")
+        check_options(kwargs, model_file)
         batch_size = kwargs.get("auto_batch_size")
         if self.is_on_gpu and hasattr(batch_size, "may_grow"):
             # a GPU says when its memory is full; a CPU's kernel kills the process instead
@@ -84,7 +74,7 @@ class BaseDeepEval(DeepEvalBackend):
         self._check_process()
         with reading(model_file):
             self._document = self.read_document(model_file)
-            self._numpy_model: Model = deserialize_model(self._document["model"])
+            self._numpy_model = deserialize_model(self._document["model"])
         self._evaluated = 0  # atoms that have been evaluated at once
 
     def _check_process(self) -> None:
@@ -151,10 +141,6 @@ class BaseDeepEval(DeepEvalBackend):
         derivative = self.derivative if derivatives else None
         return evaluate(model, env, fparam, aparam, derivative, atomic=atomic, nall=nall)
 
-    @property
-    def outputs(self) -> tuple[OutputDef, ...]:
-        return outputs_of_atoms(self._numpy_model)
-
     def eval(
         self,
         coords: Float[np.ndarray, "nframes natoms 3"],
@@ -165,11 +151,12 @@ class BaseDeepEval(DeepEvalBackend):
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         del kwargs
         seen = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
-        found = self._eval(seen.frames, cells, atomic, fparam, seen.aparam, derivatives)
+        found = self._eval(seen.frames, cells, atomic, fparam, seen.aparam, derivatives, charge_spin)
         expansion = self._numpy_model.expansion
         return found if expansion is None or seen.by is None else expansion.contract(found, atom_types, seen.by)
 
@@ -181,13 +168,15 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
         derivatives: bool,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         """Evaluates frames as the model sees them."""
         terms = self._terms(atomic=atomic, derivatives=derivatives)
         total = SumOfParts(self._numpy_model, terms, frames.atype)
         for part in self._parts(frames, cells):
+            env = with_charge_spin(part.env, charge_spin)
             own = aparam if aparam is None else part.rows_of(aparam)
-            total.add(part, self._evaluate(part.env, fparam, own, terms))
+            total.add(part, self._evaluate(env, fparam, own, terms))
         return total.results()
 
     def eval_with_ghosts(
@@ -199,10 +188,12 @@ class BaseDeepEval(DeepEvalBackend):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
         if self._numpy_model.expansion is not None:
             return None
         env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
+        env = with_charge_spin(env, charge_spin)
         return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
 
     def eval_descriptor(
@@ -213,15 +204,16 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
         del fparam, kwargs
 
         def describe(part: Part) -> np.ndarray:
+            env = with_charge_spin(part.env, charge_spin)
             if beside is not None and self.takes_mask():  # which is no input of a graph by itself
-                masked = replace(part.env, kept=part.rows_of(beside)[..., 0])
-                return np.asarray(self._numpy_model.describe(masked))
-            env, _ = self.pad(with_file_inputs(part.env, self._numpy_model), {})
+                return np.asarray(self._numpy_model.describe(replace(env, kept=part.rows_of(beside)[..., 0])))
+            env, _ = self.pad(with_file_inputs(env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
         frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
@@ -235,6 +227,7 @@ class BaseDeepEval(DeepEvalBackend):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> Float[np.ndarray, "nframes natoms width"]:
         del kwargs
@@ -244,7 +237,7 @@ class BaseDeepEval(DeepEvalBackend):
         # in NumPy, since a frozen graph gives nothing from inside
         def features(part: Part) -> np.ndarray:
             own = None if beside is None else part.rows_of(beside)
-            return np.asarray(self._numpy_model.features(part.env, fparam, own))
+            return np.asarray(self._numpy_model.features(with_charge_spin(part.env, charge_spin), fparam, own))
 
         return self._of_own_atoms(features, frames, cells, atom_types.shape[1])
 
@@ -255,19 +248,11 @@ class BaseDeepEval(DeepEvalBackend):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
     ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
         from deepmd_dp.numpy_backend.hessian import hessian
 
-        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam)
-
-    def eval_typeebd(self) -> Float[np.ndarray, "ntypes width"]:
-        nets = {id(net): net for _, net in modules(self._numpy_model, TypeEmbedNet)}
-        if not nets:
-            raise InputError("this model has no embedding of types.")
-        return np.concatenate([np.asarray(net()) for net in nets.values()], axis=1)
-
-    def get_model(self) -> Model:
-        return self._numpy_model
+        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam, charge_spin)
 
     def _of_own_atoms(
         self,
@@ -320,7 +305,10 @@ class BaseDeepEval(DeepEvalBackend):
         self, env: Environment, fparam: np.ndarray | None, aparam: np.ndarray | None, terms: tuple[TermDef, ...]
     ) -> dict[str, np.ndarray]:
         """The terms of an environment in NumPy, the mean over its sides."""
-        found = [self._evaluate_side(side, fparam, aparam, terms) for side in sides(env, self._numpy_model)]
+        first, *others = (self._evaluate_side(side, fparam, aparam, terms) for side in sides(env, self._numpy_model))
+        if not others:
+            return first
+        found = [first, *others]
         return {term.name: np.mean([each[term.name] for each in found], axis=0) for term in terms}
 
     def _evaluate_side(
@@ -351,45 +339,6 @@ class BaseDeepEval(DeepEvalBackend):
 
     def _optional(self, array: np.ndarray | None) -> Array | None:
         return None if array is None else self.from_numpy(np.asarray(array, dtype=np.float64))
-
-    def get_bytes_per_atom(self) -> int:
-        model = self._numpy_model
-        if not model.is_message_passing:
-            return 0
-        return round(bytes_per_atom(model, [sum(sel) for sel in model.list_capacities]))
-
-    def get_rcut(self) -> float:
-        return self._numpy_model.rcut
-
-    def get_type_map(self) -> list[str]:
-        expansion = self._numpy_model.expansion
-        return list(self._numpy_model.type_map)[: None if expansion is None else expansion.ntypes]
-
-    def get_use_spin(self) -> list[bool]:
-        expansion = self._numpy_model.expansion
-        return list(expansion.use_spin) if isinstance(expansion, VirtualAtoms) else []
-
-    def get_virtual_scale(self) -> dict[str, float]:
-        expansion = self._numpy_model.expansion
-        return expansion.scale_by_name(self.get_type_map()) if isinstance(expansion, VirtualAtoms) else {}
-
-    def get_dim_fparam(self) -> int:
-        return self._numpy_model.dim_fparam
-
-    def get_dim_aparam(self) -> int:
-        return 1 if self.takes_fragments() else self._numpy_model.dim_aparam
-
-    def takes_mask(self) -> bool:
-        return self._numpy_model.takes_mask
-
-    def takes_fragments(self) -> bool:
-        return isinstance(self._numpy_model.expansion, Fragments)
-
-    def has_default_fparam(self) -> bool:
-        return self._numpy_model.default_fparam is not None
-
-    def get_sel_type(self) -> list[int]:
-        return selected_types(self._numpy_model)
 
     def get_model_def_script(self) -> Section:
         section: Section = self._document.get("model_def_script", {})

@@ -7,9 +7,11 @@ A reader in any language needs this record and the graph, nothing else::
     version     1
     model       type_map, rcut [Å], is_message_passing, receptive_field (how far an atom's outputs depend on others
                 [Å]), pair_exclude_types, sel_types (those that have the first output), has_means (an output of the
-                frame is the atoms' mean, not their sum), dim_fparam, dim_aparam, default_fparam (null: none)
+                frame is the atoms' mean, not their sum), dim_fparam, dim_aparam, default_fparam (null: none), and where
+                it takes the charge and the spin of a frame default_charge_spin ([]: none)
     lists       one entry for each neighbor list, in the order of the inputs ``lists_<k>_<block>_…``: rcut [Å], by_type,
-                widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities
+                widths (null: any; else neighbors sorted by distance, the nearest are kept), capacities; neighbors are
+                sorted by distance too where the model passes messages
     inputs      name, axes (numbers, or names of open sizes), dtype, unit
     outputs     name, kind (sum, atom, force, virial, atom_virial), axes, dtype, unit; where the frames have virtual
                 atoms (decision record 0027) each kind ends in `of_what`, so that no program takes them for an energy
@@ -25,6 +27,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import ModelFileError
+from deepmd_dp.environment.charge_spin import default_charge_spin, takes_charge_spin
 from deepmd_dp.kit.signature import Signature
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
         for spec, capacities in zip(model.lists, model.list_capacities, strict=True)
     ]
     of_what = "" if model.expansion is None else model.expansion.of_what
+    charge_spin = {"default_charge_spin": list(default_charge_spin(model) or ())} if takes_charge_spin(model) else {}
     record = {
         "format": FORMAT,
         "version": VERSION,
@@ -61,6 +65,7 @@ def write_metadata(model: Model, parts: Iterable[Part]) -> str:
             "dim_fparam": model.dim_fparam,
             "dim_aparam": model.dim_aparam,
             "default_fparam": model.default_fparam,
+            **charge_spin,
         },
         "lists": lists,
         "inputs": [

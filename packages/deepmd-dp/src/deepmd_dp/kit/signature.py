@@ -159,6 +159,7 @@ def _axes_of(path: str, template: Environment) -> Axes:
         "owned": ("nframes", "nloc"),
         "mapping": ("nframes", "nall"),
         "empty_type": ("nframes",),
+        "charge_spin": ("nframes", 2),
         "restore": ("nframes*nloc",),
         "centers": (f"natoms_{rest[0] if rest else 0}",),
     }[field]

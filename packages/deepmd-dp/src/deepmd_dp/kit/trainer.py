@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
 from deepmd.data.mask import check_mask
@@ -20,6 +21,7 @@ from deepmd_dp.dialect.array import Array, Float, Shaped, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
+from deepmd_dp.environment.charge_spin import charge_spin_of, default_charge_spin, takes_charge_spin, with_charge_spin
 from deepmd_dp.environment.environment import Environment
 from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
@@ -186,9 +188,10 @@ class BaseTrainer(Trainer):
             _check_mask(batch)
         batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
+        env = with_charge_spin(env, charge_spin_of(batch))
         nearest = smallest_distance(env)
         env, *others = sides(env, self._numpy_model)
-        labels = {k: v for k, v in batch.labels.items() if k != "fparam" or batch.found.get(k)}
+        labels = {k: v for k, v in batch.labels.items() if k != CHARGE_SPIN and (k != "fparam" or batch.found.get(k))}
         env, labels = self.pad(env, labels)
         framework_labels = {k: self.from_numpy(v) for k, v in labels.items()}
         return Prepared(
@@ -298,6 +301,8 @@ def _inputs(model: Model) -> list[DataRequirement]:
         inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
     if model.expansion is not None:
         inputs.append(DataRequirement(model.expansion.label, model.expansion.ncomponents, atomic=True, must=True))
+    if takes_charge_spin(model):
+        inputs.append(DataRequirement(CHARGE_SPIN, 2, must=default_charge_spin(model) is None))
     return inputs
 
 

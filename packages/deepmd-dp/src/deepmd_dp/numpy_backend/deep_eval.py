@@ -73,10 +73,11 @@ class NumpyDeepEval(BaseDeepEval):
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
         spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
         **kwargs: object,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
-            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, spin, **kwargs)
+            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, spin, charge_spin)
         found = self._engine.evaluate(coords, cells, atom_types, fparam, aparam, atomic=atomic)
         return {term.name: found[term.name] for term in self._terms(atomic=atomic, derivatives=derivatives)}
 
@@ -89,7 +90,8 @@ class NumpyDeepEval(BaseDeepEval):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
+        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
         if self._engine is None:
-            return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam)
+            return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam, charge_spin)
         return self._engine.evaluate(coords, None, atom_types, fparam, aparam, atomic=atomic, nloc=nloc)

@@ -41,6 +41,11 @@ DEEPMD_EXPORT const char* deepmd_record(const deepmd_model* model);
 /* What computes it: "native", "torch", ... */
 DEEPMD_EXPORT const char* deepmd_backend_name(const deepmd_model* model);
 
+/* The total charge [e] and the spin of the frames from now on, for a model that takes them: see
+ * `default_charge_spin` in the record, which counts until then. */
+DEEPMD_EXPORT int deepmd_set_charge_spin(deepmd_model* model, int64_t charge, int64_t spin,
+                                         deepmd_error* error);
+
 /* Gives each output of the record to `take`, without the axis of the frames: forces and atomic
  * virials of all atoms, local ones and ghosts. */
 DEEPMD_EXPORT int deepmd_compute(deepmd_model* model, const deepmd_atoms* atoms, int32_t wanted,

@@ -4,6 +4,7 @@
 // nlohmann/json.hpp.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -80,6 +81,8 @@ struct Record {
   std::int64_t dim_fparam = 0;
   std::int64_t dim_aparam = 0;
   std::vector<double> default_fparam;  ///< empty: there is none
+  bool takes_charge_spin = false;
+  std::vector<std::int64_t> charge_spin;  ///< charge [e] and spin; empty: no default
   std::vector<ListSpec> lists;
   std::vector<InputSpec> inputs;
   std::vector<OutputSpec> outputs;
@@ -109,6 +112,17 @@ struct Record {
   std::int32_t ntypes() const { return static_cast<std::int32_t>(type_map.size()); }
   bool has_default_fparam() const { return !default_fparam.empty(); }
 
+  /// Throws std::invalid_argument, in one line, for what the model has no vector for.
+  void set_charge_spin(std::int64_t charge, std::int64_t spin) {
+    if (!takes_charge_spin)
+      throw std::invalid_argument("charge_spin is given, but the model takes none.");
+    if (std::abs(charge + 0.5) > 100 || std::abs(spin - 49.5) > 50)
+      throw std::invalid_argument("charge_spin is " + std::to_string(charge) + " " +
+                                  std::to_string(spin) +
+                                  "; expected a charge from -100 to 99 and a spin from 0 to 99.");
+    charge_spin = {charge, spin};
+  }
+
   /// The output of this name, or the first of this kind; nullptr where there is none.
   const OutputSpec* output(std::string_view name) const {
     for (const OutputSpec& each : outputs)
@@ -130,7 +144,8 @@ struct Record {
   /// What a program gives it, for people: "types O H, fparam of 0 numbers, aparam of 0".
   std::string takes() const {
     return "types " + joined(type_map) + ", fparam of " + std::to_string(dim_fparam) +
-           " numbers, aparam of " + std::to_string(dim_aparam);
+           " numbers, aparam of " + std::to_string(dim_aparam) +
+           (takes_charge_spin ? ", charge_spin" : "");
   }
 
   /// Throws std::invalid_argument, in one line behind the file's name, where a model is used beside
@@ -179,6 +194,9 @@ struct Record {
     model.at("dim_aparam").get_to(dim_aparam);
     const auto& fparam = model.at("default_fparam");
     if (!fparam.is_null()) fparam.get_to(default_fparam);
+    takes_charge_spin = model.contains("default_charge_spin");
+    if (const auto pair = model.value("default_charge_spin", charge_spin); pair.size() == 2)
+      set_charge_spin(pair[0], pair[1]);
   }
 
   static ListSpec list_of(const nlohmann::json& row) {

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import check_class
-from deepmd.errors import ModelFileError
 from deepmd_dp.descriptor.dpa3.block import Repflow
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
@@ -14,6 +13,7 @@ from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.interface import Description
+from deepmd_dp.nn.charge_spin import ChargeSpinEmbedding
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment, ListSpec
 
 
+WITHOUT = {"add_chg_spin_ebd": False, "default_chg_spin": None}
+"""What the contract's tree says of a descriptor that does not look at a frame's charge and spin."""
+
+
 @module
 class DPA3(Module):
     r"""D_i = n_i of the last layer of a repflow that starts from the embedded type t_i, which may be appended.
+
+    The vector of the frame's charge and spin, where there is one, is added to that of each atom's type.
 
     The layers pass messages on a series of graphs: from atoms to atoms along edges, and from edges to edges of one atom
     along angles. See `RepflowLayer` for the messages, and `DPA2` for what is said of the virials of atoms.
@@ -38,6 +44,7 @@ class DPA3(Module):
 
     type_embedding: TypeEmbedNet
     repflow: Repflow
+    charge_spin: ChargeSpinEmbedding | None = None
     concat_output_tebd: bool = setting(default=False)
     activation_function: str = setting(default="silu")
     exclude_types: Pairs = setting(default=(), read=as_pairs)
@@ -85,6 +92,10 @@ class DPA3(Module):
         table = self.type_embedding()
         xp = array_namespace(table)
         own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
+        if self.charge_spin is not None:
+            assert env.charge_spin is not None, "an environment of this model"
+            of_types = xp.reshape(own, (*shape(env.atype), self.type_embedding.dim))
+            own = xp.reshape(of_types + self.charge_spin(env.charge_spin)[:, None, :], (-1, self.type_embedding.dim))
         node, vectors = self.repflow(own, env)
         xp, size = array_namespace(node), shape(env.atype)
         if self.concat_output_tebd:
@@ -105,30 +116,19 @@ class DPA3(Module):
             **write_settings(self),
             "use_econf_tebd": types.use_econf_tebd,
             "use_tebd_bias": types.use_tebd_bias,
-            "add_chg_spin_ebd": False,
-            "default_chg_spin": None,
+            **(WITHOUT if self.charge_spin is None else self.charge_spin.serialize()),
             "type_embedding": types.serialize(),
             **self.repflow.serialize(types.ntypes, self.precision),
         }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DPA3:
-        """The descriptor of the contract's tree.
-
-        Raises
-        ------
-        ModelFileError
-            It takes the charge and the spin of a frame.
-        """
+        """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 2)
-        if data.get("add_chg_spin_ebd", False):
-            raise ModelFileError(
-                "dpa3: add_chg_spin_ebd is True; expected False: the charge and the spin of a frame are not supported "
-                "yet, evaluate this model with deepmd-kit."
-            )
         return cls(
             type_embedding=TypeEmbedNet.deserialize(data["type_embedding"]),
             repflow=Repflow.deserialize(data),
+            charge_spin=ChargeSpinEmbedding.deserialize(data, "dpa3"),
             **read_settings(cls, data),
         )
 
@@ -139,5 +139,6 @@ class DPA3(Module):
         return cls(
             type_embedding=types,
             repflow=Repflow.initial(section, len(type_map), rng),
+            charge_spin=ChargeSpinEmbedding.initial(section, types.dim, rng),
             **read_settings(cls, section | {"type_map": type_map}),
         )

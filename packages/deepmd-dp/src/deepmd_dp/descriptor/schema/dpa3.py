@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepmd.charge_spin import problem_of
 from deepmd.errors import InputError
 from deepmd.registry import Row, SelKey
 from deepmd.schema.argument import (
@@ -14,7 +15,6 @@ from deepmd.schema.argument import (
     SEL_DOC,
     activation_function,
     key,
-    not_yet,
     one_of,
     precision,
     seed,
@@ -49,8 +49,18 @@ def fields() -> list[Argument]:
         ),
         *(argument for argument in type_embedding() if argument.name not in others),
         key("use_loc_mapping", bool, "Kept for deepmd-kit, where it changes memory; here no number.", default=True),
-        not_yet("add_chg_spin_ebd", bool, default=False),
-        not_yet("default_chg_spin", [list, None], default=None),
+        key(
+            "add_chg_spin_ebd",
+            bool,
+            "Whether the model takes `charge_spin` of each frame: its total charge [e] and its spin (multiplicity).",
+            default=False,
+        ),
+        key(
+            "default_chg_spin",
+            [list, None],
+            "Charge and spin of data and frames that have no `charge_spin`; null: they must have it.",
+            default=None,
+        ),
     ]
 
 
@@ -150,7 +160,20 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
         check_switch(section["repflow"], f"{where}/repflow", prefix)
     for problem in contradictions(section["repflow"]):
         raise InputError(f"{where}/repflow: {problem}")
+    _check_default(section, where)
     check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
+
+
+def _check_default(section: dict[str, Any], where: str) -> None:
+    default = section["default_chg_spin"]
+    if default is None:
+        return
+    if not section["add_chg_spin_ebd"]:
+        raise InputError(f"{where}/default_chg_spin has no effect without add_chg_spin_ebd; set that to true.")
+    if len(default) != 2 or not all(isinstance(each, int | float) for each in default):
+        raise InputError(f"{where}/default_chg_spin is {default}; expected two numbers, the charge and the spin.")
+    if problem := problem_of([default]):
+        raise InputError(f"{where}/default_chg_spin {problem}.")
 
 
 ROW = Row(
