@@ -232,7 +232,7 @@ def set_at(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("type",), "pairwise_dprc", "model 'pairwise_dprc': deepmd-kit has it"),
+        (("type",), "dpa4", "model 'dpa4': deepmd-kit has it"),
         (("@version",), 99, "newer"),
         (("descriptor", "type"), "dpa9", "'dpa9': there is no such descriptor"),
         (("descriptor", "@version"), 99, "newer"),

@@ -94,7 +94,7 @@ class NeighborCache:
         packed = self._lists.get(key)
         if packed is None:
             own = None if groups is None else groups[k]
-            found = frame_neighbors(self._model, batch.coord[k], box, batch.atype[k], group=own)
+            found = frame_neighbors(self._model, batch.coord[k], box, batch.atype[k], 1, own)
             packed = tuple(_Packed.of(each, box) for each in found)
             self._keep(key, packed)
         return tuple(each.unpack(box, batch.natoms) for each in packed)

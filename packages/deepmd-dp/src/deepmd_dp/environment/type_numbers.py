@@ -84,22 +84,22 @@ class TypeNumbers(NamedTuple):
             return (), None
         xp = array_namespace(env.restore)
         anyone = xp.concat(list(env.centers), axis=0)[:1]
-        nobody = anyone[:0]
         found = [self._whole_of(number) for number in range(self.ntypes)]
-        centers = [nobody if each is None else env.centers[each] for each in found]
+        # a type that the whole lacks has a row too, which nobody takes: Paddle derives no arrays of none
+        centers = [anyone if each is None else env.centers[each] for each in found]
         centers[0] = xp.concat([anyone, centers[0]], axis=0)
         starts, starts_of_whole = _starts(centers), _starts(list(env.centers))
         starts[0] = starts[0] + _size(anyone)
         moves = [starts[max(n, 0)] - start for n, start in zip(self.of_whole, starts_of_whole, strict=True)]
         center = xp.reshape(env.center_type, (-1,))
-        moved = env.restore + xp.take(xp.stack(moves), center, axis=0)
+        moved = env.restore + xp.take(xp.concat(moves, axis=0), center, axis=0)
         is_there = xp.take(constant(np.array(self.of_whole), like=center), center, axis=0) >= 0
         return tuple(centers), xp.where(is_there, moved, xp.zeros_like(moved))
 
 
-def _size(index: Int[Array, "_"]) -> Int[Array, ""]:
+def _size(index: Int[Array, "_"]) -> Int[Array, "1"]:
     xp = array_namespace(index)
-    return xp.sum(xp.ones_like(index))
+    return xp.sum(xp.ones_like(index), axis=0, keepdims=True)
 
 
 def _starts(parts: list[Array]) -> list[Array]:
