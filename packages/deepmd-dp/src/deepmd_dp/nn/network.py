@@ -49,6 +49,12 @@ class Layer(Module):
         b, idt = ([None if row is None else row[share] for share in shares] for row in (self.b, self.idt))
         return [replace(self, w=self.w[:, share], b=b[k], idt=idt[k], resnet=False) for k, share in enumerate(shares)]
 
+    def then(self, w: Float[Array, "nout nnext"]) -> Layer:
+        """A linear layer and the product with a matrix, as one layer."""
+        xp = array_namespace(w)
+        b = None if self.b is None else xp.matmul(self.b[None, :], w)[0, :]
+        return replace(self, w=xp.matmul(self.w, w), b=b)
+
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         return {
