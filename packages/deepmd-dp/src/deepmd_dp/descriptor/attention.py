@@ -66,10 +66,10 @@ def gated_neighbors(
     factor = (switch if smooth else is_kept)[:, :, None]
     # one product of narrow matrices in the place of products of arrays as large as all pairs
     row = factor if direction is None else factor * direction
-    gate = factor if direction is None and not smooth else xp.matmul(row, xp.matrix_transpose(row))
+    gate = factor if direction is None and not smooth else ops.matmul_transposed(row, row)
     if not smooth:
         return Neighbors(0.0 * rest[:, :, None], 1.0, shift, gate)
-    pair_switch = xp.matmul(_SHIFT * factor, xp.matrix_transpose(factor))
+    pair_switch = ops.matmul_transposed(_SHIFT * factor, factor)
     return Neighbors(rest[:, :, None], factor, pair_switch + (shift - _SHIFT), gate)
 
 
@@ -93,14 +93,13 @@ class GatedAttention(Module):
 
     def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         """Output for the embeddings x."""
-        xp = array_namespace(x)
         to_q, to_k, to_v = self.in_proj.columns(3)
         length = self.scaling * near.length
         if self.normalize:
             q, k = ops.unit_vectors(to_q(x), length), ops.unit_vectors(to_k(x), near.length)
         else:
             q, k = to_q(x) * length, to_k(x) * near.length
-        logits = xp.matmul(q, xp.matrix_transpose(k)) + near.shift
+        logits = ops.matmul_transposed(q, k) + near.shift
         # length 1 bounds the logits from above, smooth or not, and from below, so that the exponentials are finite
         bound = 0.0 if self.normalize and abs(self.scaling) < _LARGEST_LOGIT else None
         weights = ops.weighted_softmax(logits, None, near.rest, -_SHIFT, bound) * near.gate
@@ -117,7 +116,7 @@ class GatedAttention(Module):
             return out(xp.matmul(weights, ops.unit_vectors(to_v(x)) if self.normalize else to_v(x)))
         values = to_v.then(out.w)(x)
         if self.normalize:
-            values = values * ops.inverse_length(to_v(x))
+            values = ops.scale_rows(values, ops.inverse_length(to_v(x)))
         attended = xp.matmul(weights, values)
         return attended if out.b is None else attended + out.b
 

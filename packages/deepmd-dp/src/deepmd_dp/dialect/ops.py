@@ -30,11 +30,14 @@ __all__ = [
     "gather_rows",
     "inverse_length",
     "layer",
+    "matmul_transposed",
     "outer_products",
     "outer_products_by_matmul",
     "override",
+    "scale_rows",
     "scatter_add",
     "split_switched",
+    "squared_length",
     "unit_vectors",
     "upper_bound",
     "weighted_softmax",
@@ -113,16 +116,38 @@ def weighted_softmax(
         terms = terms * weights
     total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - bound + xp.zeros_like(rest))
     # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one
-    return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
+    return scale_rows(terms, 1.0 / xp.where(total > 0, total, xp.ones_like(total)))
+
+
+@operation
+def matmul_transposed(
+    x: Float[Array, "ncenters n width"], y: Float[Array, "ncenters m width"]
+) -> Float[Array, "ncenters n m"]:
+    """x yᵀ of each center; a framework may read y as it lies, and its derivative too."""
+    xp = array_namespace(x)
+    return xp.matmul(x, xp.matrix_transpose(y))
+
+
+@operation
+def scale_rows(x: Float[Array, "*lead n"], factor: Float[Array, "*lead 1"]) -> Float[Array, "*lead n"]:
+    """x times a number for each row."""
+    return x * factor
+
+
+@operation
+def squared_length(x: Float[Array, "*lead n"]) -> Float[Array, "*lead 1"]:
+    """|x|² along the last axis."""
+    xp = array_namespace(x)
+    return xp.sum(xp.square(x), axis=-1, keepdims=True)
 
 
 def unit_vectors(x: Float[Array, "*lead n"], length: float | Float[Array, "*lead 1"] = 1.0) -> Float[Array, "*lead n"]:
     """x / |x| along the last axis, times a length; 0 for a zero vector, with a finite derivative."""
-    return x * (length * inverse_length(x))
+    return scale_rows(x, length * inverse_length(x))
 
 
 def inverse_length(x: Float[Array, "*lead n"]) -> Float[Array, "*lead 1"]:
     """1 / |x| along the last axis; for a zero vector a large number, with a finite derivative."""
     xp = array_namespace(x)
-    square = xp.sum(xp.square(x), axis=-1, keepdims=True)
+    square = squared_length(x)
     return 1.0 / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square)))
