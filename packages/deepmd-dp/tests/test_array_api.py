@@ -87,6 +87,22 @@ def test_weighted_softmax_of_nothing_is_zero(library):
         np.testing.assert_array_equal(library.to_numpy(out), np.zeros((1, 3)))
 
 
+def test_softmax_of_logits_without_bound_and_mask(library):
+    logits, rest = np.array([[1.0, -2.0, -1e9], [0.5, 3.0, 2.0]]), np.array([[3.0], [0.0]])
+    expected = np.exp(logits) / (np.exp(logits).sum(axis=-1, keepdims=True) + rest * np.exp(-1.0))
+    for bound in (None, 0.0):
+        out = ops.weighted_softmax(library.xp.asarray(logits), None, library.xp.asarray(rest), -1.0, bound)
+        np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-14)
+
+
+def test_operations_on_rows(library):
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    given = library.xp.asarray(x), library.xp.asarray(y)
+    np.testing.assert_allclose(library.to_numpy(ops.matmul_transposed(*given)), x @ y.swapaxes(1, 2), rtol=1e-13)
+    np.testing.assert_array_equal(library.to_numpy(ops.scale_rows(given[0], given[1][..., :1])), x * y[..., :1])
+    np.testing.assert_allclose(library.to_numpy(ops.squared_length(given[0])), (x**2).sum(axis=-1, keepdims=True))
+
+
 def test_unit_vectors(library):
     vectors = library.xp.asarray(np.array([[3.0, 0.0, -4.0], [0.0, 0.0, 0.0]]))
     units = library.to_numpy(ops.unit_vectors(vectors))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deepmd_dp.conformance.moments_cases import KINDS, assert_agree, make_case
 from deepmd_dp.dialect import operation
+from deepmd_dp.dialect import ops as plain_ops
 from deepmd_dp.kit import kernels
 from deepmd_tf import arrays, kernel_library, ops
 
@@ -191,3 +192,30 @@ def test_one_warning_where_the_library_is_damaged(monkeypatch, tmp_path):
     (tmp_path / "damaged.so").write_bytes(b"no library")
     monkeypatch.setattr(kernel_library, "find_library", lambda *_: tmp_path / "damaged.so")
     assert "damaged.so" in message_of_loading()
+
+
+def test_operations_on_rows_and_their_derivatives():
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+
+    def of_rows(x, y):
+        scaled = plain_ops.scale_rows(x, plain_ops.squared_length(y) + 1.0)
+        return plain_ops.matmul_transposed(scaled, tf.sin(y))
+
+    found = [numbers(tf.function(two_derivatives(of_rows)), converted((x, y)))]
+    with operation.plain_forms():
+        found.append(numbers(tf.function(two_derivatives(of_rows)), converted((x, y))))
+    assert_agree(*found, 1e-13)
+
+
+def two_derivatives(form):
+    def run(*given):
+        with tf.GradientTape() as outer:
+            outer.watch(given)
+            with tf.GradientTape() as inner:
+                inner.watch(given)
+                energy = tf.reduce_sum(form(*given) ** 2)
+            forces = inner.gradient(energy, given)
+            loss = tf.add_n([tf.reduce_sum(force**2) for force in forces])
+        return [energy, *forces, *outer.gradient(loss, given)]
+
+    return run

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from deepmd_dp.dialect import ops as plain_ops
-from deepmd_dp.kit import kernels, moments_call
+from deepmd_dp.kit import kernels, moments_call, row_operations
 from deepmd_tf import namespace
 from deepmd_tf.kernel_library import load_library
 from deepmd_tf.moments import moments
@@ -16,11 +16,11 @@ from deepmd_tf.moments import moments
 
 def register_ops() -> None:
     """Make the models run on these, wherever they run on tensors."""
-    plain_ops.override("outer_products", namespace, plain_ops.outer_products_by_matmul)
-    plain_ops.override("split_switched", namespace, lambda a: tf.unstack(a, axis=1))
-    plain_ops.override("scatter_add", namespace, scatter_add)
-    plain_ops.override("gather_rows", namespace, gather_rows)
-    for name, operation in moments_call.overrides(moments, can_run).items():
+    own = row_operations.overrides(tf.custom_gradient) | moments_call.overrides(moments, can_run)
+    own |= {"outer_products": plain_ops.outer_products_by_matmul, "split_switched": lambda a: tf.unstack(a, axis=1)}
+    own |= {"scatter_add": scatter_add, "gather_rows": gather_rows}
+    own["matmul_transposed"] = lambda x, y: tf.linalg.matmul(x, y, transpose_b=True)
+    for name, operation in own.items():
         plain_ops.override(name, namespace, operation)
 
 

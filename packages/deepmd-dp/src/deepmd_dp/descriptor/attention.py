@@ -18,17 +18,19 @@ from deepmd_dp.dialect.precision import numpy_dtype, precision_name
 from deepmd_dp.nn.network import Layer, LayerNorm
 
 _SHIFT = 20.0
-_LARGEST_BOUND = 30.0
-"""Logits are twice that below it at most, whose exponential single precision has."""
-"""Logit below which a neighbor at the cut-off has sunk, smooth attention."""
+"""By how much the logit of a neighbor sinks on its way to the cut-off, smooth attention."""
+_LARGEST_LOGIT = 30.0
+"""The exponential of it has an inverse whose square single precision holds."""
+_LEFT_OUT = -1e9
+"""Added to a logit, its exponential is 0."""
 
 
 class Neighbors(NamedTuple):
     """What all attention layers need to know of the centres' neighbors."""
 
-    weights: Float[Array, "ncenters 1 nnei"]  # how often each neighbor counts in the softmax
-    rest: Float[Array, "ncenters 1 1"]  # slots that count besides
-    pair_switch: Float[Array, "ncenters nnei nnei"] | None  # s_i s_j; None: the attention is not smooth
+    rest: Float[Array, "ncenters 1 1"]  # slots that count in the softmax besides
+    length: Float[Array, "ncenters nnei 1"] | float  # of the queries and keys: s_i; 1: the attention is not smooth
+    shift: Float[Array, "ncenters #nnei nnei"]  # of the logits: 20 s_i s_j - 20, far down for what does not count
     gate: Float[
         Array, "ncenters nnei #nnei"
     ]  # factor of the attention weights: switches, cosines, 0 for what is not looked at
@@ -59,13 +61,16 @@ def gated_neighbors(
         Unit vectors, whose cosines enter the gate; None: they don't.
     """
     xp = array_namespace(switch)
-    pair_switch = switch[:, :, None] * switch[:, None, :] if smooth else None
-    gate = is_kept[:, :, None] if pair_switch is None else pair_switch
-    if direction is not None:
-        gate = gate * xp.matmul(direction, xp.matrix_transpose(direction))
+    counts = occupied if smooth else is_kept
+    shift = xp.where(counts > 0, 0.0 * counts, _LEFT_OUT * xp.ones_like(counts))[:, None, :]
+    factor = (switch if smooth else is_kept)[:, :, None]
+    # one product of narrow matrices in the place of products of arrays as large as all pairs
+    row = factor if direction is None else factor * direction
+    gate = factor if direction is None and not smooth else ops.matmul_transposed(row, row)
     if not smooth:
-        return Neighbors(is_kept[:, None, :], 0.0 * rest[:, :, None], None, gate)
-    return Neighbors(occupied[:, None, :], rest[:, :, None], pair_switch, gate)
+        return Neighbors(0.0 * rest[:, :, None], 1.0, shift, gate)
+    pair_switch = ops.matmul_transposed(_SHIFT * factor, factor)
+    return Neighbors(rest[:, :, None], factor, pair_switch + (shift - _SHIFT), gate)
 
 
 @module
@@ -73,7 +78,8 @@ class GatedAttention(Module):
     r"""One head of attention: softmax(α q kᵀ) v, each weight times the cosine between its two neighbors.
 
     Smooth attention turns the logits into (l + 20) s_i s_j - 20 and multiplies the weights by
-    s_i s_j, with the switches s, so that a neighbor leaves without a jump.
+    s_i s_j, with the switches s, so that a neighbor leaves without a jump. Arrays of all pairs are
+    what it costs, so the switches stand in the lengths of q and k.
 
     References
     ----------
@@ -87,23 +93,32 @@ class GatedAttention(Module):
 
     def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         """Output for the embeddings x."""
-        xp = array_namespace(x)
-        q, k, v = (part(x) for part in self.in_proj.columns(3))
+        to_q, to_k, to_v = self.in_proj.columns(3)
+        length = self.scaling * near.length
         if self.normalize:
-            q, k, v = ops.unit_vectors(q, self.scaling), ops.unit_vectors(k), ops.unit_vectors(v)
+            q, k = ops.unit_vectors(to_q(x), length), ops.unit_vectors(to_k(x), near.length)
         else:
-            q = q * self.scaling
-        logits = xp.matmul(q, xp.matrix_transpose(k))
-        return self.out_proj(xp.matmul(self._weights(logits, near) * near.gate, v))
+            q, k = to_q(x) * length, to_k(x) * near.length
+        logits = ops.matmul_transposed(q, k) + near.shift
+        # length 1 bounds the logits from above, smooth or not, and from below, so that the exponentials are finite
+        bound = 0.0 if self.normalize and abs(self.scaling) < _LARGEST_LOGIT else None
+        weights = ops.weighted_softmax(logits, None, near.rest, -_SHIFT, bound) * near.gate
+        return self._attended(weights, to_v, x)
 
-    def _weights(
-        self, logits: Float[Array, "ncenters nnei nnei"], near: Neighbors
-    ) -> Float[Array, "ncenters nnei nnei"]:
-        # q and k of length 1 bound the logits from above, smooth or not; a bound far above them all would leave zeros
-        bound = abs(self.scaling) if self.normalize and abs(self.scaling) < _LARGEST_BOUND else None
-        if near.pair_switch is not None:
-            logits = (logits + _SHIFT) * near.pair_switch - _SHIFT
-        return ops.weighted_softmax(logits, near.weights, near.rest, -_SHIFT, bound)
+    def _attended(
+        self, weights: Float[Array, "ncenters nnei nnei"], to_v: Layer, x: Float[Array, "ncenters nnei width"]
+    ) -> Float[Array, "ncenters nnei width"]:
+        """The projection of weights v, in the order that has the narrower product of all pairs."""
+        xp = array_namespace(x)
+        out = self.out_proj
+        hidden, width = out.w.shape
+        if hidden < width:
+            return out(xp.matmul(weights, ops.unit_vectors(to_v(x)) if self.normalize else to_v(x)))
+        values = to_v.then(out.w)(x)
+        if self.normalize:
+            values = ops.scale_rows(values, ops.inverse_length(to_v(x)))
+        attended = xp.matmul(weights, values)
+        return attended if out.b is None else attended + out.b
 
 
 @module

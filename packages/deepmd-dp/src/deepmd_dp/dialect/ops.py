@@ -28,12 +28,16 @@ __all__ = [
     "chebyshev_moments",
     "environment_moments",
     "gather_rows",
+    "inverse_length",
     "layer",
+    "matmul_transposed",
     "outer_products",
     "outer_products_by_matmul",
     "override",
+    "scale_rows",
     "scatter_add",
     "split_switched",
+    "squared_length",
     "unit_vectors",
     "upper_bound",
     "weighted_softmax",
@@ -80,7 +84,7 @@ def upper_bound(x: Float[Array, "*lead n"], least: float) -> Float[Array, "*lead
 @operation
 def weighted_softmax(
     logits: Float[Array, "*lead n"],
-    weights: Float[Array, "*#lead #n"],
+    weights: Float[Array, "*#lead #n"] | None,
     rest: Float[Array, "*#lead 1"],
     rest_logit: float,
     bound: float | Float[Array, "*lead 1"] | None,
@@ -92,26 +96,58 @@ def weighted_softmax(
     Parameters
     ----------
     weights
-        0: left out, 1: counted.
+        0: left out, 1: counted; None: all count.
     rest
         How many further items have the logit `rest_logit`.
     bound
         What no logit is above, those left out and `rest_logit` included, as `upper_bound` gives it; it keeps the
         exponentials finite. None: it is found, and what is left out may be of any size.
+        0: none is so large that it matters.
     """
     xp = array_namespace(logits)
     if bound is None:
         # what is left out must not overflow either
-        logits = xp.where(weights > 0, logits, rest_logit * xp.ones_like(logits))
+        if weights is not None:
+            logits = xp.where(weights > 0, logits, rest_logit * xp.ones_like(logits))
         bound = upper_bound(logits, rest_logit)
-    terms = xp.exp(logits - bound) * weights
+    # each operation on the logits is a pass over a large array, in derivatives several
+    terms = xp.exp(logits if isinstance(bound, float) and bound == 0.0 else logits - bound)
+    if weights is not None:
+        terms = terms * weights
     total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - bound + xp.zeros_like(rest))
     # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one
-    return terms * (1.0 / xp.where(total > 0, total, xp.ones_like(total)))
+    return scale_rows(terms, 1.0 / xp.where(total > 0, total, xp.ones_like(total)))
 
 
-def unit_vectors(x: Float[Array, "*lead n"], length: float = 1.0) -> Float[Array, "*lead n"]:
-    """x / |x| along the last axis, times a length; 0 for a zero vector, with a finite derivative."""
+@operation
+def matmul_transposed(
+    x: Float[Array, "ncenters n width"], y: Float[Array, "ncenters m width"]
+) -> Float[Array, "ncenters n m"]:
+    """x yᵀ of each center; a framework may read y as it lies, and its derivative too."""
     xp = array_namespace(x)
-    square = xp.sum(xp.square(x), axis=-1, keepdims=True)
-    return x * (length / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square))))
+    return xp.matmul(x, xp.matrix_transpose(y))
+
+
+@operation
+def scale_rows(x: Float[Array, "*lead n"], factor: Float[Array, "*lead 1"]) -> Float[Array, "*lead n"]:
+    """x times a number for each row."""
+    return x * factor
+
+
+@operation
+def squared_length(x: Float[Array, "*lead n"]) -> Float[Array, "*lead 1"]:
+    """|x|² along the last axis."""
+    xp = array_namespace(x)
+    return xp.sum(xp.square(x), axis=-1, keepdims=True)
+
+
+def unit_vectors(x: Float[Array, "*lead n"], length: float | Float[Array, "*lead 1"] = 1.0) -> Float[Array, "*lead n"]:
+    """x / |x| along the last axis, times a length; 0 for a zero vector, with a finite derivative."""
+    return scale_rows(x, length * inverse_length(x))
+
+
+def inverse_length(x: Float[Array, "*lead n"]) -> Float[Array, "*lead 1"]:
+    """1 / |x| along the last axis; for a zero vector a large number, with a finite derivative."""
+    xp = array_namespace(x)
+    square = squared_length(x)
+    return 1.0 / xp.sqrt(xp.where(square > 1e-24, square, 1e-24 * xp.ones_like(square)))

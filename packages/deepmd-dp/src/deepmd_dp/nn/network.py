@@ -49,6 +49,12 @@ class Layer(Module):
         b, idt = ([None if row is None else row[share] for share in shares] for row in (self.b, self.idt))
         return [replace(self, w=self.w[:, share], b=b[k], idt=idt[k], resnet=False) for k, share in enumerate(shares)]
 
+    def then(self, w: Float[Array, "nout m"]) -> Layer:
+        """A linear layer and the product with a matrix, as one layer."""
+        xp = array_namespace(w)
+        b = None if self.b is None else xp.matmul(self.b[None, :], w)[0, :]
+        return replace(self, w=xp.matmul(self.w, w), b=b)
+
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         return {
@@ -357,8 +363,8 @@ class LayerNorm(Module):
     def __call__(self, x: Float[Array, "*lead n"]) -> Float[Array, "*lead n"]:
         xp = array_namespace(x)
         centred = x - xp.mean(x, axis=-1, keepdims=True)
-        variance = xp.mean(centred * centred, axis=-1, keepdims=True)
-        return centred * (1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
+        variance = ops.squared_length(centred) * (1.0 / self.w.shape[0])
+        return ops.scale_rows(centred, 1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
