@@ -148,7 +148,7 @@ def test_atomic_energies(dp, file, tmp_path):
 
 
 def test_atomic_energies_must_be_there(command, labels, tmp_path):
-    with pytest.raises(DataError, match=r"atom_ener.npy is missing"):
+    with pytest.raises(DataError, match=r"atom_ener.npy \(or atomic_ener\) is missing"):
         command("-s", tmp_path / "data", "-a")
 
 
