@@ -216,6 +216,12 @@ def test_no_default_for_training(register):
     assert discovery._trainers() == ["one", "two"]
 
 
+def test_a_backend_that_does_not_train(register):
+    register(doc=DOC, able=here("Trainable"))
+    with pytest.raises(BackendError, match=r"\(asked for\) trains no models; take --able\.$"):
+        discovery.training_backend("doc")
+
+
 def test_names_of_models_are_completed(register, tmp_path):
     register(doc=DOC, able=here("Trainable"))
     for name in ("frozen.dp", "frozen.able", "graph.000.dp", "plain"):

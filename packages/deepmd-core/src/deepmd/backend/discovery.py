@@ -144,7 +144,7 @@ def training_backend(flag: str | None = None, checkpoint: str | None = None) -> 
     Raises
     ------
     BackendError
-        None trains, or the one asked for is not installed or its package fails to import.
+        None trains, or the one asked for does not, is not installed, or its package fails to import.
     """
     name, reason = flag or os.environ.get("DP_BACKEND"), "asked for"
     if not name:
@@ -152,6 +152,9 @@ def training_backend(flag: str | None = None, checkpoint: str | None = None) -> 
     if not name:
         name, reason = _first_trainer()
     backend = find_backend(name)
+    if backend.Feature.ENTRY_POINT not in backend.features:
+        able = " or ".join(f"--{key}" for key in _trainers()) or "another one, such as that of `pip install deepmd-pt`"
+        raise BackendError(f"{backend.name} ({reason}) trains no models; take {able}.")
     log.info("backend: %s (%s).", backend.name, reason)
     return backend
 
