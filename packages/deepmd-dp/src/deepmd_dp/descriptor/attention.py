@@ -281,10 +281,13 @@ def _deserialize_layer(data: dict[str, Any], index: int) -> AttentionLayer:
     inner = data["attention_layer"]
     if inner["num_heads"] != 1:
         raise ModelFileError(f"attention layer {index} has {inner['num_heads']} heads; se_atten models have 1.")
+    names = ("in_proj", "out_proj")
+    projections = {name: Layer.deserialize(inner[name], f"attention layer {index}, {name}") for name in names}
+    if any(each.activation_function not in ("none", "linear") for each in projections.values()):
+        raise ModelFileError(f"attention layer {index} has projections that are not linear; se_atten models have none.")
     return AttentionLayer(
         attention=GatedAttention(
-            in_proj=Layer.deserialize(inner["in_proj"], f"attention layer {index}, in_proj"),
-            out_proj=Layer.deserialize(inner["out_proj"], f"attention layer {index}, out_proj"),
+            **projections,
             normalize=inner["normalize"],
             scaling=_scaling(inner["hidden_dim"], inner["scaling_factor"], inner["temperature"]),
         ),

@@ -3,24 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deepmd.contract import check_class
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.module import module
-from deepmd_dp.dialect.settings import read_settings, setting, write_settings
-from deepmd_dp.fitting.nets import FittingNets, NetsFitting
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from deepmd_dp.environment.environment import Environment
-    from deepmd_dp.interface import Description, Descriptor
+from deepmd_dp.dialect.settings import setting
+from deepmd_dp.fitting.invariant import InvariantFitting
 
 
 @module
-class PropertyFitting(NetsFitting):
+class PropertyFitting(InvariantFitting):
     """Property `property`: p_i = σ x_i + b, the nets' numbers scaled by the data's deviation, and its bias.
 
     The frame's property is the sum of its atoms' or, where it is intensive, their mean.
@@ -40,7 +33,9 @@ class PropertyFitting(NetsFitting):
     Zeng et al., J. Chem. Theory Comput. 21, 4375 (2025) (deepmd-kit v3).
     """
 
-    nets: FittingNets
+    kind = "property"
+    version = 6
+
     property_name: str = setting()
     intensive: bool = setting(default=False)
     distinguish_types: bool = setting(default=True)
@@ -65,40 +60,19 @@ class PropertyFitting(NetsFitting):
         """The data's bias and deviation."""
         return bias, deviation
 
-    def __call__(
-        self,
-        description: Description,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
-    ) -> dict[str, Float[Array, "nframes nloc ncomponents"]]:
-        """The nets' numbers, by the property's name."""
-        return {self.property_name: self.nets(description.invariant, env, fparam, aparam)}
+    @staticmethod
+    def width(section: dict[str, Any]) -> int:
+        """Components of the property."""
+        return int(section["task_dim"])
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        settings = write_settings(self)
-        name, nout = settings.pop("property_name"), self.nets.nout
-        head = {"@class": "Fitting", "@version": 6, "type": "property", "var_name": name, "dim_out": nout}
-        return {**head, **self.nets.serialize(), "atom_ener": None, "task_dim": nout, **settings}
+        tree = super().serialize()
+        del tree["property_name"]
+        return {**tree, "task_dim": self.nets.nout}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PropertyFitting:
         """The fitting of the contract's tree."""
-        check_class(data, "Fitting", 1, 6)
         # what was written before the key was there knew no types
-        named = {"distinguish_types": False, **data, "property_name": data["var_name"]}
-        return cls(nets=FittingNets.deserialize(data, "property fitting"), **read_settings(cls, named))
-
-    @classmethod
-    def from_input(
-        cls,
-        section: dict[str, Any],
-        type_map: list[str],
-        descriptor: Descriptor,
-        exclude_types: tuple[int, ...],
-        rng: np.random.Generator,
-    ) -> PropertyFitting:
-        """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics."""
-        nets = FittingNets.initial(section, type_map, descriptor, section["task_dim"], exclude_types, rng)
-        return cls(nets=nets, **read_settings(cls, section))
+        return super().deserialize({"distinguish_types": False, **data, "property_name": data["var_name"]})
