@@ -129,7 +129,7 @@ def test_missing_labels(command, file, predicted, tmp_path):
     system = write_system(tmp_path / "a", COORD, CELL, ATYPE, energy=np.zeros((4, 1)))
     with pytest.raises(InputError, match=r"labels to compare with: dipole \(those of atoms, atomic_dipole, are"):
         command("-s", system)
-    with pytest.raises(DataError, match=r"atom_dipole.npy is missing"):
+    with pytest.raises(DataError, match=r"atom_dipole.npy \(or atomic_dipole\) is missing"):
         command("-s", system, "-a")
 
 
