@@ -11,12 +11,12 @@ import numpy as np
 
 from deepmd.charge_spin import CHARGE_SPIN, NEUTRAL, problem_of
 from deepmd.errors import DataError
+from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.dialect.module import Module, modules
 from deepmd_dp.nn.charge_spin import ChargeSpinEmbedding
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
-    from deepmd_dp.dialect.array import Float, Int
     from deepmd_dp.environment.environment import Environment
 
 Defaults = frozenset[tuple[int, int] | None]
