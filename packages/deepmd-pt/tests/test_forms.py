@@ -81,7 +81,7 @@ def simple(tmp_path):
 
 
 def has_operator(model: PyTorchDeepEval) -> bool:
-    return "deepmd_pt::moments" in str(model._script.core.graph)
+    return "deepmd_pt::moments" in str(model._graph.core.graph)
 
 
 def assert_same(results, expected, tolerance: float) -> None:
@@ -182,7 +182,7 @@ def test_a_stranger_reads_the_plain_form(simple, tmp_path):
     """With torch alone."""
     arrays, _ = graph_with_ghosts(simple.plain)
     inputs = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-    results = frozen.evaluate(simple.plain._script, inputs, atomic=True, derivatives=True)
+    results = frozen.evaluate(simple.plain._graph, inputs, atomic=True, derivatives=True)
     torch.jit.save(torch.jit.script(Given(inputs, results)), str(tmp_path / "given.pth"))
     command = [sys.executable, "-W", "ignore", "-c", STRANGER, str(simple.path), str(tmp_path / "given.pth")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -363,7 +363,8 @@ class LayerNorm(Module):
     def __call__(self, x: Float[Array, "*lead n"]) -> Float[Array, "*lead n"]:
         xp = array_namespace(x)
         centred = x - xp.mean(x, axis=-1, keepdims=True)
-        variance = ops.squared_length(centred) * (1.0 / self.w.shape[0])
+        # divided by, since a traced length has an inverse in single precision in TorchScript
+        variance = ops.squared_length(centred) / self.w.shape[0]
         return ops.scale_rows(centred, 1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
     def serialize(self) -> dict[str, Any]:
