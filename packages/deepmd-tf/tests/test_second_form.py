@@ -64,10 +64,10 @@ def assert_equal(results, expected, tolerance=1e-13):
 
 
 def test_both_forms_agree_in_python(pair, tolerance, monkeypatch):
-    assert pair.tensorflow._frozen.scope == "operators/"
+    assert pair.tensorflow._graph.scope == "operators/"
     monkeypatch.setenv("DP_PLAIN_OPS", "1")
     plain = TensorFlowDeepEval(str(pair.path))
-    assert plain._frozen.scope == ""
+    assert plain._graph.scope == ""
     assert_equal(pair.tensorflow.eval(*FRAME, atomic=True), plain.eval(*FRAME, atomic=True), tolerance)
 
 
@@ -131,7 +131,7 @@ def test_there_is_none_where_no_operator_serves(one, tmp_path, monkeypatch):
     path = str(tmp_path / "model.pb")
     frozen.write(path, random_document(case("se_atten: two layers")))
     assert frozen.read_frozen(path).second == b""
-    assert TensorFlowDeepEval(path)._frozen.scope == ""
+    assert TensorFlowDeepEval(path)._graph.scope == ""
     monkeypatch.setenv("DP_PLAIN_OPS", "1")
     frozen.write(path, one.document)
     assert frozen.read_frozen(path).second == b""
@@ -148,4 +148,4 @@ def test_a_machine_with_a_gpu_writes_the_same(one, tmp_path, monkeypatch):
     monkeypatch.setattr(frozen, "gpus", lambda: ["/device:GPU:0"])
     frozen.write(str(tmp_path / "model.pb"), one.document)
     assert (tmp_path / "model.pb").read_bytes() == one.path.read_bytes()
-    assert TensorFlowDeepEval(str(tmp_path / "model.pb"))._frozen.scope == ""
+    assert TensorFlowDeepEval(str(tmp_path / "model.pb"))._graph.scope == ""
