@@ -213,6 +213,13 @@ def combination(models, weights, **entries):
     return {**tree, "models": models, "weights": weights}
 
 
+def test_parts_that_number_their_own_types_are_not_covered():
+    net = read_document(REFERENCE / "sea_fparam_aparam" / "model.dp")["model"]
+    tree = combination([net, {**net, "type_map": net["type_map"][::-1]}], "mean")
+    with pytest.raises(NotCoveredError, match="cover models in a combination that number their own types"):
+        Model(document_to_bytes(new_document(tree, backend="DP", model_def_script={})), 1)
+
+
 def test_combinations_of_combinations(tmp_path):
     """Parts that leave out pairs and atoms of their own, with cut-offs of their own."""
     zbl, table, net = (
@@ -234,7 +241,6 @@ def test_combinations_of_combinations(tmp_path):
         ({"models": []}, "model.models is empty"),
         ({"weights": [1.0]}, "model.weights has not one number for each model"),
         ({"weights": "median"}, "model.weights is neither sum nor mean nor numbers"),
-        ({"type_map": ["H", "O"]}, "has other types than the whole"),
     ],
 )
 def test_damaged_combinations(changes, message):

@@ -231,6 +231,15 @@ def test_a_model_without_protection_takes_no_zero_spins(data):
         virtual.expand_batch(batch)
 
 
+@pytest.mark.parametrize(("attn_layer", "attn_dotr", "takes"), [(1, True, False), (1, False, True), (0, True, True)])
+def test_cosines_of_attention_take_no_zero_spins(model_section, attn_layer, attn_dotr, takes):
+    """Unit vectors have no derivative at 0: deepmd-kit's magnetic forces are 1e14 eV/μB there."""
+    descriptor = {"type": "se_atten", "sel": 20, "rcut": 4.0, "attn_layer": attn_layer, "attn_dotr": attn_dotr}
+    spin = {"use_spin": [True, False], "virtual_scale": [0.3]}
+    section = model_section(type_map=["Ni", "O"], descriptor=descriptor, fitting_net={}, spin=spin)
+    assert new_model(section, np.random.default_rng(0)).expansion.takes_zero is takes
+
+
 @pytest.mark.parametrize(
     "spin", [{"use_spin": [0, 1], "virtual_scale": [0.3]}, {"use_spin": [True], "virtual_scale": None}]
 )

@@ -128,8 +128,9 @@ class VirtualAtoms:
         if not self.takes_zero and is_on_atom.any():
             frame, atom = np.argwhere(is_on_atom)[0]
             raise InputError(
-                f"spin is zero for atom {atom} of frame {frame}, whose type has spins, and the descriptor's "
-                "env_protection is 0, so that it divides by the distance 0; give a short spin, such as 1e-3 μB."
+                f"spin is zero for atom {atom} of frame {frame}, whose type has spins, and the descriptor divides by "
+                "the distance of its virtual atom, which is 0: its env_protection is 0, or its attention layers have "
+                "attn_dotr; give a short spin, such as 1e-3 μB, or train with attn_dotr false."
             )
         virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
         return Expanded(np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1))

@@ -13,6 +13,7 @@ from deepmd.contract import check_class
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.descriptor.attention import NeighborGatedAttention
 from deepmd_dp.descriptor.se_a_mask import SeAMask
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
@@ -217,9 +218,13 @@ class StandardModel(BaseModel):
 
 
 def _that_may_be_zero(virtual_atoms: VirtualAtoms, descriptor: Descriptor) -> VirtualAtoms:
-    """The virtual atoms that may stand on their atoms if the descriptor protects all distances that it divides by."""
+    """The virtual atoms that may stand on their atoms if the descriptor protects all distances that it divides by.
+
+    The cosines of attention layers are of unit vectors, which have no derivative at 0.
+    """
     is_protected = all(matrix.env_protection > 0.0 for _, matrix in modules(descriptor, EnvironmentMatrix))
-    return replace(virtual_atoms, takes_zero=is_protected)
+    has_cosines = any(each.layers and each.dotr for _, each in modules(descriptor, NeighborGatedAttention))
+    return replace(virtual_atoms, takes_zero=is_protected and not has_cosines)
 
 
 def _generator(section: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:
