@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from morse import count_neighbors
 from toy_data import NAMES, write_system
 
+from deepmd import registry
 from deepmd.data import System
 from deepmd.data import neighbor_statistics as module
 from deepmd.data.neighbor_statistics import neighbor_statistics
 from deepmd.errors import DataError, InputError
+from deepmd.train import sel
 from deepmd.train.sel import auto_sel, check_sel_is_settled, settle_sel
 
 # four atoms on a line; with a cut-off of 1.6 the second has both kinds of neighbors
@@ -147,3 +150,19 @@ def test_a_sel_that_is_large_enough_or_not_used_needs_no_word(system, caplog, de
     with caplog.at_level(logging.WARNING):
         settle_sel({"type_map": NAMES, "descriptor": descriptor}, [system], count_neighbors)
     assert not caplog.messages
+
+
+def test_neighbors_in_whole_frames_are_not_those_of_groups(system, caplog, monkeypatch):
+    """A number may be less; `auto`, which can't know, says so."""
+
+    def of_groups(*args):
+        return (part._replace(row=replace(part.row, sees_groups=True)) for part in registry.walk(*args))
+
+    monkeypatch.setattr(sel, "walk", of_groups)
+    descriptor = {"type": "pairs", "sel": [1, 0], "rcut": 1.6}
+    with caplog.at_level(logging.WARNING):
+        settle_sel({"type_map": NAMES, "descriptor": descriptor}, [system], count_neighbors)
+        assert not caplog.messages
+        settle_sel({"type_map": NAMES, "descriptor": descriptor | {"sel": "auto"}}, [system], count_neighbors)
+    (message,) = caplog.messages
+    assert message.startswith("model/descriptor/sel is counted in whole frames")

@@ -51,6 +51,7 @@ def settle_sel(
         if distances is not None:
             distances.add(frame, names)
 
+    sees_groups = any(part.row.sees_groups for part in walk(MODEL, model, "model"))
     for part, key in _sel_keys(model):
         if key.rcut not in found:
             parameters = systems, key.rcut, len(names), neighbor_stat
@@ -58,7 +59,7 @@ def settle_sel(
             if found[key.rcut].max_total == 0:
                 raise DataError(_no_neighbors(systems, key.rcut, len(names), neighbor_stat))
             _report(found[key.rcut], key.rcut, names)
-        _settle_one(part, key, found[key.rcut], names)
+        _settle_one(part, key, found[key.rcut], names, sees_groups=sees_groups)
     smallest = min((statistics.min_distance for statistics in found.values()), default=math.inf)
     return smallest if math.isfinite(smallest) else None
 
@@ -105,7 +106,7 @@ def _no_neighbors(systems: list[System], rcut: float, ntypes: int, neighbor_stat
     )
 
 
-def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str]) -> None:
+def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[str], *, sees_groups: bool) -> None:
     where, sel = f"{part.where}/{key.path}", part.value(key.path)
     by_name = dict(zip(names, map(int, found.max_nnei), strict=True))
     most = {name: by_name.get(name, 0) for name in part.type_map or names}
@@ -113,7 +114,9 @@ def _settle_one(part: Part, key: SelKey, found: NeighborStatistics, names: list[
         settled = [auto_sel(sel, one) for one in most.values()] if key.by_type else auto_sel(sel, found.max_total)
         _put(part.section, key.path, settled)
         log.info("%s %r is set to %s.", where, sel, settled)
-    elif key.is_used:
+        if sees_groups:
+            log.warning("%s is counted in whole frames; the model sees groups of their atoms: give fewer.", where)
+    elif key.is_used and not sees_groups:
         _warn_if_small(sel, key, most, found.max_total, where)
 
 

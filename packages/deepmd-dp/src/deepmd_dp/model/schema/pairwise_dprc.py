@@ -62,6 +62,7 @@ ROW = Row(
     doc="Corrections of QM/MM: one net for the QM atoms, one for them and each residue of MM atoms in turn.",
     fields=fields,
     parts=dict.fromkeys(PARTS, MODEL),
+    sees_groups=True,
     upgrade=upgrade,
     check=check,
 )
