@@ -186,7 +186,8 @@ void read_parts(const Node& model, ModelSpec& spec) {
     spec.models.push_back(read_model(list[k], spec.excluded));
     const ModelSpec& part = spec.models.back();
     if (part.output != Output::energy) list[k].fail("gives no energy, and is not to be combined");
-    if (part.type_map != spec.type_map) refuse("models in a combination that number their own types");
+    if (part.type_map != spec.type_map)
+      refuse("models in a combination that number their own types");
     const auto own = [&](const NeighborSpec* each) { return each->slots_differ; };
     const auto lists = part.lists();
     if (part.excluded != spec.excluded && std::any_of(lists.begin(), lists.end(), own))
