@@ -27,13 +27,17 @@ HAS_TENSORFLOW = find_spec("tensorflow") is not None
 ALL_CASES = os.environ.get("DEEPMD_ALL_CASES") == "1"
 """Whether every model is tried in every way in every backend, by the environment variable of that name: an hour."""
 FEWER: dict[str, Any] = {"file_cases": FEW_CASES, "every_file_of_deepmd_kit": False}
-FEWEST = FEWER | {"cases": FEW_CASES, "gradient_cases": FEW_CASES_DOUBLE[:2], "training_cases": FEW_TRAINING_CASES}
+FEWEST = FEWER | {
+    "cases": FEW_CASES[::3],
+    "gradient_cases": FEW_CASES_DOUBLE[:2],
+    "training_cases": FEW_TRAINING_CASES,
+}
 SETTINGS: dict[str, dict[str, Any]] = {"pt": {"file_cases": FEW_CASES}, "tf": FEWEST, "jax": FEWEST, "pd": FEWER}
 """Attributes of the suite's class that differ from its own.
 
 The models are the same code in every backend: all of them are tried in NumPy, PyTorch's checkpoints and, in its own
 environment, MLX. Where a framework takes seconds to trace and compile each model, those are enough that use every
-operation between them; test_gradients.py compares their gradients with PyTorch's.
+operation between them, from frozen files; checkpoints run as trainings do. test_gradients.py compares their gradients with PyTorch's.
 """
 JAX_FILES = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
