@@ -37,7 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {"pt": {"file_cases": FEW_CASES}, "tf": FE
 
 The models are the same code in every backend: all of them are tried in NumPy, PyTorch's checkpoints and, in its own
 environment, MLX. Where a framework takes seconds to trace and compile each model, those are enough that use every
-operation between them, from frozen files; checkpoints run as trainings do. test_gradients.py compares their gradients with PyTorch's.
+operation between them, from frozen files; checkpoints run as trainings do. test_gradients.py compares their gradients
+with PyTorch's.
 """
 JAX_FILES = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow
