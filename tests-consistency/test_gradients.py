@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import pytest
-from backends import WITH_FIRST, suite_of
+from backends import ALL_CASES, WITH_FIRST, pair_name
 
+from deepmd_dp.conformance.cases import CASES_DOUBLE, FEW_CASES_DOUBLE
 from deepmd_dp.conformance.comparison import assert_close
 from deepmd_dp.conformance.training import gradient
 
-PAIRS = [(case, mine, first) for mine, first in WITH_FIRST for case in suite_of(mine).file_cases if case.is_double]
+CASES = CASES_DOUBLE if ALL_CASES else FEW_CASES_DOUBLE[::2]
 """Few models where compiling takes seconds: the suite holds the first backend to finite differences for all of them."""
 
 
-@pytest.mark.parametrize(("case", "mine", "first"), PAIRS, ids=str)
-def test_backends_agree(case, mine, first):
-    expected = gradient(case, first)
-    for path, array in gradient(case, mine).items():
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("flags", WITH_FIRST, ids=pair_name)
+def test_backends_agree(case, flags):
+    expected = gradient(case, flags[1])
+    for path, array in gradient(case, flags[0]).items():
         assert_close(array, expected[path], 1e-9, path)
