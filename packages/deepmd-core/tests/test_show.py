@@ -48,7 +48,7 @@ def test_a_file_without_digest_is_unverified(path, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("attribute", "expected"),
     [
-        ("kind", "kind: standard"),
+        ("kind", "kind: stack"),
         ("model-branch", "model-branch: none, it is a single-task model"),
         ("type-map", 'type-map: ["O", "H"]'),
         ("descriptor", 'descriptor: {"type": "morse"}'),
@@ -70,7 +70,7 @@ def test_several_attributes_in_the_order_given(path, capsys):
     ("section", "expected"),
     [
         ({"type": "standard", "spin": {"use_spin": [True, False]}}, "standard with spins, use_spin [true, false]"),
-        ({"use_srtab": "table.txt"}, "standard with the table table.txt for near atoms"),
+        ({"use_srtab": "table.txt"}, "stack with the table table.txt for near atoms"),
         (
             {"type": "linear_ener", "weights": "sum", "models": [{"type": "standard"}, {"type": "pairtab"}]},
             'linear_ener of standard, pairtab, weights "sum"',

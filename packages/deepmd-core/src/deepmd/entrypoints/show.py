@@ -14,6 +14,7 @@ from deepmd.contract.digest import KEY
 from deepmd.contract.self_test import describe, verify
 from deepmd.contract.summary import model_size, observed_types, serialization_tree, type_map_of
 from deepmd.errors import InputError
+from deepmd.registry import MODEL, default_name
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -59,7 +60,7 @@ def _memory(file: File) -> str:
 
 def _kind(section: Section) -> str:
     """What a model is made of, in words."""
-    kind = str(section.get("type", "standard"))
+    kind = str(section.get("type") or default_name(MODEL))
     if "models" in section:
         return f"{kind} of {', '.join(map(_kind, section['models']))}, weights {json.dumps(section.get('weights'))}"
     if section.get("spin"):
@@ -70,7 +71,7 @@ def _kind(section: Section) -> str:
 
 
 ATTRIBUTES: dict[str, Callable[[File], str]] = {
-    "kind": lambda file: _kind(file.document.get("model_def_script") or {"type": file.model.get("type", "standard")}),
+    "kind": lambda file: _kind(file.document.get("model_def_script") or {"type": file.model.get("type")}),
     "model-branch": lambda file: "none, it is a single-task model",
     "type-map": lambda file: json.dumps(type_map_of(file.model)),
     "descriptor": lambda file: _section(file, "descriptor"),
