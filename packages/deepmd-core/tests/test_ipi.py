@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def write(path, settings):
 
 def test_energy_is_conserved_in_i_pi(settings, tmp_path):
     pytest.importorskip("ipi")
-    name = f"dp_ipi_test_{tmp_path.name}_{tmp_path.parent.name}"
+    name = f"dp_ipi_test_{uuid.uuid4().hex[:16]}"  # sockets of all programs lie in one folder
     (tmp_path / "input.xml").write_text(INPUT.format(name=name))
     command = [sys.executable, "-c", "from ipi.scripting import *; from ipi.engine.simulation import Simulation; "
                "Simulation.load_from_xml(open('input.xml')).run()"]  # fmt: skip
