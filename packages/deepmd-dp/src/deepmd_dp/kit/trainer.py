@@ -252,7 +252,9 @@ class BaseTrainer(Trainer):
             first = derivative if kinds & {"force", "virial"} else None
             envs = [batch.env, *([other_side(batch.env)] if batch.found.get(HAS_SIDES) else [])]
             found = [evaluate(model, env, *parameters, first, virial="virial" in kinds) for env in envs]
-            prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in found[0]}
+            prediction = found[0]
+            if len(found) > 1:
+                prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in prediction}
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
         prediction["deviation"] = model.deviation(batch.env, values)
