@@ -106,8 +106,8 @@ def _draw_limit(axes: Axes, limit: float, title: str) -> None:
     axes.set(yscale="log", ylim=(ROUNDING / 3, 30 * limit))
     _label(axes, title, "")
     if axes.get_legend_handles_labels()[0]:
-        # below the limit, above the differences
-        axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="center right", bbox_to_anchor=(1.0, 0.72), ncols=2)
+        # below the differences, which grow to the right
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right", ncols=2)
 
 
 def _label(axes: Axes, title: str, quantity: str) -> None:
