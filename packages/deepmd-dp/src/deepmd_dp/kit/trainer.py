@@ -31,6 +31,7 @@ from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
+from deepmd_dp.loss.property import DEVIATION
 from deepmd_dp.model import deserialize_model, model_class, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
@@ -257,7 +258,8 @@ class BaseTrainer(Trainer):
                 prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in prediction}
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
-        prediction["deviation"] = model.deviation(batch.env, values)
+        if DEVIATION in needs:
+            prediction[DEVIATION] = model.deviation(batch.env, values)
         if model.expansion is not None:
             prediction |= model.expansion.of_atoms(prediction, batch.env, batch.labels)
         return self._loss(prediction, batch.labels, batch.found, lr)
