@@ -42,8 +42,12 @@ class Part(NamedTuple):
         natoms = env.atype.shape[1]
         return cls(env, np.arange(natoms), natoms)
 
-    def rows_of(self, values: Float[np.ndarray, "nframes natoms naparam"]) -> Float[np.ndarray, "nframes nloc naparam"]:
-        """What of the atoms' parameters belongs to the part's atoms, 0 for virtual ones."""
+    def rows_of(
+        self, values: Float[np.ndarray, "nframes natoms naparam"] | None
+    ) -> Float[np.ndarray, "nframes nloc naparam"] | None:
+        """What of the atoms' parameters, where there are any, belongs to the part's atoms, 0 for virtual ones."""
+        if values is None:
+            return None
         own = self.order[: self.env.atype.shape[1]]
         rows = np.zeros((len(values), len(own), values.shape[2]))
         is_real = own < values.shape[1]
