@@ -143,17 +143,13 @@ class SeE2ATebd(TypedMoments):
         """A new descriptor of the input's section ``descriptor``, random weights, neutral statistics."""
         is_strip = section["type"] == "se_a_ebd_v2"
         ntypes, types = len(type_map), section["type_embedding"]
+        of_types = {name: types[name] for name in _OF_TYPES}
         own = rng if types.get("seed") is None else np.random.default_rng(types["seed"])
         return cls(
             embedding=TypedEmbedding.initial(
                 section, ntypes + is_strip, types["neuron"][-1], rng, is_strip=is_strip, smooth=False
             ),
-            type_embedding=TypeEmbedNet.initial(
-                own,
-                types["neuron"],
-                type_map,
-                **{name: types[name] for name in _OF_TYPES},
-            ),
+            type_embedding=TypeEmbedNet.initial(own, types["neuron"], type_map, **of_types),
             matrix=EnvironmentMatrix.initial({**section, "sel": sum(section["sel"])}, ntypes, by_type=False),
             **read_settings(cls, {**section, "type_map": type_map}),
         )

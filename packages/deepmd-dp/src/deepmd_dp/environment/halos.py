@@ -18,7 +18,7 @@ from deepmd_dp.environment.parts import Part, first, renumbered_part
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deepmd_dp.environment.builder import Lists, TakesEnvironment
+    from deepmd_dp.environment.builder import Lists
     from deepmd_dp.interface import Model
 
 _FEWEST = 16
@@ -65,7 +65,7 @@ def most_local(blocks: Sequence[Block]) -> int:
 
 
 def parts_with_halos(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "1 natoms 3"],
     box: Float[np.ndarray, "1 3 3"] | None,
     atype: Int[np.ndarray, "1 natoms"],

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
-from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.interface import Model
     from deepmd_dp.neighbor import NeighborList
 
 
@@ -56,7 +57,7 @@ class Part(NamedTuple):
 
 
 def frame_parts(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes natoms 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes natoms"],
@@ -88,7 +89,7 @@ def first(order: Int[np.ndarray, "natoms"], chosen: Int[np.ndarray, "_"]) -> Int
 
 
 def renumbered_part(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes nall 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes nall"],
@@ -120,7 +121,7 @@ def _rows_of(lists: Lists, rows: np.ndarray, place: np.ndarray) -> Lists:
 
 
 def environment_with_ghosts(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes nall 3"],
     atype: Int[np.ndarray, "nframes nall"],
     mapping: Int[np.ndarray, "nframes nall"],

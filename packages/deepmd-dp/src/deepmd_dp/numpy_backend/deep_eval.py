@@ -70,7 +70,5 @@ class NumpyDeepEval(BaseDeepEval):
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
             return super().evaluate_frames(frames, fparam, terms)
-        atoms = frames.coord, frames.box, frames.atype, fparam, frames.inputs["aparam"]
-        nloc = None if frames.mapping is None else frames.nloc
-        found = self._engine.evaluate(*atoms, atomic=any(term.kind.startswith("atom") for term in terms), nloc=nloc)
+        found = self._engine.evaluate(frames, fparam, atomic=any(term.kind.startswith("atom") for term in terms))
         return {term.name: found[term.name] for term in terms}
