@@ -155,7 +155,7 @@ class Frames:
     mapping: Int[np.ndarray, "nframes natoms"] | None = None
     nloc: int = 0
 
-    def given(self, model: Model) -> np.ndarray | None:
+    def given(self, model: Model) -> Float[np.ndarray, "nframes natoms n"] | None:
         """What the model expands them by; None: they stay as they are."""
         return None if model.expansion is None else self.inputs.get(model.expansion.label)
 
