@@ -16,7 +16,7 @@ def document(section):
     return {"model": {"type_map": ["O", "H"]}, "model_def_script": section}
 
 
-@pytest.mark.parametrize(("key", "value"), [("spin", SPIN), ("use_srtab", "table.txt")])
+@pytest.mark.parametrize(("key", "value"), [("spin", SPIN), ("table", "table.txt")])
 @pytest.mark.parametrize("is_given", [True, False])
 def test_a_key_that_makes_another_kind_of_model_is_missed(key, value, is_given):
     with_key = GIVEN | {key: value}

@@ -91,6 +91,7 @@ STACK = Row(
         key("fitting_net", dict, "Above.", sub_variants=choices(FITTING, "Kind.")),
     ],
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
+    without_default=("spin", "table"),
     is_default=True,
 )
 SPHERES = not_there("spheres", "sph")

@@ -56,6 +56,12 @@ def checking(function: Any, names: dict[str, Any]) -> Any:
     where = f"{names['__name__']}.{inspect.unwrap(function).__qualname__}"
     checked[where] = hints
     signature = inspect.signature(function)
+    # what is said of any other argument holds for each of them
+    hints |= {
+        name: dict[str, hints[name]]
+        for name, each in signature.parameters.items()
+        if each.kind is each.VAR_KEYWORD and name in hints
+    }
     axes = set(re.findall(r"\w+", str(list(hints.values())))) & signature.parameters.keys()
     seen = set()
 

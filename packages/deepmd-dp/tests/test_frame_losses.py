@@ -59,7 +59,7 @@ def test_equals_deepmd_kit(name, xp):
 def test_only_what_is_needed_is_read(kind):
     name = "frames" if kind == "dos" else "mae"
     loss = new_loss({"type": kind, **DEEPMD_KIT[name]["section"]}, START_LR, (output_of(kind),))
-    assert loss.needs == {"dos"}
+    assert loss.needs == {"dos", *(["deviation"] if kind == "property" else [])}
     assert [each.key for each in loss.requirements] == ["dos"]
     assert {label for labels in loss.label_sets for label in labels} == {"dos"}
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from deepmd_dp.neighbor import build_neighbor_list, edge_pairs, neighbor_statistics
+from deepmd_dp.neighbor import build_neighbor_list, neighbor_statistics
 
 CUBE = 4.0 * np.eye(3)
 SKEWED = np.array([[4.0, 0.3, 0.1], [-1.9, 3.5, 0.2], [1.2, 1.7, 4.4]])
@@ -23,6 +23,15 @@ CELLS = {
     "large": 3.0 * SKEWED,
 }
 BOUNDARIES = list(itertools.product([False, True], repeat=3))
+
+
+def edge_pairs(coord, box, rcut, atype=None, exclude_pairs=()):
+    """Centers, neighbors and shifts in cell vectors of the edges in a list of all types."""
+    types = np.zeros(len(coord), int) if atype is None else atype
+    found = build_neighbor_list(coord, box, types, rcut, by_type=False, exclude_pairs=exclude_pairs)
+    i, slot = np.nonzero(found.nlist >= 0)
+    shift = found.shift[i, slot]
+    return i, found.nlist[i, slot], np.rint(shift if box is None else shift @ np.linalg.inv(box))
 
 
 def make_frame(box, natoms, seed=0):

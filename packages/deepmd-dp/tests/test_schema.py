@@ -16,6 +16,7 @@ from deepmd.registry import DESCRIPTOR, FITTING, LOSS, MODEL, check_new, find, l
 from deepmd.registry.installed import rows_of
 from deepmd.schema import doc, normalize
 from deepmd.schema.argument import acts
+from deepmd.train.model_section import join_sections
 
 CASES = sorted((Path(__file__).parent / "data" / "schema").glob("*.json"))
 
@@ -371,3 +372,11 @@ def test_rows_are_read_without_numpy():
     code = f"import sys\nfor name in {modules}: __import__(name)\nprint('numpy' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("key", ["spin", "use_srtab"])
+def test_a_restart_misses_what_makes_another_model(key):
+    section = {"type_map": ["O"]}
+    document = {"model": {"type_map": ["O"]}, "model_def_script": section}
+    with pytest.raises(InputError, match=f"asks for another model than the checkpoint's: model/{key} "):
+        join_sections({**section, key: "given"}, document)

@@ -16,7 +16,7 @@ from deepmd_dp.dialect.module import modules
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.model import new_model
-from deepmd_dp.statistics import EnvironmentStatistics, with_statistics
+from deepmd_dp.statistics import with_statistics
 from deepmd_dp.statistics.moments import Moments
 
 DEEPMD_KIT = json.loads((Path(__file__).parent / "data" / "statistics" / "statistics.json").read_text())
@@ -156,19 +156,6 @@ def test_deviation_is_protected():
     moments.square += 18, 16, 0
     np.testing.assert_allclose(moments.mean(), [3.0, 2.0, 0.0])
     np.testing.assert_allclose(moments.deviation(0.01), [0.01, 2.0, 0.1])
-
-
-def test_what_was_collected_can_be_saved_and_merged(with_data, model_section):
-    """Data in two halves, collected apart, gives the statistics of the whole."""
-    section = model_section(**deepcopy(DEEPMD_KIT["defaults"]))
-    model = new_model(section, np.random.default_rng(0))
-    halves = [EnvironmentStatistics(model) for _ in range(2)]
-    for half, batch in zip(halves, make_batches(), strict=True):
-        half.add(batch)
-    halves[0].merge({name: array.copy() for name, array in halves[1].state().items()})
-    merged, whole = matrix_of(halves[0].apply(model)), matrix_of(with_data(make_batches()))
-    np.testing.assert_allclose(merged.davg, whole.davg, rtol=1e-14)
-    np.testing.assert_allclose(merged.dstd, whole.dstd, rtol=1e-14)
 
 
 @pytest.mark.filterwarnings("error")

@@ -66,15 +66,6 @@ DEEPMD_PYTHON int deepmd_dp_find_pairs(const Frame* frame, const Search* search,
   });
 }
 
-/// first (natoms + 1), index (npairs), shift (npairs, 3)
-DEEPMD_PYTHON void deepmd_dp_copy_pairs(const Found* found, std::int64_t* first,
-                                        std::int32_t* index, deepmd::Image* shift) {
-  const deepmd::NeighborPairs& pairs = found->pairs;
-  std::copy(pairs.first.begin(), pairs.first.end(), first);
-  std::copy(pairs.index.begin(), pairs.index.end(), index);
-  std::copy(pairs.shift.begin(), pairs.shift.end(), shift);
-}
-
 /// For each section the number of places that hold every neighbor.
 DEEPMD_PYTHON int deepmd_dp_free_widths(const Found* found, std::int64_t nsections,
                                         std::int64_t* widths, deepmd_error* error) {

@@ -79,7 +79,7 @@ class DeepEvalBackend(ABC):
         atomic: bool = False,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
-        charge_spin: np.ndarray | None = None,
+        **kwargs: Any,
     ) -> dict[str, np.ndarray] | None:
         """Evaluates local atoms among ghosts, which is how a simulation in C++ calls a model; None: not possible.
 
@@ -99,7 +99,8 @@ class DeepEvalBackend(ABC):
             Whether the values and the virials of the atoms are wanted.
         fparam : (nframes, dim_fparam) or None
         aparam : (nframes, nloc, dim_aparam) or None
-        charge_spin : (nframes, 2) or None
+        **kwargs
+            ``charge_spin`` (nframes, 2), where the model takes it and it is given.
 
         Returns
         -------
@@ -115,7 +116,7 @@ class DeepEvalBackend(ABC):
         atom_types: np.ndarray,
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
-        charge_spin: np.ndarray | None = None,
+        **kwargs: Any,
     ) -> np.ndarray:
         """Second derivatives of a potential's energy by the positions, (nframes, 3 natoms, 3 natoms) [eV/Å²]."""
         raise InputError(f"{type(self).__name__} gives no Hessian.")

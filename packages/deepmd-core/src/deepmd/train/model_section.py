@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.contract.summary import type_map_of
 from deepmd.errors import InputError
+from deepmd.registry import MODEL, default_name
+from deepmd.registry.installed import lookup
 from deepmd.schema.upgrade import upgrade_model
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ OPTIONS = frozenset(
     "set_davg_zero info".split()
 )
 """Keys that say how a model is trained, or how it was begun, and not what it is."""
-WITHOUT_DEFAULT = ("spin", "use_srtab")
-"""Keys that make a model another kind: where one is missing, that says something."""
 
 
 def join_sections(given: Section, document: Document) -> Section:
@@ -67,8 +67,9 @@ def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any
 
 
 def _missing(given: Section, settled: Section) -> Iterator[tuple[str, Any, Any]]:
-    """As `_differences`, keys `WITHOUT_DEFAULT` that one of them has."""
-    for key in WITHOUT_DEFAULT:
+    """As `_differences`, keys without a default that one of them has: where such a key is missing, that says much."""
+    row = lookup(MODEL, given.get("type") or default_name(MODEL))
+    for key in row.without_default if row is not None else ():
         if (given.get(key) is None) != (settled.get(key) is None):
             yield f"model/{key}", given.get(key), settled.get(key)
 

@@ -86,17 +86,21 @@ def type_one_side() -> Argument:
     return key("type_one_side", bool, "Whether the net depends on the neighbor's type only.", default=False)
 
 
-def type_embedding(*, bias: bool = False) -> list[Argument]:
-    """What descriptors with a type embedding say of it; `bias`: the default of ``use_tebd_bias``."""
+def type_embedding(*, bias: bool = False, concat: bool = True, has_dim: bool = True) -> list[Argument]:
+    """What descriptors with a type embedding say of it.
+
+    `bias` and `concat` are the defaults of ``use_tebd_bias`` and ``concat_output_tebd``; without `has_dim` the width
+    stands elsewhere.
+    """
     return [
-        tebd_dim(),
+        *([tebd_dim()] if has_dim else []),
         key("use_econf_tebd", bool, "Whether types enter as electron configurations.", default=False),
         key("use_tebd_bias", bool, "Whether the type embedding's layers have a bias.", default=bias),
         key(
             "concat_output_tebd",
             bool,
             "Whether the type embedding of the centre is appended to the descriptor.",
-            default=True,
+            default=concat,
         ),
     ]
 
@@ -140,6 +144,53 @@ def set_davg_zero(default: bool) -> Argument:
     return key("set_davg_zero", bool, "Whether the mean of the environment matrix is taken as zero.", default=default)
 
 
+def of_whole() -> list[Argument]:
+    """What descriptors of several parts say of the whole."""
+    return [
+        precision(),
+        exclude_types(),
+        env_protection(),
+        key("trainable", bool, "Whether the parameters are trained.", default=True),
+        seed("the initial weights"),
+    ]
+
+
+def neighborhood(sel: str, prefix: str = "", of: str = "") -> list[Argument]:
+    """Cut-off, switch and capacity of one of several lists, of all types."""
+    return [
+        key(f"{prefix}rcut", float, f"Cut-off radius{of} [Å].", **POSITIVE),
+        key(f"{prefix}rcut_smth", float, "Where the switching function begins to fall [Å].", **NOT_NEGATIVE),
+        sel_of_list(sel),
+    ]
+
+
+def sel_of_list(name: str, **options: int) -> Argument:
+    """The capacity of one of several lists."""
+    return key(name, [int, str], SEL_DOC.format(form="one number for all types together"), **options, **SEL)
+
+
+def update_weights(style: str, size: float, start: str) -> list[Argument]:
+    """How layers that pass messages add their terms, with these defaults."""
+    return [
+        key(
+            "update_style",
+            str,
+            "How a layer's terms are added: `res_avg`, sum over the square root of their number; `res_incr`, updates "
+            "over the square root of theirs; `res_residual`, each with a trained weight.",
+            default=style,
+            **one_of("res_avg", "res_incr", "res_residual"),
+        ),
+        key("update_residual", float, "First size of the weights of `res_residual`.", default=size),
+        key(
+            "update_residual_init",
+            str,
+            "How these weights start: `norm`, drawn with this deviation; `const`, all of this size.",
+            default=start,
+            **one_of("norm", "const"),
+        ),
+    ]
+
+
 def sel_of_each_type(section: Section) -> tuple[SelKey, ...]:
     """`Row.sel_keys` of descriptors with `sel_by_type`."""
     return (SelKey("sel", section["rcut"], by_type=True),)
@@ -164,16 +215,27 @@ def check_axis(section: Section, where: str) -> None:
         raise InputError(f"{where}/axis_neuron is {axis}; expected at most the last width in neuron, {width}.")
 
 
-def check_environment(section: Section, where: str, type_map: list[str]) -> None:
-    """Checks what all descriptors of one list say of the neighborhood: `Row.check` of the simplest ones."""
+def check_list(section: Section, where: str, type_map: list[str]) -> None:
+    """Checks what all descriptors of one list say of it: `Row.check` of those of angles."""
     check_switch(section, where)
     check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
+
+
+def check_environment(section: Section, where: str, type_map: list[str]) -> None:
+    """The same of descriptors of distances: `Row.check` of the simplest one."""
+    check_list(section, where, type_map)
     if section["exclude_types"]:
         log.warning(
             "%s/exclude_types: the energy jumps where atoms of these types cross the cut-off, in deepmd-kit too; "
             "model/pair_exclude_types is smooth.",
             where,
         )
+
+
+def check_moments(section: Section, where: str, type_map: list[str]) -> None:
+    """The same of descriptors that multiply moments."""
+    check_environment(section, where, type_map)
+    check_axis(section, where)
 
 
 def check_sel_by_type(section: Section, where: str, type_map: list[str]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Module, module, static
-from deepmd_dp.dialect.precision import numpy_dtype, precision_name
+from deepmd_dp.dialect.precision import precision_name
+from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.nn.network import Layer, LayerNorm
 
 _SHIFT = 20.0
@@ -142,18 +144,18 @@ class NeighborGatedAttention(Module):
     """A stack of attention layers; its scalars are the contract's."""
 
     layers: tuple[AttentionLayer, ...]
-    nnei: int = static()
-    embed_dim: int = static()
-    hidden_dim: int = static()
-    dotr: bool = static(default=True)
-    do_mask: bool = static(default=False)
-    scaling_factor: float = static(default=1.0)
-    normalize: bool = static(default=True)
-    temperature: float | None = static(default=None)
-    trainable_ln: bool = static(default=True)
-    ln_eps: float = static(default=1e-5)
-    precision: str = static(default="float64")
-    smooth: bool = static(default=True)
+    nnei: int = setting()
+    embed_dim: int = setting()
+    hidden_dim: int = setting()
+    dotr: bool = setting()
+    do_mask: bool = setting()
+    scaling_factor: float = setting()
+    normalize: bool = setting()
+    temperature: float | None = setting()
+    trainable_ln: bool = setting()
+    ln_eps: float = setting()
+    precision: str = setting(read=precision_name)
+    smooth: bool = static()
 
     def __call__(self, x: Float[Array, "ncenters nnei width"], near: Neighbors) -> Float[Array, "ncenters nnei width"]:
         for layer in self.layers:
@@ -175,15 +177,9 @@ class NeighborGatedAttention(Module):
             x = layer.of_empty_slot(x)
         return x
 
-    def _scalars(self) -> dict[str, Any]:
-        names = (
-            "nnei embed_dim hidden_dim dotr do_mask scaling_factor normalize temperature trainable_ln ln_eps precision"
-        )
-        return {name: getattr(self, name) for name in names.split()}
-
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        scalars = self._scalars()
+        scalars = write_settings(self)
         common = {k: v for k, v in scalars.items() if k not in ("trainable_ln", "ln_eps")}
         return {
             "@class": "NeighborGatedAttention",
@@ -214,63 +210,40 @@ class NeighborGatedAttention(Module):
         return cls(
             layers=tuple(_deserialize_layer(x, i) for i, x in enumerate(data["attention_layers"])),
             smooth=smooth,
-            precision=precision_name(data["precision"]),
-            **{
-                name: data[name]
-                for name in (
-                    "nnei embed_dim hidden_dim dotr do_mask scaling_factor normalize temperature trainable_ln ln_eps"
-                ).split()
-            },
+            **read_settings(cls, data),
         )
-
-    @classmethod
-    def initial(
-        cls, rng: np.random.Generator, nlayers: int, trainable: bool = True, **scalars: Any
-    ) -> NeighborGatedAttention:
-        """Random first values; the layer norm starts as the identity."""
-        empty = cls(layers=(), **scalars)
-        dim, hidden, precision = empty.embed_dim, empty.hidden_dim, empty.precision
-        dtype = numpy_dtype(precision)
-
-        def new_layer() -> AttentionLayer:
-            return AttentionLayer(
-                attention=GatedAttention(
-                    in_proj=Layer.initial(rng, dim, 3 * hidden, precision=precision, trainable=trainable),
-                    out_proj=Layer.initial(rng, hidden, dim, precision=precision, trainable=trainable),
-                    normalize=empty.normalize,
-                    scaling=_scaling(hidden, empty.scaling_factor, empty.temperature),
-                ),
-                norm=LayerNorm(
-                    w=np.ones(dim, dtype),
-                    b=np.zeros(dim, dtype),
-                    eps=empty.ln_eps,
-                    precision=precision,
-                    trainable=empty.trainable_ln and trainable,
-                ),
-            )
-
-        return cls(layers=tuple(new_layer() for _ in range(nlayers)), **scalars)
 
     @classmethod
     def of_section(
         cls, section: Mapping[str, Any], nnei: int, smooth: bool, rng: np.random.Generator
     ) -> NeighborGatedAttention:
-        """That of a descriptor's section of the input, for lists of `nnei` slots."""
-        names = ("trainable", "scaling_factor", "normalize", "trainable_ln")
-        return cls.initial(
-            rng,
-            section["attn_layer"],
-            nnei=nnei,
-            embed_dim=section["neuron"][-1],
-            hidden_dim=section["attn"],
-            dotr=section["attn_dotr"],
-            do_mask=section["attn_mask"],
-            temperature=section.get("temperature"),
-            ln_eps=1e-5 if section["ln_eps"] is None else section["ln_eps"],
-            precision=precision_name(section["precision"]),
-            smooth=smooth,
-            **{name: section[name] for name in names},
+        """A new one of a descriptor's section of the input, for lists of `nnei` slots; its norms only normalise."""
+        given = {
+            **section,
+            "nnei": nnei,
+            "embed_dim": section["neuron"][-1],
+            "hidden_dim": section["attn"],
+            "dotr": section["attn_dotr"],
+            "do_mask": section["attn_mask"],
+            "temperature": section.get("temperature"),
+            "ln_eps": 1e-5 if section["ln_eps"] is None else section["ln_eps"],
+        }
+        empty = cls(layers=(), smooth=smooth, **read_settings(cls, given))
+        return replace(
+            empty, layers=tuple(empty._new_layer(rng, section["trainable"]) for _ in range(section["attn_layer"]))
         )
+
+    def _new_layer(self, rng: np.random.Generator, trainable: bool) -> AttentionLayer:
+        dim, hidden = self.embed_dim, self.hidden_dim
+        common: dict[str, Any] = {"precision": self.precision, "trainable": trainable}
+        attention = GatedAttention(
+            in_proj=Layer.initial(rng, dim, 3 * hidden, **common),
+            out_proj=Layer.initial(rng, hidden, dim, **common),
+            normalize=self.normalize,
+            scaling=_scaling(hidden, self.scaling_factor, self.temperature),
+        )
+        common["trainable"] = trainable and self.trainable_ln
+        return AttentionLayer(attention=attention, norm=LayerNorm.initial(dim, self.ln_eps, **common))
 
 
 def _scaling(hidden: int, factor: float, temperature: float | None) -> float:

@@ -17,11 +17,16 @@ def invariants(
 
 
 def describe_by_moments(
-    moments: Float[Array, "ncenters 4 width"], axis_neuron: int, size: tuple[int, int]
+    moments: Float[Array, "ncenters 4 width"],
+    axis_neuron: int,
+    size: tuple[int, int],
+    beside: Float[Array, "nframes nloc n"] | None = None,
 ) -> Description:
-    """The description made of moments; `size` is (nframes, nloc)."""
+    """The description made of moments, and what is appended to its invariant part; `size` is (nframes, nloc)."""
     xp = array_namespace(moments)
     width = moments.shape[2]
     invariant = xp.reshape(invariants(moments, axis_neuron), (*size, width * axis_neuron))
+    if beside is not None:
+        invariant = xp.concat([invariant, beside], axis=-1)
     vectors = xp.matrix_transpose(moments[:, 1:, :])
     return Description(invariant, xp.reshape(vectors, (*size, width, 3)))

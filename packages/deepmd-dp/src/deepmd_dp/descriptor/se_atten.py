@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,15 @@ from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.descriptor.attention import NeighborGatedAttention, Neighbors, gated_neighbors
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-from deepmd_dp.descriptor.typed_moments import empty_slot_types, matrix_moments
+from deepmd_dp.descriptor.typed_moments import TypedMoments
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
-from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix, Rows
 from deepmd_dp.interface import Description
-from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.table import net_of
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
@@ -40,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @module
-class SeAtten(OnBasis):
+class SeAtten(TypedMoments):
     r"""DPA-1 descriptor `se_atten` (`dpa1`), and its variant `se_atten_v2`.
 
     As `se_e2_a`, but one embedding net serves all types: it takes (s, t_j, t_i), the switched
@@ -53,11 +50,7 @@ class SeAtten(OnBasis):
     Zhang et al., npj Comput. Mater. 10, 94 (2024) (DPA-1, arXiv:2208.08236).
     """
 
-    embedding: TypedEmbedding
     attention_layers: NeighborGatedAttention
-    type_embedding: TypeEmbedNet
-    matrix: EnvironmentMatrix
-    basis: Basis | None = static(default=None)
     is_v2: bool = static(default=False)
     axis_neuron: int = setting(default=16)
     concat_output_tebd: bool = setting(default=True)
@@ -79,16 +72,6 @@ class SeAtten(OnBasis):
         """Number of vectors in the equivariant part."""
         return self.embedding.width
 
-    @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """One list, of all types."""
-        return (self.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The list's `sel`."""
-        return (self.matrix.sel,)
-
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """The widths of the net for each neighbor, and what the attention takes."""
         width = nnei[self.matrix.spec]
@@ -96,30 +79,21 @@ class SeAtten(OnBasis):
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""
-        table = self.type_embedding()
-        moments = self._moments(env, table) * (1.0 / sum(self.matrix.sel))
-        description = describe_by_moments(moments, self.axis_neuron, shape(env.atype))
-        if not self.concat_output_tebd:
-            return description
-        xp = array_namespace(moments)
-        own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
-        own = xp.reshape(own, (*shape(env.atype), self.type_embedding.dim))
-        return description._replace(invariant=xp.concat([description.invariant, own], axis=-1))
+        table = self.table()
+        moments = self.moments(env, table) * (1.0 / sum(self.matrix.sel))
+        own = env.of_centers(table) if self.concat_output_tebd else None
+        return describe_by_moments(moments, self.axis_neuron, shape(env.atype), own)
 
-    def _moments(self, env: Environment, table: Float[Array, "ntypes dim"]) -> Float[Array, "ncenters 4 width"]:
-        """Rᵀ G over all slots."""
-        (edges,) = self.matrix.edges(env)
-        if self.basis is not None:
-            return matrix_moments(self.embedding, self.matrix, env, edges, table, self.basis)
-        xp = array_namespace(table)
-        center = xp.reshape(env.center_type, (-1,))
-        rows = self.matrix.rows(edges)
-        assert edges.neighbor_type is not None, "the list is one of all types"
-        embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
-        if self.attention_layers.layers:
-            embedded = self.attention_layers(embedded, self._neighbors(edges, rows))
-        moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
-        return moments + self._empty_slot_moments(env, edges, table)
+    def attended(
+        self, embedded: Float[Array, "ncenters nnei width"], edges: Edges, rows: Rows
+    ) -> Float[Array, "ncenters nnei width"]:
+        """The neighbors' G after the layers of attention."""
+        layers = self.attention_layers
+        return layers(embedded, self._neighbors(edges, rows)) if layers.layers else embedded
+
+    def attended_of_empty(self, embedded: Float[Array, "ncenters n width"]) -> Float[Array, "ncenters n width"]:
+        """That of an empty slot, which looks at nothing."""
+        return self.attention_layers.of_empty_slot(embedded)
 
     def _neighbors(self, edges: Edges, rows: Rows) -> Neighbors:
         """What the attention needs; slots that differ are all in the list, others count in its `rest`."""
@@ -134,35 +108,10 @@ class SeAtten(OnBasis):
             smooth=self.attention_layers.smooth,
         )
 
-    def _empty_slot_moments(
-        self, env: Environment, edges: Edges, table: Float[Array, "ntypes dim"]
-    ) -> Float[Array, "ncenters 4 width"]:
-        """What the slots that the list leaves empty contribute to Rᵀ G."""
-        xp = array_namespace(table)
-        center = xp.reshape(env.center_type, (-1,))
-        empty = xp.take(self.matrix.empty_rows(), center, axis=0)
-        s = empty[:, :1]
-        embedded = self.embedding(s, empty_slot_types(env), center, 0.0 * s, table)
-        embedded = self.attention_layers.of_empty_slot(embedded)
-        return empty[:, :, None] * embedded * edges.nempty[:, None, None]
-
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
-        """All nets of one number, for each pair of types where they depend on it."""
-        return self.embedding.values(s, self.type_embedding())
-
     @property
     def wants_matrices(self) -> bool:
         """Whether the nets can be matrices, and are cheaper so."""
-        return not self.attention_layers.layers and self.embedding.is_cheaper_as_matrix(self.type_embedding.ntypes)
-
-    def limits(self, smallest_distance: float) -> tuple[float, float]:
-        """From the number of an empty slot to that of the nearest neighbor."""
-        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
-
-    def as_matrices(self) -> SeAtten:
-        """The same with matrices for the nets."""
-        assert self.basis is not None, "without one nets stay nets"
-        return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
+        return not self.attention_layers.layers and self.embedding.is_cheaper_as_matrix
 
     def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeAtten:
         """The same with another function in the place of the net of one number.
@@ -177,7 +126,7 @@ class SeAtten(OnBasis):
                 "layers of attention need the embedding G of each edge, and have no table; "
                 "a model to be compressed is trained with `attn_layer` 0"
             )
-        return replace(self, embedding=self.embedding.with_nets(change))
+        return super().with_nets(change)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

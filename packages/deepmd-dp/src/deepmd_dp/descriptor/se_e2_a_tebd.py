@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,29 +11,25 @@ from deepmd.contract import check_class
 from deepmd.errors import ModelFileError
 from deepmd_dp.descriptor.contraction import describe_by_moments
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
-from deepmd_dp.descriptor.typed_moments import matrix_moments
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.descriptor.typed_moments import TypedMoments
+from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
-from deepmd_dp.dialect.module import module, static
-from deepmd_dp.dialect.moments import Basis
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import MOST_NEIGHBORS, Edges, EnvironmentMatrix
 from deepmd_dp.environment.exclusion import pair_weights
-from deepmd_dp.nn.matrix import OnBasis, input_range
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
     from deepmd_dp.interface import Description
-    from deepmd_dp.nn.network import EmbeddingNetwork
 
 
 @module
-class SeE2ATebd(OnBasis):
+class SeE2ATebd(TypedMoments):
     r"""Descriptor `se_e2_a` with the model's `type_embedding`, and `se_a_ebd_v2`.
 
     D_i = (1/N_c²) (G_i)ᵀ R_i (R_i)ᵀ G_i^< as in `se_e2_a`, beside it the vector t_i of the centre's type. One net
@@ -53,10 +48,6 @@ class SeE2ATebd(OnBasis):
     ``--tf``, which knows of no file beside its own: this one's tree is ours.
     """
 
-    embedding: TypedEmbedding
-    type_embedding: TypeEmbedNet
-    matrix: EnvironmentMatrix
-    basis: Basis | None = static(default=None)
     sel: tuple[int, ...] = setting(read=tuple, bounds=(0, MOST_NEIGHBORS))
     axis_neuron: int = setting(default=4)
     precision: str = setting(default="float64", read=precision_name)
@@ -77,61 +68,32 @@ class SeE2ATebd(OnBasis):
         """Number of vectors in the equivariant part."""
         return self.embedding.width
 
-    @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """One list, of all types."""
-        return (self.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Places of all types together."""
-        return (self.matrix.sel,)
-
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """The widths of the net for each neighbor."""
         return nnei[self.matrix.spec] * self.embedding.total_width
 
     def __call__(self, env: Environment) -> Description:
         """The description of the local atoms."""
-        table = self._table()
-        moments = self._moments(env, self._nets_table(table)) * (1.0 / sum(self.sel))
-        description = describe_by_moments(moments, self.axis_neuron, shape(env.atype))
-        xp = array_namespace(moments)
-        own = xp.take(table, xp.reshape(env.center_type, (-1,)), axis=0)
-        own = xp.reshape(own, (*shape(env.atype), self.type_embedding.dim))
-        return description._replace(invariant=xp.concat([description.invariant, own], axis=-1))
+        table = self.table()
+        moments = self.moments(env, table) * (1.0 / sum(self.sel))
+        return describe_by_moments(moments, self.axis_neuron, shape(env.atype), env.of_centers(table))
 
-    def _table(self) -> Float[Array, "ntypes dim"]:
-        """The types' vectors in the precision of the rows."""
+    def table(self) -> Float[Array, "ntypes dim"]:
+        """The types' vectors in the precision of the rows; in a strip also that of empty places, 0."""
         table = self.type_embedding()
-        return array_namespace(table).astype(table, self.matrix.davg.dtype)
-
-    def _nets_table(self, table: Float[Array, "ntypes dim"]) -> Float[Array, "n dim"]:
-        """Those that the nets meet: in a strip also that of empty places."""
-        if not self.embedding.is_strip:
-            return table
         xp = array_namespace(table)
-        return xp.concat([table, xp.zeros_like(table[:1, :])], axis=0)
+        table = xp.astype(table, self.matrix.davg.dtype)
+        return xp.concat([table, xp.zeros_like(table[:1, :])], axis=0) if self.embedding.is_strip else table
 
-    def _moments(self, env: Environment, table: Float[Array, "n dim"]) -> Float[Array, "ncenters 4 width"]:
-        """Rᵀ G over all places."""
-        (edges,) = self.matrix.edges(env)
-        empty = self._empty_places(env, edges)
-        if self.basis is not None:
-            return matrix_moments(self.embedding, self.matrix, env, edges, table, self.basis, empty)
-        xp = array_namespace(table)
-        center = xp.reshape(env.center_type, (-1,))
-        rows = self.matrix.rows(edges)
-        assert edges.neighbor_type is not None, "the list is one of all types"
-        embedded = self.embedding(rows.matrix[..., 0], edges.neighbor_type, center, rows.switch, table)
-        row = xp.take(self.matrix.empty_rows(), center, axis=0)
-        s = xp.broadcast_to(row[:, :1], shape(empty))
-        types = xp.broadcast_to(constant(np.arange(self.embedding.ntypes)[None, :], center), shape(empty))
-        of_empty = self.embedding(s, types, center, s, table) * empty[:, :, None]
-        moments = xp.matmul(xp.matrix_transpose(rows.matrix), embedded)
-        return moments + row[:, :, None] * xp.sum(of_empty, axis=1)[:, None, :]
+    def empty_slots(
+        self, env: Environment, edges: Edges
+    ) -> tuple[Int[Array, "ncenters n"], Float[Array, "ncenters n"]]:
+        """All types that the nets meet, and the empty places of each."""
+        number = self.empty_of_types(env, edges)
+        types = constant(np.arange(self.embedding.ntypes)[None, :], env.atype)
+        return array_namespace(number).broadcast_to(types, shape(number)), number
 
-    def _empty_places(self, env: Environment, edges: Edges) -> Float[Array, "ncenters n"]:
+    def empty_of_types(self, env: Environment, edges: Edges) -> Float[Array, "ncenters ntypes"]:
         """How many places of each type that the nets meet are empty; negative: the list overflows."""
         xp = array_namespace(edges.kept)
         center = xp.reshape(env.center_type, (-1,))
@@ -146,29 +108,6 @@ class SeE2ATebd(OnBasis):
         taken = [xp.sum(edges.kept * each, axis=1, keepdims=True) for each in of_type]
         return places - xp.concat(taken, axis=1)
 
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
-        """All nets of one number, for each pair of types where they depend on it."""
-        return self.embedding.values(s, self._nets_table(self._table()))
-
-    @property
-    def wants_matrices(self) -> bool:
-        """Whether the nets can be matrices, and are cheaper so."""
-        return self.embedding.is_cheaper_as_matrix(self.embedding.ntypes)
-
-    def limits(self, smallest_distance: float) -> tuple[float, float]:
-        """From the number of an empty place to that of the nearest neighbor."""
-        return input_range(self.matrix.davg[..., 0], self.matrix.dstd[..., 0], self.matrix.settings, smallest_distance)
-
-    def as_matrices(self) -> SeE2ATebd:
-        """The same with matrices for the nets."""
-        assert self.basis is not None, "without one nets stay nets"
-        table = self._nets_table(self._table())
-        return replace(self, embedding=self.embedding.as_matrices(self.basis, table))
-
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeE2ATebd:
-        """The same with another function in the place of the net of one number; InputError: it takes the types too."""
-        return replace(self, embedding=self.embedding.with_nets(change))
-
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         return {
@@ -176,7 +115,7 @@ class SeE2ATebd(OnBasis):
             "type": "se_a_ebd_v2" if self.embedding.is_strip else "se_e2_a_tebd",
             "@version": 1,
             "type_one_side": self.embedding.type_one_side,
-            **self.embedding.serialize(self._nets_table(self._table())),
+            **self.embedding.serialize(self.table()),
             "type_embedding": self.type_embedding.serialize(),
             **self.matrix.serialize(),
             **write_settings(self),
@@ -204,17 +143,13 @@ class SeE2ATebd(OnBasis):
         """A new descriptor of the input's section ``descriptor``, random weights, neutral statistics."""
         is_strip = section["type"] == "se_a_ebd_v2"
         ntypes, types = len(type_map), section["type_embedding"]
+        of_types = {name: types[name] for name in _OF_TYPES}
         own = rng if types.get("seed") is None else np.random.default_rng(types["seed"])
         return cls(
             embedding=TypedEmbedding.initial(
                 section, ntypes + is_strip, types["neuron"][-1], rng, is_strip=is_strip, smooth=False
             ),
-            type_embedding=TypeEmbedNet.initial(
-                own,
-                types["neuron"],
-                type_map,
-                **{name: types[name] for name in _OF_TYPES},
-            ),
+            type_embedding=TypeEmbedNet.initial(own, types["neuron"], type_map, **of_types),
             matrix=EnvironmentMatrix.initial({**section, "sel": sum(section["sel"])}, ntypes, by_type=False),
             **read_settings(cls, {**section, "type_map": type_map}),
         )

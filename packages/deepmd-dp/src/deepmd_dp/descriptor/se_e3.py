@@ -20,7 +20,7 @@ from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.interface import Description
-from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, is_matrix, matrix
+from deepmd_dp.nn.matrix import Matrix, OnBasis, is_matrix, matrix, values_of
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
+    from deepmd_dp.nn.matrix import Function
 
 
 @module
@@ -99,11 +100,10 @@ class SeE3(OnBasis):
         """Pairs of types with a net that is used; the contract holds others too."""
         return list(combinations_with_replacement(range(self.embeddings.ntypes), 2))
 
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+    @property
+    def values(self) -> Function:
         """All nets that are used, one beside the other, in double precision."""
-        column = s[:, None]
-        nets = [self.embeddings[pair] for pair in self._pairs]
-        return np.concatenate([in_double(net, column)(column) for net in nets], axis=1)
+        return values_of([self.embeddings[pair] for pair in self._pairs])
 
     @property
     def wants_matrices(self) -> bool:

@@ -6,18 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from deepmd.errors import InputError
 from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles
-from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
+from deepmd_dp.descriptor.typed_moments import TypedNets
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.moments import Basis, chebyshev_moments
-from deepmd_dp.environment.environment_matrix import Edges, EnvironmentMatrix
-from deepmd_dp.nn.matrix import OnBasis, is_matrix
-from deepmd_dp.nn.type_embedding import TypeEmbedNet
+from deepmd_dp.environment.environment_matrix import Edges
+from deepmd_dp.nn.matrix import is_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,17 +29,12 @@ _MOST_TYPES = 4
 
 
 @module
-class ThreeBody(OnBasis):
+class ThreeBody(TypedNets):
     r"""Σ_jk θ_jk G(θ_jk; t_j, t_k) / N², θ_jk = R_ij·R_ik of the directional columns, N slots of the contract's list.
 
     Means of directions are zero, except where statistics differ from slot to slot and a list holds all slots: so an
     empty slot that a list leaves out contributes nothing.
     """
-
-    embedding: TypedEmbedding
-    type_embedding: TypeEmbedNet
-    matrix: EnvironmentMatrix
-    basis: Basis | None = static(default=None)
 
     @property
     def dim_out(self) -> int:
@@ -125,10 +117,6 @@ class ThreeBody(OnBasis):
         counts = edges.weights[:, :, None] * edges.weights[:, None, :]
         return xp.where(counts > 0.0, pair, -xp.ones_like(pair))
 
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
-        """All nets of one number, for each pair of types where they depend on it."""
-        return self.embedding.values(s, self.type_embedding())
-
     @property
     def wants_matrices(self) -> bool:
         """Whether the nets can be matrices, and are cheaper so."""
@@ -142,8 +130,7 @@ class ThreeBody(OnBasis):
         """The same with matrices for the nets; as it is for a net so narrow that it costs less than plain moments."""
         if self.embedding.total_width < NARROW:
             return replace(self, basis=None)
-        assert self.basis is not None, "without one nets stay nets"
-        return replace(self, embedding=self.embedding.as_matrices(self.basis, self.type_embedding()))
+        return super().as_matrices()
 
     def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> NoReturn:
         """Raises InputError: deepmd-kit has no tables of three-body nets."""

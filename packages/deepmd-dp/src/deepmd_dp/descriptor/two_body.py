@@ -4,28 +4,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from deepmd.contract import check_class
 from deepmd_dp.descriptor.moments import collect_moments
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import module, static
+from deepmd_dp.dialect.module import Module, module, static
 from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.environment.environment import assemble
 from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
-from deepmd_dp.nn.matrix import Matrix, OnBasis, in_double, input_range, is_matrix, matrix
+from deepmd_dp.nn.matrix import Matrix, OnBasis, input_range, is_matrix, matrix, values_of
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 from deepmd_dp.nn.table import net_of, read_tables, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
+    from deepmd_dp.nn.matrix import Function
 
 
 @module
@@ -70,10 +71,10 @@ class TwoBody(OnBasis):
             moments = assemble(parts, env)
         return moments * (1.0 / sum(self.matrix.sel))
 
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
+    @property
+    def values(self) -> Function:
         """All nets, one beside the other, in double precision."""
-        column = s[:, None]
-        return np.concatenate([in_double(net, column)(column) for net in self.embeddings.networks], axis=1)
+        return values_of(self.embeddings.networks)
 
     @property
     def wants_matrices(self) -> bool:
@@ -129,3 +130,58 @@ class TwoBody(OnBasis):
             matrix=EnvironmentMatrix.initial(section, ntypes, by_type=True, columns=columns),
             **read_settings(cls, section),
         )
+
+
+Own = TypeVar("Own", bound="TwoBodyDescriptor")
+
+
+@module
+class TwoBodyDescriptor(Module):
+    """Base of descriptors that are made of such moments: what there is of them beside their value."""
+
+    kind: ClassVar[str]
+    """The contract's name of the type."""
+    columns: ClassVar[int]
+    """Of R."""
+    two_body: TwoBody
+    trainable: bool = setting(default=True)
+    type_map: tuple[str, ...] = setting(default=())
+
+    mixed_types = False
+    messages = ()
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """One list, by type."""
+        return (self.two_body.matrix.spec,)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """The list's `sel`."""
+        return (self.two_body.matrix.sel,)
+
+    @property
+    def uses_type_index(self) -> bool:
+        """Whether the net depends on the centre's type."""
+        return self.two_body.uses_type_index
+
+    def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
+        """The widths of the net for each neighbor."""
+        return self.two_body.numbers_per_atom(nnei)
+
+    def serialize(self) -> dict[str, Any]:
+        """The contract's tree."""
+        head = {"@class": "Descriptor", "type": self.kind, "spin": None}
+        return {**head, **write_settings(self), **self.two_body.serialize()}
+
+    @classmethod
+    def deserialize(cls: type[Own], data: dict[str, Any]) -> Own:
+        """The descriptor of the contract's tree."""
+        check_class(data, "Descriptor", 1, 3)
+        return cls(two_body=TwoBody.deserialize(data, cls.kind, columns=cls.columns), **read_settings(cls, data))
+
+    @classmethod
+    def from_input(cls: type[Own], section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Own:
+        """A new descriptor of the input's section ``descriptor``, with random weights and neutral statistics."""
+        settings = read_settings(cls, {**section, "type_map": type_map})
+        return cls(two_body=TwoBody.initial(section, len(type_map), rng, columns=cls.columns), **settings)

@@ -12,7 +12,7 @@ from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float, Int, Namespace, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
-from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column
+from deepmd_dp.nn.matrix import Matrix, coefficients, in_double, is_matrix, matrix, node_column, values_of
 from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 from deepmd_dp.nn.table import read_tables, write_tables
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from deepmd_dp.dialect.moments import Basis
+    from deepmd_dp.nn.matrix import Function
 
 _STRIP_TYPES = 32
 """Up to so many types moments of each are cheaper than a net for each neighbor."""
@@ -104,22 +105,27 @@ class TypedEmbedding(Module):
         net: EmbeddingNetwork = self.embeddings_strip[()]  # type: ignore[index]  # only asked for where there is one
         return net(table if self.type_one_side else type_pairs(table))
 
-    def values(self, s: Float[np.ndarray, "n"], table: Float[Array, "ntypes dim"]) -> Float[np.ndarray, "n m"]:
-        """All functions of one number that it consists of, at numbers s, in double precision.
+    def values(self, table: Float[Array, "ntypes dim"]) -> Function:
+        """All functions of one number that it consists of, in double precision.
 
         The net itself (strip), or one for each type or pair of types as in `type_factors` (concat).
         """
-        net = in_double(self.embeddings[()], s)
         if self.is_strip:
-            return np.asarray(net(s[:, None]))
+            return values_of([self.embeddings[()]])
+        net = in_double(self.embeddings[()], np.zeros(0))
         types = np.asarray(table if self.type_one_side else type_pairs(table), dtype=np.float64)
-        found = np.asarray(net(np.concatenate([np.asarray(x) for x in _joined(np, s[:, None], types)], axis=-1)))
-        return found.reshape(len(types), len(s), -1).transpose(1, 0, 2).reshape(len(s), -1)
 
-    def is_cheaper_as_matrix(self, ntypes: int) -> bool:
+        def of_types(s: np.ndarray) -> np.ndarray:
+            found = np.asarray(net(np.concatenate([np.asarray(x) for x in _joined(np, s[:, None], types)], axis=-1)))
+            return found.reshape(len(types), len(s), -1).transpose(1, 0, 2).reshape(len(s), -1)
+
+        return of_types
+
+    @property
+    def is_cheaper_as_matrix(self) -> bool:
         """Whether matrices are cheaper than the nets: rows at the nodes are few beside the edges."""
         most = _STRIP_TYPES if self.is_strip else _CONCAT_TYPES
-        return ntypes <= most and all(map(is_matrix, self.embeddings.networks))
+        return self.ntypes <= most and all(map(is_matrix, self.embeddings.networks))
 
     def coefficients(self, basis: Basis, table: Float[Array, "ntypes dim"]) -> Float[Array, "_ functions width"]:
         """C of each function in `values`."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,38 +17,14 @@ from deepmd_dp.neighbor import NeighborList, build_neighbor_list
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deepmd_dp.environment.exclusion import Pairs
+    from deepmd_dp.interface import Model
 
 Lists = tuple[NeighborList, ...]
 """The lists of one frame, one for each `ListSpec`."""
 
 
-class TakesEnvironment(Protocol):
-    """What is asked of a model here."""
-
-    @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """Neighbor lists that it looks at."""
-        ...
-
-    @property
-    def ntypes(self) -> int:
-        """Number of types."""
-        ...
-
-    @property
-    def pair_exclude_types(self) -> Pairs:
-        """Pairs of types that are not in the lists."""
-        ...
-
-    @property
-    def uses_type_index(self) -> bool:
-        """Whether it looks at `Environment.centers`."""
-        ...
-
-
 def frame_neighbors(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "natoms 3"],
     box: Float[np.ndarray, "3 3"] | None,
     atype: Int[np.ndarray, "natoms"],
@@ -86,7 +62,7 @@ def frame_neighbors(
 
 
 def all_neighbors(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes natoms 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes natoms"],
@@ -106,7 +82,7 @@ def all_neighbors(
 
 
 def build_environment(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes nall 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes nall"],

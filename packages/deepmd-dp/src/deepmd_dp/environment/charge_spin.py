@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from deepmd.charge_spin import CHARGE_SPIN, NEUTRAL, problem_of
-from deepmd.errors import DataError
+from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.dialect.module import Module, modules
+from deepmd_dp.environment.expansion import about_batch
 from deepmd_dp.nn.charge_spin import ChargeSpinEmbedding
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def charge_spin_of(batch: Batch) -> Float[np.ndarray, "nframes 2"] | None:
     """
     if not batch.found.get(CHARGE_SPIN):
         return None
-    if problem := problem_of(batch.labels[CHARGE_SPIN]):
-        frames = ", ".join(map(str, batch.frames.tolist()))
-        raise DataError(f"system {batch.system}, batch of the frames {frames}: {CHARGE_SPIN} {problem}.")
+    with about_batch(batch):
+        if problem := problem_of(batch.labels[CHARGE_SPIN]):
+            raise InputError(f"{CHARGE_SPIN} {problem}.")
     return batch.labels[CHARGE_SPIN]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, module, static
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ListSpec(NamedTuple):
@@ -98,6 +101,14 @@ class Environment(Module):
         """The blocks of a list."""
         return self.lists[self.specs.index(spec)]
 
+    def map_blocks(self, change: Callable[[NeighborBlock, int, ListSpec], NeighborBlock]) -> Environment:
+        """The same with each block changed, by its number in its list and what list that is."""
+        lists = tuple(
+            tuple(change(block, index, spec) for index, block in enumerate(blocks))
+            for spec, blocks in zip(self.specs, self.lists, strict=True)
+        )
+        return replace(self, lists=lists)
+
     @property
     def center_type(self) -> Int[Array, "nframes nloc"]:
         """Types with 0 for virtual atoms, so that they can index tables."""
@@ -142,11 +153,7 @@ def without_masked(env: Environment) -> Environment:
     """The surroundings in which atoms that the mask leaves out see nobody, and nobody sees them."""
     if env.kept is None:
         return env
-    lists = tuple(
-        tuple(_without_masked(block, spec, env) for block in blocks)
-        for spec, blocks in zip(env.specs, env.lists, strict=True)
-    )
-    return replace(env, lists=lists)
+    return env.map_blocks(lambda block, _, spec: _without_masked(block, spec, env))
 
 
 def _without_masked(block: NeighborBlock, spec: ListSpec, env: Environment) -> NeighborBlock:

@@ -163,10 +163,7 @@ class EnvironmentMatrix(Module):
             nlist=nlist,
             shift=shift,
             scale=1.0 / deviation,
-            # lists whose slots differ are as wide as the contract's
-            nempty=0.0 * xp.sum(occupied, axis=-1)
-            if self.slots_differ
-            else self.sel[index] - xp.sum(occupied, axis=-1),
+            nempty=self._nempty(index, xp.sum(occupied, axis=-1)),
         )
 
     def _nempty(self, index: int, noccupied: Array) -> Array:

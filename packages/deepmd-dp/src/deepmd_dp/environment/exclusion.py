@@ -51,11 +51,7 @@ def pair_weights(
 
 def without_pairs(env: Environment, exclude_types: Pairs, ntypes: int) -> Environment:
     """The same environment whose lists have empty slots where these pairs stood."""
-    lists = tuple(
-        tuple(_without(block, index, spec, env, exclude_types, ntypes) for index, block in enumerate(blocks))
-        for spec, blocks in zip(env.specs, env.lists, strict=True)
-    )
-    return replace(env, lists=lists)
+    return env.map_blocks(lambda block, index, spec: _without(block, index, spec, env, exclude_types, ntypes))
 
 
 def _without(

@@ -7,12 +7,14 @@ graph in a file and all backends see atoms only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from deepmd.errors import DataError, InputError
 from deepmd_dp.dialect.array import Array, Float, Int
 
 if TYPE_CHECKING:
@@ -113,35 +115,68 @@ class FrameExpansion(Protocol):
         ...
 
 
+@contextmanager
+def about_batch(batch: Batch) -> Iterator[None]:
+    """What is wrong with a batch's values is a DataError, which names its system and frames."""
+    try:
+        yield
+    except InputError as error:
+        frames = ", ".join(map(str, batch.frames.tolist()))
+        raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
+
+
 def expanded(model: Model, batch: Batch) -> Batch:
     """The batch as a model sees it."""
     return batch if model.expansion is None else model.expansion.expand_batch(batch)
 
 
-class Seen(NamedTuple):
-    """Frames as a model sees them, the atomic parameters that it takes there, and what they were expanded by."""
+@dataclass(frozen=True)
+class Frames:
+    """Frames to be evaluated, and what is given beside their atoms.
 
-    frames: Expanded
-    aparam: Float[np.ndarray, "nframes _ naparam"] | None
-    by: Float[np.ndarray, "nframes natoms n"] | None
+    Attributes
+    ----------
+    coord, box : [Å]
+        box None: open boundaries.
+    inputs
+        By name: ``aparam`` (nframes, natoms, naparam) in any case, ``spin`` (nframes, natoms, 3) [μB], ``charge_spin``
+        (nframes, 2); None: not given.
+    group
+        See `Expanded`.
+    mapping, nloc
+        Where only the first nloc are local atoms: of which one each atom is an image.
+    """
+
+    coord: Float[np.ndarray, "nframes natoms 3"]
+    box: Float[np.ndarray, "nframes 3 3"] | None
+    atype: Int[np.ndarray, "nframes natoms"]
+    inputs: Mapping[str, Float[np.ndarray, "nframes ..."] | None]
+    group: Int[np.ndarray, "nframes natoms"] | None = None
+    mapping: Int[np.ndarray, "nframes natoms"] | None = None
+    nloc: int = 0
+
+    def given(self, model: Model) -> Float[np.ndarray, "nframes natoms n"] | None:
+        """What the model expands them by; None: they stay as they are."""
+        return None if model.expansion is None else self.inputs.get(model.expansion.label)
 
 
-def seen_frames(
-    model: Model,
-    coord: Float[np.ndarray, "nframes natoms 3"],
-    atype: Int[np.ndarray, "nframes natoms"],
-    spin: Float[np.ndarray, "nframes natoms 3"] | None,
-    aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
-) -> Seen:
-    """The frames of an evaluation, expanded where the model wants it and what by is given."""
-    expansion = model.expansion
-    by = None if expansion is None else {"spin": spin, "aparam": aparam}[expansion.label]
-    if expansion is None or by is None:
-        return Seen(Expanded(coord, atype), aparam, None)
-    frames = expansion.expand(coord, atype, by)
-    if aparam is None or expansion.label == "aparam":
-        return Seen(frames, None, by)
-    return Seen(frames, np.pad(aparam, ((0, 0), (0, frames.atype.shape[1] - aparam.shape[1]), (0, 0))), by)
+def seen_frames(model: Model, frames: Frames) -> Frames:
+    """The frames as a model sees them, expanded where it wants it and what by is given."""
+    expansion, given = model.expansion, frames.given(model)
+    if expansion is None or given is None:
+        return frames
+    seen, aparam = expansion.expand(frames.coord, frames.atype, given), frames.inputs["aparam"]
+    if expansion.label == "aparam":
+        aparam = None
+    elif aparam is not None:
+        aparam = np.pad(aparam, ((0, 0), (0, seen.atype.shape[1] - aparam.shape[1]), (0, 0)))
+    return replace(frames, **seen._asdict(), inputs={**frames.inputs, "aparam": aparam})
+
+
+def terms_of_atoms(model: Model, frames: Frames, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The terms of the frames' atoms, of those of the frames as the model sees them."""
+    expansion, given = model.expansion, frames.given(model)
+    return found if expansion is None or given is None else expansion.contract(found, frames.atype, given)
 
 
 def outputs_of_atoms(model: Model) -> tuple[OutputDef, ...]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd.errors import DataError, InputError
+from deepmd.errors import InputError
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import shape
-from deepmd_dp.environment.expansion import Expanded, with_longer_labels
+from deepmd_dp.environment.expansion import Expanded, about_batch, with_longer_labels
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
@@ -72,11 +72,8 @@ class Fragments:
 
     def expand_batch(self, batch: Batch) -> Batch:
         """See `FrameExpansion.expand_batch`."""
-        try:
+        with about_batch(batch):
             rows = self._rows(batch.atype, batch.labels[self.label])
-        except InputError as error:
-            frames = ", ".join(map(str, batch.frames.tolist()))
-            raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
         coord = np.take_along_axis(batch.coord, rows.source[:, :, None], axis=1)
         is_atom = np.zeros((*rows.source.shape, 1))
         is_atom[:, : batch.natoms] = 1.0

@@ -8,7 +8,7 @@ they surround anew: less memory for more work (decision record 0014).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,25 +18,11 @@ from deepmd_dp.environment.parts import Part, first, renumbered_part
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deepmd_dp.environment.builder import Lists, TakesEnvironment
-    from deepmd_dp.environment.environment import ListSpec
+    from deepmd_dp.environment.builder import Lists
+    from deepmd_dp.interface import Model
 
 _FEWEST = 16
 """Own atoms of a block below which there is nearly nothing but halo."""
-
-
-class PassesMessages(Protocol):
-    """What is asked of a model here."""
-
-    @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """Neighbor lists that it looks at."""
-        ...
-
-    @property
-    def messages(self) -> tuple[ListSpec, ...]:
-        """For each time that features go from atom to atom, the list along which they do."""
-        ...
 
 
 class Block(NamedTuple):
@@ -47,7 +33,7 @@ class Block(NamedTuple):
 
 
 def halo_blocks(
-    model: PassesMessages,
+    model: Model,
     lists: Lists,
     coord: Float[np.ndarray, "natoms 3"],
     box: Float[np.ndarray, "3 3"] | None,
@@ -57,7 +43,7 @@ def halo_blocks(
 
     Parameters
     ----------
-    model : PassesMessages
+    model : Model
     lists : Lists
         The frame's.
     coord, box : [Å]
@@ -79,7 +65,7 @@ def most_local(blocks: Sequence[Block]) -> int:
 
 
 def parts_with_halos(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "1 natoms 3"],
     box: Float[np.ndarray, "1 3 3"] | None,
     atype: Int[np.ndarray, "1 natoms"],

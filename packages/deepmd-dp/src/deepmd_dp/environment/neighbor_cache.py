@@ -18,7 +18,8 @@ from deepmd_dp.neighbor import NeighborList
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
-    from deepmd_dp.environment.builder import Lists, TakesEnvironment
+    from deepmd_dp.environment.builder import Lists
+    from deepmd_dp.interface import Model
 
 
 _Key = tuple[str, int, int]
@@ -70,13 +71,13 @@ class NeighborCache:
 
     Parameters
     ----------
-    model : TakesEnvironment
+    model : Model
         Says which lists it looks at.
     budget : int
         Largest size of all lists together [bytes].
     """
 
-    def __init__(self, model: TakesEnvironment, budget: int = 1 << 30) -> None:
+    def __init__(self, model: Model, budget: int = 1 << 30) -> None:
         self._model = model
         self._budget = budget
         self._lists: dict[_Key, tuple[_Packed, ...]] = {}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from deepmd_dp.dialect.array import Float, Int
-from deepmd_dp.environment.builder import TakesEnvironment, all_neighbors, build_environment
+from deepmd_dp.environment.builder import all_neighbors, build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deepmd_dp.environment.builder import Lists
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.interface import Model
     from deepmd_dp.neighbor import NeighborList
 
 
@@ -42,8 +43,12 @@ class Part(NamedTuple):
         natoms = env.atype.shape[1]
         return cls(env, np.arange(natoms), natoms)
 
-    def rows_of(self, values: Float[np.ndarray, "nframes natoms naparam"]) -> Float[np.ndarray, "nframes nloc naparam"]:
-        """What of the atoms' parameters belongs to the part's atoms, 0 for virtual ones."""
+    def rows_of(
+        self, values: Float[np.ndarray, "nframes natoms naparam"] | None
+    ) -> Float[np.ndarray, "nframes nloc naparam"] | None:
+        """What of the atoms' parameters, where there are any, belongs to the part's atoms, 0 for virtual ones."""
+        if values is None:
+            return None
         own = self.order[: self.env.atype.shape[1]]
         rows = np.zeros((len(values), len(own), values.shape[2]))
         is_real = own < values.shape[1]
@@ -52,7 +57,7 @@ class Part(NamedTuple):
 
 
 def frame_parts(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes natoms 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes natoms"],
@@ -84,7 +89,7 @@ def first(order: Int[np.ndarray, "natoms"], chosen: Int[np.ndarray, "_"]) -> Int
 
 
 def renumbered_part(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes nall 3"],
     box: Float[np.ndarray, "nframes 3 3"] | None,
     atype: Int[np.ndarray, "nframes nall"],
@@ -116,7 +121,7 @@ def _rows_of(lists: Lists, rows: np.ndarray, place: np.ndarray) -> Lists:
 
 
 def environment_with_ghosts(
-    model: TakesEnvironment,
+    model: Model,
     coord: Float[np.ndarray, "nframes nall 3"],
     atype: Int[np.ndarray, "nframes nall"],
     mapping: Int[np.ndarray, "nframes nall"],

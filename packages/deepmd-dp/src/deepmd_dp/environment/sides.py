@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.environment.environment import Environment, NeighborBlock
+from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +55,9 @@ def _moved(env: Environment, ntypes: int) -> Iterator[tuple[NeighborBlock, bool]
 def other_side(env: Environment) -> Environment:
     """The environment, of any library's arrays, with neighbors that were moved on the opposite sides."""
 
-    def turned(block: NeighborBlock) -> NeighborBlock:
+    def turned(block: NeighborBlock, _: int, __: ListSpec) -> NeighborBlock:
         xp = array_namespace(block.edge_vec)
         square = xp.sum(block.edge_vec * block.edge_vec, axis=-1, keepdims=True)
         return replace(block, edge_vec=xp.where(square < _IS_ASIDE, -block.edge_vec, block.edge_vec))
 
-    return replace(env, lists=tuple(tuple(turned(block) for block in blocks) for blocks in env.lists))
+    return env.map_blocks(turned)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.errors import DataError, InputError, ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant
-from deepmd_dp.environment.expansion import Expanded, with_longer_labels
+from deepmd_dp.environment.expansion import Expanded, about_batch, with_longer_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,11 +143,8 @@ class VirtualAtoms:
         DataError
             See `expand`; it names the system.
         """
-        try:
+        with about_batch(batch):
             seen = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
-        except InputError as error:
-            frames = ", ".join(map(str, batch.frames.tolist()))
-            raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
         places = np.arange(batch.natoms) + batch.natoms
         partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), seen.atype.shape)
         return with_longer_labels(batch, seen, {PARTNER: partner[..., None]})

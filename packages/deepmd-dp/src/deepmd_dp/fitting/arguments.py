@@ -64,6 +64,19 @@ def check_selected(section: Section, where: str, type_map: list[str]) -> None:
         check_types(given if isinstance(given, list) else [given], f"{where}/sel_type", type_map)
 
 
+def check_net(section: Section, where: str, type_map: list[str]) -> None:
+    """`Row.check` of fittings whose layers and parameters have such keys."""
+    del type_map
+    check_trainable(section, where)
+    check_parameters(section, where)
+
+
+def check_tensor(section: Section, where: str, type_map: list[str]) -> None:
+    """`Row.check` of fittings of tensors that some types may have."""
+    check_parameters(section, where)
+    check_selected(section, where, type_map)
+
+
 def check_parameters(section: Section, where: str) -> None:
     """Checks the default frame parameters."""
     default, expected = section["default_fparam"], section["numb_fparam"]

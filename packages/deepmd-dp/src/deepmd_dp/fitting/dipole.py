@@ -5,24 +5,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd.contract import check_class
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module
-from deepmd_dp.dialect.settings import read_settings, setting, write_settings
-from deepmd_dp.fitting.nets import FittingNets, NetsFitting
-from deepmd_dp.fitting.tensors import check_knows_directions, selected_types, unselected_types
+from deepmd_dp.dialect.settings import setting, write_settings
+from deepmd_dp.fitting.tensors import TensorFitting
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
 
     from deepmd_dp.environment.environment import Environment
-    from deepmd_dp.interface import Description, Descriptor
+    from deepmd_dp.interface import Description
 
 
 @module
-class DipoleFitting(NetsFitting):
+class DipoleFitting(TensorFitting):
     """Dipole fitting `dipole`: μ_i = Σ_m x_im G_im, the nets' numbers times the vectors of the description.
 
     So the dipole rotates with the atoms.
@@ -39,7 +37,7 @@ class DipoleFitting(NetsFitting):
     Zhang et al., Phys. Rev. B 102, 041121 (2020) (arXiv:1906.11434).
     """
 
-    nets: FittingNets
+    kind = "dipole"
     r_differentiable: bool = setting(default=True)
     c_differentiable: bool = setting(default=True)
 
@@ -47,8 +45,14 @@ class DipoleFitting(NetsFitting):
     def outputs(self) -> tuple[OutputDef, ...]:
         """The dipole, of the types that are not excluded; in the labels' unit, by custom e·Å."""
         derived = self.r_differentiable and self.c_differentiable
-        selected = selected_types(self.nets.exclude_types, self.nets.ntypes)
+        selected = self.selected_types
         return (OutputDef("dipole", (3,), "eÅ", has_derivative=derived, selected_types=selected, has_bias=False),)
+
+    @classmethod
+    def width(cls, section: Mapping[str, Any], nvectors: int) -> int:
+        """A number for each vector."""
+        del section
+        return nvectors
 
     def __call__(
         self,
@@ -65,32 +69,5 @@ class DipoleFitting(NetsFitting):
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        head = {"@class": "Fitting", "@version": 4, "type": "dipole", "var_name": "dipole"}
-        return {**head, "embedding_width": self.nets.nout, **self.nets.serialize(), **write_settings(self)}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> DipoleFitting:
-        """The fitting of the contract's tree."""
-        check_class(data, "Fitting", 1, 4)
-        return cls(nets=FittingNets.deserialize(data, "dipole fitting"), **read_settings(cls, data))
-
-    @classmethod
-    def from_input(
-        cls,
-        section: dict[str, Any],
-        type_map: list[str],
-        descriptor: Descriptor,
-        exclude_types: tuple[int, ...],
-        rng: np.random.Generator,
-    ) -> DipoleFitting:
-        """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics.
-
-        Raises
-        ------
-        InputError
-            The descriptor has no vectors, or `sel_type` is not a list of types.
-        """
-        check_knows_directions(descriptor, "dipole")
-        excluded = tuple(sorted({*exclude_types, *unselected_types(section.get("sel_type"), len(type_map))}))
-        nets = FittingNets.initial(section, type_map, descriptor, descriptor.dim_equivariant, excluded, rng)
-        return cls(nets=nets, **read_settings(cls, section))
+        head = {**self.head("dipole"), "embedding_width": self.nets.nout}
+        return {**head, **self.nets.serialize(), **write_settings(self)}

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.module import module
 from deepmd_dp.fitting.invariant import InvariantFitting
@@ -22,13 +20,9 @@ class DosFitting(InvariantFitting):
     """
 
     kind = "dos"
+    size = "numb_dos"
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
         """The density of states, in the labels' unit, by custom 1/eV."""
         return (OutputDef("dos", (self.nets.nout,), "1/eV"),)
-
-    @staticmethod
-    def width(section: dict[str, Any]) -> int:
-        """Points of the grid."""
-        return int(section["numb_dos"])

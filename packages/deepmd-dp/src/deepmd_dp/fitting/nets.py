@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from deepmd.contract import map_arrays, take_array
+from deepmd.contract import check_class, map_arrays, take_array
 from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deepmd_dp.interface import Descriptor
+
+Own = TypeVar("Own", bound="NetsFitting")
 
 
 @module
@@ -213,10 +215,57 @@ class FittingNets(Module):
         )
 
 
+@module
 class NetsFitting(Module):
     """Base of fittings whose outputs are made of `nets`: it takes what they take."""
 
+    kind: ClassVar[str]
+    """The contract's name of the type."""
+    version: ClassVar[int] = 4
+    """The contract's newest version of it."""
     nets: FittingNets
+
+    @classmethod
+    def width(cls, section: Mapping[str, Any], nvectors: int) -> int:
+        """How many numbers the nets give, by the input's section and the descriptor's vectors."""
+        raise NotImplementedError
+
+    @classmethod
+    def arrays_of(cls, data: Mapping[str, Any], ntypes: int) -> dict[str, Any]:
+        """Arrays that it has beside those of the nets, of the contract's tree."""
+        del data, ntypes
+        return {}
+
+    @classmethod
+    def new_arrays(cls, section: Mapping[str, Any], ntypes: int) -> dict[str, Any]:
+        """Likewise of the input's section."""
+        del section, ntypes
+        return {}
+
+    def head(self, var_name: str) -> dict[str, Any]:
+        """How the contract's tree begins."""
+        return {"@class": "Fitting", "@version": self.version, "type": self.kind, "var_name": var_name}
+
+    @classmethod
+    def deserialize(cls: type[Own], data: dict[str, Any]) -> Own:
+        """The fitting of the contract's tree."""
+        check_class(data, "Fitting", 1, cls.version)
+        nets = FittingNets.deserialize(data, f"{cls.kind} fitting")
+        return cls(nets=nets, **cls.arrays_of(data, nets.ntypes), **read_settings(cls, data))
+
+    @classmethod
+    def from_input(
+        cls: type[Own],
+        section: dict[str, Any],
+        type_map: list[str],
+        descriptor: Descriptor,
+        exclude_types: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Own:
+        """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics."""
+        nout = cls.width(section, descriptor.dim_equivariant)
+        nets = FittingNets.initial(section, type_map, descriptor, nout, exclude_types, rng)
+        return cls(nets=nets, **cls.new_arrays(section, len(type_map)), **read_settings(cls, section))
 
     @property
     def numb_fparam(self) -> int:

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.contract import check_class, take_array
+from deepmd.contract import take_array
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import buffer, module
-from deepmd_dp.dialect.settings import read_settings, setting, write_settings
-from deepmd_dp.fitting.nets import FittingNets, NetsFitting
-from deepmd_dp.fitting.tensors import check_knows_directions, selected_types, unselected_types
+from deepmd_dp.dialect.settings import setting, write_settings
+from deepmd_dp.fitting.tensors import TensorFitting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deepmd_dp.environment.environment import Environment
-    from deepmd_dp.interface import Description, Descriptor
+    from deepmd_dp.interface import Description
 
 
 @module
-class PolarFitting(NetsFitting):
+class PolarFitting(TensorFitting):
     """Polarizability `polar`: α_i = s Rᵀ P R + s b 1, with the vectors R of the description and the type's s and b.
 
     P is the nets' matrix, symmetrized, or the diagonal one of their numbers. So the tensor rotates with the atoms.
@@ -43,7 +44,8 @@ class PolarFitting(NetsFitting):
     Sommers et al., Phys. Chem. Chem. Phys. 22, 10592 (2020) (arXiv:2004.07369), eq. 4-6.
     """
 
-    nets: FittingNets
+    kind = "polar"
+    version = 5
     scale: Float[Array, "ntypes 1"] = buffer()
     constant_matrix: Float[Array, "ntypes"] = buffer()
     fit_diag: bool = setting(default=True)
@@ -52,10 +54,15 @@ class PolarFitting(NetsFitting):
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
         """The polarizability, of the types that are not excluded; in the labels' unit, by custom Å³."""
-        selected = selected_types(self.nets.exclude_types, self.nets.ntypes)
+        selected = self.selected_types
         return (
             OutputDef("polarizability", (3, 3), "Å³", selected_types=selected, has_bias=self.shift_diag, kind="polar"),
         )
+
+    @classmethod
+    def width(cls, section: Mapping[str, Any], nvectors: int) -> int:
+        """A number for each vector, or for each pair."""
+        return nvectors if section.get("fit_diag", True) else nvectors * nvectors
 
     def shift_and_factor(
         self, bias: Float[Array, "ntypes 9"], deviation: Float[Array, "ntypes 9"]
@@ -89,52 +96,19 @@ class PolarFitting(NetsFitting):
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        head = {"@class": "Fitting", "@version": 5, "type": "polar", "var_name": "polar"}
+        width = self.nets.nout if self.fit_diag else round(self.nets.nout**0.5)
         nets = self.nets.serialize()
         nets["@variables"] |= {"scale": self.scale, "constant_matrix": self.constant_matrix}
-        return {**head, "embedding_width": self._width, **nets, **write_settings(self)}
-
-    @property
-    def _width(self) -> int:
-        """Number of vectors."""
-        return self.nets.nout if self.fit_diag else round(self.nets.nout**0.5)
+        return {**self.head("polar"), "embedding_width": width, **nets, **write_settings(self)}
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> PolarFitting:
-        """The fitting of the contract's tree."""
-        check_class(data, "Fitting", 1, 5)
-        nets, variables, where = FittingNets.deserialize(data, "polar fitting"), data["@variables"], "polar fitting"
-        return cls(
-            nets=nets,
-            scale=take_array(variables, "scale", (nets.ntypes, 1), where=where),
-            constant_matrix=take_array(variables, "constant_matrix", (nets.ntypes,), where=where),
-            **read_settings(cls, data),
-        )
+    def arrays_of(cls, data: Mapping[str, Any], ntypes: int) -> dict[str, Any]:
+        """The scale and the constant part of each type."""
+        sizes: dict[str, tuple[int, ...]] = {"scale": (ntypes, 1), "constant_matrix": (ntypes,)}
+        return {name: take_array(data["@variables"], name, size, where="polar fitting") for name, size in sizes.items()}
 
     @classmethod
-    def from_input(
-        cls,
-        section: dict[str, Any],
-        type_map: list[str],
-        descriptor: Descriptor,
-        exclude_types: tuple[int, ...],
-        rng: np.random.Generator,
-    ) -> PolarFitting:
-        """A new fitting of the input's section ``fitting_net``, random weights, neutral statistics.
-
-        Raises
-        ------
-        InputError
-            The descriptor has no vectors, or `sel_type` is not a list of types.
-        """
-        check_knows_directions(descriptor, "polar")
-        ntypes, width = len(type_map), descriptor.dim_equivariant
-        excluded = tuple(sorted({*exclude_types, *unselected_types(section.get("sel_type"), ntypes)}))
-        settings = read_settings(cls, section)
-        nout = width if settings["fit_diag"] else width * width
-        return cls(
-            nets=FittingNets.initial(section, type_map, descriptor, nout, excluded, rng),
-            scale=np.full((ntypes, 1), 1.0) * np.reshape(section["scale"], (-1, 1)),
-            constant_matrix=np.zeros(ntypes),
-            **settings,
-        )
+    def new_arrays(cls, section: Mapping[str, Any], ntypes: int) -> dict[str, Any]:
+        """The input's scale, and no constant part."""
+        scale = np.full((ntypes, 1), 1.0) * np.reshape(section["scale"], (-1, 1))
+        return {"scale": scale, "constant_matrix": np.zeros(ntypes)}

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepmd.outputs import OutputDef
 from deepmd_dp.dialect.module import module
 from deepmd_dp.fitting.invariant import InvariantFitting
@@ -25,14 +23,9 @@ class PopulationFitting(InvariantFitting):
     """
 
     kind = "population"
+    size = SPINS
 
     @property
     def outputs(self) -> tuple[OutputDef, ...]:
         """Numbers of electrons, or whatever the labels count."""
         return (OutputDef("population", (SPINS,), "e", reduction=None, has_bias=False),)
-
-    @staticmethod
-    def width(section: dict[str, Any]) -> int:
-        """Of both spins."""
-        del section
-        return SPINS

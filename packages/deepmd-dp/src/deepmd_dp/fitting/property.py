@@ -35,6 +35,7 @@ class PropertyFitting(InvariantFitting):
 
     kind = "property"
     version = 6
+    size = "task_dim"
 
     property_name: str = setting()
     intensive: bool = setting(default=False)
@@ -59,11 +60,6 @@ class PropertyFitting(InvariantFitting):
     ) -> tuple[Float[Array, "ntypes ncomponents"], Float[Array, "ntypes ncomponents"]]:
         """The data's bias and deviation."""
         return bias, deviation
-
-    @staticmethod
-    def width(section: dict[str, Any]) -> int:
-        """Components of the property."""
-        return int(section["task_dim"])
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.files.reading import reading
 from deepmd.outputs import TermDef, all_terms
 from deepmd_dp.dialect.array import Array, Float, Int, Shaped
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.charge_spin import with_charge_spin
-from deepmd_dp.environment.expansion import Expanded, seen_frames
+from deepmd_dp.environment.expansion import Frames, seen_frames, terms_of_atoms
 from deepmd_dp.environment.halos import parts_with_halos
 from deepmd_dp.environment.parts import Part, environment_with_ghosts, frame_parts
 from deepmd_dp.environment.sides import sides
@@ -150,33 +151,24 @@ class BaseDeepEval(ModelFacts):
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
         derivatives: bool = True,
-        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
-        **kwargs: object,
+        **inputs: Float[np.ndarray, "nframes ..."] | None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
-        del kwargs
-        seen = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
-        found = self._eval(seen.frames, cells, atomic, fparam, seen.aparam, derivatives, charge_spin)
-        expansion = self._numpy_model.expansion
-        return found if expansion is None or seen.by is None else expansion.contract(found, atom_types, seen.by)
+        frames = Frames(coords, cells, atom_types, {"aparam": aparam, **inputs})
+        seen, terms = seen_frames(self._numpy_model, frames), self._terms(atomic=atomic, derivatives=derivatives)
+        return terms_of_atoms(self._numpy_model, frames, self.evaluate_frames(seen, fparam, terms))
 
-    def _eval(
-        self,
-        frames: Expanded,
-        cells: Float[np.ndarray, "nframes 3 3"] | None,
-        atomic: bool,
-        fparam: Float[np.ndarray, "nframes nfparam"] | None,
-        aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
-        derivatives: bool,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None,
+    def evaluate_frames(
+        self, frames: Frames, fparam: Float[np.ndarray, "nframes nfparam"] | None, terms: tuple[TermDef, ...]
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
-        """Evaluates frames as the model sees them."""
-        terms = self._terms(atomic=atomic, derivatives=derivatives)
+        """The terms of frames as the model sees them."""
+        if frames.mapping is not None:
+            lists = frames.coord, frames.atype, frames.mapping, frames.nloc
+            env = environment_with_ghosts(self._numpy_model, *lists)
+            env = with_charge_spin(env, frames.inputs.get(CHARGE_SPIN))
+            return self._evaluate(env, fparam, frames.inputs["aparam"], terms)
         total = SumOfParts(self._numpy_model, terms, frames.atype)
-        for part in self._parts(frames, cells):
-            env = with_charge_spin(part.env, charge_spin)
-            own = aparam if aparam is None else part.rows_of(aparam)
-            total.add(part, self._evaluate(env, fparam, own, terms))
+        for part in self._parts(frames):
+            total.add(part, self._evaluate(part.env, fparam, part.rows_of(frames.inputs["aparam"]), terms))
         return total.results()
 
     def eval_with_ghosts(
@@ -188,13 +180,12 @@ class BaseDeepEval(ModelFacts):
         atomic: bool = False,
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
+        **inputs: Float[np.ndarray, "nframes ..."] | None,
     ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
         if self._numpy_model.expansion is not None:
             return None
-        env = environment_with_ghosts(self._numpy_model, coords, atom_types, mapping, nloc)
-        env = with_charge_spin(env, charge_spin)
-        return self._evaluate(env, fparam, aparam, self._terms(atomic=atomic, derivatives=True))
+        frames = Frames(coords, None, atom_types, {"aparam": aparam, **inputs}, mapping=mapping, nloc=nloc)
+        return self.evaluate_frames(frames, fparam, self._terms(atomic=atomic, derivatives=True))
 
     def eval_descriptor(
         self,
@@ -203,21 +194,17 @@ class BaseDeepEval(ModelFacts):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
-        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
-        **kwargs: object,
+        **inputs: Float[np.ndarray, "nframes ..."] | None,
     ) -> Float[np.ndarray, "nframes natoms dim"]:
-        del fparam, kwargs
+        del fparam
 
-        def describe(part: Part) -> np.ndarray:
-            env = with_charge_spin(part.env, charge_spin)
-            if beside is not None and self.takes_mask():  # which is no input of a graph by itself
-                return np.asarray(self._numpy_model.describe(replace(env, kept=part.rows_of(beside)[..., 0])))
+        def describe(env: Environment, aparam: np.ndarray | None) -> np.ndarray:
+            if aparam is not None and self.takes_mask():  # which is no input of a graph by itself
+                return np.asarray(self._numpy_model.describe(replace(env, kept=aparam[..., 0])))
             env, _ = self.pad(with_file_inputs(env, self._numpy_model), {})
             return self.to_numpy(self.describe(self._to_framework(env)))
 
-        frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
-        return self._of_own_atoms(describe, frames, cells, atom_types.shape[1])
+        return self._of_own_atoms(describe, Frames(coords, cells, atom_types, {"aparam": aparam, **inputs}))
 
     def eval_fitting_last_layer(
         self,
@@ -226,20 +213,13 @@ class BaseDeepEval(ModelFacts):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
-        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
-        **kwargs: object,
+        **inputs: Float[np.ndarray, "nframes ..."] | None,
     ) -> Float[np.ndarray, "nframes natoms width"]:
-        del kwargs
-
-        frames, beside, _ = seen_frames(self._numpy_model, coords, atom_types, spin, aparam)
-
         # in NumPy, since a frozen graph gives nothing from inside
-        def features(part: Part) -> np.ndarray:
-            own = None if beside is None else part.rows_of(beside)
-            return np.asarray(self._numpy_model.features(with_charge_spin(part.env, charge_spin), fparam, own))
+        def features(env: Environment, aparam: np.ndarray | None) -> np.ndarray:
+            return np.asarray(self._numpy_model.features(env, fparam, aparam))
 
-        return self._of_own_atoms(features, frames, cells, atom_types.shape[1])
+        return self._of_own_atoms(features, Frames(coords, cells, atom_types, {"aparam": aparam, **inputs}))
 
     def eval_hessian(
         self,
@@ -248,26 +228,24 @@ class BaseDeepEval(ModelFacts):
         atom_types: Int[np.ndarray, "nframes natoms"],
         fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
         aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
+        **inputs: Float[np.ndarray, "nframes ..."] | None,
     ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
         from deepmd_dp.numpy_backend.hessian import hessian
 
-        return hessian(self._numpy_model, coords, cells, atom_types, fparam, aparam, charge_spin)
+        return hessian(self._numpy_model, Frames(coords, cells, atom_types, {"aparam": aparam, **inputs}), fparam)
 
     def _of_own_atoms(
-        self,
-        function: Callable[[Part], np.ndarray],
-        frames: Expanded,
-        cells: Float[np.ndarray, "nframes 3 3"] | None,
-        natoms: int,
+        self, function: Callable[[Environment, np.ndarray | None], np.ndarray], frames: Frames
     ) -> Float[np.ndarray, "nframes natoms width"]:
-        """What a function gives for the atoms of each part, in the frames' order."""
-        nframes = len(frames.atype)
+        """What a function of a part's surroundings and atomic parameters gives for its atoms, in the frames' order."""
+        nframes, natoms = frames.atype.shape
+        seen = seen_frames(self._numpy_model, frames)
         found, places = [], []
         self._check_process()
-        for part in self._parts(frames, cells):
+        for part in self._parts(seen):
             with self.one_at_a_time:
-                found.append(function(part)[:nframes, : part.nown])
+                values = function(part.env, part.rows_of(seen.inputs["aparam"]))
+            found.append(values[:nframes, : part.nown])
             places.append(part.order[: part.nown])
         # the virtual atoms that fill the last part up have the highest numbers
         order = np.argsort(np.concatenate(places))[:natoms]
@@ -282,11 +260,15 @@ class BaseDeepEval(ModelFacts):
         outputs = self._numpy_model.outputs
         return tuple(term for term in all_terms(outputs, atomic=atomic) if kinds is None or term.kind in kinds)
 
-    def _parts(self, seen: Expanded, cells: Float[np.ndarray, "nframes 3 3"] | None) -> Iterator[Part]:
-        """The atoms in one part or in several."""
-        coords, atom_types, group = seen
+    def _parts(self, seen: Frames) -> Iterator[Part]:
+        """The atoms in one part or in several, with what is given of their frames."""
+        for part in self._parts_of_atoms(seen):
+            yield part._replace(env=with_charge_spin(part.env, seen.inputs.get(CHARGE_SPIN)))
+
+    def _parts_of_atoms(self, seen: Frames) -> Iterator[Part]:
+        coords, cells, atom_types = seen.coord, seen.box, seen.atype
         model, natoms = self._numpy_model, atom_types.shape[1]
-        frames = all_neighbors(model, coords, cells, atom_types, group)
+        frames = all_neighbors(model, coords, cells, atom_types, seen.group)
         if not model.is_message_passing:
             size = atoms_per_part(model, frames, natoms, GPU_BUDGET if self.is_on_gpu else CPU_BUDGET)
             size = round_up(size, steps=4, least=1) if self.compiles_sizes else size

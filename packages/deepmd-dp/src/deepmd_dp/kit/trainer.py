@@ -14,7 +14,7 @@ from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.contract import new_document
 from deepmd.data.batch import DataRequirement
 from deepmd.data.mask import check_mask
-from deepmd.errors import BackendError, DataError, InputError
+from deepmd.errors import BackendError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped, total
@@ -23,7 +23,7 @@ from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, 
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.charge_spin import charge_spin_of, default_charge_spin, takes_charge_spin, with_charge_spin
 from deepmd_dp.environment.environment import Environment
-from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
+from deepmd_dp.environment.expansion import about_batch, expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.memory import keep_memory
@@ -31,6 +31,7 @@ from deepmd_dp.kit.processes import refuse_after_fork
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
+from deepmd_dp.loss.property import DEVIATION
 from deepmd_dp.model import deserialize_model, model_class, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
@@ -185,7 +186,8 @@ class BaseTrainer(Trainer):
 
     def prepare(self, batch: Batch) -> Prepared:
         if self._numpy_model.takes_mask:
-            _check_mask(batch)
+            with about_batch(batch):
+                check_mask(batch.labels["aparam"])
         batch = expanded(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         env = with_charge_spin(env, charge_spin_of(batch))
@@ -257,7 +259,8 @@ class BaseTrainer(Trainer):
                 prediction = {name: total(each[name] for each in found) * (1.0 / len(found)) for name in prediction}
         values = prediction[output.term_name("atom")]
         prediction["mask"] = model.mask(batch.env, values, only=output.selected_types)
-        prediction["deviation"] = model.deviation(batch.env, values)
+        if DEVIATION in needs:
+            prediction[DEVIATION] = model.deviation(batch.env, values)
         if model.expansion is not None:
             prediction |= model.expansion.of_atoms(prediction, batch.env, batch.labels)
         return self._loss(prediction, batch.labels, batch.found, lr)
@@ -306,15 +309,6 @@ def _inputs(model: Model) -> list[DataRequirement]:
     if takes_charge_spin(model):
         inputs.append(DataRequirement(CHARGE_SPIN, 2, must=default_charge_spin(model) is None))
     return inputs
-
-
-def _check_mask(batch: Batch) -> None:
-    """Raises DataError where the atomic parameters of a model that takes them as a mask are none."""
-    try:
-        check_mask(batch.labels["aparam"])
-    except InputError as error:
-        frames = ", ".join(map(str, batch.frames.tolist()))
-        raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

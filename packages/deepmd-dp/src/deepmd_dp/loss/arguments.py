@@ -6,9 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
-from deepmd.schema.argument import NOT_NEGATIVE, key
+from deepmd.schema.argument import NOT_NEGATIVE, key, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dargs import Argument
 
 LOSSES = {
@@ -26,6 +28,26 @@ def prefactors(term: str, of: str, start: float, limit: float) -> list[Argument]
         key(f"start_pref_{term}", float, f"Weight of the {of} at the start; {between}.", default=start, **NOT_NEGATIVE),
         key(f"limit_pref_{term}", float, f"Weight of the {of} in the end.", default=limit, **NOT_NEGATIVE),
     ]
+
+
+def of_potentials() -> list[Argument]:
+    """How losses of potentials weight and count errors."""
+    return [
+        key("enable_atom_ener_coeff", bool, "Whether `atom_ener_coeff` weights the atomic energies.", default=False),
+        key("loss_func", str, "Squared (`mse`) or absolute (`mae`) errors.", default="mse", **one_of("mse", "mae")),
+        key(
+            "intensive_ener_virial",
+            bool,
+            "Whether energy and virial enter per atom: squared errors over natoms**2 instead of natoms.",
+            default=False,
+        ),
+    ]
+
+
+def check_weights(section: dict[str, Any], where: str, terms: Iterable[str]) -> None:
+    """Checks that something is trained."""
+    if not any(section[f"{end}_pref_{term}"] for term in terms for end in ("start", "limit")):
+        raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
 
 
 def check_fitted(section: dict[str, Any], model: dict[str, Any]) -> None:

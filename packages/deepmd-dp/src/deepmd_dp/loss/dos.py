@@ -11,12 +11,12 @@ import numpy as np
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.dialect.array_api import array_namespace, constant
-from deepmd_dp.loss.interface import Arrays, Numbers, Term
+from deepmd_dp.loss.interface import Arrays, Term
 from deepmd_dp.loss.prefactor import Prefactor
-from deepmd_dp.loss.reduction import masked_mean
-from deepmd_dp.loss.summation import sum_terms
+from deepmd_dp.loss.reduction import errors_of_atoms, errors_of_frames
+from deepmd_dp.loss.summation import SumOfTerms
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
@@ -26,7 +26,7 @@ TERMS = {"ados": "local_dos", "acdf": "local_cdf", "dos": "global_dos", "cdf": "
 
 
 @dataclass(frozen=True, kw_only=True)
-class DosLoss:
+class DosLoss(SumOfTerms):
     r"""Loss `dos`: Σ p mean \|Δ\|² over the densities g of frames and atoms and their sums C_k = Σ_{q≤k} g_q.
 
     The means go over the frames, or over all atoms of the batch, and over the energies. The metrics are the roots,
@@ -35,8 +35,6 @@ class DosLoss:
     Attributes
     ----------
     output : OutputDef
-    start_lr : float
-        Learning rate at which the prefactors have their first values [1].
     prefactors : dict
         Of ``dos`` and ``cdf`` of frames, ``ados`` and ``acdf`` of atoms.
 
@@ -46,7 +44,6 @@ class DosLoss:
     """
 
     output: OutputDef
-    start_lr: float
     prefactors: dict[str, Prefactor]
 
     @classmethod
@@ -67,7 +64,7 @@ class DosLoss:
     @property
     def needs(self) -> frozenset[str]:
         """Names of the terms that are looked at."""
-        return frozenset(label for term in self._terms() for label in term.labels)
+        return frozenset(label for term in self.terms() for label in term.labels)
 
     @property
     def requirements(self) -> list[DataRequirement]:
@@ -76,18 +73,7 @@ class DosLoss:
         known = [DataRequirement("atom_dos", size, atomic=True), DataRequirement("dos", size)]
         return [each for each in known if each.key in self.needs]
 
-    @property
-    def label_sets(self) -> tuple[tuple[str, ...], ...]:
-        """The labels of each term."""
-        return tuple(term.labels for term in self._terms())
-
-    def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
-    ) -> tuple[Float[Array, ""], Numbers]:
-        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`."""
-        return sum_terms(self._terms(), prediction, label, found, lr / self.start_lr)
-
-    def _terms(self) -> list[Term]:
+    def terms(self) -> list[Term]:
         """The terms in use."""
         return [
             Term(
@@ -104,15 +90,11 @@ class DosLoss:
 
     def _of_frames(self, prediction: Arrays, label: Arrays, *, summed: bool) -> tuple[Array, Array]:
         difference = _difference(prediction["dos"], label["dos"], summed=summed)
-        xp = array_namespace(difference)
-        square = xp.mean(difference * difference)
-        natoms = xp.mean(xp.sum(prediction["mask"], axis=1))
-        return square, xp.sqrt(square) / xp.where(natoms > 0, natoms, xp.ones_like(natoms))
+        return errors_of_frames(difference, prediction["mask"])
 
     def _of_atoms(self, prediction: Arrays, label: Arrays, *, summed: bool) -> tuple[Array, Array]:
         difference = _difference(prediction["atom_dos"], label["atom_dos"], summed=summed)
-        square = masked_mean(difference * difference, prediction["mask"])
-        return square, array_namespace(difference).sqrt(square)
+        return errors_of_atoms(difference, prediction["mask"])
 
 
 def _difference(prediction: Array, label: Array, *, summed: bool) -> Array:

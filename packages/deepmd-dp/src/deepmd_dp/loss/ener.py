@@ -4,24 +4,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY, OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
-from deepmd_dp.loss.interface import Arrays, Numbers, Term
+from deepmd_dp.loss.interface import Arrays, Term
 from deepmd_dp.loss.prefactor import Prefactor
 from deepmd_dp.loss.reduction import huber, lengths, masked_mean, mean_of_pairs, projections
-from deepmd_dp.loss.summation import sum_terms
+from deepmd_dp.loss.summation import SumOfTerms
 
+Own = TypeVar("Own", bound="EnergyLoss")
 HESSIAN = "hessian"
 """Name of the label and of the term, see `deepmd_dp.model.hessian`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnergyLoss:
+class EnergyLoss(SumOfTerms):
     r"""Loss `ener`: Σ_t p_t L_t over the terms t, p_t = limit + (start - limit) lr / start_lr.
 
     With Δ the difference between label and prediction, N the frame's real atoms, and means over
@@ -38,6 +39,9 @@ class EnergyLoss:
     gf     Σ_i drdq_i force_i           mean Δ²; mean Δ²
     h      Hessian [eV/Å²]              mean Δ²; mean \|Δ\|
     ====== ============================ ==========================================
+
+    The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
+    [eV/Å], ``rmse_gf``, ``rmse_h`` [eV/Å²]; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf`` and ``rmse_h``.
 
     Attributes
     ----------
@@ -70,7 +74,6 @@ class EnergyLoss:
     the terms and their norms are those of deepmd-kit 3.2.
     """
 
-    start_lr: float
     pref_e: Prefactor = Prefactor()
     pref_f: Prefactor = Prefactor()
     pref_v: Prefactor = Prefactor()
@@ -89,7 +92,7 @@ class EnergyLoss:
     intensive_ener_virial: bool = False
 
     @classmethod
-    def from_input(cls, section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> EnergyLoss:
+    def from_input(cls: type[Own], section: dict[str, Any], start_lr: float, outputs: tuple[OutputDef, ...]) -> Own:
         """The loss of the input's normalised section ``loss``.
 
         Raises
@@ -169,22 +172,6 @@ class EnergyLoss:
             (self.enable_atom_ener_coeff, DataRequirement("atom_ener_coeff", 1, atomic=True, default=1.0)),
         ]
         return [requirement for is_wanted, requirement in wanted if is_wanted]
-
-    @property
-    def label_sets(self) -> tuple[tuple[str, ...], ...]:
-        """The labels of each term."""
-        return tuple(term.labels for term in self.terms())
-
-    def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
-    ) -> tuple[Float[Array, ""], Numbers]:
-        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
-
-        The metrics are ``rmse_e`` [eV/atom], ``rmse_f`` [eV/Å], ``rmse_v`` [eV/atom], ``rmse_ae`` [eV], ``rmse_pf``
-        [eV/Å], ``rmse_gf``, ``rmse_h`` [eV/Å²]; with `loss_func` mae ``mae_e`` etc., but always ``rmse_gf`` and
-        ``rmse_h``.
-        """
-        return sum_terms(self.terms(), prediction, label, found, lr / self.start_lr)
 
     def terms(self) -> list[Term]:
         """The terms in use, in the alphabetical order of `lcurve.out`."""

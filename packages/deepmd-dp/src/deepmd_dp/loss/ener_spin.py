@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
-from deepmd.outputs import ENERGY, OutputDef
-from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace
+from deepmd.outputs import OutputDef
+from deepmd_dp.dialect.array import Array
 from deepmd_dp.loss.ener import EnergyLoss
-from deepmd_dp.loss.interface import Arrays, Numbers, Term
+from deepmd_dp.loss.interface import Arrays, Term
 from deepmd_dp.loss.prefactor import Prefactor
-from deepmd_dp.loss.reduction import masked_mean
-from deepmd_dp.loss.summation import sum_terms
 
 _OF_ENERGY = ("start_pref_e", "limit_pref_e", "start_pref_v", "limit_pref_v", "start_pref_ae", "limit_pref_ae")
 _SHARED = ("enable_atom_ener_coeff", "loss_func", "intensive_ener_virial")
@@ -32,15 +29,15 @@ _WITHOUT = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnergySpinLoss:
+class EnergySpinLoss(EnergyLoss):
     r"""Loss `ener_spin`: that of `ener`, whose forces are called fr, and p_fm mean \|ΔF_mag\|².
 
     ΔF_mag [eV/μB] is the difference of magnetic forces, -dE/ds; the mean goes over all atoms of the batch with a type
-    that has spins, and over components. With `loss_func` mae it is mean \|ΔF_mag\|.
+    that has spins, and over components. With `loss_func` mae it is mean \|ΔF_mag\|. The metrics are those of `ener`,
+    ``rmse_f`` being ``rmse_fr``, and ``rmse_fm`` [eV/μB]; with `loss_func` mae ``mae_e`` etc.
 
     Attributes
     ----------
-    potential : EnergyLoss
     pref_fm : Prefactor
 
     References
@@ -48,7 +45,6 @@ class EnergySpinLoss:
     The terms and their norms are those of deepmd-kit 3.2 with ``--pt``.
     """
 
-    potential: EnergyLoss
     pref_fm: Prefactor = Prefactor()
 
     @classmethod
@@ -62,58 +58,32 @@ class EnergySpinLoss:
         """
         of_energy = {name: section[name] for name in (*_OF_ENERGY, *_SHARED)}
         forces = {f"{end}_pref_f": section[f"{end}_pref_fr"] for end in ("start", "limit")}
-        potential = EnergyLoss.from_input({**_WITHOUT, **of_energy, **forces}, start_lr, outputs)
+        potential = super().from_input({**_WITHOUT, **of_energy, **forces}, start_lr, outputs)
         if not outputs[0].is_magnetic:
             raise InputError("loss/type is 'ener_spin', but the model takes no spins; add model/spin, or take 'ener'.")
-        return cls(potential=potential, pref_fm=Prefactor.of(section, "fm"))
-
-    @property
-    def output(self) -> OutputDef:
-        """The energy."""
-        return ENERGY
+        return replace(potential, pref_fm=Prefactor.of(section, "fm"))
 
     @property
     def needs(self) -> frozenset[str]:
         """Names of the terms that are looked at; magnetic forces come with the forces."""
-        return self.potential.needs | ({"force"} if self.pref_fm.is_used else set())
+        return super().needs | ({"force"} if self.pref_fm.is_used else set())
 
     @property
     def requirements(self) -> list[DataRequirement]:
         """The labels to read; none must be there: a term without its label is left out."""
         magnetic = [DataRequirement("force_mag", 3, atomic=True)] if self.pref_fm.is_used else []
-        return [*self.potential.requirements, *magnetic]
+        return [*super().requirements, *magnetic]
 
-    @property
-    def label_sets(self) -> tuple[tuple[str, ...], ...]:
-        """The labels of each term."""
-        return tuple(term.labels for term in self._terms())
-
-    def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
-    ) -> tuple[Float[Array, ""], Numbers]:
-        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`.
-
-        The metrics are those of `ener`, ``rmse_f`` being ``rmse_fr``, and ``rmse_fm`` [eV/μB]; with `loss_func` mae
-        ``mae_e`` etc.
-        """
-        return sum_terms(self._terms(), prediction, label, found, lr / self.potential.start_lr)
-
-    def _terms(self) -> list[Term]:
+    def terms(self) -> list[Term]:
         """The terms in use, in the alphabetical order of `lcurve.out`."""
         terms = [
-            term._replace(metric=f"{term.metric}r") if term.metric.endswith("_f") else term
-            for term in self.potential.terms()
+            term._replace(metric=f"{term.metric}r") if term.metric.endswith("_f") else term for term in super().terms()
         ]
         if self.pref_fm.is_used:
-            kind = "rmse" if self.potential.loss_func == "mse" else "mae"
+            kind = "rmse" if self.loss_func == "mse" else "mae"
             terms.append(Term(f"{kind}_fm", self.pref_fm, ("force_mag",), self._magnetic_force))
         return sorted(terms, key=lambda term: term.metric)
 
     def _magnetic_force(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
         difference, mask = label["force_mag"] - prediction["force_mag"], prediction["mask_mag"]
-        xp = array_namespace(difference)
-        if self.potential.loss_func == "mae":
-            mean = masked_mean(xp.abs(difference), mask)
-            return mean, mean
-        square = masked_mean(difference * difference, mask)
-        return square, xp.sqrt(square)
+        return self._of_atoms(difference, difference, mask, self.huber_delta[1])

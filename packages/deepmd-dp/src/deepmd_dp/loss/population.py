@@ -14,11 +14,9 @@ from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant
 from deepmd_dp.loss.interface import Arrays, Numbers
 from deepmd_dp.loss.prefactor import Prefactor
-from deepmd_dp.loss.reduction import huber
+from deepmd_dp.loss.reduction import error_of_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from deepmd.outputs import OutputDef
 
 LABEL = "atom_population"
@@ -143,22 +141,14 @@ class PopulationLoss:
         xp = array_namespace(difference.values)
         if kind == "rmse":
             return self._mean(kind, difference) * difference.number
-        return xp.sum(self._of_each(kind)(difference.values))
+        return xp.sum(error_of_each(kind, difference.values, self.beta))
 
     def _mean(self, kind: str, difference: Difference) -> Float[Array, ""]:
         """An error of a kind, averaged."""
         xp = array_namespace(difference.values)
         count = xp.where(difference.number > 0, difference.number, xp.ones_like(difference.number))
-        mean = xp.sum(self._of_each(kind)(difference.values)) / count
+        mean = xp.sum(error_of_each(kind, difference.values, self.beta)) / count
         return xp.sqrt(mean) if kind == "rmse" else mean
-
-    def _of_each(self, kind: str) -> Callable[[Array], Array]:
-        """What is summed up."""
-        if kind == "smooth_mae":
-            return lambda x: huber(x, self.beta) / self.beta
-        if kind == "mae":
-            return lambda x: array_namespace(x).abs(x)
-        return lambda x: x * x
 
 
 def _differences(

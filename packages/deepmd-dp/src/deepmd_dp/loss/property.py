@@ -13,13 +13,15 @@ from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant
 from deepmd_dp.loss.interface import Arrays, Numbers
-from deepmd_dp.loss.reduction import huber
+from deepmd_dp.loss.reduction import error_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepmd.outputs import OutputDef
 
+DEVIATION = "deviation"
+"""Asks for the model's `deviation` beside the terms."""
 SMALL = 1e-3
 """Added to the label that a relative error is divided by, as deepmd-kit does."""
 
@@ -34,10 +36,6 @@ def _total(x: Array) -> Array:
 
 def _root(x: Array) -> Array:
     return array_namespace(x).sqrt(x)
-
-
-def _size(x: Array) -> Array:
-    return array_namespace(x).abs(x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ class PropertyLoss:
     @property
     def needs(self) -> frozenset[str]:
         """Names of the terms that are looked at."""
-        return frozenset({self.output.name})
+        return frozenset({self.output.name, DEVIATION})
 
     @property
     def requirements(self) -> list[DataRequirement]:
@@ -116,7 +114,7 @@ class PropertyLoss:
             value, target = value / natoms, target / natoms
         difference = value - target
         relative = difference / (target + SMALL)
-        return self._loss(difference / _safe(prediction["deviation"]), relative), {
+        return self._loss(difference / _safe(prediction[DEVIATION]), relative), {
             metric: self._reduced(metric, difference, relative, _mean) for metric in self.metric
         }
 
@@ -128,14 +126,8 @@ class PropertyLoss:
         self, kind: str, difference: Array, relative: Array, reduce: Callable[[Array], Array]
     ) -> Float[Array, ""]:
         """An error of a kind, summed up or averaged."""
-        if kind == "smooth_mae":
-            return reduce(huber(difference, self.beta) / self.beta)
-        if kind == "mape":
-            return reduce(_size(relative))
-        if kind == "mae":
-            return reduce(_size(difference))
-        square = reduce(difference * difference)
-        return _root(square) if kind == "rmse" else square
+        reduced = reduce(error_of_each(kind, relative if kind == "mape" else difference, self.beta))
+        return _root(reduced) if kind == "rmse" else reduced
 
 
 def _safe(deviation: Array) -> Array:

@@ -14,6 +14,31 @@ def masked_mean(x: Float[Array, "nframes nloc ncomponents"], mask: Float[Array, 
     return xp.sum(x * mask) / xp.where(count > 0, count, xp.ones_like(count))
 
 
+def errors_of_frames(
+    difference: Float[Array, "nframes ncomponents"], mask: Float[Array, "nframes nloc 1"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The mean square, and its root over the mean number of atoms whose mask is 1."""
+    xp = array_namespace(difference)
+    square = xp.mean(difference * difference)
+    natoms = xp.mean(xp.sum(mask, axis=1))
+    return square, xp.sqrt(square) / xp.where(natoms > 0, natoms, xp.ones_like(natoms))
+
+
+def errors_of_atoms(
+    difference: Float[Array, "nframes nloc ncomponents"], mask: Float[Array, "nframes nloc 1"]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The mean square over the atoms whose mask is 1, and its root."""
+    square = masked_mean(difference * difference, mask)
+    return square, array_namespace(difference).sqrt(square)
+
+
+def error_of_each(kind: str, x: Float[Array, "*axes"], beta: float) -> Float[Array, "*axes"]:
+    r"""What errors of a kind are sums or means of: \|x\|, the same but squared below beta (``smooth_mae``), or x²."""
+    if kind == "smooth_mae":
+        return huber(x, beta) / beta
+    return array_namespace(x).abs(x) if kind in ("mae", "mape") else x * x
+
+
 def mean_of_pairs(x: Float[Array, "nframes n n"], mask: Float[Array, "nframes n"]) -> Float[Array, ""]:
     """Mean over the frames of the mean over pairs whose masks are both 1; 0 for a frame that has none."""
     xp = array_namespace(x)

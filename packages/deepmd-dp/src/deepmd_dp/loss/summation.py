@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deepmd_dp.loss.interface import Term
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumOfTerms:
+    """Base of losses that are sums of terms with weights: what follows from the terms.
+
+    Attributes
+    ----------
+    start_lr : float
+        Learning rate at which the prefactors have their first values [1].
+    """
+
+    start_lr: float
+
+    def terms(self) -> list[Term]:
+        """The terms in use."""
+        raise NotImplementedError
+
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The labels of each term."""
+        return tuple(term.labels for term in self.terms())
+
+    def __call__(
+        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Numbers]:
+        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`."""
+        return sum_terms(self.terms(), prediction, label, found, lr / self.start_lr)
 
 
 def sum_terms(

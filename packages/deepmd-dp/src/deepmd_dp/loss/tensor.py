@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.data.batch import DataRequirement
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array import Array, Float
-from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.loss.interface import Arrays, Numbers, Term
+from deepmd_dp.dialect.array import Array
+from deepmd_dp.loss.interface import Arrays, Term
 from deepmd_dp.loss.prefactor import Prefactor
-from deepmd_dp.loss.reduction import masked_mean
-from deepmd_dp.loss.summation import sum_terms
+from deepmd_dp.loss.reduction import errors_of_atoms, errors_of_frames
+from deepmd_dp.loss.summation import SumOfTerms
 
 if TYPE_CHECKING:
     from deepmd.outputs import OutputDef
 
 
 @dataclass(frozen=True, kw_only=True)
-class TensorLoss:
+class TensorLoss(SumOfTerms):
     r"""Loss `tensor` of an output X: pref · mean \|ΔX\|² + pref_atomic · mean \|w_i Δx_i\|².
 
     ΔX is the difference of prediction and label of a frame (``X.npy``), Δx_i that of an atom (``atomic_X.npy``); the
@@ -54,7 +53,6 @@ class TensorLoss:
         InputError
             A prefactor is negative, both are 0, or the model gives no tensor.
         """
-        del start_lr  # the prefactors do not change
         output = outputs[0]
         if output.is_scalar:
             raise InputError(f"loss/type is 'tensor', but the model gives the scalar {output.name}.")
@@ -63,6 +61,7 @@ class TensorLoss:
             raise InputError(f"loss/type is 'tensor', but the model gives {output.name}; take {wanted!r}.")
         loss = cls(
             output=output,
+            start_lr=start_lr,
             pref=float(section["pref"]),
             pref_atomic=float(section["pref_atomic"]),
             enable_atomic_weight=section.get("enable_atomic_weight", False),
@@ -93,19 +92,7 @@ class TensorLoss:
             labels.append(DataRequirement("atom_weight", 1, atomic=True, default=1.0, selected_types=selected))
         return labels
 
-    @property
-    def label_sets(self) -> tuple[tuple[str, ...], ...]:
-        """The labels of each term."""
-        return tuple(term.labels for term in self._terms())
-
-    def __call__(
-        self, prediction: Arrays, label: Arrays, found: dict[str, bool], lr: float | Float[Array, ""]
-    ) -> tuple[Float[Array, ""], Numbers]:
-        """The loss and the metrics, see `deepmd_dp.loss.interface.Loss`."""
-        del lr
-        return sum_terms(self._terms(), prediction, label, found, 1.0)
-
-    def _terms(self) -> list[Term]:
+    def terms(self) -> list[Term]:
         """The terms in use."""
         name = self.output.name
         terms = [
@@ -117,16 +104,11 @@ class TensorLoss:
         return [term for term in terms if term.prefactor.is_used]
 
     def _of_frames(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
-        name, mask = self.output.name, prediction["mask"]
-        difference = label[name] - prediction[self.output.term_name("sum")]
-        xp = array_namespace(difference)
-        square = xp.mean(difference * difference)
-        natoms = xp.mean(xp.sum(mask, axis=1))
-        return square, xp.sqrt(square) / xp.where(natoms > 0, natoms, xp.ones_like(natoms))
+        difference = label[self.output.name] - prediction[self.output.term_name("sum")]
+        return errors_of_frames(difference, prediction["mask"])
 
     def _of_atoms(self, prediction: Arrays, label: Arrays) -> tuple[Array, Array]:
         difference = label[f"atom_{self.output.name}"] - prediction[self.output.term_name("atom")]
         if self.enable_atomic_weight:
             difference = difference * label["atom_weight"]
-        square = masked_mean(difference * difference, prediction["mask"])
-        return square, array_namespace(difference).sqrt(square)
+        return errors_of_atoms(difference, prediction["mask"])

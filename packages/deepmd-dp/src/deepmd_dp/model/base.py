@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from deepmd.contract import take_array
 from deepmd.errors import ModelFileError
-from deepmd.outputs import OutputDef
+from deepmd.outputs import ENERGY, OutputDef
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, buffer, module, static
@@ -19,20 +19,6 @@ from deepmd_dp.dialect.settings import hashable, plain
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.environment.expansion import FrameExpansion
-
-
-class UsesLists(Protocol):
-    """What is asked of a descriptor or model here."""
-
-    @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """Neighbor lists that it looks at."""
-        ...
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each list was made for."""
-        ...
 
 
 @module
@@ -61,9 +47,29 @@ class BaseModel(Module):
     preset_out_bias: tuple[tuple[str, tuple[Any, ...]], ...] = static(default=())
 
     @property
-    @abstractmethod
     def outputs(self) -> tuple[OutputDef, ...]:
-        """What it gives."""
+        """What it gives: the energy, of most kinds of models."""
+        return (ENERGY,)
+
+    @property
+    @abstractmethod
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """The neighbor lists that it looks at, no two the same, each with the `sel` of its blocks."""
+
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """The neighbor lists that it looks at."""
+        return tuple(self.capacities)
+
+    @property
+    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbors that each block of each list was made for: the contract's `sel`."""
+        return tuple(self.capacities.values())
+
+    @property
+    def rcut(self) -> float:
+        """Largest cut-off radius [Å]."""
+        return max(spec.rcut for spec in self.capacities)
 
     @property
     @abstractmethod
@@ -79,6 +85,11 @@ class BaseModel(Module):
     def expansion(self) -> FrameExpansion | None:
         """None: it takes frames as they are."""
         return None
+
+    @property
+    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
+        """None: all are fitted to the data."""
+        return {}
 
     @property
     def takes_mask(self) -> bool:
@@ -179,12 +190,11 @@ def bias_size(outputs: tuple[OutputDef, ...], ntypes: int) -> tuple[int, int, in
     return len(outputs), ntypes, max(output.ncomponents for output in outputs)
 
 
-def union_of_lists(users: Sequence[UsesLists]) -> dict[ListSpec, tuple[int, ...]]:
-    """The lists that some descriptors or models look at, no two the same, each with its largest `sel`."""
+def widest(lists: Iterable[tuple[ListSpec, tuple[int, ...]]]) -> dict[ListSpec, tuple[int, ...]]:
+    """Lists, no two the same, each with its largest `sel`."""
     found: dict[ListSpec, tuple[int, ...]] = {}
-    for user in users:
-        for spec, sel in zip(user.lists, user.list_capacities, strict=True):
-            found[spec] = tuple(map(max, sel, found.get(spec, sel)))
+    for spec, sel in lists:
+        found[spec] = tuple(map(max, sel, found.get(spec, sel)))
     return found
 
 

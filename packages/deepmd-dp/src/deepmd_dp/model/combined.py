@@ -10,14 +10,14 @@ from itertools import zip_longest
 from typing import Any
 
 from deepmd.errors import InputError, ModelFileError
-from deepmd.outputs import ENERGY, OutputDef
+from deepmd.outputs import ENERGY
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.module import module
 from deepmd_dp.environment.environment import Environment, ListSpec
 from deepmd_dp.environment.exclusion import without_pairs
 from deepmd_dp.environment.type_numbers import TypeNumbers
 from deepmd_dp.interface import Model
-from deepmd_dp.model.base import BaseModel
+from deepmd_dp.model.base import BaseModel, widest
 from deepmd_dp.model.pairtab import PairTabModel
 
 Weight = float | Float[Array, "nframes nloc 1"]
@@ -37,38 +37,18 @@ class CombinedModel(BaseModel):
         """What each of the energies counts."""
 
     @property
-    def outputs(self) -> tuple[OutputDef, ...]:
-        """The energy."""
-        return (ENERGY,)
-
-    @property
     def numbers(self) -> tuple[TypeNumbers, ...]:
         """The types of each of the models, which may have more than the whole and others in their order."""
         return tuple(TypeNumbers.by_name(model.type_map, self.type_map) for model in self.models)
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """All that any of the models looks at, no two the same."""
-        return tuple(self._capacities)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each list was made for: the contract's `sel`."""
-        return tuple(self._capacities.values())
-
-    @property
-    def _capacities(self) -> dict[ListSpec, tuple[int, ...]]:
-        found: dict[ListSpec, tuple[int, ...]] = {}
-        for model, numbers in zip(self.models, self.numbers, strict=True):
-            for own, of_blocks in zip(model.lists, model.list_capacities, strict=True):
-                spec, sel = numbers.list_of_whole(own), numbers.blocks_of_whole(own, of_blocks)
-                found[spec] = tuple(map(max, sel, found.get(spec, sel)))
-        return found
-
-    @property
-    def rcut(self) -> float:
-        """Largest cut-off radius [Å]."""
-        return max(model.rcut for model in self.models)
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """All lists that any of the models looks at, no two the same, each with the `sel` of its blocks."""
+        return widest(
+            (numbers.list_of_whole(spec), numbers.blocks_of_whole(spec, sel))
+            for model, numbers in zip(self.models, self.numbers, strict=True)
+            for spec, sel in zip(model.lists, model.list_capacities, strict=True)
+        )
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that all of them hold for an atom with so many neighbors in each list."""
@@ -105,11 +85,6 @@ class CombinedModel(BaseModel):
         """Frame parameters where none are given, if all that take any have the same."""
         found = {model.default_fparam for model in self.models if model.dim_fparam}
         return found.pop() if len(found) == 1 else None
-
-    @property
-    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
-        """None: all are fitted to the data."""
-        return {}
 
     def __call__(
         self,

@@ -92,8 +92,7 @@ def edge_vectors(env: Environment) -> Vectors:
 def with_edge_vectors(env: Environment, edge_vec: Vectors) -> Environment:
     """The same environment with other displacements."""
     rest = iter(edge_vec)
-    lists = tuple(tuple(replace(block, edge_vec=next(rest)) for block in blocks) for blocks in env.lists)
-    return replace(env, lists=lists)
+    return env.map_blocks(lambda block, *_: replace(block, edge_vec=next(rest)))
 
 
 def _blocks(env: Environment) -> list[NeighborBlock]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepmd.contract import check_class, take_array
 from deepmd.errors import InputError, ModelFileError
-from deepmd.outputs import ENERGY, OutputDef
+from deepmd.outputs import ENERGY
 from deepmd_dp.dialect.array import Array, Float, Int, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, buffer, module, static
@@ -156,64 +156,24 @@ class PairTabModel(BaseModel):
     sel: int = static()
     by_type: bool = static(default=False)
 
-    @property
-    def outputs(self) -> tuple[OutputDef, ...]:
-        """The energy."""
-        return (ENERGY,)
+    uses_type_index = False
+    messages = ()
+    dim_fparam = dim_aparam = 0
+    default_fparam = None
 
     @property
     def spec(self) -> ListSpec:
         """The neighbor list that it looks at."""
-        return ListSpec(self.rcut, self.by_type)
+        return ListSpec(self.table.rcut, self.by_type)
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """The one list."""
-        return (self.spec,)
-
-    @property
-    def rcut(self) -> float:
-        """Cut-off radius [Å]."""
-        return self.table.rcut
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that it was made for; of any type, where it looks at those of each type."""
-        return ((self.sel,) if not self.by_type else (0,) * self.ntypes,)
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """One list, with the neighbors that it was made for; of any type, where it looks at those of each type."""
+        return {self.spec: (self.sel,) if not self.by_type else (0,) * self.ntypes}
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that is held for an atom with so many neighbors in its list."""
         return 8 * _NUMBERS_PER_NEIGHBOR * nnei[self.spec]
-
-    @property
-    def uses_type_index(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def messages(self) -> tuple[ListSpec, ...]:
-        """None."""
-        return ()
-
-    @property
-    def dim_fparam(self) -> int:
-        """No frame parameters."""
-        return 0
-
-    @property
-    def dim_aparam(self) -> int:
-        """No parameters of atoms."""
-        return 0
-
-    @property
-    def default_fparam(self) -> tuple[float, ...] | None:
-        """None."""
-        return None
-
-    @property
-    def assigned_bias(self) -> Mapping[str, tuple[float | None, ...]]:
-        """None: all are fitted to the data."""
-        return {}
 
     def __call__(
         self,

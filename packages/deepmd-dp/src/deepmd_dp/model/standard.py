@@ -25,7 +25,7 @@ from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
 from deepmd_dp.interface import Descriptor, Fitting
-from deepmd_dp.model.base import BaseModel, new_base, read_base, union_of_lists
+from deepmd_dp.model.base import BaseModel, new_base, read_base, widest
 from deepmd_dp.model.spin import expand_section
 
 SPIN_TYPE = "spin_ener"
@@ -63,23 +63,9 @@ class StandardModel(BaseModel):
         return self.fitting.outputs
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """Neighbor lists that the descriptor looks at, no two the same."""
-        return tuple(self._capacities)
-
-    @property
-    def rcut(self) -> float:
-        """Largest cut-off radius [Å]."""
-        return max(spec.rcut for spec in self.lists)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each list was made for: the contract's `sel`."""
-        return tuple(self._capacities.values())
-
-    @property
-    def _capacities(self) -> dict[ListSpec, tuple[int, ...]]:
-        return union_of_lists([self.descriptor])
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """The lists of the descriptor, no two the same, each with the `sel` of its blocks."""
+        return widest(zip(self.descriptor.lists, self.descriptor.list_capacities, strict=True))
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that is held for an atom with so many neighbors in each list."""

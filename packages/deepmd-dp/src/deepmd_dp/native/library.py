@@ -58,7 +58,6 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 """Of the functions that may fail, without the last one, which says why."""
 RESULTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "copy_pairs": (None, (c_void_p, c_void_p, c_void_p, c_void_p)),
     "free_pairs": (None, (c_void_p,)),
     "record": (c_char_p, (c_void_p,)),
     "seconds": (c_double, (c_void_p, c_int32, POINTER(c_char_p))),

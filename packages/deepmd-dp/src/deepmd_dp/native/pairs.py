@@ -36,10 +36,10 @@ def found_pairs(
     """The pairs within the cut-off [Å], kept by C++ during the block; `build_neighbor_list` says what is meant."""
     excluded = np.array(exclude_pairs, dtype=np.int32)
     search = _Search(rcut, address(excluded, np.int32), len(excluded), by_type, nthreads)
-    handle, npairs = c_void_p(), c_int64()
+    handle, npairs = c_void_p(), c_int64()  # how many pairs there are is not asked for
     call("find_pairs", byref(frame_of(frame)), byref(search), byref(handle), byref(npairs))
     try:
-        yield Pairs(handle, len(frame.coord), npairs.value)
+        yield Pairs(handle, len(frame.coord))
     finally:
         library().deepmd_dp_free_pairs(handle)
 
@@ -47,17 +47,8 @@ def found_pairs(
 class Pairs:
     """What was found in a frame: for each of `natoms` its neighbors, the nearest first."""
 
-    def __init__(self, handle: c_void_p, natoms: int, npairs: int) -> None:
-        self._handle, self._natoms, self._npairs = handle, natoms, npairs
-
-    def copied(
-        self,
-    ) -> tuple[Int[np.ndarray, "_"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
-        """Where each atom's neighbors begin (natoms + 1), the neighbors, and the cells by which they are shifted."""
-        first = np.empty(self._natoms + 1, dtype=np.int64)
-        index, shift = np.empty(self._npairs, dtype=np.int32), np.empty((self._npairs, 3), dtype=np.int32)
-        library().deepmd_dp_copy_pairs(self._handle, *(array.ctypes.data for array in (first, index, shift)))
-        return first, index, shift
+    def __init__(self, handle: c_void_p, natoms: int) -> None:
+        self._handle, self._natoms = handle, natoms
 
     def free_widths(self, nsections: int) -> list[int]:
         """Widths of sections that hold every neighbor, at least 1 each."""

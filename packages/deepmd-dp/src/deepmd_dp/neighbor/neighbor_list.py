@@ -127,37 +127,3 @@ def neighbor_statistics(
     frame = check_frame(coord, box, atype, pbc, ntypes)
     with found_pairs(frame, rcut, nthreads=nthreads) as pairs:
         return pairs.counts(ntypes)
-
-
-def edge_pairs(
-    coord: Any,
-    box: Any,
-    rcut: float,
-    *,
-    atype: Any = None,
-    pbc: Any = None,
-    exclude_pairs: Any = (),
-    nthreads: int = 1,
-) -> tuple[Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges"], Int[np.ndarray, "nedges 3"]]:
-    """All pairs within the cut-off, each in both directions, without padding.
-
-    Parameters
-    ----------
-    coord, box, rcut, pbc, exclude_pairs, nthreads
-        As in `build_neighbor_list`.
-    atype : array, (nloc,) int, optional
-        Needed for virtual atoms and `exclude_pairs` only.
-
-    Returns
-    -------
-    i, j
-        Centre and neighbor, sorted by centre, then by distance.
-    shift
-        ``r_ij = coord[j] + shift @ box - coord[i]``.
-    """
-    if atype is None:
-        atype = np.zeros(len(coord), dtype=np.int32)
-    frame = check_frame(coord, box, atype, pbc)
-    with found_pairs(frame, rcut, exclude_pairs=check_exclude_pairs(exclude_pairs), nthreads=nthreads) as pairs:
-        first, j, shift = pairs.copied()
-    return np.repeat(np.arange(len(frame.coord)), np.diff(first)), j, shift

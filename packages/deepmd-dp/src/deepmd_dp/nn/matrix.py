@@ -32,7 +32,7 @@ from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Function = Callable[[Float[np.ndarray, "n"]], Float[np.ndarray, "n m"]]
     """Of numbers s; gives values of all nets that share a basis."""
@@ -102,6 +102,12 @@ def matrix(net: EmbeddingNetwork | Matrix, basis: Basis, like: Array) -> Float[A
 def in_double(net: EmbeddingNetwork, like: Array) -> EmbeddingNetwork:
     """The net with its parameters as float64; `like` is an array of that type."""
     return map_leaves(net, lambda _, leaf: array_namespace(leaf).astype(leaf, like.dtype))
+
+
+def values_of(nets: Sequence[EmbeddingNetwork]) -> Function:
+    """The values of nets of one number, side by side, in double precision."""
+    doubles = [in_double(net, np.zeros(0)) for net in nets]
+    return lambda s: np.concatenate([np.asarray(net(s[:, None])) for net in doubles], axis=1)
 
 
 def input_range(
@@ -263,8 +269,9 @@ class OnBasis(Module):
 
     basis: Basis | None
 
-    def values(self, s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n m"]:
-        """Values of all these nets as they are now, in double precision."""
+    @property
+    def values(self) -> Function:
+        """The values of all these nets as they are now, in double precision."""
         raise NotImplementedError
 
     @property

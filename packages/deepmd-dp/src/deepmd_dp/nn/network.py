@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -124,30 +125,62 @@ def _take_row(variables: dict[str, Any], key: str, nout: int, where: str, *, opt
     return take_array(variables, key, (nout,), where=where, optional=optional)
 
 
-def _deserialize_layers(data: dict[str, Any], where: str) -> tuple[Layer, ...]:
-    """The layers of a net; each must take as many numbers as the one before it gives."""
-    layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
-    width = data["in_dim"]
-    for i, each in enumerate(layers):
-        nin, nout = each.w.shape
-        if nin != width:
-            raise ModelFileError(f"{where}, layer {i}: array `w` has {nin} rows; expected {width}: damaged.")
-        width = nout
-    return layers
+Net = TypeVar("Net", bound="Network")
 
 
 @module
-class EmbeddingNetwork(Module):
-    """Layers with skip connections that map an edge's features to its embedding."""
+class Network(Module):
+    """Base of nets: layers one behind the other."""
 
+    version: ClassVar[int]
+    """The contract's newest version of it."""
     layers: tuple[Layer, ...]
     resnet_dt: bool = static(default=False)
     precision: str = static(default="float64")
 
-    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead width"]:
+    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead nout"]:
         for each in self.layers:
             x = each(x)
         return x
+
+    def serialize_layers(self) -> dict[str, Any]:
+        """What is the same in the contract's trees of all nets."""
+        first = self.layers[0]
+        return {
+            "@class": type(self).__name__,
+            "@version": self.version,
+            "in_dim": first.w.shape[0],
+            "activation_function": first.activation_function,
+            "resnet_dt": self.resnet_dt,
+            "precision": self.precision,
+            "layers": [each.serialize() for each in self.layers],
+        }
+
+    @classmethod
+    def deserialize(cls: type[Net], data: dict[str, Any], where: str = "net") -> Net:
+        """The module of the contract's tree; `where` says in messages which one it is.
+
+        Raises
+        ------
+        ModelFileError
+            A layer takes another number of numbers than the one before it gives.
+        """
+        check_class(data, cls.__name__, 1, cls.version)
+        layers = tuple(Layer.deserialize(x, f"{where}, layer {i}") for i, x in enumerate(data["layers"]))
+        width = data["in_dim"]
+        for i, each in enumerate(layers):
+            nin, nout = each.w.shape
+            if nin != width:
+                raise ModelFileError(f"{where}, layer {i}: array `w` has {nin} rows; expected {width}: damaged.")
+            width = nout
+        return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
+
+
+@module
+class EmbeddingNetwork(Network):
+    """Layers with skip connections that map an edge's features to its embedding."""
+
+    version = 2
 
     @property
     def neuron(self) -> list[int]:
@@ -166,25 +199,7 @@ class EmbeddingNetwork(Module):
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        first = self.layers[0]
-        return {
-            "@class": "EmbeddingNetwork",
-            "@version": 2,
-            "in_dim": first.w.shape[0],
-            "neuron": self.neuron,
-            "activation_function": first.activation_function,
-            "resnet_dt": self.resnet_dt,
-            "bias": first.b is not None,
-            "precision": self.precision,
-            "layers": [each.serialize() for each in self.layers],
-        }
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any], where: str = "embedding net") -> EmbeddingNetwork:
-        """The module of the contract's tree; `where` says in messages which one it is."""
-        check_class(data, "EmbeddingNetwork", 1, 2)
-        layers = _deserialize_layers(data, where)
-        return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
+        return {**self.serialize_layers(), "neuron": self.neuron, "bias": self.layers[0].b is not None}
 
     @classmethod
     def initial(
@@ -200,21 +215,9 @@ class EmbeddingNetwork(Module):
         trainable: bool = True,
     ) -> EmbeddingNetwork:
         """Random first values, see `Layer.initial`."""
-        widths = [nin, *neuron]
-        layers = tuple(
-            Layer.initial(
-                rng,
-                widths[i],
-                widths[i + 1],
-                bias=bias,
-                use_timestep=resnet_dt,
-                activation_function=activation_function,
-                resnet=True,
-                precision=precision,
-                trainable=trainable,
-            )
-            for i in range(len(neuron))
-        )
+        common: dict[str, Any] = {"bias": bias, "use_timestep": resnet_dt, "activation_function": activation_function}
+        common |= {"resnet": True, "precision": precision, "trainable": trainable}
+        layers = tuple(Layer.initial(rng, *widths, **common) for widths in pairwise([nin, *neuron]))
         return cls(layers=layers, resnet_dt=resnet_dt, precision=precision_name(precision))
 
     @classmethod
@@ -225,40 +228,21 @@ class EmbeddingNetwork(Module):
 
 
 @module
-class FittingNetwork(Module):
+class FittingNetwork(Network):
     """Hidden layers and a last linear one that map an atom's descriptor to its output."""
 
-    layers: tuple[Layer, ...]
-    resnet_dt: bool = static(default=True)
-    precision: str = static(default="float64")
-
-    def __call__(self, x: Float[Array, "*lead nin"]) -> Float[Array, "*lead nout"]:
-        for each in self.layers:
-            x = each(x)
-        return x
+    version = 1
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
-        first, last = self.layers[0], self.layers[-1]
+        *hidden, last = self.layers
+        neuron = [each.w.shape[1] for each in hidden]
         return {
-            "@class": "FittingNetwork",
-            "@version": 1,
-            "in_dim": first.w.shape[0],
+            **self.serialize_layers(),
             "out_dim": last.w.shape[1],
-            "neuron": [each.w.shape[1] for each in self.layers[:-1]],
-            "activation_function": first.activation_function,
-            "resnet_dt": self.resnet_dt,
-            "precision": self.precision,
+            "neuron": neuron,
             "bias_out": last.b is not None,
-            "layers": [each.serialize() for each in self.layers],
         }
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any], where: str = "fitting net") -> FittingNetwork:
-        """The module of the contract's tree; `where` says in messages which one it is."""
-        check_class(data, "FittingNetwork", 1, 1)
-        layers = _deserialize_layers(data, where)
-        return cls(layers=layers, resnet_dt=data["resnet_dt"], precision=precision_name(data["precision"]))
 
     @classmethod
     def initial(
@@ -275,21 +259,13 @@ class FittingNetwork(Module):
     ) -> FittingNetwork:
         """Random first values; a time step only where a layer keeps the width, none in the last."""
         widths = [nin, *neuron]
-        flags = trainable or (True,) * (len(neuron) + 1)
+        *flags, of_last = trainable or (True,) * len(widths)
+        common: dict[str, Any] = {"activation_function": activation_function, "resnet": True, "precision": precision}
         hidden = [
-            Layer.initial(
-                rng,
-                widths[i],
-                widths[i + 1],
-                use_timestep=resnet_dt and widths[i] == widths[i + 1],
-                activation_function=activation_function,
-                resnet=True,
-                precision=precision,
-                trainable=flags[i],
-            )
-            for i in range(len(neuron))
+            Layer.initial(rng, m, n, use_timestep=resnet_dt and m == n, trainable=flag, **common)
+            for (m, n), flag in zip(pairwise(widths), flags, strict=True)
         ]
-        last = Layer.initial(rng, widths[-1], nout, precision=precision, trainable=flags[-1])
+        last = Layer.initial(rng, widths[-1], nout, precision=precision, trainable=of_last)
         return cls(layers=(*hidden, last), resnet_dt=resnet_dt, precision=precision_name(precision))
 
 
@@ -367,6 +343,12 @@ class LayerNorm(Module):
         variance = ops.squared_length(centred) / self.w.shape[0]
         return ops.scale_rows(centred, 1.0 / xp.sqrt(variance + self.eps)) * self.w + self.b
 
+    @classmethod
+    def initial(cls, dim: int, eps: float, *, precision: str, trainable: bool) -> LayerNorm:
+        """One that normalises only."""
+        w = np.ones(dim, numpy_dtype(precision))
+        return cls(w=w, b=np.zeros_like(w), eps=eps, precision=precision, trainable=trainable)
+
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
         return {
@@ -391,6 +373,3 @@ class LayerNorm(Module):
             precision=precision_name(data["precision"]),
             trainable=data["trainable"],
         )
-
-
-__all__ = ["EmbeddingNetwork", "FittingNetwork", "Layer", "LayerNorm", "NetworkCollection"]

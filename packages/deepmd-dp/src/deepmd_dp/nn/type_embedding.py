@@ -11,8 +11,9 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import constant
-from deepmd_dp.dialect.module import Module, module, static
+from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.precision import precision_name
+from deepmd_dp.dialect.settings import read_settings, setting, write_settings
 from deepmd_dp.nn.electron_configuration import ECONF_DIM, electron_configuration
 from deepmd_dp.nn.network import EmbeddingNetwork
 
@@ -22,13 +23,13 @@ class TypeEmbedNet(Module):
     """Embeds the types: a net applied to their unit vectors or to their electron configurations."""
 
     embedding: EmbeddingNetwork
-    ntypes: int = static()
-    use_econf_tebd: bool = static(default=False)
-    use_tebd_bias: bool = static(default=False)
-    padding: bool = static(default=True)
-    precision: str = static(default="float64")
-    trainable: bool = static(default=True)
-    type_map: tuple[str, ...] = static(default=())
+    ntypes: int = setting()
+    use_econf_tebd: bool = setting(default=False)
+    use_tebd_bias: bool = setting(default=True)
+    padding: bool = setting(default=True)
+    precision: str = setting(default="float64", read=precision_name)
+    trainable: bool = setting(default=True)
+    type_map: tuple[str, ...] = setting(default=())
 
     def __call__(self) -> Float[Array, "ntypes dim"]:
         """One row a type."""
@@ -45,16 +46,10 @@ class TypeEmbedNet(Module):
         return {
             "@class": "TypeEmbedNet",
             "@version": 2,
-            "ntypes": self.ntypes,
+            **write_settings(self),
             "neuron": self.embedding.neuron,
             "resnet_dt": self.embedding.resnet_dt,
-            "precision": self.precision,
             "activation_function": self.embedding.layers[0].activation_function,
-            "trainable": self.trainable,
-            "padding": self.padding,
-            "use_econf_tebd": self.use_econf_tebd,
-            "use_tebd_bias": self.use_tebd_bias,
-            "type_map": list(self.type_map) or None,
             "embedding": self.embedding.serialize(),
         }
 
@@ -62,16 +57,8 @@ class TypeEmbedNet(Module):
     def deserialize(cls, data: dict[str, Any]) -> TypeEmbedNet:
         """The module of the contract's tree."""
         check_class(data, "TypeEmbedNet", 1, 2)
-        return cls(
-            embedding=EmbeddingNetwork.deserialize(data["embedding"], "type embedding"),
-            ntypes=data["ntypes"],
-            use_econf_tebd=data.get("use_econf_tebd", False),
-            use_tebd_bias=data.get("use_tebd_bias", True),
-            padding=data["padding"],
-            precision=precision_name(data["precision"]),
-            trainable=data["trainable"],
-            type_map=tuple(data.get("type_map") or ()),
-        )
+        embedding = EmbeddingNetwork.deserialize(data["embedding"], "type embedding")
+        return cls(embedding=embedding, **read_settings(cls, data))
 
     @classmethod
     def initial(

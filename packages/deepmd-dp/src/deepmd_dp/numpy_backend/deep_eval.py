@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.contract import read_document
-from deepmd_dp.dialect.array import Array, Float, Int, Shaped
+from deepmd_dp.dialect.array import Array, Float, Shaped
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -16,7 +16,9 @@ from deepmd_dp.numpy_backend.engine import open_engine
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
+    from deepmd.outputs import TermDef
     from deepmd_dp.environment.environment import Environment
+    from deepmd_dp.environment.expansion import Frames
 
 
 class NumpyDeepEval(BaseDeepEval):
@@ -63,35 +65,10 @@ class NumpyDeepEval(BaseDeepEval):
     def describe(self, env: Environment) -> Float[Array, "nframes nloc dim"]:
         return super().describe(env)
 
-    def eval(
-        self,
-        coords: Float[np.ndarray, "nframes natoms 3"],
-        cells: Float[np.ndarray, "nframes 3 3"] | None,
-        atom_types: Int[np.ndarray, "nframes natoms"],
-        atomic: bool = False,
-        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
-        aparam: Float[np.ndarray, "nframes natoms naparam"] | None = None,
-        derivatives: bool = True,
-        spin: Float[np.ndarray, "nframes natoms 3"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
-        **kwargs: object,
+    def evaluate_frames(
+        self, frames: Frames, fparam: Float[np.ndarray, "nframes nfparam"] | None, terms: tuple[TermDef, ...]
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
         if self._engine is None:
-            return super().eval(coords, cells, atom_types, atomic, fparam, aparam, derivatives, spin, charge_spin)
-        found = self._engine.evaluate(coords, cells, atom_types, fparam, aparam, atomic=atomic)
-        return {term.name: found[term.name] for term in self._terms(atomic=atomic, derivatives=derivatives)}
-
-    def eval_with_ghosts(
-        self,
-        coords: Float[np.ndarray, "nframes nall 3"],
-        atom_types: Int[np.ndarray, "nframes nall"],
-        mapping: Int[np.ndarray, "nframes nall"],
-        nloc: int,
-        atomic: bool = False,
-        fparam: Float[np.ndarray, "nframes nfparam"] | None = None,
-        aparam: Float[np.ndarray, "nframes nloc naparam"] | None = None,
-        charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]] | None:
-        if self._engine is None:
-            return super().eval_with_ghosts(coords, atom_types, mapping, nloc, atomic, fparam, aparam, charge_spin)
-        return self._engine.evaluate(coords, None, atom_types, fparam, aparam, atomic=atomic, nloc=nloc)
+            return super().evaluate_frames(frames, fparam, terms)
+        found = self._engine.evaluate(frames, fparam, atomic=any(term.kind.startswith("atom") for term in terms))
+        return {term.name: found[term.name] for term in terms}

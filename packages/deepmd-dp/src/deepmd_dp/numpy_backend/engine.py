@@ -11,7 +11,7 @@ import numpy as np
 from deepmd.contract import safetensors_file
 from deepmd.errors import InputError
 from deepmd.outputs import TERM_KINDS, OutputDef
-from deepmd_dp.dialect.array import Float, Int
+from deepmd_dp.dialect.array import Float
 from deepmd_dp.kit.threads import number_of_threads
 from deepmd_dp.native.library import EngineError, NotCoveredError
 from deepmd_dp.native.model import Model
@@ -19,6 +19,7 @@ from deepmd_dp.neighbor.frame import check_frame
 
 if TYPE_CHECKING:
     from deepmd.aliases import Document
+    from deepmd_dp.environment.expansion import Frames
 
 
 class NativeEngine:
@@ -43,56 +44,28 @@ class NativeEngine:
         self._ntypes = ntypes
 
     def evaluate(
-        self,
-        coord: Float[np.ndarray, "nframes nall 3"],
-        box: Float[np.ndarray, "nframes 3 3"] | None,
-        atype: Int[np.ndarray, "nframes nall"],
-        fparam: Float[np.ndarray, "nframes nfparam"] | None,
-        aparam: Float[np.ndarray, "nframes _ naparam"] | None,
-        *,
-        atomic: bool,
-        nloc: int | None = None,
+        self, frames: Frames, fparam: Float[np.ndarray, "nframes nfparam"] | None, *, atomic: bool
     ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
-        """All terms of frames by name.
-
-        Parameters
-        ----------
-        coord, box : [Å]
-        aparam
-            Of the local atoms.
-        atomic : bool
-            With the values and virials of the atoms.
-        nloc : int, optional
-            Number of local atoms, which come first, where the others are their ghosts.
-        """
-        nframes, nall = atype.shape
-        frames = [
-            self._frame(coord[f], _row(box, f), atype[f], _row(fparam, f), _row(aparam, f), atomic, nloc)
-            for f in range(nframes)
-        ]
-        sizes = {"nframes": nframes, "nloc": nall if nloc is None else nloc, "nall": nall}
+        """All terms of frames by name; with the values and virials of the atoms where atomic."""
+        nframes, nall = frames.atype.shape
+        nloc = nall if frames.mapping is None else frames.nloc
+        found = [self._evaluate_frame(frames, fparam, f, nloc, atomic) for f in range(nframes)]
+        sizes = {"nframes": nframes, "nloc": nloc, "nall": nall}
         terms = {}
         for term in self._output.terms(atomic=atomic):
-            flat = [frame[TERM_KINDS.index(term.kind)] for frame in frames]
+            flat = [frame[TERM_KINDS.index(term.kind)] for frame in found]
             terms[term.name] = np.reshape(flat, [sizes[axis] if isinstance(axis, str) else axis for axis in term.axes])
         return terms
 
-    def _frame(
-        self,
-        coord: np.ndarray,
-        box: np.ndarray | None,
-        atype: np.ndarray,
-        fparam: np.ndarray | None,
-        aparam: np.ndarray | None,
-        atomic: bool,
-        nloc: int | None,
+    def _evaluate_frame(
+        self, frames: Frames, fparam: np.ndarray | None, f: int, nloc: int, atomic: bool
     ) -> tuple[np.ndarray, ...]:
         """The terms of one frame as flat arrays, in the order of `TERM_KINDS`."""
-        frame = check_frame(coord, box, atype, None, self._ntypes)
-        size = len(atype) if nloc is None else nloc
+        frame = check_frame(frames.coord[f], _row(frames.box, f), frames.atype[f], None, self._ntypes)
+        parameters = _row(fparam, f), _row(frames.inputs["aparam"], f)
         try:
             with self._lock:
-                return self._model.compute(frame, size, fparam, aparam, atomic=atomic)
+                return self._model.compute(frame, nloc, *parameters, atomic=atomic)
         except EngineError as error:
             raise InputError(str(error)) from error
 

@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.errors import InputError
-from deepmd_dp.dialect.array import Float, Int
+from deepmd_dp.dialect.array import Float
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.environment.charge_spin import with_charge_spin
 from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
 from deepmd_dp.numpy_backend.derivative import derivative
 
 if TYPE_CHECKING:
+    from deepmd_dp.environment.expansion import Frames
     from deepmd_dp.interface import Model
 
 
 def hessian(
     model: Model,
-    coords: Float[np.ndarray, "nframes natoms 3"],
-    cells: Float[np.ndarray, "nframes 3 3"] | None,
-    atom_types: Int[np.ndarray, "nframes natoms"],
+    frames: Frames,
     fparam: Float[np.ndarray, "nframes nfparam"] | None,
-    aparam: Float[np.ndarray, "nframes natoms naparam"] | None,
-    charge_spin: Float[np.ndarray, "nframes 2"] | None = None,
 ) -> Float[np.ndarray, "nframes ncomponents ncomponents"]:
     """Second derivatives of the energy of a model of NumPy arrays by the positions [eV/Å²].
 
@@ -36,7 +34,8 @@ def hessian(
     """
     if model.expansion is not None:
         raise InputError(NO_HESSIAN)
-    env = with_charge_spin(build_environment(model, coords, cells, atom_types), charge_spin)
+    env = build_environment(model, frames.coord, frames.box, frames.atype)
+    env = with_charge_spin(env, frames.inputs.get(CHARGE_SPIN))
     with np.errstate(all="ignore"):
-        found = evaluate_with_hessian(model, env, fparam, aparam, derivative, atom_types.shape[1])
+        found = evaluate_with_hessian(model, env, fparam, frames.inputs["aparam"], derivative, frames.atype.shape[1])
     return np.asarray(found["hessian"])

@@ -8,89 +8,28 @@ backend has derivatives of every model without a line of its own for any of them
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
-
-# same name and meaning in NumPy and in the standard
-from autograd.numpy import (
-    abs,
-    arange,
-    broadcast_to,
-    cos,
-    equal,
-    exp,
-    expand_dims,
-    log,
-    log1p,
-    matmul,
-    max,
-    maximum,
-    mean,
-    minimum,
-    ones_like,
-    prod,
-    reshape,
-    sin,
-    sqrt,
-    square,
-    squeeze,
-    stack,
-    sum,
-    tensordot,
-    where,
-    zeros_like,
-)
-from autograd.numpy import (
-    transpose as permute_dims,
-)
 from autograd.numpy.numpy_boxes import ArrayBox
 
 from deepmd_dp.dialect import array_api
 
-__all__ = [
-    "abs",
-    "arange",
-    "asarray",
-    "astype",
-    "broadcast_to",
-    "concat",
-    "cos",
-    "device",
-    "equal",
-    "exp",
-    "expand_dims",
-    "int64",
-    "log",
-    "log1p",
-    "matmul",
-    "matrix_transpose",
-    "max",
-    "maximum",
-    "mean",
-    "minimum",
-    "ones_like",
-    "permute_dims",
-    "prod",
-    "reshape",
-    "sin",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "sum",
-    "take",
-    "tanh",
-    "tensordot",
-    "where",
-    "zeros_like",
-]
-
 Array = Any
 
-int64 = np.int64
+SAME = (
+    "abs arange broadcast_to cos equal exp expand_dims log log1p matmul max maximum mean minimum ones_like prod "
+    "reshape sin sqrt square squeeze stack sum tensordot where zeros_like"
+).split()
+"""Functions of the same name and meaning in NumPy and in the standard."""
+globals().update({name: getattr(anp, name) for name in SAME})
+int64, permute_dims = np.int64, anp.transpose
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
 
 
 @primitive

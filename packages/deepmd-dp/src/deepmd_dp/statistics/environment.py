@@ -70,15 +70,6 @@ class EnvironmentStatistics:
                         "move one, or leave the frame out."
                     )
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What has been collected, as named arrays."""
-        return {f"{path}/{name}": array for path, each in self._moments.items() for name, array in each.state().items()}
-
-    def merge(self, state: dict[str, np.ndarray]) -> None:
-        """Takes in what another one has collected, of other data for the same model."""
-        for path, moments in self._moments.items():
-            moments.merge({name: state[f"{path}/{name}"] for name in moments.state()})
-
     def apply(self, model: Tree) -> Tree:
         """The model with these statistics."""
         changes: dict[str, np.ndarray] = {}

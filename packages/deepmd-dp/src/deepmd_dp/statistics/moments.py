@@ -22,15 +22,6 @@ class Moments:
         self.total = np.zeros(shape)
         self.square = np.zeros(shape)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What has been collected, as named arrays."""
-        return {"count": self.count, "total": self.total, "square": self.square}
-
-    def merge(self, state: dict[str, np.ndarray]) -> None:
-        """Takes in what another one has collected."""
-        for name, array in self.state().items():
-            array += state[name]
-
     def mean(self) -> Float[np.ndarray, "*axes"]:
         """Mean, 0 where there were no numbers."""
         return self.total / np.maximum(self.count, 1.0)

@@ -48,16 +48,6 @@ class OutputStatistics:
         for fit in self._fits.values():
             fit.add(batch)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What has been collected, as named arrays."""
-        states = {self._outputs[index].name: fit.state() for index, fit in self._fits.items()}
-        return {f"{name}/{key}": array for name, state in states.items() for key, array in state.items()}
-
-    def merge(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes in what another one has collected, of other data for the same model."""
-        for index, fit in self._fits.items():
-            fit.merge({key: state[f"{self._outputs[index].name}/{key}"] for key in fit.state()})
-
     def apply(self, model: Tree) -> Tree:
         """The model with these biases in its ``out_bias``, and the deviations from them in its ``out_std``."""
         arrays = {leaf.path: leaf.array for leaf in leaves(model)}
@@ -108,20 +98,11 @@ class BiasFit:
         self._natoms.append(natoms)
         self._labels.append(batch.labels[self._output.name])
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What has been collected."""
-        return {"labels": np.concatenate(self._labels), "natoms": np.concatenate(self._natoms)}
-
-    def merge(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes in what another one has collected."""
-        self._labels.append(state["labels"])
-        self._natoms.append(state["natoms"])
-
     def solve(self) -> tuple[Float[np.ndarray, "ntypes ncomponents"], Float[np.ndarray, "ncomponents"]]:
         """Bias of the types, and the standard deviation of the frames' values left by it."""
         is_assigned = ~np.isnan(self._assigned)
         bias = np.where(is_assigned, self._assigned, 0.0)
-        labels, natoms = self.state()["labels"], self.state()["natoms"]
+        labels, natoms = np.concatenate(self._labels), np.concatenate(self._natoms)
         if not len(labels):
             return bias, np.ones(bias.shape[1])
         if self._output.has_common_bias:

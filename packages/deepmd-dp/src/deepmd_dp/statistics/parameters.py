@@ -51,15 +51,6 @@ class ParameterStatistics:
             return batch.labels["fparam"]
         return np.tile(self._default_fparam, (batch.nframes, 1))
 
-    def state(self) -> dict[str, np.ndarray]:
-        """What has been collected, as named arrays."""
-        return {f"{name}/{key}": array for name, each in self._moments.items() for key, array in each.state().items()}
-
-    def merge(self, state: dict[str, np.ndarray]) -> None:
-        """Takes in what another one has collected, of other data for the same model."""
-        for name, moments in self._moments.items():
-            moments.merge({key: state[f"{name}/{key}"] for key in moments.state()})
-
     def apply(self, model: Tree) -> Tree:
         """The model with these statistics in its fittings."""
         changes = {}

@@ -12,33 +12,11 @@ from deepmd.errors import ModelFileError
 from deepmd_dp.descriptor.dpa3.layer import RepflowLayer
 from deepmd_dp.descriptor.dpa3.settings import RepflowSettings
 from deepmd_dp.descriptor.message_passing import new_residuals, read_residuals
+from deepmd_dp.dialect.settings import write_settings
 from deepmd_dp.nn.network import Layer
 
-_SETTINGS = (
-    "e_rcut",
-    "e_rcut_smth",
-    "a_rcut",
-    "a_rcut_smth",
-    "a_sel",
-    "n_dim",
-    "e_dim",
-    "a_dim",
-    "a_compress_rate",
-    "a_compress_e_rate",
-    "a_compress_use_split",
-    "n_multi_edge_message",
-    "axis_neuron",
-    "update_angle",
-    "update_style",
-    "update_residual",
-    "update_residual_init",
-    "optim_update",
-    "smooth_edge_update",
-    "use_dynamic_sel",
-    "sel_reduce_factor",
-    "sequential_update",
-)
-"""What the contract repeats in each layer."""
+_OF_BLOCK = ("nlayers", "fix_stat_std", "edge_init_use_dist", "use_exp_switch")
+"""Settings that the contract does not repeat in each layer."""
 
 
 def layer_sizes(settings: RepflowSettings) -> dict[str, tuple[int, int, bool]]:
@@ -74,11 +52,11 @@ def serialize_layer(layer: RepflowLayer, *, ntypes: int, precision: str) -> dict
     data: dict[str, Any] = {
         "@class": "RepFlowLayer",
         "@version": 2,
-        "e_sel": [settings.e_sel],
         "ntypes": ntypes,
         "activation_function": layer.activation_function,
         "precision": precision,
-        **{name: getattr(settings, name) for name in _SETTINGS},
+        **{name: value for name, value in write_settings(settings).items() if name not in _OF_BLOCK},
+        "e_sel": [settings.e_sel],
     }
     data |= {name: getattr(layer, name).serialize() for name in layer_sizes(settings)}
     if settings.update_style == "res_residual":

@@ -14,7 +14,6 @@ from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module, static
-from deepmd_dp.dialect.precision import numpy_dtype
 from deepmd_dp.nn.network import Layer, LayerNorm
 
 if TYPE_CHECKING:
@@ -230,18 +229,8 @@ class EdgeAttention(Module):
         if settings.update_g2_has_attn:
             parts["mapv"] = Layer.initial(rng, dim, dim * nhead, bias=False, **common)
             parts["head_map"] = Layer.initial(rng, dim * nhead, dim, **common)
-            parts["norm"] = _identity_norm(settings, precision, trainable)
+            is_trained = trainable and settings.trainable_ln
+            parts["norm"] = LayerNorm.initial(dim, settings.ln_eps, precision=precision, trainable=is_trained)
         if settings.update_h2:
             parts["vector_map"] = Layer.initial(rng, nhead, 1, bias=False, **common)
         return cls(nhead=nhead, hidden_dim=settings.attn2_hidden, has_gate=settings.attn2_has_gate, **parts)
-
-
-def _identity_norm(settings: RepformerSettings, precision: str, trainable: bool) -> LayerNorm:
-    dtype = numpy_dtype(precision)
-    return LayerNorm(
-        w=np.ones(settings.g2_dim, dtype),
-        b=np.zeros(settings.g2_dim, dtype),
-        eps=settings.ln_eps,
-        precision=precision,
-        trainable=trainable and settings.trainable_ln,
-    )

@@ -91,12 +91,8 @@ class Repformer(Module):
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Repformer:
         """Of a descriptor's tree in the contract."""
-        settings, variable, where = (
-            RepformerSettings.of(data["repformer_args"]),
-            data["repformers_variable"],
-            "repformer",
-        )
-        trainable = data.get("trainable", True)
+        settings, trainable = RepformerSettings.of(data["repformer_args"]), data.get("trainable", True)
+        variable, where = data["repformers_variable"], "repformer"
         return cls(
             g2_embd=Layer.deserialize(variable["g2_embd"], f"{where}, g2_embd"),
             layers=tuple(

@@ -12,35 +12,11 @@ from deepmd_dp.descriptor.message_passing import new_residuals, read_residuals
 from deepmd_dp.descriptor.repformer.attention import EdgeAttention, LocalAttention
 from deepmd_dp.descriptor.repformer.layer import RepformerLayer
 from deepmd_dp.descriptor.repformer.settings import RepformerSettings
+from deepmd_dp.dialect.settings import write_settings
 from deepmd_dp.nn.network import Layer
 
-_SETTINGS = (
-    "rcut",
-    "rcut_smth",
-    "g1_dim",
-    "g2_dim",
-    "axis_neuron",
-    "update_g1_has_conv",
-    "update_g1_has_drrd",
-    "update_g1_has_grrg",
-    "update_g1_has_attn",
-    "update_g2_has_g1g1",
-    "update_g2_has_attn",
-    "update_h2",
-    "attn1_hidden",
-    "attn1_nhead",
-    "attn2_hidden",
-    "attn2_nhead",
-    "attn2_has_gate",
-    "activation_function",
-    "update_style",
-    "trainable_ln",
-    "use_sqrt_nnei",
-    "g1_out_conv",
-    "g1_out_mlp",
-    "ln_eps",
-)
-"""What the contract repeats in each layer."""
+_OF_BLOCK = ("nsel", "nlayers", "direct_dist", "update_residual", "update_residual_init", "set_davg_zero")
+"""Settings that the contract does not repeat in each layer."""
 _LAYERS = ("linear1", "linear2", "g1_self_mlp", "proj_g1g2", "proj_g1g1g2")
 _RESIDUALS = ("g1_residual", "g2_residual", "h2_residual")
 
@@ -56,7 +32,7 @@ def serialize_layer(layer: RepformerLayer, *, ntypes: int, smooth: bool, precisi
         "update_chnnl_2": layer.linear2 is not None,
         "smooth": smooth,
         "precision": precision,
-        **{name: getattr(settings, name) for name in _SETTINGS},
+        **{name: value for name, value in write_settings(settings).items() if name not in _OF_BLOCK},
     }
     data |= {name: getattr(layer, name).serialize() for name in _LAYERS if getattr(layer, name) is not None}
     if layer.edge_attn is not None:

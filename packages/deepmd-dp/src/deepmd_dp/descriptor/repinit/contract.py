@@ -14,6 +14,8 @@ from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
 Parts = tuple[TwoBody, ThreeBody | None]
@@ -32,21 +34,12 @@ def serialize_parts(parts: Parts) -> dict[str, Any]:
 def deserialize_parts(settings: RepinitSettings, data: dict[str, Any], types: TypeEmbedNet) -> Parts:
     """Of a descriptor's tree in the contract, with its type embedding."""
 
-    def embedding(block: dict[str, Any], where: str, one_side: bool) -> TypedEmbedding:
-        return TypedEmbedding.deserialize(block, where, type_one_side=one_side, smooth=data["smooth"])
+    def read(name: str, part: dict[str, Any], where: str) -> dict[str, Any]:
+        one_side, smooth = part["type_one_side"], data["smooth"]
+        embedding = TypedEmbedding.deserialize(data[name], where, type_one_side=one_side, smooth=smooth)
+        return {"embedding": embedding, "matrix": read_matrix(data, part, data[name], where)}
 
-    block = data[_NAMES[0]]
-    two_body = TwoBody(
-        embedding=embedding(block, "repinit", settings.type_one_side),
-        type_embedding=types,
-        matrix=read_matrix(data, settings.two_body(), block, "repinit"),
-        axis_neuron=settings.axis_neuron,
-    )
-    if not settings.use_three_body:
-        return two_body, None
-    block, where = data[_NAMES[1]], "repinit, three-body"
-    matrix = read_matrix(data, settings.three_body(), block, where)
-    return two_body, ThreeBody(embedding=embedding(block, where, one_side=False), type_embedding=types, matrix=matrix)
+    return _parts(settings, types, read)
 
 
 def new_parts(
@@ -54,17 +47,21 @@ def new_parts(
 ) -> Parts:
     """Of a descriptor's section of the input, random weights and neutral statistics."""
 
-    def new(part: dict[str, Any]) -> tuple[TypedEmbedding, EnvironmentMatrix]:
-        merged = section | part
-        is_strip = settings.tebd_input_mode == "strip"
-        embedding = TypedEmbedding.initial(
-            merged, types.ntypes, settings.tebd_dim, rng, is_strip=is_strip, smooth=section["smooth"]
-        )
-        return embedding, EnvironmentMatrix.initial(merged, types.ntypes, by_type=False)
+    def new(_: str, part: dict[str, Any], __: str) -> dict[str, Any]:
+        merged, ntypes = section | part, types.ntypes
+        kind = {"is_strip": settings.tebd_input_mode == "strip", "smooth": section["smooth"]}
+        embedding = TypedEmbedding.initial(merged, ntypes, settings.tebd_dim, rng, **kind)
+        return {"embedding": embedding, "matrix": EnvironmentMatrix.initial(merged, ntypes, by_type=False)}
 
-    embedding, matrix = new(settings.two_body())
-    two_body = TwoBody(embedding=embedding, type_embedding=types, matrix=matrix, axis_neuron=settings.axis_neuron)
+    return _parts(settings, types, new)
+
+
+def _parts(
+    settings: RepinitSettings, types: TypeEmbedNet, of: Callable[[str, dict[str, Any], str], dict[str, Any]]
+) -> Parts:
+    """The parts; `of` gives the embedding and the matrix of one by its name, its settings and where it stands."""
+    fields = of(_NAMES[0], settings.two_body(), "repinit")
+    two_body = TwoBody(type_embedding=types, axis_neuron=settings.axis_neuron, **fields)
     if not settings.use_three_body:
         return two_body, None
-    embedding, matrix = new(settings.three_body())
-    return two_body, ThreeBody(embedding=embedding, type_embedding=types, matrix=matrix)
+    return two_body, ThreeBody(type_embedding=types, **of(_NAMES[1], settings.three_body(), "repinit, three-body"))

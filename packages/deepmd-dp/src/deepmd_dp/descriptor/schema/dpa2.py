@@ -7,30 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.registry import Row, SelKey
-from deepmd.schema.argument import (
-    NOT_NEGATIVE,
-    POSITIVE,
-    SEL,
-    SEL_DOC,
-    WIDTHS,
-    activation_function,
-    key,
-    one_of,
-    precision,
-    seed,
-)
+from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, WIDTHS, activation_function, key
 from deepmd.schema.semantics import check_pairs
 from deepmd_dp.descriptor.arguments import (
     check_axis,
     check_switch,
-    env_protection,
-    exclude_types,
     layer_norm,
+    neighborhood,
+    of_whole,
+    sel_of_list,
     set_davg_zero,
     tebd_dim,
     tebd_input_mode,
     type_embedding,
     type_one_side,
+    update_weights,
 )
 
 if TYPE_CHECKING:
@@ -41,16 +32,11 @@ if TYPE_CHECKING:
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    width = {"tebd_dim"}  # it stands in repinit
     return [
         key("repinit", dict, "The first part: an environment matrix embedded with types.", sub_fields=repinit()),
         key("repformer", dict, "The second part: layers that pass messages.", sub_fields=repformer()),
-        precision(),
         key("smooth", bool, "Whether attention weights vanish smoothly at the cut-off.", default=True),
-        exclude_types(),
-        env_protection(),
-        key("trainable", bool, "Whether the parameters are trained.", default=True),
-        seed("the initial weights"),
+        *of_whole(),
         key(
             "add_tebd_to_repinit_out",
             bool,
@@ -58,7 +44,7 @@ def fields() -> list[Argument]:
             default=False,
             alias=["repformer_add_type_ebd_to_seq"],
         ),
-        *(argument for argument in type_embedding() if argument.name not in width),
+        *type_embedding(has_dim=False),  # it stands in repinit
     ]
 
 
@@ -78,7 +64,7 @@ def repinit() -> list[Argument]:
         key("three_body_neuron", list[int], "Widths of the net of pairs.", default=[2, 4, 8], **WIDTHS),
         key("three_body_rcut", float, "Cut-off radius of the pairs [Å].", default=4.0, **POSITIVE),
         key("three_body_rcut_smth", float, "Where its switch begins to fall [Å].", default=0.5, **NOT_NEGATIVE),
-        _sel("three_body_sel", default=40),
+        sel_of_list("three_body_sel", default=40),
     ]
 
 
@@ -98,22 +84,7 @@ def repformer() -> list[Argument]:
         key("attn2_nhead", int, "Heads of the pairs' attention.", default=4, **POSITIVE),
         key("attn2_has_gate", bool, "Whether the pairs' attention is gated.", default=False),
         activation_function(),
-        key(
-            "update_style",
-            str,
-            "How a layer's terms are added: `res_avg`, mean; `res_incr`, sum over the square root of their number; "
-            "`res_residual`, each with a trained weight.",
-            default="res_avg",
-            **one_of("res_avg", "res_incr", "res_residual"),
-        ),
-        key("update_residual", float, "First size of the weights of `res_residual`.", default=0.001),
-        key(
-            "update_residual_init",
-            str,
-            "How these weights start: `norm`, drawn with this deviation; `const`, all of this size.",
-            default="norm",
-            **one_of("norm", "const"),
-        ),
+        *update_weights("res_avg", 0.001, "norm"),
         set_davg_zero(True),
         *layer_norm(),
     ]
@@ -134,19 +105,6 @@ def _terms() -> list[Argument]:
         ("update_h2", "the pairs' directions h2 are updated", False),
     )
     return [key(name, bool, f"Whether {doc}.", default=default) for name, doc, default in switches]
-
-
-def neighborhood(sel: str) -> list[Argument]:
-    """Cut-off and number of neighbors of one list."""
-    return [
-        key("rcut", float, "Cut-off radius [Å].", **POSITIVE),
-        key("rcut_smth", float, "Where the switching function begins to fall [Å].", **NOT_NEGATIVE),
-        _sel(sel),
-    ]
-
-
-def _sel(name: str, **options: int) -> Argument:
-    return key(name, [int, str], SEL_DOC.format(form="one number for all types together"), **options, **SEL)
 
 
 def sel_keys(section: dict[str, Any]) -> Iterator[SelKey]:

@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Any
 from deepmd.charge_spin import problem_of
 from deepmd.errors import InputError
 from deepmd.registry import Row, SelKey
-from deepmd.schema.argument import (
-    NOT_NEGATIVE,
-    POSITIVE,
-    SEL,
-    SEL_DOC,
-    activation_function,
-    key,
-    one_of,
-    precision,
-    seed,
-    unused,
-)
+from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, activation_function, key, unused
 from deepmd.schema.semantics import check_pairs
-from deepmd_dp.descriptor.arguments import check_switch, env_protection, exclude_types, type_embedding
+from deepmd_dp.descriptor.arguments import check_switch, neighborhood, of_whole, type_embedding, update_weights
 from deepmd_dp.descriptor.dpa3.consistency import contradictions
 
 if TYPE_CHECKING:
@@ -32,22 +21,11 @@ if TYPE_CHECKING:
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    others = {"tebd_dim", "concat_output_tebd"}  # n_dim, and another default
     return [
         key("repflow", dict, "The layers that pass messages.", sub_fields=repflow()),
         activation_function("silu"),
-        precision(),
-        exclude_types(),
-        env_protection(),
-        key("trainable", bool, "Whether the parameters are trained.", default=True),
-        seed("the initial weights"),
-        key(
-            "concat_output_tebd",
-            bool,
-            "Whether the type embedding of the centre is appended to the descriptor.",
-            default=False,
-        ),
-        *(argument for argument in type_embedding() if argument.name not in others),
+        *of_whole(),
+        *type_embedding(concat=False, has_dim=False),  # it is n_dim
         key("use_loc_mapping", bool, "Kept for deepmd-kit, where it changes memory; here no number.", default=True),
         key(
             "add_chg_spin_ebd",
@@ -71,8 +49,8 @@ def repflow() -> list[Argument]:
         key("e_dim", int, "Width of the edges' features.", default=64, **POSITIVE),
         key("a_dim", int, "Width of the angles' features.", default=64, **POSITIVE),
         key("nlayers", int, "Number of layers.", default=6, **POSITIVE),
-        *_list("e", "edges"),
-        *_list("a", "angles"),
+        *neighborhood("e_sel", "e_", " of the edges"),
+        *neighborhood("a_sel", "a_", " of the angles"),
         *_compression(),
         key("n_multi_edge_message", int, "Number of messages of an edge to its atom.", default=1, **POSITIVE),
         key("axis_neuron", int, "Width of the second factor of the outer products.", default=4, **POSITIVE),
@@ -85,16 +63,6 @@ def repflow() -> list[Argument]:
         ),
         unused("skip_stat", bool, default=False, doc="fix_stat_std says whether data are looked at"),
         *_updates(),
-    ]
-
-
-def _list(letter: str, what: str) -> list[Argument]:
-    """Cut-off and number of neighbors of one list."""
-    form = "one number for all types together"
-    return [
-        key(f"{letter}_rcut", float, f"Cut-off radius of the {what} [Å].", **POSITIVE),
-        key(f"{letter}_rcut_smth", float, "Where its switching function begins to fall [Å].", **NOT_NEGATIVE),
-        key(f"{letter}_sel", [int, str], SEL_DOC.format(form=form), **SEL),
     ]
 
 
@@ -126,22 +94,7 @@ def _updates() -> list[Argument]:
         ("use_exp_switch", "the switching function is exp(-exp(20 (r - r_smth) / r_smth))", "use_env_envelope"),
     )
     return [
-        key(
-            "update_style",
-            str,
-            "How a layer's terms are added: `res_avg`, sum over the square root of their number; `res_incr`, updates "
-            "over the square root of theirs; `res_residual`, each with a trained weight.",
-            default="res_residual",
-            **one_of("res_avg", "res_incr", "res_residual"),
-        ),
-        key("update_residual", float, "First size of the weights of `res_residual`.", default=0.1),
-        key(
-            "update_residual_init",
-            str,
-            "How these weights start: `norm`, drawn with this deviation; `const`, all of this size.",
-            default="const",
-            **one_of("norm", "const"),
-        ),
+        *update_weights("res_residual", 0.1, "const"),
         *(key(name, bool, f"Whether {doc}.", default=default) for name, doc, default in switches),
         *(key(name, bool, f"Whether {doc}.", default=False, alias=[alias]) for name, doc, alias in aliases),
         key("sel_reduce_factor", float, "See use_dynamic_sel.", default=10.0, **POSITIVE),

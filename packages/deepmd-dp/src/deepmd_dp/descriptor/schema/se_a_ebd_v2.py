@@ -7,8 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from deepmd.registry import Row
-from deepmd_dp.descriptor.arguments import sel_of_each_type
-from deepmd_dp.descriptor.schema import se_e2_a
+from deepmd_dp.descriptor.arguments import check_moments, sel_of_each_type
 from deepmd_dp.descriptor.schema.se_e2_a_tebd import fields
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def upgrade(section: Section) -> None:
 
 def check(section: Section, where: str, type_map: list[str]) -> None:
     """Checks the values against each other; says that the energy jumps."""
-    se_e2_a.check(section, where, type_map)
+    check_moments(section, where, type_map)
     if not section["set_davg_zero"]:
         log.warning(
             "%s/set_davg_zero is false: the energy jumps where atoms cross the cut-off, in deepmd-kit too, since empty "

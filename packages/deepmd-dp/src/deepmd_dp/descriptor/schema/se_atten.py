@@ -10,8 +10,7 @@ from deepmd.registry import Row
 from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, key, not_yet
 from deepmd_dp.descriptor.arguments import (
     axis_neuron,
-    check_axis,
-    check_environment,
+    check_moments,
     embedding_net,
     environment,
     layer_norm,
@@ -80,12 +79,6 @@ def upgrade(section: dict[str, Any]) -> None:
         section["tebd_input_mode"] = "strip" if stripped else "concat"
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_environment(section, where, type_map)
-    check_axis(section, where)
-
-
 def check_new(section: dict[str, Any], where: str) -> None:
     """Refuses what makes the energy depend on the order of the atoms."""
     # types in `strip` vanish with the switching function, which is 0 in an empty place
@@ -104,7 +97,7 @@ ROW = Row(
     doc="Attention over the neighbors with a type embedding (DPA-1).",
     fields=fields,
     upgrade=upgrade,
-    check=check,
+    check=check_moments,
     check_new=check_new,
     sel_keys=sel_of_all_types,
 )

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
-from deepmd_dp.descriptor.arguments import sel_of_all_types, set_davg_zero
-from deepmd_dp.descriptor.schema.se_atten import check, shared_fields
+from deepmd_dp.descriptor.arguments import check_moments, sel_of_all_types, set_davg_zero
+from deepmd_dp.descriptor.schema.se_atten import shared_fields
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -23,6 +23,6 @@ ROW = Row(
     cls="deepmd_dp.descriptor.se_atten:SeAtten",
     doc="DPA-1 with `tebd_input_mode` strip and a smooth type embedding: recommended over se_atten.",
     fields=fields,
-    check=check,
+    check=check_moments,
     sel_keys=sel_of_all_types,
 )

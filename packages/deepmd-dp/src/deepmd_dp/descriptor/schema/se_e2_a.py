@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.registry import Row
 from deepmd_dp.descriptor.arguments import (
     axis_neuron,
-    check_axis,
-    check_environment,
+    check_moments,
     embedding_net,
     embedding_of_types,
     environment,
@@ -46,12 +45,6 @@ def upgrade(section: dict[str, Any]) -> None:
         section["type"] = "se_e2_a_tebd"
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_environment(section, where, type_map)
-    check_axis(section, where)
-
-
 ROW = Row(
     name="se_e2_a",
     aliases=("se_a",),
@@ -60,6 +53,6 @@ ROW = Row(
     doc="Embedded distances and angles of two atoms (DeepPot-SE); one net per type or pair of types.",
     fields=fields,
     upgrade=upgrade,
-    check=check,
+    check=check_moments,
     sel_keys=sel_of_each_type,
 )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
 from deepmd_dp.descriptor.arguments import (
@@ -25,17 +25,12 @@ def fields() -> list[Argument]:
     return [sel_by_type(), *environment(), *embedding_net(), type_one_side(), set_davg_zero(False)]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_environment(section, where, type_map)
-
-
 ROW = Row(
     name="se_e2_r",
     aliases=("se_r",),
     cls="deepmd_dp.descriptor.se_e2_r:SeE2R",
     doc="Embedded distances, without angles: cheaper and less exact than se_e2_a.",
     fields=fields,
-    check=check,
+    check=check_environment,
     sel_keys=sel_of_each_type,
 )

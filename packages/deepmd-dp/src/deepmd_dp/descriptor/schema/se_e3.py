@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
-from deepmd.schema.semantics import check_pairs
 from deepmd_dp.descriptor.arguments import (
-    check_switch,
+    check_list,
     embedding_net,
     environment,
     sel_by_type,
@@ -25,18 +24,12 @@ def fields() -> list[Argument]:
     return [sel_by_type(), *environment(), *embedding_net(), set_davg_zero(False)]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_switch(section, where)
-    check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
-
-
 ROW = Row(
     name="se_e3",
     aliases=("se_at", "se_a_3be", "se_t"),
     cls="deepmd_dp.descriptor.se_e3:SeE3",
     doc="Embedded angles between the neighbors of an atom; one net per pair of their types.",
     fields=fields,
-    check=check,
+    check=check_list,
     sel_keys=sel_of_each_type,
 )

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
 from deepmd.schema.argument import key
-from deepmd.schema.semantics import check_pairs
 from deepmd_dp.descriptor.arguments import (
-    check_switch,
+    check_list,
     embedding_net,
     environment,
     sel_in_all,
@@ -36,17 +35,11 @@ def fields() -> list[Argument]:
     ]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_switch(section, where)
-    check_pairs(section["exclude_types"], f"{where}/exclude_types", type_map)
-
-
 ROW = Row(
     name="se_e3_tebd",
     cls="deepmd_dp.descriptor.se_e3_tebd:SeE3Tebd",
     doc="Embedded angles between the neighbors of an atom and embedded types; one net for all types.",
     fields=fields,
-    check=check,
+    check=check_list,
     sel_keys=sel_of_all_types,
 )

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
-from deepmd_dp.fitting.arguments import check_parameters, check_selected, net, parameters, selected
+from deepmd_dp.fitting.arguments import check_tensor, net, parameters, selected
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -17,16 +17,10 @@ def fields() -> list[Argument]:
     return [*parameters(), *net(), selected("dipole", "dipole_type")]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_parameters(section, where)
-    check_selected(section, where, type_map)
-
-
 ROW = Row(
     name="dipole",
     cls="deepmd_dp.fitting.dipole:DipoleFitting",
     doc="Dipole moment as the sum of atomic dipoles; needs a descriptor with an equivariant part.",
     fields=fields,
-    check=check,
+    check=check_tensor,
 )

@@ -10,8 +10,7 @@ from deepmd.registry import Row
 from deepmd.schema.argument import key, not_yet
 from deepmd.schema.semantics import check_one_per_type
 from deepmd_dp.fitting.arguments import (
-    check_parameters,
-    check_trainable,
+    check_net,
     net,
     parameters,
     rcond,
@@ -42,8 +41,7 @@ def fields() -> list[Argument]:
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
-    check_trainable(section, where)
-    check_parameters(section, where)
+    check_net(section, where, type_map)
     if section["use_aparam_as_mask"] and section["numb_aparam"] != 1:
         given = section["numb_aparam"]
         raise InputError(f"{where}/numb_aparam is {given}; expected 1, the mask, beside use_aparam_as_mask.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepmd.registry import Row
 from deepmd.schema.argument import key
 from deepmd.schema.semantics import check_one_per_type
-from deepmd_dp.fitting.arguments import check_parameters, check_selected, net, parameters, selected
+from deepmd_dp.fitting.arguments import check_tensor, net, parameters, selected
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -33,8 +33,7 @@ def fields() -> list[Argument]:
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks the values against each other."""
-    check_parameters(section, where)
-    check_selected(section, where, type_map)
+    check_tensor(section, where, type_map)
     if isinstance(section["scale"], list):
         check_one_per_type(section["scale"], f"{where}/scale", type_map, "factors")
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepmd.registry import Row
 from deepmd.schema.argument import POSITIVE, key, must
-from deepmd_dp.fitting.arguments import check_parameters, check_trainable, net, parameters, trainable
+from deepmd_dp.fitting.arguments import check_net, net, parameters, trainable
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -41,17 +41,11 @@ def fields() -> list[Argument]:
     ]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Checks the values against each other."""
-    check_trainable(section, where)
-    check_parameters(section, where)
-
-
 ROW = Row(
     name="property",
     cls="deepmd_dp.fitting.property:PropertyFitting",
     doc="Any property of a frame, as the sum or the mean over its atoms.",
     fields=fields,
-    check=check,
+    check=check_net,
     biased_outputs=lambda section: (section["property_name"],),
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deepmd.errors import InputError
 from deepmd.registry import Row
-from deepmd_dp.loss.arguments import check_fitted, prefactors
+from deepmd_dp.loss.arguments import check_fitted, check_weights, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -27,8 +26,7 @@ def fields() -> list[Argument]:
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     """Checks that something is compared."""
-    if not any(section[f"{end}_pref_{term}"] for term, *_ in TERMS for end in ("start", "limit")):
-        raise InputError(f"{where}: nothing is trained, since all weights are 0; give one a weight.")
+    check_weights(section, where, (term for term, *_ in TERMS))
 
 
 def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:

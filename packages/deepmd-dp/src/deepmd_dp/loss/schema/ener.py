@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
-from deepmd.schema.argument import NOT_NEGATIVE, key, must, one_of
-from deepmd_dp.loss.arguments import check_fitted, prefactors
+from deepmd.schema.argument import NOT_NEGATIVE, key, must
+from deepmd_dp.loss.arguments import check_fitted, of_potentials, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -30,14 +30,12 @@ TERMS = (
 
 def fields() -> list[Argument]:
     """The keys of its section."""
-    arguments = [argument for term in TERMS for argument in prefactors(*term)]
-    arguments += [
+    return [
+        *(argument for term in TERMS for argument in prefactors(*term)),
         key("numb_generalized_coord", int, "Number of generalised coordinates in `drdq`.", default=0, **NOT_NEGATIVE),
         key("use_default_pf", bool, "Whether `atom_pref` is 1 in data without it.", default=False),
         key("relative_f", [float, None], "Errors of forces are divided by their size plus this [eV/Å].", optional=True),
-        key("enable_atom_ener_coeff", bool, "Whether `atom_ener_coeff` weights the atomic energies.", default=False),
         key("use_huber", bool, "Whether large errors count linearly.", default=False),
-        key("loss_func", str, "Squared (`mse`) or absolute (`mae`) errors.", default="mse", **one_of("mse", "mae")),
         key("f_use_norm", bool, "Whether a force's error is the length of the difference.", default=False),
         key(
             "huber_delta",
@@ -46,14 +44,8 @@ def fields() -> list[Argument]:
             default=0.01,
             **must(lambda value: not isinstance(value, list) or len(value) == 3, "a number or a list of three"),
         ),
-        key(
-            "intensive_ener_virial",
-            bool,
-            "Whether energy and virial enter per atom: squared errors over natoms**2 instead of natoms.",
-            default=False,
-        ),
+        *of_potentials(),
     ]
-    return arguments
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:

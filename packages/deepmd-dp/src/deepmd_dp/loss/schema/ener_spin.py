@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from deepmd.errors import InputError
 from deepmd.outputs import ENERGY
 from deepmd.registry import Row
-from deepmd.schema.argument import key, not_yet, one_of, unused
-from deepmd_dp.loss.arguments import check_fitted, prefactors
+from deepmd.schema.argument import not_yet, unused
+from deepmd_dp.loss.arguments import check_fitted, of_potentials, prefactors
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -31,14 +31,7 @@ def fields() -> list[Argument]:
         not_yet("start_pref_pf", float, default=0.0),
         not_yet("limit_pref_pf", float, default=0.0),
         unused("relative_f", [float, None], doc="deepmd-kit's loss of spins has no such errors"),
-        key("enable_atom_ener_coeff", bool, "Whether `atom_ener_coeff` weights the atomic energies.", default=False),
-        key("loss_func", str, "Squared (`mse`) or absolute (`mae`) errors.", default="mse", **one_of("mse", "mae")),
-        key(
-            "intensive_ener_virial",
-            bool,
-            "Whether energy and virial enter per atom: squared errors over natoms**2 instead of natoms.",
-            default=False,
-        ),
+        *of_potentials(),
     ]
 
 

@@ -32,10 +32,6 @@ def fields() -> list[Argument]:
     ]
 
 
-def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
-    """Nothing to check of the values against each other."""
-
-
 def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     """`Row.label_sets`."""
     check_fitted(section, model)
@@ -48,6 +44,5 @@ ROW = Row(
     cls="deepmd_dp.loss.property:PropertyLoss",
     doc="A property of frames.",
     fields=fields,
-    check=check,
     label_sets=label_sets,
 )
