@@ -227,6 +227,10 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
         ("train --tf in.json", "--tf goes before the command: `dp --tf train ...`"),
         ("freeze -b pt", "-b goes before the command: `dp -b NAME freeze ...`"),
         ("test --backend=pt", "--backend goes before the command: `dp --backend NAME test ...`"),
+        (
+            "test -s data/a data/b -n 3",
+            "unrecognized arguments: data/b; -s takes one folder, and searches it for all systems: leave out the `*`",
+        ),
     ],
 )
 def test_what_was_meant_is_told(line, said, capsys):

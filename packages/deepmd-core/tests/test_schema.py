@@ -110,7 +110,7 @@ def test_an_old_input_without_a_last_learning_rate(config, caplog):
     assert "load_ckpt" not in normalized["training"]
     assert "coord_norm" not in normalized["model"]["fitting_net"]
     assert "stop_lr is taken as 5e-08" in caplog.text
-    assert "load_ckpt is a key of older versions, has no effect and is left out" in caplog.text
+    assert "left out, since they are of older versions and have no effect: load_ckpt, coord_norm." in caplog.text
 
 
 def test_a_decay_rate_needs_no_last_learning_rate(config):
@@ -292,10 +292,10 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("loss/xyzzy", 1, "loss/xyzzy: there is no such key; known here are start_pref_e"),
         # known to deepmd-kit, not here
         ("model/finetune_head", "water", "model/finetune_head: deepmd-kit has it, this version does not support it"),
-        ("model/modifier", {"type": "dipole_charge"}, "model/modifier: deepmd-kit has it"),
-        ("model", {"model_dict": {}}, "model/model_dict: deepmd-kit has it"),
+        ("model/modifier", {"type": "dipole_charge"}, "model/modifier: long-range electrostatics (DPLR)"),
+        ("model", {"model_dict": {}}, "model/model_dict: several models in one training"),
         ("model/descriptor/lmax", 2, "model/descriptor/lmax: deepmd-kit has it"),
-        ("model", {"xyzzy": 1, "model_dict": {}}, "model/model_dict: deepmd-kit has it"),
+        ("model", {"xyzzy": 1, "model_dict": {}}, "model/model_dict: several models in one training"),
         ("optimizer", {"type": "LKF"}, "optimizer/type is 'LKF': deepmd-kit has it, this version does not support it"),
         ("validating", {"full_validation": True}, "validating/full_validation: deepmd-kit has it"),
         # rows with a refusal

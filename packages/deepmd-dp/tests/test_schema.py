@@ -41,6 +41,7 @@ def test_the_old_switch_for_strip_is_read(config):
 
 
 PAIRS, ATTENTION = {"type": "se_a_ebd_v2", "sel": [10, 20]}, {"type": "se_atten_v2", "sel": 30, "attn_layer": 0}
+ANGLES = {"type": "se_e3_tebd", "sel": 10}
 
 
 def with_type_embedding(config, parts, **options):
@@ -53,16 +54,24 @@ def test_the_parts_of_a_hybrid_take_the_embedding_of_types(config):
     model = with_type_embedding(config, [PAIRS, ATTENTION], seed=3)
     pairs, attention = model["descriptor"]["list"]
     assert (pairs["type_embedding"]["neuron"], pairs["type_embedding"]["seed"]) == ([6], 3)
-    assert attention["tebd_dim"] == 6
+    assert attention["tebd_dim"] == 6 and "type_embedding" not in attention
     assert "type_embedding" not in model
+
+
+def test_attention_takes_an_embedding_of_types_that_is_no_linear_one(config):
+    """As inputs for deepmd-kit's TensorFlow backend have it beside `se_atten`."""
+    (attention,) = with_type_embedding(config, [ATTENTION], neuron=[4, 6], activation_function="tanh")["descriptor"][
+        "list"
+    ]
+    assert attention["type_embedding"]["neuron"] == [4, 6]
 
 
 @pytest.mark.parametrize(
     ("parts", "options"),
     [
         ([PAIRS, {"type": "se_e2_r", "sel": [10, 20]}], {}),
-        ([ATTENTION], {"activation_function": "tanh"}),
-        ([ATTENTION], {"neuron": [4, 6]}),
+        ([ANGLES], {"activation_function": "tanh"}),
+        ([ANGLES], {"neuron": [4, 6]}),
         ([], {}),
     ],
 )

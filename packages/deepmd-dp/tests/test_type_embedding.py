@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deepmd.errors import InputError
+from deepmd_dp.descriptor.se_atten import SeAtten
 from deepmd_dp.nn.electron_configuration import ECONF_DIM, ELEMENTS, electron_configuration, occupations
 from deepmd_dp.nn.type_embedding import TypeEmbedNet
 
@@ -33,3 +34,20 @@ def test_one_row_a_type(use_econf_tebd):
     net = TypeEmbedNet.initial(np.random.default_rng(0), [5], ["H", "O"], use_econf_tebd=use_econf_tebd)
     assert net.dim == 5 and net().shape == (2, 5)
     assert not np.allclose(net()[0], net()[1])
+
+
+@pytest.mark.parametrize("mode", ["concat", "strip"])
+def test_attention_with_a_net_of_its_own_for_types(model_section, mode):
+    """Given beside `se_atten` as in deepmd-kit's TensorFlow backend; files say all of it."""
+    section = model_section(
+        type_map=["O", "H"],
+        descriptor={"type": "se_atten", "sel": 8, "neuron": [4], "axis_neuron": 2, "tebd_input_mode": mode},
+        type_embedding={"neuron": [3, 6], "resnet_dt": True, "seed": 1},
+        fitting_net={"neuron": [4]},
+    )["descriptor"]
+    made = SeAtten.from_input(section, ["O", "H"], np.random.default_rng(0))
+    types = made.type_embedding
+    assert (types.dim, types.embedding.neuron, types.embedding.layers[0].activation_function) == (6, [3, 6], "tanh")
+    read = SeAtten.deserialize(made.serialize())
+    np.testing.assert_array_equal(read.type_embedding(), types())
+    assert read.dim_out == made.dim_out == 4 * 2 + 6

@@ -136,7 +136,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
     if unknown and namespace.command not in NOT_YET:
         _check_place(parser, unknown, namespace.command)
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint_of_folders(namespace, unknown)}")
     known = known_backend(namespace.backend)
     namespace.backend = known.flags[0] if known else namespace.backend
     namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
@@ -150,6 +150,13 @@ def _check_place(parser: argparse.ArgumentParser, unknown: list[str], command: s
         if name in parser._option_string_actions:
             value = " NAME" if name in ("-b", "--backend") else ""
             parser.error(f"{name} goes before the command: `dp {name}{value} {command} ...`")
+
+
+def _hint_of_folders(namespace: argparse.Namespace, unknown: list[str]) -> str:
+    """What to do where the shell has made several folders of ``-s data/*``."""
+    if not hasattr(namespace, "system") or any(word.startswith("-") for word in unknown):
+        return ""
+    return "; -s takes one folder, and searches it for all systems: leave out the `*`"
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("tanh", "relu", "relu6", "softplus", "sigmoid", "gelu", "gelu_tf", "silu", "none", "linear")
 PARAMETRIC_ACTIVATIONS = ("silut", "custom_silu")
 PRECISIONS = ("default", "float64", "float32")
+MULTI_TASK = "several models in one training (multi-task) are not in this version yet; train each by itself"
+"""Why the keys of such a training are `not_yet`."""
 
 
 class NotYet(Argument):

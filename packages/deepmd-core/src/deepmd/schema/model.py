@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deepmd.registry import MODEL
-from deepmd.schema.argument import POSITIVE, key, must, not_yet, unused
+from deepmd.schema.argument import MULTI_TASK, POSITIVE, key, must, not_yet, unused
 from deepmd.schema.choices import choices
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
             default=None,
         ),
         *_fields_of_tables(),
-        *(not_yet(name) for name in ("type_embedding", "modifier", "model_dict", "shared_dict")),
+        not_yet("type_embedding"),
+        not_yet("modifier", doc="long-range electrostatics (DPLR) are not in this version yet"),
+        *(not_yet(name, doc=MULTI_TASK) for name in ("model_dict", "shared_dict")),
         not_yet("finetune_head", str),
         unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
         unused("use_compile", bool, doc="each backend compiles what it gains by"),

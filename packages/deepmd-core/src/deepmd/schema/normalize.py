@@ -18,7 +18,7 @@ from deepmd.files.plain import describe
 from deepmd.files.reading import reading
 from deepmd.registry import LOSS, MODEL
 from deepmd.registry.installed import nothing_installed, usable_names
-from deepmd.schema.argument import NotYet, Unused, acts, not_yet
+from deepmd.schema.argument import MULTI_TASK, NotYet, Unused, acts, not_yet
 from deepmd.schema.learning_rate import learning_rate
 from deepmd.schema.load import load_input
 from deepmd.schema.loss import loss
@@ -54,7 +54,7 @@ TYPE_NAMES: dict[Any, str] = {
 def schema() -> Argument:
     """The whole input as a tree of arguments."""
     sections = [model(), learning_rate(), optimizer(), loss(), training(), validating()]
-    multi_task = [not_yet(name) for name in ("loss_dict", "learning_rate_dict")]
+    multi_task = [not_yet(name, doc=MULTI_TASK) for name in ("loss_dict", "learning_rate_dict")]
     return Argument("input", dict, [*sections, *multi_task, not_yet("nvnmd")], doc="Input of a training.")
 
 

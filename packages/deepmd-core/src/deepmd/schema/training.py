@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dargs import Argument
 
-from deepmd.schema.argument import NOT_NEGATIVE, POSITIVE, key, not_yet, seed, unused
+from deepmd.schema.argument import MULTI_TASK, NOT_NEGATIVE, POSITIVE, key, not_yet, seed, unused
 
 
 def data_fields() -> list[Argument]:
@@ -72,9 +72,7 @@ def output_fields() -> list[Argument]:
 def not_yet_fields() -> list[Argument]:
     """What deepmd-kit's frameworks have beyond this version."""
     return [
-        not_yet("data_dict"),
-        not_yet("model_prob"),
-        not_yet("num_epoch_dict"),
+        *(not_yet(name, doc=MULTI_TASK) for name in ("data_dict", "model_prob", "num_epoch_dict")),
         not_yet("save_dir", [str, None], default=None),
         not_yet("ckpt_keep_ratio", [float, None], default=None),
         not_yet("enable_ema", bool, default=False),

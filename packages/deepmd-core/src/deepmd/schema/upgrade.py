@@ -138,7 +138,8 @@ def _drop_effectless(config: dict[str, Any]) -> None:
     training, model = config["training"], config["model"]
     parts = [training.get(name) for name in ("training_data", "validation_data")]
     parts += [model.get(name) for name in ("descriptor", "fitting_net")]
-    for section in [training, *(part for part in parts if isinstance(part, dict))]:
-        for key in EFFECTLESS_KEYS:
-            if section.pop(key, None) is not None:
-                log.warning("%s is a key of older versions, has no effect and is left out.", key)
+    sections = [training, *(part for part in parts if isinstance(part, dict))]
+    taken_out = {key: [section.pop(key, None) for section in sections] for key in EFFECTLESS_KEYS}
+    found = [key for key, values in taken_out.items() if any(value is not None for value in values)]
+    if found:
+        log.warning("left out, since they are of older versions and have no effect: %s.", ", ".join(found))

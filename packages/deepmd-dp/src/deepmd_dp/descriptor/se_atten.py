@@ -189,12 +189,12 @@ class SeAtten(TypedMoments):
         is_strip = is_v2 or section["tebd_input_mode"] == "strip"
         smooth = True if is_v2 else section["smooth_type_embedding"]
         matrix = EnvironmentMatrix.initial(section, len(type_map), by_type=False)
+        types = section.get("type_embedding")
+        dim = types["neuron"][-1] if types else section["tebd_dim"]
         return cls(
-            embedding=TypedEmbedding.initial(
-                section, len(type_map), section["tebd_dim"], rng, is_strip=is_strip, smooth=smooth
-            ),
+            embedding=TypedEmbedding.initial(section, len(type_map), dim, rng, is_strip=is_strip, smooth=smooth),
             attention_layers=NeighborGatedAttention.of_section(section, sum(matrix.sel), smooth, rng),
-            type_embedding=TypeEmbedNet.of_section(section, section["tebd_dim"], type_map, rng),
+            type_embedding=TypeEmbedNet.of_section(section, dim, type_map, rng),
             matrix=matrix,
             is_v2=is_v2,
             **read_settings(cls, {**section, "type_map": type_map}),

@@ -99,6 +99,11 @@ class TypeEmbedNet(Module):
     def of_section(
         cls, section: Mapping[str, Any], dim: int, type_map: list[str], rng: np.random.Generator
     ) -> TypeEmbedNet:
-        """That of a descriptor's section of the input."""
+        """That of a descriptor's section of the input: linear, or the net that stands under ``type_embedding``."""
         names = ("use_econf_tebd", "use_tebd_bias", "precision", "trainable")
-        return cls.initial(rng, [dim], type_map, **{name: section[name] for name in names})
+        given = section.get("type_embedding")
+        if not given:
+            return cls.initial(rng, [dim], type_map, **{name: section[name] for name in names})
+        own = rng if given.get("seed") is None else np.random.default_rng(given["seed"])
+        options = {name: given[name] for name in (*names, "activation_function", "resnet_dt")}
+        return cls.initial(own, given["neuron"], type_map, **options)

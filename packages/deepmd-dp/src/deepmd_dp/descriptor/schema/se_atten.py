@@ -12,6 +12,7 @@ from deepmd_dp.descriptor.arguments import (
     axis_neuron,
     check_moments,
     embedding_net,
+    embedding_of_types,
     environment,
     layer_norm,
     sel_in_all,
@@ -50,6 +51,7 @@ def shared_fields() -> list[Argument]:
         axis_neuron(),
         type_one_side(),
         *type_embedding(),
+        embedding_of_types(optional=True),
         *attention(),
     ]
 

@@ -69,15 +69,14 @@ def _hand_on_embedding(section: dict[str, Any]) -> None:
 
 
 def _as_taken(part: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """The keys by which a descriptor takes an embedding of the types: itself, or the width of a linear one; else {}."""
+    """The keys by which a descriptor takes an embedding of the types: the width of a linear one, or itself; else {}."""
     row = lookup(DESCRIPTOR, part.get("type")) if isinstance(part, dict) else None
     names = _keys(row)
-    if "type_embedding" in names:
-        return {"type_embedding": dict(given)}
     widths, function = given.get("neuron"), given.get("activation_function", "tanh")
-    if "tebd_dim" in names and isinstance(widths, list) and len(widths) == 1:
-        return {"tebd_dim": widths[0]} if str(function).lower() in ("linear", "none") else {}
-    return {}
+    is_linear = isinstance(widths, list) and len(widths) == 1 and str(function).lower() in ("linear", "none")
+    if "tebd_dim" in names and is_linear:
+        return {"tebd_dim": widths[0]}
+    return {"type_embedding": dict(given)} if "type_embedding" in names else {}
 
 
 def _settle_spins(section: dict[str, Any]) -> None:
