@@ -73,8 +73,8 @@ def _as_taken(part: Any, given: dict[str, Any]) -> dict[str, Any]:
     row = lookup(DESCRIPTOR, part.get("type")) if isinstance(part, dict) else None
     names = _keys(row)
     widths, function = given.get("neuron"), given.get("activation_function", "tanh")
-    is_linear = isinstance(widths, list) and len(widths) == 1 and str(function).lower() in ("linear", "none")
-    if "tebd_dim" in names and is_linear:
+    is_linear = str(function).lower() in ("linear", "none")
+    if "tebd_dim" in names and is_linear and isinstance(widths, list) and len(widths) == 1:
         return {"tebd_dim": widths[0]}
     return {"type_embedding": dict(given)} if "type_embedding" in names else {}
 
