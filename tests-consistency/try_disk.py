@@ -62,6 +62,7 @@ def commands_of(flag: str) -> dict[str, list[str]]:
         "plot": ["plot", "lcurve.out"],
         "show": ["show", model, "--verify"],
         "neighbor-stat": ["neighbor-stat", *data, "-r", "4", "-t", "O", "H"],
+        "check-data": ["check-data", "data", "input.json"],
     }
 
 

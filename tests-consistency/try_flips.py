@@ -3,10 +3,11 @@
 
 ::
 
-    python tests-consistency/try_flips.py --flips 100 [--seed 1] [.pth .pt …]
+    python tests-consistency/try_flips.py --flips 100 [--seed 1] [--case "dpa3: …"] [.pth .pt …]
 
-Each backend's tests do ten of them. It exits with 1 where a file was read with other numbers, or refused with more
-than a line. Columns: refused, unchanged, wrong numbers, errors that are not one line.
+A case is one of the conformance suite, by the beginning of its name. Each backend's tests do ten flips. It exits with 1
+where a file was read with other numbers, or refused with more than a line. Columns: refused, unchanged, wrong numbers,
+errors that are not one line.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from backends import BACKENDS, HAS_TENSORFLOW
 
-from deepmd_dp.conformance.cases import CONVERSION_CASE
+from deepmd_dp.conformance.cases import CASES, CONVERSION_CASE, Case
 from deepmd_dp.conformance.evaluation import Models
 from deepmd_dp.conformance.file_kinds import FileKind, file_kinds_of
 from deepmd_dp.conformance.flips import try_flips
@@ -31,8 +32,10 @@ def main() -> None:
     parser.add_argument("suffixes", nargs="*")
     parser.add_argument("--flips", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--case", default="")
     args = parser.parse_args()
-    found = [try_kind(kind, args.flips, args.seed) for kind in chosen_kinds(args.suffixes)]
+    case = next(each for each in (CONVERSION_CASE, *CASES) if each.name.startswith(args.case))
+    found = [try_kind(case, kind, args.flips, args.seed) for kind in chosen_kinds(args.suffixes)]
     sys.exit(not all(found))
 
 
@@ -42,10 +45,10 @@ def chosen_kinds(suffixes: list[str]) -> list[FileKind]:
     return [kind for kind in kinds if not suffixes or kind.suffix in suffixes]
 
 
-def try_kind(kind: FileKind, number: int, seed: int) -> bool:
+def try_kind(case: Case, kind: FileKind, number: int, seed: int) -> bool:
     """Prints a row; whether all is well."""
     with TemporaryDirectory() as folder:
-        outcome = try_flips(Models(Path(folder)).path(CONVERSION_CASE, kind), kind, number, seed)
+        outcome = try_flips(Models(Path(folder)).path(case, kind), kind, number, seed)
     counts = outcome.refused, outcome.harmless, len(outcome.wrong), len(outcome.failed)
     print(f"| `{kind.suffix}` | {' | '.join(map(str, counts))} |", flush=True)
     for line in (*outcome.wrong, *outcome.failed):

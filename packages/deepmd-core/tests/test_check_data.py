@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import morse
 import numpy as np
@@ -13,6 +14,7 @@ from harmonic import NAMES, thermal_water
 from toy_data import write_system
 
 from deepmd.check import data as checks
+from deepmd.data.mask import MASK
 from deepmd.elements import COVALENT_RADII
 from deepmd.entrypoints import check_data
 from deepmd.entrypoints.check_data import run_checks
@@ -186,6 +188,31 @@ def test_labels_that_are_missing(tmp_path):
     assert "have no labels" in the_message(good, write(tmp_path / "c", seed=1, energy=None, force=None))
     # all without forces: as it is meant
     assert not run_checks([str(tmp_path / "b")])
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("spin", np.ones((40, 5)), r"spin.npy: shape \(40, 5\), expected \(40, 72\)"),
+        ("spin", np.full((40, 72), 1e30), r"spin.npy: frame 0 holds 1e\+30"),
+        ("hessian", np.ones((40, 72)), r"hessian.npy: shape \(40, 72\), expected \(40, 5184\)"),
+        ("charge_spin", np.ones((40, 3)), r"charge_spin.npy: shape \(40, 3\), expected \(40, 2\)"),
+        ("charge_spin", np.full((40, 2), 0.5), "charge_spin of frame 0 holds the charge 0.5"),
+        ("numb_copy", np.full((40, 1), 0.5), "numb_copy: frame 0 has 0.5"),
+    ],
+)
+def test_what_frames_have_beside_labels(tmp_path, name, array, message):
+    (finding,) = run_checks([write(tmp_path / "data", **{name: array})])
+    assert finding.is_error
+    assert re.search(message, finding.message)
+
+
+def test_parameters_are_those_of_the_input():
+    nets = {"models": [{"fitting_net": {"numb_fparam": 2, "numb_aparam": 0}}, {"fitting_net": {"numb_fparam": 0}}]}
+    (fparam,) = check_data._parameters(nets)
+    assert (fparam.key, fparam.ndof, fparam.atomic) == ("fparam", 2, False)
+    masked = {"fitting_net": {"numb_aparam": 1, "use_aparam_as_mask": True}}
+    assert check_data._parameters(masked) == [MASK]
 
 
 def test_an_input_that_is_wrong_does_not_hide_its_data(tmp_path, caplog):

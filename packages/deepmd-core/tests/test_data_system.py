@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from toy_data import NAMES, frames_of, write_system
 
+from deepmd.charge_spin import problem_of
 from deepmd.data import DataRequirement, System
 from deepmd.data.npy import NpyFile
 from deepmd.data.rows import CHUNK_NUMBERS, check_finite, iterate_rows
@@ -219,6 +220,18 @@ def test_mistakes_are_named(tmp_path, mistake):
     write_system(tmp_path / "a", changes.pop("types", None), **changes)
     with pytest.raises(DataError, match=message):
         System(tmp_path / "a", NAMES, LABELS).check()
+
+
+def test_a_state_of_a_frame_that_no_model_takes_is_named_before_it_is_met(tmp_path):
+    states = np.tile([0.0, 1.0], (5, 1))
+    states[3, 1] = -1.0
+    write_system(tmp_path / "a", sets=2, charge_spin=states)
+    wanted = DataRequirement("charge_spin", 2, problem=problem_of)
+    system = System(tmp_path / "a", NAMES, [wanted])
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"/a: charge_spin of frame 3 holds the spin -1; expected integers from 0"):
+            system.read([0])
+    assert System(tmp_path / "a", NAMES, [DataRequirement("charge_spin", 2)]).read([3]).nframes == 1
 
 
 def test_the_first_read_checks_too(tmp_path):

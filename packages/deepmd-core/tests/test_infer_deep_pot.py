@@ -240,6 +240,8 @@ def test_copies_open_the_file_again(file):
 def test_missing_file(tmp_path):
     with pytest.raises(ModelFileError, match=r"no model file .*nowhere.pth"):
         DeepPot(tmp_path / "nowhere.pth")
+    with pytest.raises(InputError, match=r"the model file is 5; expected its path\."):
+        DeepPot(5)
 
 
 @pytest.mark.parametrize(("name", "message"), [("model.abc", "'.abc'.*.morse"), ("model.pb", "pip install deepmd-tf")])

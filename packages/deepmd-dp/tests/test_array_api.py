@@ -95,6 +95,18 @@ def test_softmax_of_logits_without_bound_and_mask(library):
         np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-14)
 
 
+def test_softmax_of_low_logits_in_single_precision(library):
+    """What does not count must not be the measure: all would be 0, or infinite, beside it."""
+    logits = np.array([[-200.0, -201.0, -1e9], [-95.0, -96.0, -97.0], [-1e9, -1e9, -1e9]], np.float32)
+    rest = np.array([[0.0], [1.0], [0.0]], np.float32)
+    weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
+    expected = np.zeros((3, 3))
+    expected[0, :2] = np.array([1.0, np.exp(-1.0)]) / (1.0 + np.exp(-1.0))
+    for given in (None, library.xp.asarray(weights)):
+        out = ops.weighted_softmax(library.xp.asarray(logits), given, library.xp.asarray(rest), -20.0, None)
+        np.testing.assert_allclose(library.to_numpy(out), expected, rtol=1e-5, atol=1e-30)
+
+
 def test_operations_on_rows(library):
     x, y = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
     given = library.xp.asarray(x), library.xp.asarray(y)

@@ -109,9 +109,9 @@ def test_without_a_default_it_must_be_given(data, without_default):
     ("state", "message"),
     [
         ([0, 1, 2], r"charge_spin has the shape \(3,\), expected \(3, 2\) or \(2,\)"),
-        ([0.5, 1], "charge_spin holds the charge 0.5; expected integers from -100 to 99"),
-        ([100, 1], "charge_spin holds the charge 100; expected"),
-        ([0, -1], "charge_spin holds the spin -1; expected integers from 0 to 99"),
+        ([0.5, 1], "charge_spin of frame 0 holds the charge 0.5; expected integers from -100 to 99"),
+        ([100, 1], "charge_spin of frame 0 holds the charge 100; expected"),
+        ([0, -1], "charge_spin of frame 0 holds the spin -1; expected integers from 0 to 99"),
         ([0, np.nan], "charge_spin holds nan at frame 0"),
     ],
 )
@@ -129,9 +129,7 @@ def test_data(data):
     assert charge_spin_of(batch) is labels["charge_spin"]
     assert charge_spin_of(replace(batch, found={"charge_spin": False})) is None
     labels["charge_spin"][1, 0] = 0.5
-    with pytest.raises(
-        DataError, match=r"^system water, batch of the frames 0, 1, 2: charge_spin holds the charge 0\.5;"
-    ):
+    with pytest.raises(DataError, match=r"^system water: charge_spin of frame 1 holds the charge 0\.5;"):
         charge_spin_of(batch)
 
 

@@ -190,7 +190,6 @@ def test_types_that_are_not_there():
         ("sea_ebd_v2", "the descriptor se_a_ebd_v2"),
         ("sea_tebd", "the descriptor se_e2_a_tebd"),
         ("set_tebd_real", "the descriptor se_e3_tebd"),
-        ("spin", "models of the kind spin_ener"),
     ],
 )
 def test_what_is_not_covered_is_refused_by_name(name, what):
@@ -198,6 +197,15 @@ def test_what_is_not_covered_is_refused_by_name(name, what):
         NotCoveredError, match=f"^the native engine does not cover {what}; freeze the model for a [^\n]*$"
     ):
         Model(document_to_bytes(read_document(REFERENCE / name / "model.dp")), 1)
+
+
+@pytest.mark.parametrize("kind", ["spin_ener", "pairwise_dprc"])
+def test_kinds_of_models_without_frozen_files_for_programs_are_for_python(kind):
+    """They are not to be frozen either: C++ runs none of their files."""
+    document = read_document(REFERENCE / "spin" / "model.dp")
+    document["model"]["type"] = kind
+    with pytest.raises(NotCoveredError, match=f"^models of the kind {kind} are evaluated in Python only$"):
+        Model(document_to_bytes(document), 1)
 
 
 def test_models_that_are_not_covered_run_in_numpy():

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,10 +14,11 @@ from deepmd.data.batch import Batch
 from deepmd.errors import DataError, DeepmdError, InputError, ModelFileError
 from deepmd.infer import DeepPot
 from deepmd_dp.environment.builder import all_neighbors, build_environment
-from deepmd_dp.environment.expansion import GROUP, groups_of
+from deepmd_dp.environment.expansion import GROUP, expanded, groups_of
 from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.kit.metadata import write_metadata
+from deepmd_dp.kit.trainer import BaseTrainer
 from deepmd_dp.model import deserialize_model, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -24,6 +28,7 @@ TYPES = ["C", "H", "OW"]
 FITTING = {"neuron": [3], "seed": 1}
 MIXED = {"type": "se_atten_v2", "sel": 12, "rcut": 4.0, "rcut_smth": 1.0, "neuron": [2, 4], "axis_neuron": 2, "seed": 2}
 BY_TYPE = {"type": "se_e2_a", "sel": [3, 3, 3], "rcut": 3.5, "neuron": [2, 4], "axis_neuron": 2, "seed": 3}
+RADIAL = {"type": "se_e2_r", "sel": [3, 3, 3], "rcut": 3.5, "neuron": [2, 4]}
 TOLD_APART = [[0, 0], [0, 1], [1, 1]]
 SECTION = {
     "type": "pairwise_dprc",
@@ -173,7 +178,7 @@ def test_a_file_of_qm_atoms_may_know_them_only(model, model_section, frames, tmp
     pot = deep_pot(whole, tmp_path)
     energy = pot.eval(coord[:, :3], box, [0, 1, 1], aparam=np.zeros((3, 1)))[0]
     np.testing.assert_allclose(energy, by_itself(qm, coord[:, :3], box, np.array([1, 0, 0]))[0], rtol=0.0, atol=1e-12)
-    with pytest.raises(InputError, match="aparam is 0 for atom 1 of frame 0: a QM atom, but `qm_model` knows no such"):
+    with pytest.raises(InputError, match="aparam of frame 0 is 0 for atom 1: a QM atom, but `qm_model` knows no such"):
         pot.eval(coord[:, :2], box, [0, 2], aparam=np.zeros((2, 1)))
     labels = {"aparam": np.tile(NUMBER[:, None], (2, 1, 1)), "energy": np.zeros((2, 1))}
     batch = Batch(coord, box, np.tile(ATYPE, (2, 1)), labels, {"energy": True})
@@ -184,13 +189,18 @@ def test_a_file_of_qm_atoms_may_know_them_only(model, model_section, frames, tmp
 def test_wrong_numbers_are_refused(model, frames, tmp_path):
     coord, box = frames
     pot = deep_pot(model, tmp_path)
-    with pytest.raises(InputError, match=r"aparam is 0\.5 for atom 1 of frame 0: expected whole numbers, 0 for a QM"):
+    with pytest.raises(InputError, match=r"aparam of frame 0 is 0\.5 for atom 1: expected whole numbers, 0 for a QM"):
         pot.eval(coord, box, ATYPE, aparam=np.where(np.arange(8) == 1, 0.5, 1.0)[:, None])
     with pytest.raises(InputError, match="the model needs aparam"):
         pot.eval(coord, box, ATYPE)
     batch = Batch(coord, box, np.tile(ATYPE, (2, 1)), {"aparam": np.full((2, 8, 1), 0.5)}, {}, "here", np.arange(2))
-    with pytest.raises(DataError, match=r"system here, batch of the frames 0, 1: aparam is 0\.5 for atom 0"):
-        model.expansion.expand_batch(batch)
+    with pytest.raises(DataError, match=r"system here: aparam of frame 0 is 0\.5 for atom 0"):
+        expanded(model, batch)
+    with pytest.raises(InputError, match=r"aparam of frame 0 is 1e\+300 for atom 0: expected whole numbers"):
+        pot.eval(coord, box, ATYPE, aparam=np.full((8, 1), 1e300))
+    left_out = replace(batch, labels={"aparam": np.full((2, 8, 1), -1.0)})
+    with pytest.raises(DataError, match="system here: all atoms of frame 0 are left out"):
+        BaseTrainer.prepare(SimpleNamespace(_numpy_model=model), left_out)
     with pytest.raises(InputError, match="Hessians of models of spins and of `pairwise_dprc` are not there yet"):
         pot.eval_hessian(coord, box, ATYPE, aparam=NUMBER[:, None])
 
@@ -215,6 +225,10 @@ def test_a_common_embedding_of_types_goes_to_both(model_section):
     [
         ({"qm_model": None}, "model/qm_model is missing"),
         ({"preset_out_bias": {"energy": [0.0] * 3}}, "model/preset_out_bias: give `atom_ener` in the fitting_net of"),
+        (
+            {"type_embedding": {"neuron": [4]}, "qm_model": {"descriptor": RADIAL, "fitting_net": FITTING}},
+            "model/type_embedding: deepmd-kit has it",
+        ),
         ({"use_srtab": "x"}, "model/use_srtab is given, but tables for near atoms are for models of type"),
         (
             {"qm_model": {"descriptor": MIXED, "fitting_net": {**FITTING, "numb_aparam": 1}}},

@@ -123,6 +123,7 @@ def put(config, path, value):
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
         ("model/descriptor/activation_function", "silut:0", "'silut:0'; expected one of tanh, relu"),
+        ("model/descriptor", {"type": "se_atten", "scaling_factor": 0.0}, "scaling_factor is 0.0; expected a positive"),
         ("model/descriptor/env_protection", -0.1, "env_protection is -0.1; expected zero or a positive number."),
         ("model/descriptor/precision", "float16", "precision is 'float16'; expected one of default, float64, float32."),
         ("model/descriptor/neuron", [], "neuron is []; expected a list of positive widths"),

@@ -106,11 +106,11 @@ def test_atoms_that_fill_up_have_no_part_in_descriptors(masked, tmp_path):
 
 def test_other_numbers_than_0_and_1_are_no_mask(masked, model_section):
     mask = np.where(np.arange(masked.atype.shape[1]) == 2, 0.5, masked.parameters["aparam"][..., 0])[..., None]
-    message = r"aparam is 0\.5 for atom 2 of frame 0, and is the model's mask; expected 1 for an atom that is there"
+    message = r"aparam of frame 0 has 0\.5 for atom 2, and is the model's mask; expected 1 for an atom that is there"
     with pytest.raises(InputError, match=message):
         DeepPot(masked.path).eval(masked.coord, None, masked.atype[0], aparam=mask)
     batch = Batch(masked.coord, None, masked.atype, {"aparam": mask}, {}, system="here", frames=np.arange(3))
-    with pytest.raises(DataError, match=f"system here, batch of the frames 0, 1, 2: {message}"):
+    with pytest.raises(DataError, match=f"system here: {message}"):
         BaseTrainer.prepare(SimpleNamespace(_numpy_model=masked.model), batch)
 
 

@@ -14,6 +14,7 @@ import pytest
 from deepmd.contract import read_document
 from deepmd.contract.summary import type_map_of
 from deepmd.data import Batch
+from deepmd.data.batch import check_meaning
 from deepmd.errors import DataError, InputError, ModelFileError
 from deepmd.infer import DeepPot
 from deepmd.outputs import ENERGY
@@ -227,8 +228,9 @@ def test_a_model_without_protection_takes_no_zero_spins(data):
     tree["backbone_model"]["descriptor"]["env_protection"] = 0.0
     virtual = deserialize_model(tree).expansion
     batch = batch_of(data, labels={"spin": np.zeros((2, 5, 3))})
-    with pytest.raises(DataError, match=r"system here, batch of the frames 0, 1: spin is zero for atom 1 of frame 0"):
-        virtual.expand_batch(batch)
+    with pytest.raises(DataError, match=r"system here: spin of frame 0 is zero for atom 1"):
+        check_meaning(batch, "spin", virtual.problem)
+    assert virtual.problem(np.full((2, 5, 3), 1e12), batch.atype)[1].startswith("puts the virtual atom of atom ")
 
 
 @pytest.mark.parametrize(("attn_layer", "attn_dotr", "takes"), [(1, True, False), (1, False, True), (0, True, True)])
@@ -323,11 +325,15 @@ def test_labels_of_the_loss(model_section):
     assert {("force",), ("force_mag",)} <= set(found)
 
 
-def test_the_section_says_what_is_computed(model_section):
+def test_the_section_says_what_is_computed(model_section, caplog):
     """So that files show it, and two ways to say the same are no difference."""
     section = model_section(**SECTION)
     assert section["spin"]["use_spin"] == [True, True, False]
     assert section["descriptor"]["env_protection"] == 0.01
+    assert not caplog.messages
+    given = SECTION | {"descriptor": SECTION["descriptor"] | {"env_protection": 0.0}}
+    assert model_section(**given)["descriptor"]["env_protection"] == 0.01
+    assert caplog.messages == ["model/descriptor/env_protection is 0: with spins it is 0.01 Å, as in deepmd-kit."]
     given = SECTION | {"descriptor": SECTION["descriptor"] | {"env_protection": 0.2}}
     assert model_section(**given)["descriptor"]["env_protection"] == 0.2
 

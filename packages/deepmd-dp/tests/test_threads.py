@@ -8,10 +8,13 @@ import pytest
 from deepmd_dp.kit import threads
 
 
-@pytest.mark.parametrize(("given", "number"), [("3", 3), ("", None), ("0", None), ("many", None)])
-def test_number_is_the_users_or_that_of_the_cores(monkeypatch, given, number):
+@pytest.mark.parametrize(("given", "number"), [("3", 3), ("2,1", 2), ("", None), ("0", None), ("many", None)])
+def test_number_is_the_users_or_that_of_the_cores(monkeypatch, caplog, given, number):
     monkeypatch.setenv("OMP_NUM_THREADS", given)
-    assert threads.number_of_threads() == (number or len(os.sched_getaffinity(0)))
+    threads._say_once.cache_clear()
+    assert {threads.number_of_threads() for _ in range(2)} == {number or len(os.sched_getaffinity(0))}
+    said = [f"OMP_NUM_THREADS is {given!r}, expected a number such as 4: as many threads as cores are taken."]
+    assert caplog.messages == (said if given and not number else [])
 
 
 def test_the_cpu_for_people():

@@ -203,6 +203,8 @@ void read_parts(const Node& model, ModelSpec& spec) {
 ModelSpec read_model(const Node& model, const std::vector<char>& excluded_of_whole) {
   const std::string type = model.has("type") ? model["type"].text() : "standard";
   const bool is_sum = type == "linear" || type == "linear_ener";
+  if (type == "pairwise_dprc" || type == "spin_ener")
+    throw NotCovered("models of the kind " + type + " are evaluated in Python only");
   if (type != "standard" && type != "pairtab" && type != "zbl" && !is_sum)
     refuse("models of the kind " + type);
   model.check_class("Model", is_sum ? 3 : 2);

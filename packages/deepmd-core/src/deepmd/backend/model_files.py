@@ -11,7 +11,7 @@ from deepmd.backend.discovery import backend_of_file, check_whole
 from deepmd.contract.document import check_document
 from deepmd.contract.schema import LOOP, STATE, check_table
 from deepmd.contract.self_test import read_self_test
-from deepmd.errors import ModelFileError
+from deepmd.errors import InputError, ModelFileError
 from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
@@ -49,8 +49,13 @@ def open_model(path: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
         There is no such file, or it cannot be read.
     BackendError
         The backend of such files is not installed.
+    InputError
+        It is no path.
     """
-    path = os.fspath(path)
+    try:
+        path = os.fspath(path)
+    except TypeError:
+        raise InputError(f"the model file is {path!r}; expected its path.") from None
     if not os.path.exists(path):
         raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}).")
     backend = backend_of_file(path)

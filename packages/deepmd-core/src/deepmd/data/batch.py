@@ -4,8 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from deepmd.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Problem = Callable[[np.ndarray, np.ndarray], tuple[int, str] | None]
+    """The first frame with something wrong and a clause, of values and types of atoms, (nframes, natoms)."""
 
 
 def file_names(key: str) -> tuple[str, ...]:
@@ -44,6 +53,8 @@ class DataRequirement:
         a batch's label has all atoms, and zeros for those that the file lacks.
     of_pairs : bool
         Whether, where atomic, an atom has its numbers with each atom of the frame: those of a Hessian.
+    problem : callable or None
+        Finds the first frame whose numbers can't be, see `System.check`; None: any finite ones will do.
     """
 
     key: str
@@ -55,6 +66,7 @@ class DataRequirement:
     high_precision: bool = False
     selected_types: tuple[int, ...] | None = None
     of_pairs: bool = False
+    problem: Problem | None = None
 
     @property
     def file_names(self) -> tuple[str, ...]:
@@ -110,3 +122,10 @@ class Batch:
     def natoms(self) -> int:
         """Atoms of a frame, virtual ones included."""
         return int(self.coord.shape[1])
+
+
+def check_meaning(batch: Batch, key: str, problem: Problem) -> None:
+    """Raises DataError that names the first frame of a batch with something wrong in an item."""
+    found = problem(batch.labels[key], batch.atype)
+    if found is not None:
+        raise DataError(f"system {batch.system}: {key} of frame {batch.frames[found[0]]} {found[1]}.")

@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd.data.batch import Batch
+from deepmd.data.batch import Batch, check_meaning
 from deepmd.data.open_source import open_source
-from deepmd.data.rows import check_cells, check_finite, check_shape, iterate_rows, read_rows
+from deepmd.data.rows import CHUNK_NUMBERS, check_cells, check_finite, check_shape, iterate_rows, read_rows
 from deepmd.data.types import TypeMapping, check_types, read_types, type_names
 from deepmd.data.virtual_spins import with_spins
 from deepmd.errors import DataError
 from deepmd.files.reading import reading
-from deepmd.limits import LARGEST_LENGTH
+from deepmd.limits import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -83,7 +82,6 @@ class System:
         with self._reading():
             self._open(type_map, virtual_scale or {})
         self._checked: set[str] = set()
-        self._is_checked = False
         self.require(requirements)
 
     def _open(self, type_map: list[str] | None, virtual_scale: Mapping[str, float]) -> None:
@@ -139,7 +137,8 @@ class System:
         Raises
         ------
         DataError
-            A number is not finite, a cell has no volume, or a type is unknown: names the file and the frame.
+            A number is not finite, a cell has no volume, a type is unknown, or a model has no use for what it takes:
+            names the file and the frame.
         """
         if self._is_checked:
             return
@@ -148,12 +147,15 @@ class System:
                 if key not in self._checked:
                     self._check_numbers(key, width)
                     self._checked.add(key)
+        self._check_meanings()
         self._is_checked = True
 
     def read(self, frames: Iterable[int]) -> Batch:
         """The frames with these numbers, in this order."""
         self.check()
-        frames = np.asarray(frames, dtype=np.int64)
+        return self._read(np.asarray(frames, dtype=np.int64))
+
+    def _read(self, frames: np.ndarray) -> Batch:
         places = self._places(frames)
         return Batch(
             coord=self._rows("coord", self.natoms * 3, places).reshape(-1, self.natoms, 3),
@@ -182,8 +184,7 @@ class System:
         """
         if self.mixed_type:
             self._check_numbers(REAL_TYPES, self.natoms)
-        numbers, _ = self.numbers_of_types()
-        return [self.type_map[number] for number in np.flatnonzero(numbers.sum(axis=0))]
+        return [self.type_map[number] for number in np.flatnonzero(self.numbers_of_types()[0].sum(axis=0))]
 
     def compositions(self) -> dict[str, int]:
         """The frames of each composition, such as ``H2O``, elements in the order of the type map."""
@@ -261,7 +262,7 @@ class System:
         # one frame may be stored without the axis of the frames
         nframes = array.shape[0] if array.ndim > 1 and array.size != self.natoms * 3 else 1
         if nframes == 0:
-            raise DataError(f"{self.source.where(set_name, 'coord')}: no frames.")
+            raise DataError(f"{self.source.where(set_name, 'coord')}: no frames; remove this set.")
         return nframes
 
     def _check_shapes(self) -> None:
@@ -337,13 +338,21 @@ class System:
     def _check_numbers(self, key: str, width: int) -> None:
         for set_name, nframes in zip(self.sets, self._set_nframes, strict=True):
             array, where = self.source.array(set_name, key), self.source.where(set_name, key)
-            check_finite(array, nframes, width, where, LARGEST_LENGTH if key in ("coord", "box") else math.inf)
+            check_finite(array, nframes, width, where, LARGEST.get(key, np.inf))
             if key == "box":
                 check_cells(array, nframes, where)
             if key == REAL_TYPES:
                 for start, piece in iterate_rows(array, nframes, width):
                     check_types(piece, start, where)
                     self._mapping.check(np.unique(piece), where)
+
+    def _check_meanings(self) -> None:
+        wanted = [(item.key, item.problem) for item in self.requirements if item.problem and self.found[item.key]]
+        step = max(1, CHUNK_NUMBERS // (9 * self.natoms))
+        for start in range(0, self.nframes if wanted else 0, step):
+            batch = self._read(np.arange(start, min(start + step, self.nframes)))
+            for key, problem in wanted:
+                check_meaning(batch, key, problem)
 
     def _places(self, frames: np.ndarray) -> Places:
         """Where frames lie.

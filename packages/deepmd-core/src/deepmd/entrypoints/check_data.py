@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.backend.discovery import neighbor_search
+from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.check import Distances, Finding, Report, check_data
 from deepmd.check.structure import labels, unnamed_types, wanted_labels
 from deepmd.data import DataRequirement, System, find_systems
+from deepmd.data.mask import MASK
 from deepmd.data.neighbor_statistics import statistics_of_frames
 from deepmd.errors import BackendError, DataError, InputError
 from deepmd.registry import label_sets
@@ -30,6 +32,14 @@ INPUT_ENDINGS = (".json", ".yaml", ".yml")
 RCUT = 6.0
 """[Å] Where no input tells one: deepmd-kit's default."""
 LABELS = (DataRequirement("energy", 1), DataRequirement("force", 3, atomic=True))
+OTHERS = (
+    DataRequirement("virial", 9),
+    DataRequirement("spin", 3, atomic=True),
+    DataRequirement("force_mag", 3, atomic=True),
+    DataRequirement("hessian", 9, atomic=True, of_pairs=True),
+    DataRequirement(CHARGE_SPIN, 2, problem=problem_of),
+)
+"""Items of one meaning, whose shapes and numbers are looked at where they are there."""
 MOST_PAIRS = 10
 """Pairs of elements whose distances are shown."""
 
@@ -50,6 +60,8 @@ class Sources:
         Names beyond which there are no types, where that is known.
     label_sets : tuple of tuple of str
         `Row.label_sets` of the input's loss.
+    parameters : list of DataRequirement
+        Frame and atomic parameters of the input's model.
     """
 
     rcut: float
@@ -58,6 +70,7 @@ class Sources:
     type_map: list[str] | None = None
     all_types: list[str] | None = None
     label_sets: tuple[tuple[str, ...], ...] = ()
+    parameters: list[DataRequirement] = field(default_factory=list)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -89,12 +102,13 @@ def run_checks(paths: Sequence[str], *, backend: str | None = None) -> list[Find
     """
     sources = _sources(paths)
     findings: list[Finding] = []
-    training = list(_open(sources.training, findings))
-    validation = list(_open(sources.validation, findings))
+    wanted = [*LABELS, *OTHERS, *sources.parameters]
+    training = list(_open(sources.training, wanted, findings))
+    validation = list(_open(sources.validation, wanted, findings))
     if not training:
         return findings
     names = [_names(system, sources.type_map) for system in training]
-    distances = _distances(training, names, sources.rcut, backend)
+    distances = _distances(training, names, sources, backend)
     report = check_data(training, names, validation, distances)
     findings += unnamed_types([*training, *validation], sources.type_map)
     findings += _unknown_elements(training, names, sources.all_types)
@@ -126,9 +140,20 @@ def _sources(paths: Sequence[str]) -> Sources:
             found.rcut = max(_numbers(model, "rcut"), default=RCUT)
         else:
             found.label_sets, found.rcut = label_sets(complete), largest_cutoff(complete["model"]) or RCUT
+            found.parameters += _parameters(complete["model"])
     if not found.training:
         raise InputError(f"{', '.join(paths)}: no training/training_data/systems to check.")
     return found
+
+
+def _parameters(model: dict[str, Any]) -> list[DataRequirement]:
+    """What the fittings of a normalised model take beside the atoms, where all take the same."""
+    found = []
+    for key, is_atomic in (("fparam", False), ("aparam", True)):
+        widths = {int(number) for number in _numbers(model, f"numb_{key}")} - {0}
+        if len(widths) == 1:
+            found.append(DataRequirement(key, widths.pop(), atomic=is_atomic))
+    return [MASK] if any(_numbers(model, "use_aparam_as_mask")) else found
 
 
 def _numbers(section: Any, key: str) -> Iterator[float]:
@@ -140,12 +165,13 @@ def _numbers(section: Any, key: str) -> Iterator[float]:
             yield float(value)
 
 
-def _open(names: Sequence[str], findings: list[Finding]) -> Iterator[System]:
+def _open(names: Sequence[str], wanted: list[DataRequirement], findings: list[Finding]) -> Iterator[System]:
     """The systems that can be read; what is wrong with others is noted."""
     for name in names:
         try:
-            system = System(name, requirements=LABELS)
+            system = System(name, requirements=wanted)
             system.check()
+            system.frames_of_epoch()
         except DataError as error:
             findings.append(Finding("damage", str(error), is_error=True))
         else:
@@ -160,15 +186,17 @@ def _names(system: System, type_map: list[str] | None) -> list[str]:
     return [*known, *system.type_map[len(known) :]]
 
 
-def _distances(systems: list[System], names: list[list[str]], rcut: float, backend: str | None) -> Distances | None:
+def _distances(
+    systems: list[System], names: list[list[str]], sources: Sources, backend: str | None
+) -> Distances | None:
     try:
         search = neighbor_search(backend)
     except BackendError as error:
         log.warning("distances are not looked at: %s", error)
         return None
-    distances = Distances(rcut)
+    distances, is_masked = Distances(sources.rcut), MASK in sources.parameters
     own = {system.name: names_of for system, names_of in zip(systems, names, strict=True)}
-    for found in statistics_of_frames(systems, rcut, search):
+    for found in statistics_of_frames(systems, sources.rcut, search, masked=is_masked):
         distances.add(found, own[found.system.name])
     return distances
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.data.mask import check_mask
 from deepmd.errors import InputError
-from deepmd.limits import LARGEST_LENGTH
+from deepmd.limits import LARGEST_LENGTH, LARGEST_SPIN
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -175,7 +175,7 @@ def _read_spin(values: ArrayLike | None, shape: tuple[int, int, int]) -> np.ndar
     if not is_of_frames and values.size != np.prod(shape[1:]):
         raise InputError(f"spin has the shape {values.shape}, expected {shape} or {shape[1:]}.")
     values = np.ascontiguousarray(np.broadcast_to(values.reshape(shape if is_of_frames else shape[1:]), shape))
-    _check_finite("spin", values, ("frame", "atom"))
+    _check_finite("spin", values, ("frame", "atom"), LARGEST_SPIN, "μB")
     return values
 
 
@@ -198,17 +198,19 @@ def _read_charge_spin(model: DeepEvalBackend, values: ArrayLike | None, nframes:
     dim = 2 if model.has_chg_spin_ebd() else 0
     found = _read_parameters(CHARGE_SPIN, values, (nframes, dim), optional=model.has_default_chg_spin())
     if found is not None and (problem := problem_of(found)):
-        raise InputError(f"{CHARGE_SPIN} {problem}.")
+        raise InputError(f"{CHARGE_SPIN} of frame {problem[0]} {problem[1]}.")
     return found
 
 
-def _check_finite(name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf) -> None:
+def _check_finite(
+    name: str, values: np.ndarray, axes: tuple[str, str], largest: float = math.inf, unit: str = "Å"
+) -> None:
     """Raises InputError that tells where the first number is that is not finite; ``axes`` name the first two axes."""
     is_right = np.isfinite(values) & (np.abs(values) <= largest)
     if not is_right.all():
         first = np.argwhere(~is_right)[0]
         where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, first[:-1], strict=False))
-        limit = "" if math.isinf(largest) else f" up to {largest:g} Å"
+        limit = "" if math.isinf(largest) else f" up to {largest:g} {unit}"
         raise InputError(f"{name} holds {values[tuple(first)]} at {where}, expected finite numbers{limit}.")
 
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepmd.charge_spin import CHARGE_SPIN
+from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.data import DataRequirement, find_systems
+from deepmd.data.mask import mask_problem
 from deepmd.errors import InputError, ResultError
 from deepmd.files import read_text
 
@@ -67,11 +68,12 @@ def needed_inputs(model: DeepEval) -> list[DataRequirement]:
     if model.get_dim_fparam() > 0:
         needed.append(DataRequirement("fparam", model.get_dim_fparam(), must=not model.has_default_fparam()))
     if model.get_dim_aparam() > 0:
-        needed.append(DataRequirement("aparam", model.get_dim_aparam(), atomic=True, must=True))
+        problem = mask_problem if model.backend.takes_mask() else None
+        needed.append(DataRequirement("aparam", model.get_dim_aparam(), atomic=True, must=True, problem=problem))
     if model.has_spin:
         needed.append(DataRequirement("spin", 3, atomic=True, must=True))
     if model.has_chg_spin_ebd():
-        needed.append(DataRequirement(CHARGE_SPIN, 2, must=not model.has_default_chg_spin()))
+        needed.append(DataRequirement(CHARGE_SPIN, 2, must=not model.has_default_chg_spin(), problem=problem_of))
     return needed
 
 

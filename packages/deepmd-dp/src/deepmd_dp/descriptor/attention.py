@@ -247,7 +247,11 @@ class NeighborGatedAttention(Module):
 
 
 def _scaling(hidden: int, factor: float, temperature: float | None) -> float:
-    return (hidden * factor) ** -0.5 if temperature is None else temperature
+    if temperature is not None:
+        return temperature
+    if not factor > 0.0:
+        raise ModelFileError(f"the attention has the scaling_factor {factor}; expected a positive number: damaged.")
+    return float((hidden * factor) ** -0.5)
 
 
 def _deserialize_layer(data: dict[str, Any], index: int) -> AttentionLayer:

@@ -43,6 +43,9 @@ __all__ = [
     "weighted_softmax",
 ]
 
+_LOWEST = -1e6
+"""Below any logit that counts; the exponential of a logit that is left out, which is lower still, is 0."""
+
 
 @operation
 def layer(
@@ -73,12 +76,19 @@ def layer(
     return y
 
 
-def upper_bound(x: Float[Array, "*lead n"], least: float) -> Float[Array, "*lead 1"]:
-    """Whole numbers above all x along the last axis, at least `least`: constants, which derivatives skip."""
+def upper_bound(
+    x: Float[Array, "*lead n"], rest: Float[Array, "*#lead 1"], rest_logit: float
+) -> Float[Array, "*lead 1"]:
+    """Whole numbers above all x along the last axis, and above `rest_logit` where `rest` counts.
+
+    They are constants, which derivatives skip. Where nothing counts `rest_logit` is no bound: single precision would
+    lose logits that are far below it.
+    """
     xp = array_namespace(x)
     largest = xp.max(x, axis=-1, keepdims=True)
     whole = xp.astype(xp.astype(largest, xp.int64), x.dtype) + 1.0
-    return xp.where(whole < least, least * xp.ones_like(whole), whole)
+    least = xp.where(xp.equal(rest, 0.0 * rest), _LOWEST + 0.0 * rest, rest_logit + 0.0 * rest) + 0.0 * whole
+    return xp.where(whole < least, least, whole)
 
 
 @operation
@@ -100,23 +110,28 @@ def weighted_softmax(
     rest
         How many further items have the logit `rest_logit`.
     bound
-        What no logit is above, those left out and `rest_logit` included, as `upper_bound` gives it; it keeps the
-        exponentials finite. None: it is found, and what is left out may be of any size.
+        What no logit is above, those left out and `rest_logit` (where there is a rest) included, as `upper_bound` gives
+        it; it keeps the exponentials finite. None: it is found, and what is left out may be of any size.
         0: none is so large that it matters.
     """
     xp = array_namespace(logits)
     if bound is None:
         # what is left out must not overflow either
         if weights is not None:
-            logits = xp.where(weights > 0, logits, rest_logit * xp.ones_like(logits))
-        bound = upper_bound(logits, rest_logit)
+            logits = xp.where(weights > 0, logits, _LOWEST * xp.ones_like(logits))
+        bound = upper_bound(logits, rest, rest_logit)
     # each operation on the logits is a pass over a large array, in derivatives several
     terms = xp.exp(logits if isinstance(bound, float) and bound == 0.0 else logits - bound)
     if weights is not None:
         terms = terms * weights
-    total = xp.sum(terms, axis=-1, keepdims=True) + rest * xp.exp(rest_logit - bound + xp.zeros_like(rest))
+    of_rest = rest_logit - bound + xp.zeros_like(rest)
+    # above 0 only where there is no rest
+    of_rest = xp.exp(xp.where(of_rest < 0, of_rest, 0.0 * of_rest))
+    total = xp.sum(terms, axis=-1, keepdims=True) + rest * of_rest
     # a product with the small array of inverses: the derivatives of a quotient cost passes over the large one
-    return scale_rows(terms, 1.0 / xp.where(total > 0, total, xp.ones_like(total)))
+    # its square must have an inverse, too
+    root = 1e-4 * total
+    return scale_rows(terms, 1.0 / xp.where(root * xp.abs(root) > 0, total, xp.ones_like(total)))
 
 
 @operation

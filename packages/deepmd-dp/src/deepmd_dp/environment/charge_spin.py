@@ -10,10 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from deepmd.charge_spin import CHARGE_SPIN, NEUTRAL, problem_of
-from deepmd.errors import InputError
+from deepmd.data.batch import check_meaning
 from deepmd_dp.dialect.array import Float, Int
 from deepmd_dp.dialect.module import Module, modules
-from deepmd_dp.environment.expansion import about_batch
 from deepmd_dp.nn.charge_spin import ChargeSpinEmbedding
 
 if TYPE_CHECKING:
@@ -65,11 +64,9 @@ def charge_spin_of(batch: Batch) -> Float[np.ndarray, "nframes 2"] | None:
     Raises
     ------
     DataError
-        No model has such ones; names the system and the frames.
+        No model has such ones; names the system and the frame.
     """
     if not batch.found.get(CHARGE_SPIN):
         return None
-    with about_batch(batch):
-        if problem := problem_of(batch.labels[CHARGE_SPIN]):
-            raise InputError(f"{CHARGE_SPIN} {problem}.")
+    check_meaning(batch, CHARGE_SPIN, problem_of)
     return batch.labels[CHARGE_SPIN]

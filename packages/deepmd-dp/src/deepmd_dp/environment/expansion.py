@@ -7,14 +7,14 @@ graph in a file and all backends see atoms only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from deepmd.errors import DataError, InputError
+from deepmd.data.batch import check_meaning
+from deepmd.errors import InputError
 from deepmd_dp.dialect.array import Array, Float, Int
 
 if TYPE_CHECKING:
@@ -70,29 +70,23 @@ class FrameExpansion(Protocol):
         """What the kinds of outputs end in in a file's record: programs in C++ say it and stop."""
         ...
 
+    def problem(
+        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
+    ) -> tuple[int, str] | None:
+        """The first frame in which what is given, see `label`, can't be, and a clause: `DataRequirement.problem`."""
+        ...
+
     def expand(
         self,
         coord: Float[np.ndarray, "nframes natoms 3"],
         atype: Int[np.ndarray, "nframes natoms"],
         given: Float[np.ndarray, "nframes natoms n"],
     ) -> Expanded:
-        """The frames as the model sees them: the atoms in their order, then others.
-
-        Raises
-        ------
-        InputError
-            What is given, see `label`, can't be.
-        """
+        """The frames as the model sees them: the atoms in their order, then others; none has a `problem`."""
         ...
 
     def expand_batch(self, batch: Batch) -> Batch:
-        """The batch as the model sees it; among its labels is what `of_atoms` and `GROUP` want.
-
-        Raises
-        ------
-        DataError
-            See `expand`; it names the system.
-        """
+        """The batch as the model sees it; among its labels is what `of_atoms` and `GROUP` want."""
         ...
 
     def contract(
@@ -115,19 +109,12 @@ class FrameExpansion(Protocol):
         ...
 
 
-@contextmanager
-def about_batch(batch: Batch) -> Iterator[None]:
-    """What is wrong with a batch's values is a DataError, which names its system and frames."""
-    try:
-        yield
-    except InputError as error:
-        frames = ", ".join(map(str, batch.frames.tolist()))
-        raise DataError(f"system {batch.system}, batch of the frames {frames}: {error}") from error
-
-
 def expanded(model: Model, batch: Batch) -> Batch:
-    """The batch as a model sees it."""
-    return batch if model.expansion is None else model.expansion.expand_batch(batch)
+    """The batch as a model sees it; DataError where a frame can't be seen, which is named."""
+    if (expansion := model.expansion) is None:
+        return batch
+    check_meaning(batch, expansion.label, expansion.problem)
+    return expansion.expand_batch(batch)
 
 
 @dataclass(frozen=True)
@@ -161,10 +148,12 @@ class Frames:
 
 
 def seen_frames(model: Model, frames: Frames) -> Frames:
-    """The frames as a model sees them, expanded where it wants it and what by is given."""
+    """The frames as a model sees them, expanded where it wants it and what by is given; InputError: they can't."""
     expansion, given = model.expansion, frames.given(model)
     if expansion is None or given is None:
         return frames
+    if problem := expansion.problem(given, frames.atype):
+        raise InputError(f"{expansion.label} of frame {problem[0]} {problem[1]}.")
     seen, aparam = expansion.expand(frames.coord, frames.atype, given), frames.inputs["aparam"]
     if expansion.label == "aparam":
         aparam = None

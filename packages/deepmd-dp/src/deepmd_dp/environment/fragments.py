@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from deepmd.errors import InputError
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import shape
-from deepmd_dp.environment.expansion import Expanded, about_batch, with_longer_labels
+from deepmd_dp.environment.expansion import Expanded, with_longer_labels
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
@@ -24,6 +23,8 @@ SOURCE = "source"
 """The atom that each row of an expanded batch stands for, (nframes, natoms, 1); 0 for rows that are nobody's."""
 IS_ATOM = "is_atom"
 """1 for rows of an expanded batch that are atoms, 0 for copies, (nframes, natoms, 1)."""
+_LARGEST = 2**53
+"""Beyond it double precision skips whole numbers."""
 _TERMS_OF_ATOMS = ("force", "atom_energy", "atom_virial")
 
 
@@ -60,20 +61,34 @@ class Fragments:
         """Number of types of atoms; there are as many for the groups of residues."""
         return len(self.knows)
 
+    def problem(
+        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
+    ) -> tuple[int, str] | None:
+        """What is no number of a fragment, or of one that can't be; see `FrameExpansion.problem`."""
+        numbers = given[:, :, 0]
+        expected = "expected whole numbers, 0 for a QM atom, above 0 that of an MM atom's residue"
+        for is_wrong, what in (
+            ((numbers != np.rint(numbers)) | (np.abs(numbers) > _LARGEST), expected),
+            ((numbers == 0) & ~np.array([*self.knows, True])[atype], "a QM atom, but `qm_model` knows no such type"),
+        ):
+            if is_wrong.any():
+                frame, atom = np.argwhere(is_wrong)[0]
+                return int(frame), f"is {numbers[frame, atom]:g} for atom {atom}: {what}"
+        return None
+
     def expand(
         self,
         coord: Float[np.ndarray, "nframes natoms 3"],
         atype: Int[np.ndarray, "nframes natoms"],
         given: Float[np.ndarray, "nframes natoms n"],
     ) -> Expanded:
-        """The atoms, then the copies of QM atoms of each residue in turn; see `FrameExpansion.expand`."""
+        """The atoms, then the copies of QM atoms of each residue in turn."""
         rows = self._rows(atype, given)
         return Expanded(np.take_along_axis(coord, rows.source[:, :, None], axis=1), rows.atype, rows.group)
 
     def expand_batch(self, batch: Batch) -> Batch:
         """See `FrameExpansion.expand_batch`."""
-        with about_batch(batch):
-            rows = self._rows(batch.atype, batch.labels[self.label])
+        rows = self._rows(batch.atype, batch.labels[self.label])
         coord = np.take_along_axis(batch.coord, rows.source[:, :, None], axis=1)
         is_atom = np.zeros((*rows.source.shape, 1))
         is_atom[:, : batch.natoms] = 1.0
@@ -109,7 +124,7 @@ class Fragments:
 
     def _rows(self, atype: Int[np.ndarray, "nframes natoms"], given: Float[np.ndarray, "nframes natoms n"]) -> _Rows:
         """Of all frames, (nframes, nrows) each, those with fewer filled up."""
-        numbers = self._checked(atype, given[:, :, 0])
+        numbers = np.rint(given[:, :, 0]).astype(np.int64)
         frames = [self._rows_of_frame(*each) for each in zip(atype, numbers, strict=True)]
         nrows = max((len(each.source) for each in frames), default=atype.shape[1])
         filled = [
@@ -128,17 +143,3 @@ class Fragments:
             atype=np.concatenate([own_type, atype[copies] + self.ntypes]),
             group=np.concatenate([np.where(own_type < 0, -1, number), np.repeat(residues, len(qm))]),
         )
-
-    def _checked(
-        self, atype: Int[np.ndarray, "nframes natoms"], given: Float[np.ndarray, "nframes natoms"]
-    ) -> Int[np.ndarray, "nframes natoms"]:
-        """The numbers of the fragments as integers; raises InputError for what is none."""
-        numbers: np.ndarray = np.rint(given).astype(np.int64)
-        for is_wrong, what in (
-            (numbers != given, "expected whole numbers, 0 for a QM atom, above 0 that of an MM atom's residue"),
-            ((numbers == 0) & ~np.array([*self.knows, True])[atype], "a QM atom, but `qm_model` knows no such type"),
-        ):
-            if is_wrong.any():
-                frame, atom = np.argwhere(is_wrong)[0]
-                raise InputError(f"aparam is {given[frame, atom]:g} for atom {atom} of frame {frame}: {what}.")
-        return numbers

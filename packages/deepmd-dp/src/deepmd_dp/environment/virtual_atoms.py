@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepmd.errors import InputError, ModelFileError
+from deepmd.errors import ModelFileError
+from deepmd.limits import LARGEST_LENGTH
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import array_namespace, constant
-from deepmd_dp.environment.expansion import Expanded, about_batch, with_longer_labels
+from deepmd_dp.environment.expansion import Expanded, with_longer_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,9 @@ SPIN = "spin"
 """The atoms' spins in a batch's labels, (nframes, natoms, 3) [μB]."""
 PARTNER = "virtual_atom"
 """The number of each atom's virtual atom in the labels of a batch that has them, (nframes, natoms, 1)."""
+
+_SHORTEST = 1e-10
+"""[Å] A virtual atom that is nearer is lost in the rounding of positions."""
 
 
 @dataclass(frozen=True)
@@ -109,42 +113,43 @@ class VirtualAtoms:
         unseen = [self.ntypes + t for t, has_spin in enumerate(self.use_spin) if not has_spin]
         return tuple((t, other) for t in unseen for other in range(2 * self.ntypes))
 
+    def problem(
+        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
+    ) -> tuple[int, str] | None:
+        """A virtual atom is out of this world, or on its atom where the model does not take it.
+
+        See `FrameExpansion.problem`.
+        """
+        scales = self._scales_of(atype)
+        shift = np.max(np.abs(given * scales), axis=-1)
+        if np.max(shift, initial=0.0) > LARGEST_LENGTH:
+            frame, atom = np.argwhere(shift > LARGEST_LENGTH)[0]
+            distance = shift[frame, atom]
+            return int(frame), f"puts the virtual atom of atom {atom} {distance:g} Å away; look at virtual_scale"
+        is_on_atom = (scales[..., 0] > 0.0) & (shift < _SHORTEST)
+        if self.takes_zero or not is_on_atom.any():
+            return None
+        frame, atom = np.argwhere(is_on_atom)[0]
+        return int(frame), (
+            f"is zero for atom {atom}, whose type has spins, and the descriptor divides by the distance of its virtual "
+            "atom, which is 0: its env_protection is 0, or its attention layers have attn_dotr; give a short spin, "
+            "such as 1e-3 μB, or train with an env_protection above 0 and attn_dotr false"
+        )
+
     def expand(
         self,
         coord: Float[np.ndarray, "nframes natoms 3"],
         atype: Int[np.ndarray, "nframes natoms"],
         given: Float[np.ndarray, "nframes natoms n"],
     ) -> Expanded:
-        """The atoms, then their virtual ones; given are the spins [μB]. See `FrameExpansion.expand`.
-
-        Raises
-        ------
-        InputError
-            A virtual atom stands on its atom, and the model does not take it.
-        """
-        scales = self._scales_of(atype)
-        virtual = coord + given * scales
-        is_on_atom = (scales[..., 0] > 0.0) & np.all(virtual == coord, axis=-1)
-        if not self.takes_zero and is_on_atom.any():
-            frame, atom = np.argwhere(is_on_atom)[0]
-            raise InputError(
-                f"spin is zero for atom {atom} of frame {frame}, whose type has spins, and the descriptor divides by "
-                "the distance of its virtual atom, which is 0: its env_protection is 0, or its attention layers have "
-                "attn_dotr; give a short spin, such as 1e-3 μB, or train with attn_dotr false."
-            )
+        """The atoms, then their virtual ones; given are the spins [μB]."""
+        virtual = coord + given * self._scales_of(atype)
         virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
         return Expanded(np.concatenate([coord, virtual], axis=1), np.concatenate([atype, virtual_type], axis=1))
 
     def expand_batch(self, batch: Batch) -> Batch:
-        """The batch with virtual atoms, whose labels are 0; spins and `PARTNER` are among the labels.
-
-        Raises
-        ------
-        DataError
-            See `expand`; it names the system.
-        """
-        with about_batch(batch):
-            seen = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
+        """The batch with virtual atoms, whose labels are 0; spins and `PARTNER` are among the labels."""
+        seen = self.expand(batch.coord, batch.atype, batch.labels[SPIN])
         places = np.arange(batch.natoms) + batch.natoms
         partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), seen.atype.shape)
         return with_longer_labels(batch, seen, {PARTNER: partner[..., None]})

@@ -3,19 +3,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
 from pathlib import Path
 
 _NUMBER, _WAITING = "OMP_NUM_THREADS", "OMP_WAIT_POLICY"
 _LOAD = Path("/proc/loadavg")
+log = logging.getLogger(__name__)
 
 
 def number_of_threads() -> int:
     """As many as OMP_NUM_THREADS says, else one for each core that this process may use."""
-    given = os.environ.get(_NUMBER, "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
+    given = os.environ.get(_NUMBER, "").strip()
+    outermost = given.partition(",")[0].strip()  # OpenMP takes a number for each level of nested loops
+    if outermost.isdecimal() and int(outermost) > 0:
+        return int(outermost)
+    if given:
+        _say_once(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _say_once(given: str) -> None:
+    log.warning("%s is %r, expected a number such as 4: as many threads as cores are taken.", _NUMBER, given)
 
 
 def cpu_name(nthreads: int) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from deepmd.charge_spin import CHARGE_SPIN
+from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.contract import new_document
-from deepmd.data.batch import DataRequirement
-from deepmd.data.mask import check_mask
-from deepmd.errors import BackendError, InputError
+from deepmd.data.batch import DataRequirement, check_meaning
+from deepmd.data.mask import mask_problem
+from deepmd.errors import BackendError, DataError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, Float, Shaped, total
@@ -23,7 +23,7 @@ from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, 
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.charge_spin import charge_spin_of, default_charge_spin, takes_charge_spin, with_charge_spin
 from deepmd_dp.environment.environment import Environment
-from deepmd_dp.environment.expansion import about_batch, expanded, outputs_of_atoms
+from deepmd_dp.environment.expansion import expanded, outputs_of_atoms
 from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.memory import keep_memory
@@ -186,9 +186,9 @@ class BaseTrainer(Trainer):
 
     def prepare(self, batch: Batch) -> Prepared:
         if self._numpy_model.takes_mask:
-            with about_batch(batch):
-                check_mask(batch.labels["aparam"])
+            check_meaning(batch, "aparam", mask_problem)
         batch = expanded(self._numpy_model, batch)
+        _check_some_count(self._numpy_model, batch)
         env = build_environment(self._numpy_model, batch.coord, batch.box, batch.atype, self._cache.lists(batch))
         env = with_charge_spin(env, charge_spin_of(batch))
         nearest = smallest_distance(env)
@@ -303,12 +303,24 @@ def _inputs(model: Model) -> list[DataRequirement]:
     if model.dim_fparam:
         inputs.append(DataRequirement("fparam", model.dim_fparam, must=model.default_fparam is None))
     if model.dim_aparam:
-        inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True))
-    if model.expansion is not None:
-        inputs.append(DataRequirement(model.expansion.label, model.expansion.ncomponents, atomic=True, must=True))
+        problem = mask_problem if model.takes_mask else None
+        inputs.append(DataRequirement("aparam", model.dim_aparam, atomic=True, must=True, problem=problem))
+    if (expansion := model.expansion) is not None:
+        how: dict[str, Any] = {"atomic": True, "must": True, "problem": expansion.problem}
+        inputs.append(DataRequirement(expansion.label, expansion.ncomponents, **how))
     if takes_charge_spin(model):
-        inputs.append(DataRequirement(CHARGE_SPIN, 2, must=default_charge_spin(model) is None))
+        inputs.append(DataRequirement(CHARGE_SPIN, 2, must=default_charge_spin(model) is None, problem=problem_of))
     return inputs
+
+
+def _check_some_count(model: Model, batch: Batch) -> None:
+    """Raises DataError where none of a frame's atoms has an output, whose mean over these is infinite."""
+    counts = ((batch.atype >= 0) & ~np.isin(batch.atype, model.atom_exclude_types)).any(axis=1)
+    if not counts.all():
+        raise DataError(
+            f"system {batch.system}: all atoms of frame {batch.frames[int(np.argmin(counts))]} are left out, by their "
+            "types or by aparam; nothing is learned from it: remove this frame."
+        )
 
 
 def clip(gradients: Gradients, max_norm: float) -> Gradients:

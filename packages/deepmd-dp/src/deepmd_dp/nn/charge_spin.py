@@ -95,9 +95,9 @@ def _read_default(values: Any, where: str = "input") -> tuple[int, int] | None:
     if values is None:
         return None
     pair = np.ravel(values).tolist()
-    problem = problem_of([pair]) if len(pair) == 2 else f"holds {len(pair)} numbers, not 2"
+    problem = problem_of([pair]) if len(pair) == 2 else (0, f"holds {len(pair)} numbers, not 2")
     if problem:
-        raise ModelFileError(f"{where}: default_chg_spin {problem}: damaged.")
+        raise ModelFileError(f"{where}: default_chg_spin {problem[1]}: damaged.")
     return int(pair[0]), int(pair[1])
 
 

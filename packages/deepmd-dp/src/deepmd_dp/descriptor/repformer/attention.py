@@ -67,7 +67,7 @@ class LocalAttention(Module):
         # all logits are higher by SHIFT than they are said to be, which a softmax does not see
         switch = near.factor[:, None, :]
         logits = (logits + SHIFT) * switch
-        return ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0)) * switch
+        return ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, rest, 0.0)) * switch
 
     def serialize(self, *, smooth: bool, precision: str) -> dict[str, Any]:
         """The contract's tree."""
@@ -163,7 +163,7 @@ class EdgeAttention(Module):
         factor = cosines * near.pair_switch
         # all logits are higher by SHIFT than they are said to be, which a softmax does not see
         logits = logits * (factor if self.has_gate else near.pair_switch) + SHIFT * near.pair_switch
-        weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, 0.0))
+        weights: Array = ops.weighted_softmax(logits, kept, rest, 0.0, ops.upper_bound(logits, rest, 0.0))
         return weights * (_PER_ROOT_3 * factor)
 
     def _invariants(self, attended: Float[Array, "ncenters nnei n"]) -> Float[Array, "ncenters nnei g2_dim"]:

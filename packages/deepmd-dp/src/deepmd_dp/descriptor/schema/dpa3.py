@@ -126,7 +126,7 @@ def _check_default(section: dict[str, Any], where: str) -> None:
     if len(default) != 2 or not all(isinstance(each, int | float) for each in default):
         raise InputError(f"{where}/default_chg_spin is {default}; expected two numbers, the charge and the spin.")
     if problem := problem_of([default]):
-        raise InputError(f"{where}/default_chg_spin {problem}.")
+        raise InputError(f"{where}/default_chg_spin {problem[1]}.")
 
 
 ROW = Row(

@@ -35,7 +35,7 @@ def attention() -> list[Argument]:
         key("attn_dotr", bool, "Whether the weights are multiplied by the cosines between neighbors.", default=True),
         not_yet("attn_mask", bool, default=False),
         *layer_norm(),
-        key("scaling_factor", float, "Factor on the scale of the dot products.", default=1.0),
+        key("scaling_factor", float, "Factor on the scale of the dot products.", default=1.0, **POSITIVE),
         key("normalize", bool, "Whether queries, keys and values are normalised.", default=True),
         key("temperature", float, "Scale of the dot products, instead of the factor.", optional=True),
         not_yet("lmax", int),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,11 @@ from deepmd_dp.model.schema.near_atoms import check_table
 if TYPE_CHECKING:
     from dargs import Argument
 
+log = logging.getLogger(__name__)
 
 PROTECTION = 0.01
-"""``env_protection`` of models of spins [Å]: where a spin is short its virtual atom stands on the atom."""
+"""``env_protection`` of models of spins in the place of 0 [Å]: where a spin is short its virtual atom stands on the
+atom. deepmd-kit takes it where 0 is written, too."""
 
 
 def fields() -> list[Argument]:
@@ -55,17 +58,30 @@ def _hand_on_embedding(section: dict[str, Any]) -> None:
 
     deepmd-kit's TensorFlow backend has one embedding for the parts of a hybrid; here each has its own.
     """
-    descriptor, given = section.get("descriptor"), section.get("type_embedding")
-    if given is None or not isinstance(descriptor, dict):
+    given = section.get("type_embedding")
+    if given is None or not isinstance(section.get("descriptor"), dict):
         return
+    if takes_embedding(section, given):
+        for part in _descriptors(section):
+            part.update(_as_taken(part, given))
+        del section["type_embedding"]
+
+
+def takes_embedding(section: dict[str, Any], given: Any) -> bool:
+    """Whether all descriptors of a model's section take an embedding of the types; InputError: it is none."""
     if not isinstance(given, dict):
         raise InputError(f"model/type_embedding is {describe(given)}; expected a mapping.")
-    parts = descriptor.get("list", []) if descriptor.get("type") == "hybrid" else [descriptor]
-    taken = [_as_taken(part, given) for part in parts]
-    if taken and all(taken):
-        for part, keys in zip(parts, taken, strict=True):
-            part.update(keys)
-        del section["type_embedding"]
+    parts = _descriptors(section)
+    return bool(parts) and all(_as_taken(part, given) for part in parts)
+
+
+def _descriptors(section: dict[str, Any]) -> list[Any]:
+    """The descriptor, or those of a hybrid one."""
+    descriptor = section.get("descriptor")
+    if not isinstance(descriptor, dict):
+        return []
+    is_hybrid = descriptor.get("type") == "hybrid"
+    return list(descriptor.get("list", [])) if is_hybrid else [descriptor]
 
 
 def _as_taken(part: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -93,9 +109,13 @@ def _settle_spins(section: dict[str, Any]) -> None:
     if isinstance(given, list) and {type(each) for each in given} in ({bool}, {int}, {str}):
         with suppress(InputError, TypeError):
             spin["use_spin"] = list(read_flags(given, "use_spin", names))
-    for part in walk(DESCRIPTOR, descriptor, "descriptor"):
-        if "env_protection" in _keys(part.row) and part.section.get("env_protection", 0.0) == 0.0:
-            part.section["env_protection"] = PROTECTION
+    for part in walk(DESCRIPTOR, descriptor, "model/descriptor"):
+        written = part.section.get("env_protection", 0.0)
+        if "env_protection" not in _keys(part.row) or written != 0.0:
+            continue
+        if "env_protection" in part.section:
+            log.warning("%s/env_protection is 0: with spins it is %g Å, as in deepmd-kit.", part.where, PROTECTION)
+        part.section["env_protection"] = PROTECTION
 
 
 def _keys(row: Row | None) -> set[str]:
