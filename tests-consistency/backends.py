@@ -11,6 +11,7 @@ from deepmd.backend import Backend
 from deepmd.backend.discovery import installed_backends
 from deepmd_dp.conformance import BackendConformance, EvaluationConformance
 from deepmd_dp.conformance.cases import FEW_CASES, FEW_CASES_DOUBLE, FEW_TRAINING_CASES
+from deepmd_dp.conformance.reference_numbers import FEW_NAMES
 
 REQUIRED = [flag for flag in os.environ.get("DEEPMD_REQUIRED_BACKENDS", "").split(",") if flag]
 """Flags of the backends whose absence is a failure, by the environment variable DEEPMD_REQUIRED_BACKENDS."""
@@ -26,19 +27,25 @@ ORDERED_PAIRS = [(source, target) for source in TRAINING for target in TRAINING 
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
 ALL_CASES = os.environ.get("DEEPMD_ALL_CASES") == "1"
 """Whether every model is tried in every way in every backend, by the environment variable of that name: an hour."""
-FEWER: dict[str, Any] = {"file_cases": FEW_CASES, "every_file_of_deepmd_kit": False}
+FEWER: dict[str, Any] = {"file_cases": FEW_CASES, "reference_names": FEW_NAMES, "every_file_of_deepmd_kit": False}
 FEWEST = FEWER | {
     "cases": FEW_CASES[::3],
     "gradient_cases": FEW_CASES_DOUBLE[:2],
     "training_cases": FEW_TRAINING_CASES,
 }
-SETTINGS: dict[str, dict[str, Any]] = {"pt": {"file_cases": FEW_CASES}, "tf": FEWEST, "jax": FEWEST, "pd": FEWER}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "dp": {"reference_names": FEW_NAMES},
+    "pt": {"file_cases": FEW_CASES, "reference_names": FEW_NAMES},
+    "tf": FEWEST,
+    "jax": FEWEST,
+    "pd": FEWER,
+}
 """Attributes of the suite's class that differ from its own.
 
 The models are the same code in every backend: all of them are tried in NumPy, PyTorch's checkpoints and, in its own
 environment, MLX. Where a framework takes seconds to trace and compile each model, those are enough that use every
 operation between them, from frozen files; checkpoints run as trainings do. test_gradients.py compares their gradients
-with PyTorch's.
+with PyTorch's. deepmd-kit's models that are there for an option are tried in NumPy, by deepmd-dp's own tests, and MLX.
 """
 JAX_FILES = {
     # .xlo is another name of .hlo; .savedmodel is an extra that needs TensorFlow

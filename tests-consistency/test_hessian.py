@@ -64,8 +64,8 @@ def slope():
     return direction, (ends[0] - ends[1]) / (2 * step)
 
 
-# TensorFlow writes the program of all rows for minutes, even of two atoms; Paddle refuses
-@pytest.mark.parametrize("flag", [flag for flag in TRAINING if flag in ("pt", "jax")])
+# Paddle refuses
+@pytest.mark.parametrize("flag", [flag for flag in TRAINING if flag != "pd"])
 def test_loss_and_gradient(flag):
     trainer = find_backend(flag).trainer.from_state(CONFIG, TrainingState(random_document(CASE), {}))
     metrics = trainer.step(trainer.prepare(batch()), LR)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepmd.contract import read_document, write_document
+from deepmd.contract import read_document, walk_arrays, write_document
 from deepmd.contract.self_test import Difference
 from deepmd.errors import InputError, ModelFileError
 from deepmd.main import main
@@ -246,6 +246,20 @@ def test_files_of_other_kinds_are_written_as_they_are(tmp_path, capsys, monkeypa
     np.testing.assert_allclose(plain["force"], other["force"], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["se_e3: plain", "se_e3_tebd: strip, types not in the output"])
+def test_nets_of_angles_are_written_as_they_are(name, tmp_path, capsys, monkeypatch):
+    """In a `.dp` too, without a look at data: deepmd-kit has tables of them, which gain nothing in either."""
+    monkeypatch.chdir(tmp_path)
+    document = random_document(next(case for case in CASES_DOUBLE if case.name == name))
+    write_document("model.dp", document)
+    main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "no-such-input.json"])
+    assert "nets of angles gain nothing by tables" in capsys.readouterr().err
+    before, after = (dict(walk_arrays(read_document(f"{each}.dp")["model"])) for each in ("model", "other"))
+    assert before.keys() == after.keys()
+    for path, array in before.items():
+        np.testing.assert_array_equal(after[path], array)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -278,9 +292,8 @@ def test_command_refuses(arguments, message, tmp_path, capsys, monkeypatch):
     [
         ("se_atten: plain", "layers of attention need the embedding G of each edge, and have no table"),
         ("se_atten: no attention", "with `tebd_input_mode` concat the embedding net takes the types too"),
-        ("dpa2: concat three-body", "nets of angles have no table; with `tebd_input_mode` concat the embedding net"),
-        ("se_e3: plain", "the nets of angles of `se_e3` have no table"),
-        ("se_e3_tebd: concat", "nets of angles have no table"),
+        ("dpa2: concat three-body", "with `tebd_input_mode` concat the embedding net takes the types too"),
+        ("se_e3_tebd: concat", "with `tebd_input_mode` concat the embedding net takes the types too"),
         (None, "the model is compressed already"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import load_case
 
-from deepmd_dp.conformance.reference_numbers import MESSAGE_PASSING
+from deepmd_dp.conformance.reference_numbers import FEW_NAMES, MESSAGE_PASSING, NAMES
 from deepmd_dp.environment.builder import build_environment
 from deepmd_dp.numpy_backend.deep_eval import NumpyDeepEval
 
@@ -22,6 +23,17 @@ def test_atomic_energies(case, library, boundary):
 
 @pytest.mark.parametrize("boundary", ["pbc", "nopbc"])
 def test_forces_and_virials(case, boundary):
+    check_forces_and_virials(case, boundary)
+
+
+@pytest.mark.parametrize("boundary", ["pbc", "nopbc"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FEW_NAMES])
+def test_options(name, boundary):
+    """The suite tries these in NumPy only here."""
+    check_forces_and_virials(load_case(name), boundary)
+
+
+def check_forces_and_virials(case, boundary):
     deep_eval = NumpyDeepEval(str(case.path), native=False)
     output = deep_eval.eval(case.coord, case.box_of(boundary), case.atype, atomic=True, **case.parameters)
     for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):

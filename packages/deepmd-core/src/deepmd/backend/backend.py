@@ -127,7 +127,8 @@ class Backend(ABC):
     @property
     def compress_hook(self) -> Callable[..., Document]:
         """``compress(document, smallest_distance, step, extrapolate, check_frequency)``: the document of a model whose
-        embedding nets are tables in deepmd-kit's form; see `deepmd.entrypoints.compress`.
+        embedding nets are tables in deepmd-kit's form, or the given one where none would be; see
+        `deepmd.entrypoints.compress`.
 
         smallest_distance is a function that gives it [Å], called for a model that can be compressed.
         """

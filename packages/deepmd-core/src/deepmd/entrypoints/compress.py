@@ -82,7 +82,7 @@ def compress(
 ) -> dict[str, dict[str, Difference]]:
     """Writes a model with a table for each embedding net of one number, and compares it with the model itself.
 
-    A file that is not one of `WRITTEN` gets the model as it is.
+    A file that is not one of `WRITTEN` gets the model as it is, and so does any where tables would be of angles only.
 
     Parameters
     ----------
@@ -128,6 +128,11 @@ def compress(
         return _smallest_distance(document, reader, source, training_script)
 
     found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
+    if found is document:
+        log.info(
+            "nets of angles gain nothing by tables in this version nor in deepmd-kit: the model is written as it is."
+        )
+        return {SELF_TEST: convert(source, target)}
     found = {**found, "min_nbor_dist": distance()}
     return _write(target, found, source, document, training_script, partial(_refuse_coarse, step=step))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd.errors import InputError
 from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles, refuse_tables
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
@@ -25,7 +24,6 @@ from deepmd_dp.nn.network import EmbeddingNetwork, NetworkCollection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import NoReturn
 
     from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment, ListSpec
@@ -122,9 +120,9 @@ class SeE3(OnBasis):
         like, basis = self.matrix.davg, self.basis
         return replace(self, embeddings=self.embeddings.map(lambda net: Matrix(c=matrix(net, basis, like))))
 
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> NoReturn:
-        """Raises InputError: nets of angles have no table."""
-        raise InputError("the nets of angles of `se_e3` have no table")
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> SeE3:
+        """The same, since nets of angles stay nets (decision record 0019)."""
+        return self
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""

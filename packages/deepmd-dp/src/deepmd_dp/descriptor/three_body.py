@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deepmd.errors import InputError
 from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles
 from deepmd_dp.descriptor.typed_moments import TypedNets
 from deepmd_dp.dialect.array import Array, Float, Int
@@ -18,7 +17,6 @@ from deepmd_dp.nn.matrix import is_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
     from deepmd_dp.dialect.module import Module
     from deepmd_dp.environment.environment import Environment
@@ -132,6 +130,7 @@ class ThreeBody(TypedNets):
             return replace(self, basis=None)
         return super().as_matrices()
 
-    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> NoReturn:
-        """Raises InputError: deepmd-kit has no tables of three-body nets."""
-        raise InputError("nets of angles have no table")
+    def with_nets(self, change: Callable[[EmbeddingNetwork], Module]) -> ThreeBody:
+        """The same, since nets of angles stay nets (decision record 0019); InputError: they take the types too."""
+        self.embedding.with_nets(lambda net: net)
+        return self

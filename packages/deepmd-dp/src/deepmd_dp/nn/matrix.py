@@ -288,7 +288,10 @@ class OnBasis(Module):
         raise NotImplementedError
 
     def with_nets(self: AnyModule, change: Callable[[EmbeddingNetwork], Module]) -> AnyModule:
-        """The same with other functions in the place of the nets of one number; InputError: why there are none."""
+        """The same with other functions in the place of the nets of one distance; InputError: why there are none.
+
+        Where deepmd-kit tabulates nets of angles it is the same, and `change` is not called.
+        """
         raise NotImplementedError
 
 

@@ -35,7 +35,9 @@ def compress(
     extrapolate: float = 5.0,
     check_frequency: int = -1,
 ) -> Document:
-    """The document with a table for each embedding net of one number, made for the range of the data.
+    """The document with a table for each embedding net of one distance, made for the range of the data.
+
+    It is the document given where all nets that deepmd-kit tabulates are of angles (decision record 0019).
 
     Parameters
     ----------
@@ -52,14 +54,16 @@ def compress(
     Raises
     ------
     InputError
-        No net of the model is a function of one number, it has tables already, or it takes spins.
+        deepmd-kit tabulates no net of the model, it has tables already, or it takes spins.
     """
     model = deserialize_model(document["model"])
     if any(modules(model, Table)):
         raise InputError("the model is compressed already; compress the model that it was made of.")
     if model.expansion is not None and model.expansion.reaches_zero:
         raise InputError("a model of spins is not compressed: tables would reach down to distance 0, and be too large.")
-    found = _with_nets_of_one_number(model)
+    found = _with_nets_of_one_distance(model)
+    if not found:
+        return document
     distance = smallest_distance()
 
     def with_tables(each: OnBasis) -> OnBasis:
@@ -70,20 +74,31 @@ def compress(
     return {**document, "model": with_modules(model, changes).serialize()}
 
 
-def _with_nets_of_one_number(model: Model) -> dict[str, OnBasis]:
-    """The model's parts that can have tables, by their paths."""
-    found, reasons = {}, set()
-    for path, each in modules(model, OnBasis):
+def _with_nets_of_one_distance(model: Model) -> dict[str, OnBasis]:
+    """The model's parts that can have tables, by their paths; none where all that deepmd-kit tabulates is of angles."""
+    found, reasons, parts = {}, set(), list(modules(model, OnBasis))
+    for path, each in parts:
         try:
-            each.with_nets(lambda net: net)
+            if _nets_of_one_distance(each):
+                found[path] = each
         except InputError as reason:
             reasons.add(str(reason))
-        else:
-            found[path] = each
-    if not found:
+    if not found and (reasons or not parts):
         why = "; ".join(sorted(reasons)) or "no embedding net is a function of the distance alone"
         raise InputError(f"there is nothing in the model to compress: {why}.")
     return found
+
+
+def _nets_of_one_distance(part: OnBasis) -> list[EmbeddingNetwork]:
+    """A part's nets that can have tables; InputError: it has others, which deepmd-kit does not tabulate either."""
+    nets = []
+
+    def note(net: EmbeddingNetwork) -> EmbeddingNetwork:
+        nets.append(net)
+        return net
+
+    part.with_nets(note)
+    return nets
 
 
 def _table(net: EmbeddingNetwork, covering: Callable[[np.dtype[Any]], Pieces]) -> Table:

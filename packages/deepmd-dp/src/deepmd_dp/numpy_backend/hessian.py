@@ -37,5 +37,6 @@ def hessian(
     env = build_environment(model, frames.coord, frames.box, frames.atype)
     env = with_charge_spin(env, frames.inputs.get(CHARGE_SPIN))
     with np.errstate(all="ignore"):
-        found = evaluate_with_hessian(model, env, fparam, frames.inputs["aparam"], derivative, frames.atype.shape[1])
+        natoms, aparam = frames.atype.shape[1], frames.inputs["aparam"]
+        found = evaluate_with_hessian(model, env, fparam, aparam, derivative, natoms, ncopies=1)
     return np.asarray(found["hessian"])
