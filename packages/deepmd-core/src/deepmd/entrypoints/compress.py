@@ -48,6 +48,12 @@ WRITTEN = (".dp", ".yaml", ".yml")
 REACH = 1.0
 """Down to this distance [Å] there are fine pieces in any case: data of liquids and solids with heavy atoms have larger
 smallest distances, frames of the self-test have not."""
+NO_TABLES = (
+    "files that end in %s hold the embedding nets as matrices, so that there is nothing to compress without "
+    "loss: the model is written as it is. Tables are for %s, single precision is by --precision."
+)
+OF_ANGLES = "nets of angles gain nothing by tables, here nor in deepmd-kit's files: the model is written as it is."
+"""Why a file gets the model as it is."""
 SELF_TEST, DATA = "its self-test", "frames of the data"
 """What a model is compared on."""
 LARGEST = 1e-6
@@ -113,12 +119,7 @@ def compress(
     """
     _check(step, extrapolate, check_frequency)
     if Path(target).suffix not in WRITTEN:
-        log.info(
-            "files that end in %s hold the embedding nets as matrices, so that there is nothing to compress without "
-            "loss: the model is written as it is. Tables are for %s, single precision is by --precision.",
-            Path(target).suffix,
-            ", ".join(WRITTEN),
-        )
+        log.info(NO_TABLES, Path(target).suffix, ", ".join(WRITTEN))
         return {SELF_TEST: convert(source, target)}
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(source)
@@ -129,9 +130,7 @@ def compress(
 
     found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
     if found is document:
-        log.info(
-            "nets of angles gain nothing by tables in this version nor in deepmd-kit: the model is written as it is."
-        )
+        log.info(OF_ANGLES)
         return {SELF_TEST: convert(source, target)}
     found = {**found, "min_nbor_dist": distance()}
     return _write(target, found, source, document, training_script, partial(_refuse_coarse, step=step))
