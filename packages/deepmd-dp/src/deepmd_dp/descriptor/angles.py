@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.edge_rows import edge_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from deepmd_dp.environment.environment_matrix import EnvironmentMatrix
 
 NARROW = 40
@@ -35,17 +32,3 @@ def angle_limits(matrix: EnvironmentMatrix, smallest_distance: float) -> tuple[f
     norms = raw / np.min(deviation, axis=-1) + np.sqrt(np.sum((shift / deviation) ** 2, axis=-1))
     largest = float(np.max(norms) ** 2)
     return -largest, largest
-
-
-def refuse_tables(data: Mapping[str, Any]) -> None:
-    """Refuses a descriptor's tree in deepmd-kit's compressed form, which nets of angles do not have here.
-
-    Raises
-    ------
-    ModelFileError
-    """
-    if "compress" in data:
-        raise ModelFileError(
-            f"the model is compressed, and tables of `{data['type']}` are not supported; "
-            "use the model that it was made of."
-        )

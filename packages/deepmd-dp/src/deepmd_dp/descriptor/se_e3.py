@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.contract import check_class
-from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles, refuse_tables
+from deepmd_dp.descriptor.angles import NARROW, angle_limits, angles
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import module, static
@@ -141,9 +141,8 @@ class SeE3(OnBasis):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> SeE3:
-        """The descriptor of the contract's tree."""
+        """The descriptor of the contract's tree; tables beside the nets are passed over (decision record 0019)."""
         check_class(data, "Descriptor", 1, 3)
-        refuse_tables(data)
         return cls(
             embeddings=NetworkCollection.deserialize(data["embeddings"], "se_e3 embedding net", 2),
             matrix=EnvironmentMatrix.deserialize(data, len(data["sel"]), "se_e3", by_type=True),

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.contract import check_class
-from deepmd_dp.descriptor.angles import refuse_tables
 from deepmd_dp.descriptor.three_body import ThreeBody
 from deepmd_dp.descriptor.typed_embedding import TypedEmbedding
 from deepmd_dp.dialect.array_api import array_namespace, shape
@@ -104,9 +103,9 @@ class SeE3Tebd(Module):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> SeE3Tebd:
-        """The descriptor of the contract's tree."""
+        """The descriptor of the contract's tree; tables beside the nets are passed over (decision record 0019)."""
         check_class(data, "Descriptor", 1, 2)
-        refuse_tables(data)
+        data = {key: value for key, value in data.items() if key != "compress"}
         types = TypeEmbedNet.deserialize(data["type_embedding"])
         three_body = ThreeBody(
             embedding=TypedEmbedding.deserialize(data, "se_e3_tebd", type_one_side=False, smooth=data["smooth"]),
