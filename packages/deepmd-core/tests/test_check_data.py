@@ -275,7 +275,7 @@ def test_radii_are_those_of_the_table():
 
 
 def test_nothing_to_check(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="there is no system"):
         run_checks([str(tmp_path / "none")])
     (tmp_path / "input.json").write_text('{"model": {}, "training": {"data_dict": {}}}')
     with pytest.raises(InputError, match="no training/training_data/systems to check"):

@@ -61,7 +61,7 @@ def test_groups_of_an_hdf5_file(tmp_path):
 
 
 def test_nothing_found(tmp_path):
-    with pytest.raises(DataError, match="which does not exist"):
+    with pytest.raises(DataError, match="there is no system"):
         find_systems(str(tmp_path / "none"))
     with pytest.raises(DataError, match="no system found"):
         find_systems(str(tmp_path))

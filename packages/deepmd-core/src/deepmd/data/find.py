@@ -58,7 +58,7 @@ def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
     elif Path(root).is_dir():
         found = sorted(str(folder) for folder in _folders(Path(root), patterns))
     else:
-        raise DataError(f"`systems` names {root}, which does not exist (relative to {Path.cwd()}).")
+        raise DataError(f"there is no system {root} (relative to {Path.cwd()}).")
     if not found:
         wanted = f" matching {', '.join(patterns)}" if patterns else ""
         hint = "" if patterns or not Path(root).is_dir() else foreign_in(Path(root))
