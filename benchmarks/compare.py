@@ -57,6 +57,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--descriptor", nargs="+", choices=SECTIONS, default=("se_e2_a", "se_atten"))
     parser.add_argument("--batch-size", nargs="+", type=int, default=[1], help="training: frames of 192 atoms")
     parser.add_argument("--natoms", nargs="+", type=int, default=NATOMS, help="inference: sizes, multiples of 3")
+    parser.add_argument("--suffix", nargs="+", metavar=".ENDING", help="inference: kinds of files; default: the first")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=40, help="training: steps that a time is the mean of")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
@@ -119,13 +120,13 @@ class Comparison:
 
     def _inference(self, flag: str) -> list[dict[str, Any]]:
         sides = self._pair("inference", flag) + self._other_backend("inference", flag)
-        model = self._model()
-        for side in sides:
-            side.convert(model, self._suffixes[side.flag])
-        return [
-            self._measure(sides, f"{flag}: energy, force, virial, se_e2_a, {natoms:,} atoms", "inference", natoms)
-            for natoms in self._args.natoms
-        ]
+        rows = []
+        for suffix in self._args.suffix or [None]:
+            for side in sides:
+                side.convert(self._model(), suffix or self._suffixes[side.flag])
+            what = f"{flag}: energy, force, virial, se_e2_a, {suffix or self._suffixes[flag]}, {{:,}} atoms"
+            rows += [self._measure(sides, what.format(n), "inference", n) for n in self._args.natoms]
+        return rows
 
     def _model(self) -> Path:
         """The model that every side evaluates, made by a training of one step."""

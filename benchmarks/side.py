@@ -49,6 +49,7 @@ class Side:
 
     def __post_init__(self) -> None:
         self.dp = str(Path(self.python).with_name("dp"))
+        self._model = ""
         self.work.mkdir(parents=True)
         write_system(self.work / "system", nmolecules=64, nframes=8)
 
@@ -82,12 +83,12 @@ class Side:
 
     def convert(self, source: Path, suffix: str) -> None:
         """Writes the model as `frozen<suffix>` for `inference`."""
-        self.run(self.dp, "convert-backend", str(source), f"frozen{suffix}")
+        self._model = f"frozen{suffix}"
+        self.run(self.dp, "convert-backend", str(source), self._model)
 
     def inference(self, natoms: int) -> float:
-        """Energy, force and virial of one frame by `DeepPot` from its frozen file [s]."""
-        model = next(path.name for path in sorted(self.work.glob("frozen.*")) if path.suffix != ".pdiparams")
-        return float(self.run(self.python, str(HERE / "inference.py"), model, str(natoms)).split()[-1])
+        """Energy, force and virial of one frame by `DeepPot` from the file of `convert` [s]."""
+        return float(self.run(self.python, str(HERE / "inference.py"), self._model, str(natoms)).split()[-1])
 
     def run(self, *command: str) -> str:
         """Runs a command and gives what it printed; its failure is this program's."""

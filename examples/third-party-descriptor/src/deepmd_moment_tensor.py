@@ -92,14 +92,9 @@ class MomentTensor(Module):
         return self.channels
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """One list, by type."""
-        return (self.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The list's `sel`."""
-        return (self.matrix.sel,)
+        return {self.matrix.spec: self.matrix.sel}
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Polynomials and products of unit vectors, for each neighbor."""

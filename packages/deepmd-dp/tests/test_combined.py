@@ -127,7 +127,7 @@ def test_a_table_takes_the_lists_of_a_net(new):
     atten = {**NET, "descriptor": {"type": "se_atten_v2", "sel": 40, "rcut": 4.0, "neuron": [2, 4], "axis_neuron": 2}}
     model = new(**linear("sum", TAB, atten, NET))
     assert [spec.by_type for spec in model.lists] == [True, False]
-    assert model.list_capacities == ((14, 26), (40,))
+    assert tuple(model.capacities.values()) == ((14, 26), (40,))
 
 
 def test_pairs_that_one_of_them_leaves_out_are_left_out_of_it_alone(new, water, tmp_path):

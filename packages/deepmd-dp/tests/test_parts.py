@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -65,17 +66,16 @@ class GapFitting(Module):
 class Counted(Module):
     """Numbers of neighbors, of a list of its own and without an environment matrix."""
 
-    lists = (ListSpec(3.0, by_type=True),)
-    list_capacities = ((5, 7),)
+    capacities = MappingProxyType({ListSpec(3.0, by_type=True): (5, 7)})
     dim_out, dim_equivariant = 2, 0
     mixed_types = uses_type_index = False
     messages = ()
 
     def numbers_per_atom(self, nnei):
-        return nnei[self.lists[0]]
+        return nnei[next(iter(self.capacities))]
 
     def __call__(self, env):
-        counts = [np.sum(block.nlist >= 0, axis=2, dtype=np.float64) for block in env.blocks(self.lists[0])]
+        counts = [np.sum(block.nlist >= 0, axis=2, dtype=np.float64) for block in env.lists[0]]
         return Description(np.stack(counts, axis=-1))
 
 
@@ -175,7 +175,7 @@ def test_a_descriptor_without_an_environment_matrix(open_case, monkeypatch):
     """A third party's, whose lists and their capacities are what it says."""
     evaluator, frames = open_case("se_e2_a: plain"), FRAMES["periodic and triclinic"]
     model = replace(evaluator._numpy_model, descriptor=Counted())
-    assert model.list_capacities == ((5, 7),)
+    assert tuple(model.capacities.values()) == ((5, 7),)
     assert '"capacities": [' in write_metadata(model, [])
     evaluator._numpy_model = model
     whole = evaluator.eval_descriptor(frames.coords, frames.cells, frames.atom_types)
@@ -188,7 +188,7 @@ def test_a_descriptor_without_an_environment_matrix(open_case, monkeypatch):
 def test_capacities_of_lists_that_parts_share():
     """The largest of each block."""
     model = deserialized("hybrid: three lists")
-    assert len(model.list_capacities) == len(model.lists) < len(model.descriptor.lists) + 1
-    for spec, capacities in zip(model.descriptor.lists, model.descriptor.list_capacities, strict=True):
-        found = model.list_capacities[model.lists.index(spec)]
-        assert all(a >= b for a, b in zip(found, capacities, strict=True))
+    assert len(model.capacities) < sum(len(part.capacities) for part in model.descriptor.parts)
+    for part in model.descriptor.parts:
+        for spec, capacities in part.capacities.items():
+            assert all(a >= b for a, b in zip(model.capacities[spec], capacities, strict=True))

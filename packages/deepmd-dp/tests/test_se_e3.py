@@ -96,9 +96,9 @@ def test_narrow_nets_stay_nets_in_files():
 def test_what_an_atom_holds():
     """An angle and all widths of the net for each pair of neighbors."""
     descriptor = model_of("se_e3: plain").descriptor
-    assert descriptor.numbers_per_atom({descriptor.lists[0]: 20}) == 20**2 * (1 + 3 + 6)
+    assert descriptor.numbers_per_atom(dict.fromkeys(descriptor.capacities, 20)) == 20**2 * (1 + 3 + 6)
     typed = model_of("se_e3_tebd: concat").descriptor
-    assert typed.numbers_per_atom({typed.lists[0]: 20}) == 20**2 * (2 + 3 + 6)
+    assert typed.numbers_per_atom(dict.fromkeys(typed.capacities, 20)) == 20**2 * (2 + 3 + 6)
 
 
 def test_a_type_without_slots_has_no_infinity():

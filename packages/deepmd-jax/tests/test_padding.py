@@ -208,6 +208,6 @@ def test_lists_whose_slots_differ_stay_as_wide_as_they_are():
 def test_lists_get_no_wider_than_sel_where_it_holds_them():
     model, rng = model_of(PLAIN), np.random.default_rng(0)
     env = build_environment(model, rng.uniform(0.0, 30.0, (1, 100, 3)), None, np.arange(100)[None] % 2)
-    (sel,) = model.list_capacities
+    (sel,) = model.capacities.values()
     assert all(block.nlist.shape[2] <= width for block, width in zip(env.lists[0], sel, strict=True))
     assert [block.nlist.shape[2] for block in Padding(model).pad(env).lists[0]] == list(sel)

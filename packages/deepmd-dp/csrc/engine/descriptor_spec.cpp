@@ -177,6 +177,21 @@ DescriptorSpec read_se_atten(const Node& node, const std::vector<std::string>& t
   return spec;
 }
 
+/// Beside a descriptor of a larger cut-off an se_atten has that one's list (SeAtten.reaching), which
+/// counts where neighbors beyond its own cut-off leave something that depends on their types.
+void refuse_wider_list(const std::vector<DescriptorSpec>& parts) {
+  const auto rcut = [](const auto& part) { return part.environment.rcut; };
+  double widest = 0.0;
+  for (const auto& part : parts) widest = std::max(widest, rcut(part));
+  for (const auto& part : parts) {
+    const bool is_typed = part.embedding != Embedding::pairs &&
+                          !(part.embedding == Embedding::strip && part.is_smooth);
+    const bool has_mean = std::any_of(part.davg.begin(), part.davg.end(), [](double x) { return x; });
+    if (is_typed && has_mean && rcut(part) < widest)
+      refuse("a mean of the environment in an se_atten beside a descriptor of a larger cut-off");
+  }
+}
+
 }  // namespace
 
 void read_descriptor(const Node& node, const std::vector<std::string>& type_map,
@@ -187,6 +202,7 @@ void read_descriptor(const Node& node, const std::vector<std::string>& type_map,
     node.check_class("Descriptor", 1);
     for (std::size_t k = 0; k < node["list"].size(); ++k)
       read_descriptor(node["list"][k], type_map, parts);
+    refuse_wider_list(parts);
   } else if (type == "se_e2_a" || type == "se_a") {
     parts.push_back(read_two_body(node, ntypes, false));
   } else if (type == "se_e2_r" || type == "se_r") {

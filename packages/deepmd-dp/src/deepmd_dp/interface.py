@@ -58,13 +58,8 @@ class Descriptor(Protocol):
         ...
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """Neighbor lists that it looks at."""
-        ...
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each of `lists` was made for: the contract's `sel`."""
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """Neighbor lists that it looks at, and the neighbors that each block was made for, the contract's `sel`."""
         ...
 
     @property
@@ -186,8 +181,8 @@ class Model(Protocol):
         ...
 
     @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each list was made for: the contract's `sel`."""
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """These lists, of each the neighbors that its blocks were made for: the contract's `sel`."""
         ...
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:

@@ -17,6 +17,7 @@ from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.dialect.precision import precision_name
 from deepmd_dp.dialect.settings import read_settings, setting, write_settings
+from deepmd_dp.environment.environment import widest
 from deepmd_dp.environment.exclusion import Pairs, as_pairs
 from deepmd_dp.interface import Description
 from deepmd_dp.nn.network import Layer
@@ -77,14 +78,9 @@ class DPA2(Module):
         return self.repformer.settings.g2_dim
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """The lists of the two-body part, the three-body part and the repformer; two may be the same."""
-        return tuple(part.matrix.spec for part in self._parts)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The `sel` of each of these lists."""
-        return tuple(part.matrix.sel for part in self._parts)
+        return widest((part.matrix.spec, part.matrix.sel) for part in self._parts)
 
     @property
     def messages(self) -> tuple[ListSpec, ...]:

@@ -10,8 +10,10 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd.errors import InputError
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
+from deepmd_dp.descriptor.se_atten import SeAtten
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Module, module
+from deepmd_dp.environment.environment import widest
 from deepmd_dp.interface import Description, Descriptor
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Hybrid(Module):
     """The parts' descriptions joined, invariant and equivariant ones each.
 
     Each part has its own neighbor lists; equal ones are built once. A part without an equivariant part adds none.
+    An `se_atten` sees as far as the part that sees furthest, see `SeAtten.reaching`.
     """
 
     parts: tuple[Descriptor, ...]
@@ -40,14 +43,9 @@ class Hybrid(Module):
         return sum(part.dim_equivariant for part in self.parts)
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """The lists of all parts."""
-        return tuple(spec for part in self.parts for spec in part.lists)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Those of all parts."""
-        return tuple(sel for part in self.parts for sel in part.list_capacities)
+        return widest(each for part in self.parts for each in part.capacities.items())
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Those of all parts."""
@@ -91,7 +89,7 @@ class Hybrid(Module):
     def deserialize(cls, data: dict[str, Any]) -> Hybrid:
         """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 1)
-        return cls(parts=tuple(deserialize_descriptor(each) for each in data["list"]))
+        return cls(parts=_reaching_alike([deserialize_descriptor(each) for each in data["list"]]))
 
     @classmethod
     def from_input(cls, section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Hybrid:
@@ -109,4 +107,9 @@ class Hybrid(Module):
             seed = part.get("seed")
             return new_descriptor(part, type_map, rng if seed is None else np.random.default_rng(seed))
 
-        return cls(parts=tuple(map(new, section["list"])))
+        return cls(parts=_reaching_alike([new(part) for part in section["list"]]))
+
+
+def _reaching_alike(parts: list[Descriptor]) -> tuple[Descriptor, ...]:
+    rcut = max((spec.rcut for part in parts for spec in part.capacities), default=0.0)
+    return tuple(part.reaching(rcut) if isinstance(part, SeAtten) else part for part in parts)

@@ -54,19 +54,14 @@ class SeAMask(Module):
         return self.inner.dim_equivariant
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """One list, by type, of all atoms."""
-        return self.inner.lists
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Atoms of each type."""
-        return self.inner.list_capacities
+        return self.inner.capacities
 
     @property
     def messages(self) -> tuple[ListSpec, ...]:
         """The mask."""
-        return self.lists
+        return tuple(self.capacities)
 
     @property
     def uses_type_index(self) -> bool:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,17 @@ class SeAtten(TypedMoments):
             smooth=self.attention_layers.smooth,
         )
 
+    def reaching(self, rcut: float) -> SeAtten:
+        """The same beside a descriptor of cut-off `rcut` [Å].
+
+        deepmd-kit gives both one list. Neighbors beyond the own cut-off then have a switch of 0, but they take part in
+        attention that is not smooth, and their types in what a mean other than 0 leaves of them.
+        """
+        attention_sees_them = len(self.attention_layers.layers) > 0 and not self.attention_layers.smooth
+        if attention_sees_them or _has_typed_remainder(self.matrix, self.embedding):
+            return replace(self, matrix=replace(self.matrix, reach=rcut))
+        return self
+
     @property
     def wants_matrices(self) -> bool:
         """Whether the nets can be matrices, and are cheaper so."""
@@ -170,8 +182,7 @@ class SeAtten(TypedMoments):
         smooth = True if is_v2 else data["smooth_type_embedding"]
         embedding = TypedEmbedding.deserialize(data, "se_atten", type_one_side=data["type_one_side"], smooth=smooth)
         matrix = EnvironmentMatrix.deserialize(data, data["ntypes"], "se_atten", by_type=False)
-        # types in a strip vanish with the switching function, which is 0 in an empty place
-        if np.asarray(matrix.davg).any() and not (embedding.is_strip and smooth):
+        if _has_typed_remainder(matrix, embedding):
             _warn_of_order()
         return cls(
             embedding=embedding,
@@ -199,6 +210,11 @@ class SeAtten(TypedMoments):
             is_v2=is_v2,
             **read_settings(cls, {**section, "type_map": type_map}),
         )
+
+
+def _has_typed_remainder(matrix: EnvironmentMatrix, embedding: TypedEmbedding) -> bool:
+    """Whether a place whose switch is 0 contributes by its type; in a smooth strip types vanish with the switch."""
+    return bool(np.asarray(matrix.davg).any()) and not (embedding.is_strip and embedding.smooth)
 
 
 @cache

@@ -61,14 +61,9 @@ class SeE3(OnBasis):
         return int(self.embeddings.networks[0].width)
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """One list, by type."""
-        return (self.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The list's `sel`."""
-        return (self.matrix.sel,)
+        return {self.matrix.spec: self.matrix.sel}
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """The angle and the widths of the net for each pair of neighbors."""

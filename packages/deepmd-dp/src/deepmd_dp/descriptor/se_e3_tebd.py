@@ -57,14 +57,9 @@ class SeE3Tebd(Module):
         return self.three_body.dim_out + (self.type_embedding.dim if self.concat_output_tebd else 0)
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """One list, of all types."""
-        return (self.three_body.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The list's `sel`."""
-        return (self.three_body.matrix.sel,)
+        return {self.three_body.matrix.spec: self.three_body.matrix.sel}
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """The angle, the switch and the widths of the net, for each pair of neighbors."""

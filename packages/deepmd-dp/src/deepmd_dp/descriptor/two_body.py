@@ -151,14 +151,9 @@ class TwoBodyDescriptor(Module):
     messages = ()
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """One list, by type."""
-        return (self.two_body.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The list's `sel`."""
-        return (self.two_body.matrix.sel,)
+        return {self.two_body.matrix.spec: self.two_body.matrix.sel}
 
     @property
     def uses_type_index(self) -> bool:

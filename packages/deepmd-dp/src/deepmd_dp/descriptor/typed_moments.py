@@ -61,14 +61,9 @@ class TypedMoments(TypedNets):
     """Base of what takes the moments Rᵀ G = Σ_j R_ij ⊗ G(s_ij; t_j, t_i) over all slots of the contract's list."""
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
-        """One list, of all types."""
-        return (self.matrix.spec,)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The slots of all types together."""
-        return (self.matrix.sel,)
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
+        """One list, of all types together."""
+        return {self.matrix.spec: self.matrix.sel}
 
     @property
     def wants_matrices(self) -> bool:

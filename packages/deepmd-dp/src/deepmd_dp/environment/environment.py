@@ -14,7 +14,7 @@ from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, module, static
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class ListSpec(NamedTuple):
@@ -34,6 +34,14 @@ class ListSpec(NamedTuple):
     rcut: float
     by_type: bool
     widths: tuple[int, ...] | None = None
+
+
+def widest(lists: Iterable[tuple[ListSpec, tuple[int, ...]]]) -> dict[ListSpec, tuple[int, ...]]:
+    """Lists, no two the same, each with its largest `sel`."""
+    found: dict[ListSpec, tuple[int, ...]] = {}
+    for spec, sel in lists:
+        found[spec] = tuple(map(max, sel, found.get(spec, sel)))
+    return found
 
 
 UNBOUNDED = 1e3

@@ -45,10 +45,7 @@ Part = tuple[str, bytes | bytearray]
 def write_metadata(model: Model, parts: Iterable[Part]) -> str:
     """The record of a model whose file computes with these parts."""
     signature = Signature.of(model)
-    lists = [
-        {**spec._asdict(), "capacities": capacities}
-        for spec, capacities in zip(model.lists, model.list_capacities, strict=True)
-    ]
+    lists = [{**spec._asdict(), "capacities": capacities} for spec, capacities in model.capacities.items()]
     of_what = "" if model.expansion is None else model.expansion.of_what
     charge_spin = {"default_charge_spin": list(default_charge_spin(model) or ())} if takes_charge_spin(model) else {}
     record = {

@@ -44,7 +44,7 @@ class ModelFacts(DeepEvalBackend):
         model = self._numpy_model
         if not model.is_message_passing:
             return 0
-        return round(bytes_per_atom(model, [sum(sel) for sel in model.list_capacities]))
+        return round(bytes_per_atom(model, [sum(sel) for sel in model.capacities.values()]))
 
     def get_rcut(self) -> float:
         return self._numpy_model.rcut

@@ -40,7 +40,9 @@ class Padding:
     def __init__(self, model: Model, *, with_frames: bool = False) -> None:
         self._axes = {each.name: each.axes for each in Signature.of(model).inputs}
         self._capacities = {
-            f"nnei_{k}_{block}": size for k, sel in enumerate(model.list_capacities) for block, size in enumerate(sel)
+            f"nnei_{k}_{block}": size
+            for k, sel in enumerate(model.capacities.values())
+            for block, size in enumerate(sel)
         }
         self._far = np.array([2.0 * model.rcut, 0.0, 0.0])
         self._with_frames = with_frames

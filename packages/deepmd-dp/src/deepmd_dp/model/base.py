@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,11 +60,6 @@ class BaseModel(Module):
     def lists(self) -> tuple[ListSpec, ...]:
         """The neighbor lists that it looks at."""
         return tuple(self.capacities)
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """Neighbors that each block of each list was made for: the contract's `sel`."""
-        return tuple(self.capacities.values())
 
     @property
     def rcut(self) -> float:
@@ -188,14 +183,6 @@ def new_base(section: Mapping[str, Any], outputs: tuple[OutputDef, ...], rcond: 
 def bias_size(outputs: tuple[OutputDef, ...], ntypes: int) -> tuple[int, int, int]:
     """Sizes of a bias."""
     return len(outputs), ntypes, max(output.ncomponents for output in outputs)
-
-
-def widest(lists: Iterable[tuple[ListSpec, tuple[int, ...]]]) -> dict[ListSpec, tuple[int, ...]]:
-    """Lists, no two the same, each with its largest `sel`."""
-    found: dict[ListSpec, tuple[int, ...]] = {}
-    for spec, sel in lists:
-        found[spec] = tuple(map(max, sel, found.get(spec, sel)))
-    return found
 
 
 def _check_known(types: tuple[int, ...], ntypes: int) -> None:

@@ -13,11 +13,11 @@ from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import ENERGY
 from deepmd_dp.dialect.array import Array, Float, total
 from deepmd_dp.dialect.module import module
-from deepmd_dp.environment.environment import Environment, ListSpec
+from deepmd_dp.environment.environment import Environment, ListSpec, widest
 from deepmd_dp.environment.exclusion import without_pairs
 from deepmd_dp.environment.type_numbers import TypeNumbers
 from deepmd_dp.interface import Model
-from deepmd_dp.model.base import BaseModel, widest
+from deepmd_dp.model.base import BaseModel
 from deepmd_dp.model.pairtab import PairTabModel
 
 Weight = float | Float[Array, "nframes nloc 1"]
@@ -47,7 +47,7 @@ class CombinedModel(BaseModel):
         return widest(
             (numbers.list_of_whole(spec), numbers.blocks_of_whole(spec, sel))
             for model, numbers in zip(self.models, self.numbers, strict=True)
-            for spec, sel in zip(model.lists, model.list_capacities, strict=True)
+            for spec, sel in model.capacities.items()
         )
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:

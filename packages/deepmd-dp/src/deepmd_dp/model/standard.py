@@ -25,7 +25,7 @@ from deepmd_dp.environment.virtual_atoms import VirtualAtoms
 from deepmd_dp.fitting import deserialize_fitting, fitting_class
 from deepmd_dp.fitting.nets import NetsFitting
 from deepmd_dp.interface import Descriptor, Fitting
-from deepmd_dp.model.base import BaseModel, new_base, read_base, widest
+from deepmd_dp.model.base import BaseModel, new_base, read_base
 from deepmd_dp.model.spin import expand_section
 
 SPIN_TYPE = "spin_ener"
@@ -65,7 +65,7 @@ class StandardModel(BaseModel):
     @property
     def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """The lists of the descriptor, no two the same, each with the `sel` of its blocks."""
-        return widest(zip(self.descriptor.lists, self.descriptor.list_capacities, strict=True))
+        return self.descriptor.capacities
 
     def bytes_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Memory that is held for an atom with so many neighbors in each list."""

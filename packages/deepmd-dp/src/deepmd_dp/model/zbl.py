@@ -92,9 +92,8 @@ class ZBLModel(CombinedModel):
     def _nearest_spec(self) -> ListSpec:
         """Of the lists of net and table the one with more places, as deepmd-kit takes it."""
         net, table = self.models
-        widest = dict(zip(net.lists, net.list_capacities, strict=True))
-        spec = max(widest, key=lambda each: each.rcut)
-        return table.lists[0] if _sel(table) >= sum(widest[spec]) else self.numbers[0].list_of_whole(spec)
+        spec = max(net.lists, key=lambda each: each.rcut)
+        return table.lists[0] if _sel(table) >= sum(net.capacities[spec]) else self.numbers[0].list_of_whole(spec)
 
     def serialize(self) -> dict[str, Any]:
         """The contract's tree."""
@@ -126,7 +125,7 @@ class ZBLModel(CombinedModel):
         part = {**section, "pair_exclude_types": [], "atom_exclude_types": [], "preset_out_bias": None}
         net = StandardModel.from_input(part, rng)
         spec = max(net.lists, key=lambda each: each.rcut)
-        sel = sum(net.list_capacities[net.lists.index(spec)])
+        sel = sum(net.capacities[spec])
         table = PairTabModel.from_input({**part, "tab_file": section["use_srtab"], "rcut": net.rcut, "sel": sel}, rng)
         parts = checked([net, table], tuple(section["type_map"]), InputError)
         base, adds_bias = new_base(section, (ENERGY,), net.rcond), section["srtab_add_bias"]

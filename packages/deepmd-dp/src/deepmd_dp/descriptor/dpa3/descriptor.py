@@ -68,23 +68,19 @@ class DPA3(Module):
         return self.repflow.settings.e_dim
 
     @property
-    def lists(self) -> tuple[ListSpec, ...]:
+    def capacities(self) -> dict[ListSpec, tuple[int, ...]]:
         """The lists of the edges and of those that have angles."""
-        return self.repflow.lists
-
-    @property
-    def list_capacities(self) -> tuple[tuple[int, ...], ...]:
-        """The `sel` of each of these lists."""
-        return (self.repflow.settings.e_sel,), (self.repflow.settings.a_sel,)
+        settings = self.repflow.settings
+        return dict(zip(self.repflow.lists, ((settings.e_sel,), (settings.a_sel,)), strict=True))
 
     @property
     def messages(self) -> tuple[ListSpec, ...]:
         """One of each layer."""
-        return (self.lists[0],) * len(self.repflow.layers)
+        return (self.repflow.lists[0],) * len(self.repflow.layers)
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Those of all layers."""
-        edges, angles = self.lists
+        edges, angles = self.repflow.lists
         return self.repflow.numbers_per_atom(nnei[edges], nnei[angles])
 
     def __call__(self, env: Environment) -> Description:
