@@ -106,7 +106,7 @@ class Sum:
 
     @property
     def lists(self) -> tuple[ListSpec, ...]:
-        return self.descriptor.lists
+        return tuple(self.descriptor.capacities)
 
     def __call__(self, env: Environment, fparam: None = None, aparam: None = None) -> dict[str, Any]:
         found = self.descriptor(env)
@@ -213,7 +213,7 @@ def test_lists_of_sel_slots_give_the_same(descriptor, atoms):
         slots = np.ones((1, sum(matrix.sel), 1), matrix.davg.dtype)
         changes |= {f"{path}.davg": matrix.davg[:, None] * slots, f"{path}.dstd": matrix.dstd[:, None] * slots}
     exact = with_leaves(descriptor, changes)
-    assert all(spec.widths for spec in exact.lists)
+    assert all(spec.widths for spec in exact.capacities)
     atoms = replace(atoms, box=None)
     found, other = descriptor(atoms.environment(descriptor)), exact(atoms.environment(exact))
     close(descriptor, other.invariant, found.invariant)
@@ -383,8 +383,8 @@ def test_lists_that_are_not_nested_are_refused(key, value):
 def test_equal_lists_are_built_once():
     section = section_of("strip")
     section["repinit"]["three_body_rcut"] = section["repformer"]["rcut"]
-    assert len(set(DPA2.from_input(section, ["O", "H"], np.random.default_rng(1)).lists)) == 2
-    assert len(set(new("strip").lists)) == 3
+    assert len(DPA2.from_input(section, ["O", "H"], np.random.default_rng(1)).capacities) == 2
+    assert len(new("strip").capacities) == 3
 
 
 def test_maps_of_heads_are_queries_keys_and_values_multiplied():

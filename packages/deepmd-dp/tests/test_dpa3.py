@@ -113,7 +113,7 @@ def test_lists_of_sel_slots_give_the_same(descriptor, atoms):  # noqa: F811
         slots = np.ones((1, sum(matrix.sel), 1), matrix.davg.dtype)
         changes |= {f"{path}.davg": matrix.davg[:, None] * slots, f"{path}.dstd": matrix.dstd[:, None] * slots}
     exact = with_leaves(descriptor, changes)
-    assert [spec.widths for spec in exact.lists] == [(30,), (20,)]
+    assert [spec.widths for spec in exact.capacities] == [(30,), (20,)]
     atoms = replace(atoms, box=None)
     found, other = descriptor(atoms.environment(descriptor)), exact(atoms.environment(exact))
     close(descriptor, other.invariant, found.invariant)

@@ -36,6 +36,7 @@ WITHOUT_ENGINE = (
     "atten_strip_option",
     "dos",
     "dpa3",
+    "hybrid_typed",
     "mask_nopbc",
     "pairwise_dprc",
     "population",
@@ -200,6 +201,17 @@ def test_what_is_not_covered_is_refused_by_name(name, what):
         NotCoveredError, match=f"^the native engine does not cover {what}; freeze the model for a [^\n]*$"
     ):
         Model(document_to_bytes(read_document(REFERENCE / name / "model.dp")), 1)
+
+
+def test_a_list_that_is_wider_than_the_own_cut_off_is_refused():
+    document = read_document(REFERENCE / "hybrid_typed" / "model.dp")
+    typed = document["model"]["descriptor"]["list"][0]
+    typed["attention_layers"] |= {"attention_layers": [], "layer_num": 0}
+    typed["attn_layer"] = 0
+    with pytest.raises(NotCoveredError, match="a mean of the environment in an se_atten beside a descriptor of a "):
+        Model(document_to_bytes(document), 1)
+    typed["@variables"]["davg"][:] = 0.0
+    Model(document_to_bytes(document), 1)
 
 
 @pytest.mark.parametrize("kind", ["spin_ener", "pairwise_dprc"])

@@ -225,7 +225,7 @@ CASES = [
     row(
         "hybrid",
         "three lists",
-        list=[part(type="se_atten", rcut=3.5), part(type="se_e2_a"), part(type="se_atten_v2")],
+        list=[part(type="se_atten"), part(type="se_e2_a"), part(type="se_atten_v2", rcut=3.5)],
     ),
     row("dpa2", "plain"),
     row("dpa2", "three-body, strip", repinit={"use_three_body": True, "tebd_input_mode": "strip"}),
