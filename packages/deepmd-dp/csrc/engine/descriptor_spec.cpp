@@ -177,8 +177,8 @@ DescriptorSpec read_se_atten(const Node& node, const std::vector<std::string>& t
   return spec;
 }
 
-/// Beside a descriptor of a larger cut-off an se_atten has that one's list (SeAtten.reaching), which
-/// counts where neighbors beyond its own cut-off leave something that depends on their types.
+/// Beside a descriptor of a larger cut-off an se_atten has that one's list (SeAtten.reaching),
+/// which counts where neighbors beyond its own cut-off leave something that depends on their types.
 void refuse_wider_list(const std::vector<DescriptorSpec>& parts) {
   const auto rcut = [](const auto& part) { return part.environment.rcut; };
   double widest = 0.0;
@@ -186,7 +186,8 @@ void refuse_wider_list(const std::vector<DescriptorSpec>& parts) {
   for (const auto& part : parts) {
     const bool is_typed = part.embedding != Embedding::pairs &&
                           !(part.embedding == Embedding::strip && part.is_smooth);
-    const bool has_mean = std::any_of(part.davg.begin(), part.davg.end(), [](double x) { return x; });
+    const bool has_mean =
+        std::any_of(part.davg.begin(), part.davg.end(), [](double x) { return x; });
     if (is_typed && has_mean && rcut(part) < widest)
       refuse("a mean of the environment in an se_atten beside a descriptor of a larger cut-off");
   }
