@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.interface import Model
 
+Coordinates = Float[np.ndarray, "nframes natoms 3"]
+"""[Å]"""
+AtomTypes = Int[np.ndarray, "nframes natoms"]
+AtomValues = Float[np.ndarray, "nframes natoms n"]
+"""What the data give of each atom."""
+Terms = dict[str, Float[np.ndarray, "nframes ..."]]
+"""What a model gives, by name."""
 GROUP = "group"
 """The group of each atom in the labels of a batch whose atoms see their own group only, (nframes, natoms, 1)."""
 
@@ -37,8 +44,8 @@ class Expanded(NamedTuple):
         The group of each atom, which sees atoms of its own group only; -1: it sees nobody. None: all see each other.
     """
 
-    coord: Float[np.ndarray, "nframes natoms 3"]
-    atype: Int[np.ndarray, "nframes natoms"]
+    coord: Coordinates
+    atype: AtomTypes
     group: Int[np.ndarray, "nframes natoms"] | None = None
 
 
@@ -70,18 +77,11 @@ class FrameExpansion(Protocol):
         """What the kinds of outputs end in in a file's record: programs in C++ say it and stop."""
         ...
 
-    def problem(
-        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
-    ) -> tuple[int, str] | None:
+    def problem(self, given: AtomValues, atype: AtomTypes) -> tuple[int, str] | None:
         """The first frame in which what is given, see `label`, can't be, and a clause: `DataRequirement.problem`."""
         ...
 
-    def expand(
-        self,
-        coord: Float[np.ndarray, "nframes natoms 3"],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> Expanded:
+    def expand(self, coord: Coordinates, atype: AtomTypes, given: AtomValues) -> Expanded:
         """The frames as the model sees them: the atoms in their order, then others; none has a `problem`."""
         ...
 
@@ -89,12 +89,7 @@ class FrameExpansion(Protocol):
         """The batch as the model sees it; among its labels is what `of_atoms` and `GROUP` want."""
         ...
 
-    def contract(
-        self,
-        terms: dict[str, Float[np.ndarray, "nframes ..."]],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    def contract(self, terms: Terms, atype: AtomTypes, given: AtomValues) -> Terms:
         """The terms of the atoms, of those that the model gives."""
         ...
 
@@ -134,15 +129,15 @@ class Frames:
         Where only the first nloc are local atoms: of which one each atom is an image.
     """
 
-    coord: Float[np.ndarray, "nframes natoms 3"]
+    coord: Coordinates
     box: Float[np.ndarray, "nframes 3 3"] | None
-    atype: Int[np.ndarray, "nframes natoms"]
+    atype: AtomTypes
     inputs: Mapping[str, Float[np.ndarray, "nframes ..."] | None]
     group: Int[np.ndarray, "nframes natoms"] | None = None
     mapping: Int[np.ndarray, "nframes natoms"] | None = None
     nloc: int = 0
 
-    def given(self, model: Model) -> Float[np.ndarray, "nframes natoms n"] | None:
+    def given(self, model: Model) -> AtomValues | None:
         """What the model expands them by; None: they stay as they are."""
         return None if model.expansion is None else self.inputs.get(model.expansion.label)
 

@@ -12,7 +12,7 @@ import numpy as np
 from deepmd_dp.dialect import ops
 from deepmd_dp.dialect.array import Array, Float, Int
 from deepmd_dp.dialect.array_api import shape
-from deepmd_dp.environment.expansion import Expanded, with_longer_labels
+from deepmd_dp.environment.expansion import AtomTypes, AtomValues, Coordinates, Expanded, Terms, with_longer_labels
 
 if TYPE_CHECKING:
     from deepmd.data.batch import Batch
@@ -61,9 +61,7 @@ class Fragments:
         """Number of types of atoms; there are as many for the groups of residues."""
         return len(self.knows)
 
-    def problem(
-        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
-    ) -> tuple[int, str] | None:
+    def problem(self, given: AtomValues, atype: AtomTypes) -> tuple[int, str] | None:
         """What is no number of a fragment, or of one that can't be; see `FrameExpansion.problem`."""
         numbers = given[:, :, 0]
         expected = "expected whole numbers, 0 for a QM atom, above 0 that of an MM atom's residue"
@@ -76,12 +74,7 @@ class Fragments:
                 return int(frame), f"is {numbers[frame, atom]:g} for atom {atom}: {what}"
         return None
 
-    def expand(
-        self,
-        coord: Float[np.ndarray, "nframes natoms 3"],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> Expanded:
+    def expand(self, coord: Coordinates, atype: AtomTypes, given: AtomValues) -> Expanded:
         """The atoms, then the copies of QM atoms of each residue in turn."""
         rows = self._rows(atype, given)
         return Expanded(np.take_along_axis(coord, rows.source[:, :, None], axis=1), rows.atype, rows.group)
@@ -95,12 +88,7 @@ class Fragments:
         more = {SOURCE: rows.source[:, :, None], IS_ATOM: is_atom}
         return with_longer_labels(batch, Expanded(coord, rows.atype, rows.group), more)
 
-    def contract(
-        self,
-        terms: dict[str, Float[np.ndarray, "nframes ..."]],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    def contract(self, terms: Terms, atype: AtomTypes, given: AtomValues) -> Terms:
         """Energies, forces and virials of copies are those of their atoms."""
         source, natoms = self._rows(atype, given).source, atype.shape[1]
         found = dict(terms)
@@ -122,7 +110,7 @@ class Fragments:
         """As they are."""
         return outputs
 
-    def _rows(self, atype: Int[np.ndarray, "nframes natoms"], given: Float[np.ndarray, "nframes natoms n"]) -> _Rows:
+    def _rows(self, atype: AtomTypes, given: AtomValues) -> _Rows:
         """Of all frames, (nframes, nrows) each, those with fewer filled up."""
         numbers = np.rint(given[:, :, 0]).astype(np.int64)
         frames = [self._rows_of_frame(*each) for each in zip(atype, numbers, strict=True)]

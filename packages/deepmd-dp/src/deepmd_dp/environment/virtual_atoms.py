@@ -16,9 +16,9 @@ import numpy as np
 from deepmd.errors import ModelFileError
 from deepmd.limits import LARGEST_LENGTH
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import Array, Float, Int
+from deepmd_dp.dialect.array import Array, Float
 from deepmd_dp.dialect.array_api import array_namespace, constant
-from deepmd_dp.environment.expansion import Expanded, with_longer_labels
+from deepmd_dp.environment.expansion import AtomTypes, AtomValues, Coordinates, Expanded, Terms, with_longer_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,9 +113,7 @@ class VirtualAtoms:
         unseen = [self.ntypes + t for t, has_spin in enumerate(self.use_spin) if not has_spin]
         return tuple((t, other) for t in unseen for other in range(2 * self.ntypes))
 
-    def problem(
-        self, given: Float[np.ndarray, "nframes natoms n"], atype: Int[np.ndarray, "nframes natoms"]
-    ) -> tuple[int, str] | None:
+    def problem(self, given: AtomValues, atype: AtomTypes) -> tuple[int, str] | None:
         """A virtual atom is out of this world, or on its atom where the model does not take it.
 
         See `FrameExpansion.problem`.
@@ -136,12 +134,7 @@ class VirtualAtoms:
             "such as 1e-3 μB, or train with an env_protection above 0 and attn_dotr false"
         )
 
-    def expand(
-        self,
-        coord: Float[np.ndarray, "nframes natoms 3"],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> Expanded:
+    def expand(self, coord: Coordinates, atype: AtomTypes, given: AtomValues) -> Expanded:
         """The atoms, then their virtual ones; given are the spins [μB]."""
         virtual = coord + given * self._scales_of(atype)
         virtual_type = np.where(atype < 0, -1, atype + self.ntypes)
@@ -154,12 +147,7 @@ class VirtualAtoms:
         partner = np.broadcast_to(np.concatenate([places, np.zeros_like(places)]), seen.atype.shape)
         return with_longer_labels(batch, seen, {PARTNER: partner[..., None]})
 
-    def contract(
-        self,
-        terms: dict[str, Float[np.ndarray, "nframes ..."]],
-        atype: Int[np.ndarray, "nframes natoms"],
-        given: Float[np.ndarray, "nframes natoms n"],
-    ) -> dict[str, Float[np.ndarray, "nframes ..."]]:
+    def contract(self, terms: Terms, atype: AtomTypes, given: AtomValues) -> Terms:
         """A potential's terms for the atoms, of those for atoms and virtual atoms.
 
         Adds ``force_mag`` [eV/μB], which is -dE/ds at fixed positions, and ``mask_mag``, 1 where an atom has it.
@@ -211,7 +199,7 @@ class VirtualAtoms:
             found["virial"] = terms["virial"] - xp.reshape(xp.sum(outer, axis=1), (-1, 9))
         return found
 
-    def _scales_of(self, atype: Int[np.ndarray, "nframes natoms"]) -> Float[np.ndarray, "nframes natoms 1"]:
+    def _scales_of(self, atype: AtomTypes) -> Float[np.ndarray, "nframes natoms 1"]:
         """λ of each atom, 0 for one without spin or of padding."""
         scales: np.ndarray = np.append(self.scales, 0.0)[atype]
         return scales[..., None]
