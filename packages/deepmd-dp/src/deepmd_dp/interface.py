@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,11 +138,7 @@ class Fitting(Protocol):
         ...
 
     def __call__(
-        self,
-        description: Description,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, description: Description, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> dict[str, Float[Array, "nframes nloc _"]]:
         """The outputs by name, each with its number of components."""
         ...
@@ -255,10 +251,7 @@ class Model(Protocol):
         ...
 
     def __call__(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> dict[str, Float[Array, "nframes nloc _"]]:
         """The outputs of the local atoms by name, in double precision, each with its number of components.
 
@@ -281,10 +274,7 @@ class Model(Protocol):
         ...
 
     def features(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> Float[Array, "nframes nloc width"]:
         """What the last layer of the fitting's nets takes, of the local atoms; InputError where there is none."""
         ...

@@ -40,7 +40,7 @@ from typing import Annotated as Shaped  # numbers of any kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Array", "Bool", "Float", "Int", "Namespace", "Shaped", "total"]
+__all__ = ["Array", "AtomParameters", "Bool", "Float", "FrameParameters", "Int", "Namespace", "Shaped", "total"]
 
 
 class Array(Protocol):
@@ -94,6 +94,11 @@ class Namespace(Protocol):
     __name__: str
 
     def __getattr__(self, name: str, /) -> Callable[..., Array]: ...
+
+
+FrameParameters = Float[Array, "nframes nfparam"] | None
+AtomParameters = Float[Array, "nframes nloc naparam"] | None
+"""What a fitting takes beside the description; None: it takes none, or its default."""
 
 
 def total(arrays: Iterable[Array]) -> Array:

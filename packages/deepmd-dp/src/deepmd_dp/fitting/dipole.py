@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deepmd.outputs import OutputDef
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import setting, write_settings
@@ -55,11 +55,7 @@ class DipoleFitting(TensorFitting):
         return nvectors
 
     def __call__(
-        self,
-        description: Description,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, description: Description, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> dict[str, Float[Array, "nframes nloc 3"]]:
         """Atomic dipoles, ``dipole``; the description has vectors."""
         numbers = self.nets(description.invariant, env, fparam, aparam)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.module import module
 from deepmd_dp.dialect.settings import write_settings
 from deepmd_dp.fitting.nets import NetsFitting
@@ -42,11 +42,7 @@ class InvariantFitting(NetsFitting):
         return int(section[cls.size]) if isinstance(cls.size, str) else cls.size
 
     def __call__(
-        self,
-        description: Description,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, description: Description, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> dict[str, Float[Array, "nframes nloc ncomponents"]]:
         """The numbers of each atom, without the data's bias."""
         (output,) = self.outputs

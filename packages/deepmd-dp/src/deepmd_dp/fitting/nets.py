@@ -10,7 +10,7 @@ import numpy as np
 
 from deepmd.contract import check_class, map_arrays, take_array
 from deepmd.errors import ModelFileError
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.dialect.precision import numpy_dtype, precision_name
@@ -69,8 +69,8 @@ class FittingNets(Module):
         self,
         descriptor: Float[Array, "nframes nloc dim"],
         env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        fparam: FrameParameters,
+        aparam: AtomParameters,
         from_vacuum: tuple[int, ...] = (),
     ) -> Float[Array, "nframes nloc nout"]:
         """The numbers of each atom, in the nets' precision.

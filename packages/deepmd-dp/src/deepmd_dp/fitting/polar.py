@@ -9,7 +9,7 @@ import numpy as np
 
 from deepmd.contract import take_array
 from deepmd.outputs import OutputDef
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import buffer, module
 from deepmd_dp.dialect.settings import setting, write_settings
@@ -75,11 +75,7 @@ class PolarFitting(TensorFitting):
         return self.scale * size * isotropic, None
 
     def __call__(
-        self,
-        description: Description,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        self, description: Description, env: Environment, fparam: FrameParameters, aparam: AtomParameters
     ) -> dict[str, Float[Array, "nframes nloc 9"]]:
         """Atomic polarizabilities without the data's bias, row by row, ``polarizability``."""
         numbers = self.nets(description.invariant, env, fparam, aparam)

@@ -14,7 +14,7 @@ import numpy as np
 from deepmd.charge_spin import CHARGE_SPIN
 from deepmd.files.reading import reading
 from deepmd.outputs import TermDef, all_terms
-from deepmd_dp.dialect.array import Array, Float, Int, Shaped
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Int, Shaped
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.charge_spin import with_charge_spin
@@ -113,13 +113,7 @@ class BaseDeepEval(ModelFacts):
         return env, parameters
 
     def compute(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
-        *,
-        atomic: bool,
-        derivatives: bool,
+        self, env: Environment, fparam: FrameParameters, aparam: AtomParameters, *, atomic: bool, derivatives: bool
     ) -> dict[str, Float[Array, "nframes ..."]]:
         """The terms of framework arrays; a frozen file's own graph takes the place of this.
 
@@ -131,8 +125,8 @@ class BaseDeepEval(ModelFacts):
         self,
         model: Model,
         env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
+        fparam: FrameParameters,
+        aparam: AtomParameters,
         *,
         atomic: bool,
         derivatives: bool,

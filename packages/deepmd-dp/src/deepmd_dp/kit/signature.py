@@ -10,7 +10,7 @@ import numpy as np
 
 from deepmd.errors import InputError
 from deepmd.outputs import TermDef, all_terms
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.array_api import shape
 from deepmd_dp.dialect.module import leaves, with_leaves
 from deepmd_dp.environment.builder import build_environment
@@ -79,12 +79,7 @@ class Signature:
             inputs.append(InputDef("aparam", ("nframes", "nloc", model.dim_aparam), "float64"))
         return cls(tuple(inputs), all_terms(model.outputs), template, model.default_fparam)
 
-    def pack(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
-    ) -> dict[str, Array]:
+    def pack(self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None) -> dict[str, Array]:
         """The inputs by name, of an environment that has what a file takes (`with_file_inputs`).
 
         Raises

@@ -17,7 +17,7 @@ from deepmd.data.mask import mask_problem
 from deepmd.errors import BackendError, DataError, InputError
 from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
-from deepmd_dp.dialect.array import Array, Float, Shaped, total
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Shaped, total
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
@@ -69,12 +69,12 @@ class Prepared:
     smallest_distance: float = math.inf  # of two atoms [Å]
 
     @property
-    def fparam(self) -> Float[Array, "nframes nfparam"] | None:
+    def fparam(self) -> FrameParameters:
         """Frame parameters."""
         return self.labels.get("fparam")
 
     @property
-    def aparam(self) -> Float[Array, "nframes nloc naparam"] | None:
+    def aparam(self) -> AtomParameters:
         """Atomic parameters."""
         return self.labels.get("aparam")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import ENERGY
-from deepmd_dp.dialect.array import Array, Float, total
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, total
 from deepmd_dp.dialect.module import module
 from deepmd_dp.environment.environment import Environment, ListSpec, widest
 from deepmd_dp.environment.exclusion import without_pairs
@@ -87,10 +87,7 @@ class CombinedModel(BaseModel):
         return found.pop() if len(found) == 1 else None
 
     def __call__(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> dict[str, Float[Array, "nframes nloc 1"]]:
         """Atomic energies, ``energy`` [eV]."""
         energies = [self._energy(k, env, fparam, aparam) for k in range(len(self.models))]
@@ -123,10 +120,7 @@ class CombinedModel(BaseModel):
         return self.models[self._described].describe(self.seen_by(self._described, env))
 
     def features(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> Float[Array, "nframes nloc width"]:
         """What the last layer of the fitting's nets takes, of the first model that has a descriptor."""
         model = self.models[self._described]

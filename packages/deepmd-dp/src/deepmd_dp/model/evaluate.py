@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from deepmd_dp.dialect import ops
-from deepmd_dp.dialect.array import Array, Float, Int, total
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Int, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Derivative(Protocol):
 def evaluate(
     model: Model,
     env: Environment,
-    fparam: Float[Array, "nframes nfparam"] | None,
-    aparam: Float[Array, "nframes nloc naparam"] | None,
+    fparam: FrameParameters,
+    aparam: AtomParameters,
     derivative: Derivative | None,
     *,
     virial: bool = True,

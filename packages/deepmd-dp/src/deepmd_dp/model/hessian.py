@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepmd_dp.dialect.array import Array, Float, Shaped
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Shaped
 from deepmd_dp.dialect.array_api import array_namespace, constant, shape
 from deepmd_dp.dialect.module import map_leaves, modules, with_modules
 from deepmd_dp.dialect.operation import plain_forms
@@ -28,8 +28,8 @@ NO_HESSIAN = "Hessians of models of spins and of `pairwise_dprc` are not there y
 def evaluate_with_hessian(
     model: Model,
     env: Environment,
-    fparam: Float[Array, "nframes nfparam"] | None,
-    aparam: Float[Array, "nframes nloc naparam"] | None,
+    fparam: FrameParameters,
+    aparam: AtomParameters,
     derivative: Derivative,
     natoms: int,
     ncopies: int | None = None,

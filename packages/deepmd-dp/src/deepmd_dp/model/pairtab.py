@@ -12,7 +12,7 @@ import numpy as np
 from deepmd.contract import check_class, take_array
 from deepmd.errors import InputError, ModelFileError
 from deepmd.outputs import ENERGY
-from deepmd_dp.dialect.array import Array, Float, Int, total
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Int, total
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, buffer, module, static
 from deepmd_dp.environment.environment import Environment, ListSpec, NeighborBlock
@@ -176,10 +176,7 @@ class PairTabModel(BaseModel):
         return 8 * _NUMBERS_PER_NEIGHBOR * nnei[self.spec]
 
     def __call__(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> dict[str, Float[Array, "nframes nloc 1"]]:
         """Atomic energies, ``energy`` [eV]."""
         halves = total(self._halves(env, index, block) for index, block in enumerate(env.blocks(self.spec)))
@@ -205,10 +202,7 @@ class PairTabModel(BaseModel):
         raise InputError("a tabulated pair potential has no descriptor.")
 
     def features(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> Float[Array, "nframes nloc width"]:
         """There is no net.
 

@@ -15,7 +15,7 @@ from deepmd.outputs import OutputDef
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
 from deepmd_dp.descriptor.attention import NeighborGatedAttention
 from deepmd_dp.descriptor.se_a_mask import SeAMask
-from deepmd_dp.dialect.array import Array, Float
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import leaves, module, modules, static
 from deepmd_dp.environment.environment import Environment, ListSpec
@@ -103,16 +103,13 @@ class StandardModel(BaseModel):
         return self.fitting.assigned_bias
 
     def __call__(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> dict[str, Float[Array, "nframes nloc _"]]:
         """The outputs by name, in double precision, each with its number of components; 0 for atoms without it."""
         outputs = self.fitting(self.descriptor(self._masked(env, aparam)), env, fparam, aparam)
         return {each.name: self._finish(each, k, outputs[each.name], env) for k, each in enumerate(self.outputs)}
 
-    def _masked(self, env: Environment, aparam: Float[Array, "nframes nloc naparam"] | None) -> Environment:
+    def _masked(self, env: Environment, aparam: AtomParameters) -> Environment:
         """The surroundings with the mask that the atomic parameters are, where they are one."""
         if aparam is None or not isinstance(self.fitting, NetsFitting) or not self.fitting.nets.use_aparam_as_mask:
             return env
@@ -133,10 +130,7 @@ class StandardModel(BaseModel):
         return self.descriptor(env).invariant
 
     def features(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None = None,
-        aparam: Float[Array, "nframes nloc naparam"] | None = None,
+        self, env: Environment, fparam: FrameParameters = None, aparam: AtomParameters = None
     ) -> Float[Array, "nframes nloc width"]:
         """What the last layer of the fitting's nets takes, of the local atoms.
 

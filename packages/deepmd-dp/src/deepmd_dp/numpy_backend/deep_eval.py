@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.contract import read_document
-from deepmd_dp.dialect.array import Array, Float, Shaped
+from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Shaped
 from deepmd_dp.kit.deep_eval import BaseDeepEval
 from deepmd_dp.model.evaluate import Function, Outputs, Vectors
 from deepmd_dp.numpy_backend.derivative import derivative
@@ -51,13 +51,7 @@ class NumpyDeepEval(BaseDeepEval):
     # numbers are checked where they are results: no warnings on the way
     @np.errstate(all="ignore")
     def compute(
-        self,
-        env: Environment,
-        fparam: Float[Array, "nframes nfparam"] | None,
-        aparam: Float[Array, "nframes nloc naparam"] | None,
-        *,
-        atomic: bool,
-        derivatives: bool,
+        self, env: Environment, fparam: FrameParameters, aparam: AtomParameters, *, atomic: bool, derivatives: bool
     ) -> dict[str, Float[Array, "nframes ..."]]:
         return super().compute(env, fparam, aparam, atomic=atomic, derivatives=derivatives)
 
