@@ -43,6 +43,8 @@ class Part:
     """Models whose gradient is tried; fewer where a training step takes seconds to compile."""
     training_cases: ClassVar[Sequence[Case]] = TRAINING_CASES
     """Models that are trained for some steps."""
+    restart_cases: ClassVar[Sequence[Case]] = ()
+    """Those whose training is continued from a checkpoint, by default all that are trained."""
     reference_names: ClassVar[Sequence[str]] = ()
     """deepmd-kit's models that are tried, by default all; or fewer, such as `reference_numbers.FEW_NAMES`."""
     every_file_of_deepmd_kit: ClassVar[bool] = True

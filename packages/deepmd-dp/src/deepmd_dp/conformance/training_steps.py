@@ -39,8 +39,8 @@ class FirstStepTests(Part):
     """The first steps of each model."""
 
     def parameters(self) -> dict[str, list[Any]]:
-        double = [case for case in self.training_cases if case.is_double]
-        return super().parameters() | {"training_case": list(self.training_cases), "double_training_case": double}
+        restarted = [case for case in self.restart_cases or self.training_cases if case.is_double]
+        return super().parameters() | {"training_case": list(self.training_cases), "restart_case": restarted}
 
     def test_losses_are_those_of_numpy(self, training_case: Case) -> None:
         case = training_case
@@ -52,10 +52,10 @@ class FirstStepTests(Part):
             for name, value in expected.items():
                 assert_close(metrics[name], value, DOUBLE if case.is_double else SINGLE, f"{name} in step {step}")
 
-    def test_restart_follows_the_uninterrupted_training(self, double_training_case: Case, tmp_path: Path) -> None:
+    def test_restart_follows_the_uninterrupted_training(self, restart_case: Case, tmp_path: Path) -> None:
         """By way of a checkpoint, with the optimiser's moments."""
-        continued = restart(double_training_case, self.flag, self.flag, tmp_path)
-        assert_close(continued, run(double_training_case, self.flag).losses[MIDDLE:], 1e-12, "losses")
+        continued = restart(restart_case, self.flag, self.flag, tmp_path)
+        assert_close(continued, run(restart_case, self.flag).losses[MIDDLE:], 1e-12, "losses")
 
 
 class TrainingStepTests(Part):
