@@ -71,7 +71,7 @@ def test_it_tells_apart_what_pairs_of_neighbors_do_not():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sel": [9]}, "model/descriptor/sel lists 1 numbers; expected 2"),
+        ({"sel": [9]}, "model/descriptor/sel is a list of 1; expected 2 numbers"),
         ({"rcut_smth": 5.0}, "model/descriptor/rcut_smth is 5.0; expected less than rcut"),
         ({"channels": 0}, "model/descriptor/channels is 0; expected a positive number"),
         ({"neuron": [5]}, "model/descriptor/neuron: there is no such key"),

@@ -265,7 +265,7 @@ def test_parts_are_normalised_and_upgraded_one_by_one(config):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ({"type": "pairs", "sel": [1]}, "model/descriptor/list/1/sel lists 1 numbers."),
+        ({"type": "pairs", "sel": [1]}, "model/descriptor/list/1/sel is a list of 1."),
         ({"type": "pairs", "rcut": "5"}, "model/descriptor/list/1/rcut is '5'; expected a number."),
         ({"type": "pairs", "nsel": 3}, "model/descriptor/list/1/nsel: there is no such key; perhaps `sel` is meant."),
         ({"type": "cloud"}, "model/descriptor/list/1/inner is missing"),
@@ -324,7 +324,7 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("training/numb_epoch", 2.0, "training has both of numb_steps and numb_epoch; give one of them."),
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         # values that contradict each other
-        ("model/descriptor/sel", [1], "model/descriptor/sel lists 1 numbers."),
+        ("model/descriptor/sel", [1], "model/descriptor/sel is a list of 1."),
         ("model/pair_exclude_types", [[0]], "model/pair_exclude_types: [0] is no pair of types"),
         ("model/atom_exclude_types", [2], "model/atom_exclude_types: there is no type 2"),
         ("model/type_map", ["O", "O"], "model/type_map is ['O', 'O']; expected a list of different names."),

@@ -18,7 +18,7 @@ class Pairs:
 
 def pairs_check(section, where, type_map):
     if isinstance(section["sel"], list) and len(section["sel"]) != len(type_map):
-        raise InputError(f"{where}/sel lists {len(section['sel'])} numbers.")
+        raise InputError(f"{where}/sel is a list of {len(section['sel'])}.")
 
 
 def upgrade(section):

@@ -315,7 +315,7 @@ def rows(text):
         (rows("0.1 1 2 3\n0.2 1 2 3\n0.4 1 2 3\n"), "table.txt, row 3: expected distances .* in equal steps"),
         (rows("0.2 1 2 3\n0.1 1 2 3\n"), "table.txt, row 1: expected distances"),
         (rows("5 1 2 3\n6 1 2 3\n"), "table.txt begins at 5 Å, beyond the cut-off 4 Å; take a larger rcut"),
-        (linear([1.0], NET, TAB), r"model/weights lists 1 numbers; expected 2, one for each of models\."),
+        (linear([1.0], NET, TAB), r"model/weights is a list of 1; expected 2 numbers, one for each of models\."),
         (linear("median", NET), "model/weights is 'median'; expected `mean`, `sum` or a list of numbers"),
         (linear("sum"), r"model/models is \[\]; expected a list of models"),
         (
@@ -361,7 +361,7 @@ def test_what_cannot_be_combined(new, tmp_path, section, message):
 @pytest.mark.parametrize(
     ("name", "path", "value", "message"),
     [
-        ("linear_ener", ("weights",), [1.0], "weights lists 1 numbers; expected 3"),
+        ("linear_ener", ("weights",), [1.0], "weights is a list of 1; expected 3 numbers"),
         ("linear_ener", ("weights",), "median", "weights is 'median'"),
         ("linear_ener", ("models",), [], "a linear combination of no models"),
         (

@@ -138,25 +138,25 @@ def put(config, path, value):
         (
             "model/descriptor/sel",
             [1],
-            "model/descriptor/sel lists 1 numbers; expected 2, one for each name in type_map.",
+            "model/descriptor/sel is a list of 1; expected 2 numbers, one for each name in type_map.",
         ),
         (
             "model/descriptor",
             {"type": "se_e3_tebd", "sel": [4, 5, 6]},
-            "model/descriptor/sel lists 3 numbers; expected 2, one for each name in type_map.",
+            "model/descriptor/sel is a list of 3; expected 2 numbers, one for each name in type_map.",
         ),
         (
             "model",
             {"type_map": ["O", "H"], "type": "pairtab", "tab_file": "t.txt", "rcut": 4.0, "sel": [4, 5, 6]},
-            "model/sel lists 3 numbers; expected 2, one for each name in type_map.",
+            "model/sel is a list of 3; expected 2 numbers, one for each name in type_map.",
         ),
         ("model/type_embedding", 5, "model/type_embedding is 5; expected a mapping."),
         ("model/descriptor/axis_neuron", 99, "axis_neuron is 99; expected at most the last width in neuron, 40."),
         ("model/descriptor/exclude_types", [[0, 5]], "there is no type 5; type_map has the types 0 to 1."),
         ("model/preset_out_bias", {"dipole": [1.0]}, "model/preset_out_bias/dipole: the model has no such output"),
-        ("model/fitting_net/default_fparam", [1.0], "default_fparam lists 1 numbers; numb_fparam says 0."),
-        ("model/fitting_net/trainable", [True], "trainable lists 1 values; expected 3, one for each layer."),
-        ("model/fitting_net/atom_ener", [1.0], "atom_ener lists 1 energies; expected 2"),
+        ("model/fitting_net/default_fparam", [1.0], "default_fparam is a list of 1; numb_fparam says 0."),
+        ("model/fitting_net/trainable", [True], "trainable is a list of 1; expected 3 values, one for each layer."),
+        ("model/fitting_net/atom_ener", [1.0], "atom_ener is a list of 1; expected 2 energies"),
         ("model/fitting_net/n_neuron", [8], "model/fitting_net/n_neuron and neuron mean the same; give one of them."),
     ],
 )
@@ -310,7 +310,7 @@ def test_the_three_bodies_of_dpa2_are_looked_at_where_they_are_used(config):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ({"type": "se_a", "sel": [1]}, "model/descriptor/list/1/sel lists 1 numbers; expected 2"),
+        ({"type": "se_a", "sel": [1]}, "model/descriptor/list/1/sel is a list of 1; expected 2 numbers"),
         (
             {"type": "dpa1", "rcut_smoth": 1.0},
             "model/descriptor/list/1/rcut_smoth: there is no such key; perhaps",
@@ -336,7 +336,7 @@ def test_a_hybrid_has_parts(config):
     ("changes", "message"),
     [
         ({"model/fitting_net": {"type": "dipole", "sel_type": 2}}, "model/fitting_net/sel_type: there is no type 2"),
-        ({"model/fitting_net": {"type": "dipole", "default_fparam": [1.0]}}, "default_fparam lists 1 numbers"),
+        ({"model/fitting_net": {"type": "dipole", "default_fparam": [1.0]}}, "default_fparam is a list of 1"),
         ({"loss": {"type": "tensor", "pref": 1.0}}, "loss/pref_atomic is missing"),
         ({"loss": {"type": "tensor", "pref": 0.0, "pref_atomic": 0.0}}, "loss: pref and pref_atomic are both 0"),
         (

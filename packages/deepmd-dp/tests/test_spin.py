@@ -300,7 +300,7 @@ def test_forms_of_the_input(spin, scales):
             r"model/spin/use_spin is \['H', 0\]; expected a list of integers or",
         ),
         ({"use_spin": [], "virtual_scale": 0.3}, "model/spin/use_spin names nothing; expected"),
-        ({"use_spin": [True], "virtual_scale": 0.3}, "model/spin/use_spin lists 1 flags; expected 3"),
+        ({"use_spin": [True], "virtual_scale": 0.3}, "model/spin/use_spin is a list of 1; expected 3 flags"),
         ({"use_spin": ["H"]}, "model/spin has no scale; give virtual_scale, or both virtual_len and spin_norm"),
         ({"use_spin": ["H"], "virtual_len": [0.4]}, "model/spin has virtual_len; give virtual_scale, or both"),
         ({"use_spin": ["H"], "virtual_scale": [0.3, 0.3]}, "model/spin/virtual_scale has 2 numbers; expected 3"),

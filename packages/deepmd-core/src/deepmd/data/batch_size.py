@@ -46,7 +46,7 @@ def resolve_batch_sizes(rule: int | list[int] | str, natoms: list[int]) -> Batch
         return _from_word(rule, natoms)
     sizes = list(rule) if isinstance(rule, list) else [rule] * len(natoms)
     if len(sizes) != len(natoms):
-        raise InputError(f"batch_size lists {len(sizes)} numbers, but there are {len(natoms)} systems.")
+        raise InputError(f"batch_size is a list of {len(sizes)}, but there are {len(natoms)} systems.")
     if min(sizes) < 1:
         raise InputError(f"batch_size {min(sizes)}: a batch holds at least one frame.")
     return BatchSizes(sizes, everything)

@@ -42,7 +42,7 @@ def system_probabilities(nbatches: list[int], auto_prob: str, sys_probs: list[fl
 
 def _given(probs: np.ndarray, size: np.ndarray) -> np.ndarray:
     if len(probs) != len(size):
-        raise InputError(f"sys_probs lists {len(probs)} numbers, but there are {len(size)} systems.")
+        raise InputError(f"sys_probs is a list of {len(probs)}, but there are {len(size)} systems.")
     free = probs < 0
     assigned = float(probs[~free].sum())
     total = f"sys_probs: the given probabilities sum to {assigned:g}"

@@ -81,11 +81,11 @@ def check_parameters(section: Section, where: str) -> None:
     """Checks the default frame parameters."""
     default, expected = section["default_fparam"], section["numb_fparam"]
     if default is not None and len(default) != expected:
-        raise InputError(f"{where}/default_fparam lists {len(default)} numbers; numb_fparam says {expected}.")
+        raise InputError(f"{where}/default_fparam is a list of {len(default)}; numb_fparam says {expected}.")
 
 
 def check_trainable(section: Section, where: str) -> None:
     """Checks that a list in ``trainable`` has a value for each layer."""
     layers, given = len(section["neuron"]) + 1, section["trainable"]
     if isinstance(given, list) and len(given) != layers:
-        raise InputError(f"{where}/trainable lists {len(given)} values; expected {layers}, one for each layer.")
+        raise InputError(f"{where}/trainable is a list of {len(given)}; expected {layers} values, one for each layer.")

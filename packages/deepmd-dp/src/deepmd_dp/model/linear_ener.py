@@ -81,4 +81,4 @@ def _check_weights(weights: str | tuple[float, ...], number: int, error: type[In
         if weights not in NAMED_WEIGHTS:
             raise error(f"weights is {weights!r}; expected {', '.join(NAMED_WEIGHTS)} or a list of numbers.")
     elif len(weights) != number:
-        raise error(f"weights lists {len(weights)} numbers; expected {number}, one for each of models.")
+        raise error(f"weights is a list of {len(weights)}; expected {number} numbers, one for each of models.")

@@ -59,7 +59,7 @@ def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:
     weights, models = section["weights"], section["models"]
     if not isinstance(weights, str) and len(weights) != len(models):
         raise InputError(
-            f"{where}/weights lists {len(weights)} numbers; expected {len(models)}, one for each of models."
+            f"{where}/weights is a list of {len(weights)}; expected {len(models)} numbers, one for each of models."
         )
     for number, model in enumerate(models):
         at = f"{where}/models/{number}"
