@@ -15,6 +15,7 @@ from deepmd.outputs import OutputDef
 from deepmd_dp.conformance.cases import CASES
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import CHAIN, FRAMES
+from deepmd_dp.descriptor import deserialize_descriptor
 from deepmd_dp.dialect.array_api import array_namespace, shape
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.environment.builder import all_neighbors
@@ -192,3 +193,14 @@ def test_capacities_of_lists_that_parts_share():
     for part in model.descriptor.parts:
         for spec, capacities in part.capacities.items():
             assert all(a >= b for a, b in zip(model.capacities[spec], capacities, strict=True))
+
+
+def test_a_hybrid_in_a_hybrid_sees_as_far_as_the_whole():
+    """deepmd-kit's Python API can make one; its `se_atten` whose attention is not smooth has the outer cut-off."""
+    tree = deserialized("se_atten: plain").descriptor.serialize()
+    near = {**tree, "rcut": 3.0, "env_mat": {**tree["env_mat"], "rcut": 3.0}}
+    hybrid = {"@class": "Descriptor", "type": "hybrid", "@version": 1}
+    flat = deserialize_descriptor({**hybrid, "list": [near, tree]})
+    nested = deserialize_descriptor({**hybrid, "list": [{**hybrid, "list": [near]}, tree]})
+    assert {spec.rcut for spec in flat.capacities} == {tree["rcut"]}
+    assert nested.capacities == flat.capacities

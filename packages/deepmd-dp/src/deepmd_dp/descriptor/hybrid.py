@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Hybrid(Module):
         """The lists of all parts."""
         return widest(each for part in self.parts for each in part.capacities.items())
 
+    def reaching(self, rcut: float) -> Hybrid:
+        """The same beside a descriptor of cut-off `rcut` [Å], see `SeAtten.reaching`; a part may be a hybrid too."""
+        reach = (part.reaching(rcut) if isinstance(part, SeAtten | Hybrid) else part for part in self.parts)
+        return replace(self, parts=tuple(reach))
+
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Those of all parts."""
         return sum(part.numbers_per_atom(nnei) for part in self.parts)
@@ -89,7 +95,7 @@ class Hybrid(Module):
     def deserialize(cls, data: dict[str, Any]) -> Hybrid:
         """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 1)
-        return cls(parts=_reaching_alike([deserialize_descriptor(each) for each in data["list"]]))
+        return _seeing_alike(cls(parts=tuple(map(deserialize_descriptor, data["list"]))))
 
     @classmethod
     def from_input(cls, section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Hybrid:
@@ -107,9 +113,8 @@ class Hybrid(Module):
             seed = part.get("seed")
             return new_descriptor(part, type_map, rng if seed is None else np.random.default_rng(seed))
 
-        return cls(parts=_reaching_alike([new(part) for part in section["list"]]))
+        return _seeing_alike(cls(parts=tuple(map(new, section["list"]))))
 
 
-def _reaching_alike(parts: list[Descriptor]) -> tuple[Descriptor, ...]:
-    rcut = max((spec.rcut for part in parts for spec in part.capacities), default=0.0)
-    return tuple(part.reaching(rcut) if isinstance(part, SeAtten) else part for part in parts)
+def _seeing_alike(hybrid: Hybrid) -> Hybrid:
+    return hybrid.reaching(max((spec.rcut for spec in hybrid.capacities), default=0.0))
