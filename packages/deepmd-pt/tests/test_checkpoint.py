@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from deepmd.contract import walk_arrays
+from deepmd.contract.digest import hashed_members
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
 from deepmd_dp.conformance.water import full_input, new_trainer, train
@@ -63,7 +64,7 @@ def test_large_arrays_are_hashed_by_torch_alone(tmp_path, state):
     path = str(tmp_path / "model.ckpt-2.pt")
     moments = {"small": np.arange(9.0), "large": np.arange(9000.0), "larger": np.arange(20_000.0)}
     checkpoint.write(path, TrainingState(state.model, moments))
-    pieces = list(checkpoint._hashed(path))
+    pieces = list(hashed_members(path))
     assert [length for _, length, _ in pieces] == [72_000, 160_000]
     for start, length, found in pieces:
         assert zlib.crc32((tmp_path / "model.ckpt-2.pt").read_bytes()[start : start + length]) == found

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from deepmd.contract import map_arrays
-from deepmd.contract.digest import BLANK, KEY, check_digest, seal
+from deepmd.contract.digest import BLANK, KEY, check_digest, hashed_members, seal
 from deepmd.errors import ModelFileError, first_line
 from deepmd.files.patient import patient_file
 from deepmd.files.pickles import check_pickle
@@ -25,18 +24,10 @@ from deepmd.files.reading import open_archive
 from deepmd.train.trainer import TrainingState
 from deepmd_dp.kit.foreign import not_ours
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from deepmd.contract.digest import Hashed
-
 _COMMENT = len(BLANK).to_bytes(2, "little") + BLANK.encode()
 """What ends a zip archive, in the place of the length 0 of no comment."""
 _TENSORS = re.compile(r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage")
 """All that its pickle may name."""
-_HEADER, _LARGE = 30, 1 << 16
-"""Of a member of a zip archive: the size of what stands before its name; what takes longer to hash than to look up
-[bytes]."""
 
 
 def write(path: str, state: TrainingState) -> None:
@@ -53,7 +44,7 @@ def write(path: str, state: TrainingState) -> None:
     with open(path, "r+b") as archive:
         archive.seek(-2, io.SEEK_END)
         archive.write(_COMMENT)
-    seal(path, hashed=_hashed(path))
+    seal(path, hashed=hashed_members(path))  # torch has hashed its arrays
 
 
 def read(path: str) -> TrainingState:
@@ -88,18 +79,6 @@ def read(path: str) -> TrainingState:
     state = TrainingState.of_tree(_as_arrays(data), path)
     state.model[KEY] = digest
     return state
-
-
-def _hashed(path: str) -> Iterator[Hashed]:
-    """The large members of an archive, which torch has hashed: doing it again takes a third of all the saving."""
-    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
-        for member in archive.infolist():
-            if member.file_size >= _LARGE and member.compress_type == zipfile.ZIP_STORED:
-                file.seek(member.header_offset)
-                header = file.read(_HEADER)
-                # the name and the padding by which the content is aligned: the directory at the end has another
-                before = sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
-                yield member.header_offset + _HEADER + before, member.file_size, member.CRC
 
 
 def _as_tensor(array: Any) -> torch.Tensor:

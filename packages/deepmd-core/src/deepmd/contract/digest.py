@@ -10,6 +10,7 @@ their own in their record.
 from __future__ import annotations
 
 import os
+import zipfile
 import zlib
 from functools import lru_cache
 from mmap import ACCESS_READ, mmap
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from deepmd.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 KEY = "digest"
@@ -32,6 +33,9 @@ _POLYNOMIAL = 0xEDB88320
 """CRC-32's, the coefficient of x^31 in the lowest bit; its x^32 is left out."""
 _ONE, _X8 = 1 << 31, 1 << 23
 """The polynomials 1 and x^8."""
+_HEADER, _LARGE = 30, 1 << 16
+"""Of a member of a zip archive: the size of what stands before its name; what takes longer to hash than to look up
+[bytes]."""
 Hashed = tuple[int, int, int]
 """Where a piece of a file starts, its length [bytes] and its CRC-32."""
 
@@ -51,6 +55,18 @@ def seal(path: str | Path, *beside: bytes, hashed: Iterable[Hashed] = ()) -> Non
     with open(path, "r+b") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         start = _start(content)
         os.pwrite(file.fileno(), _digest_of(content, start, beside, hashed), start)
+
+
+def hashed_members(path: str | Path) -> Iterator[Hashed]:
+    """The large members of a zip archive that are not compressed: it has their CRC-32."""
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        for member in archive.infolist():
+            if member.file_size >= _LARGE and member.compress_type == zipfile.ZIP_STORED:
+                file.seek(member.header_offset)
+                header = file.read(_HEADER)
+                # the name and the padding by which the content is aligned: the directory at the end has another
+                before = sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+                yield member.header_offset + _HEADER + before, member.file_size, member.CRC
 
 
 def sealed(content: bytes) -> bytes:
