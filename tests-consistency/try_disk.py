@@ -204,6 +204,7 @@ def try_backend(flag: str, folder: Path, is_first: bool) -> bool:
 
 if __name__ == "__main__":
     top, *flags = sys.argv[1:]
+    os.environ["XDG_CACHE_HOME"] = str(Path(top, "cache").absolute())  # a full disk leaves halves of programs in JAX's
     flags = flags or TRAINING
     outcomes = [try_backend(flag, Path(top, flag).absolute(), flag == flags[0]) for flag in flags]
     sys.exit(not all(outcomes))

@@ -15,6 +15,7 @@ import yaml
 from deepmd.contract import (
     check_class,
     count_arrays,
+    digest,
     document_from_bytes,
     document_to_bytes,
     map_arrays,
@@ -103,6 +104,20 @@ def test_the_digest_by_itself(tmp_path, document, ending):
     before, mark, rest = (tmp_path / f"model{ending}").read_bytes().partition(b"deepmd-crc32:")
     expected = f"{zlib.crc32(before + mark + b'0' * 8 + rest[8:]):08x}"
     assert rest[:8].decode() == expected == read_document(tmp_path / f"model{ending}")["digest"]
+
+
+def test_pieces_that_were_hashed_before_are_not_read_again(tmp_path):
+    """Their own CRC-32 gives the file's."""
+    content = random.Random(0).randbytes(70_000)
+    pieces = [
+        (start, length, zlib.crc32(content[start : start + length])) for start, length in ((5, 0), (9, 1), (11, 65_537))
+    ]
+    for name, hashed in (("all", ()), ("joined", pieces)):
+        (tmp_path / name).write_bytes(content + digest.BLANK.encode() + b"rest")
+        digest.seal(tmp_path / name, b"beside", hashed=hashed)
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "all").read_bytes()
+    digest.seal(tmp_path / "joined", b"beside", hashed=[(11, 65_537, 0)])
+    assert (tmp_path / "joined").read_bytes() != (tmp_path / "all").read_bytes()
 
 
 def test_a_file_of_another_program_has_no_digest(tmp_path, document):

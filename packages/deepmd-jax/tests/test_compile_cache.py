@@ -14,10 +14,16 @@ CODE = (
     "use_compile_cache(); print(jax.config.jax_compilation_cache_dir)"
 )
 
+FULL = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (99, 99)); plus = lambda x: x + 1;"
+    "jax.jit(plus)(1.0); jax.clear_caches(); jax.jit(plus)(1.0)"
+)
+"""A program of which a part is kept, and then read."""
 
-def folder_with(**environment: str) -> str:
+
+def folder_with(code: str = CODE, **environment: str) -> str:
     base = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
-    command = [sys.executable, "-c", CODE]
+    command = [sys.executable, "-c", code]
     out = subprocess.run(
         command, env=base | environment, preexec_fn=obey_permissions, check=True, capture_output=True, text=True
     )
@@ -43,3 +49,8 @@ def test_off_where_nothing_can_be_written(tmp_path):
 def test_off_in_a_folder_that_must_not_be_written_to(tmp_path):
     (tmp_path / "deepmd-jax").mkdir(mode=0o500)
     assert folder_with(XDG_CACHE_HOME=str(tmp_path)) == "None"
+
+
+def test_a_full_disk_is_no_news(tmp_path):
+    folder_with(f"{CODE};{FULL}", XDG_CACHE_HOME=str(tmp_path), JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0")
+    assert {file.stat().st_size for file in (tmp_path / "deepmd-jax").glob("*-cache")} == {99}

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 import torch
 
 from deepmd.contract import walk_arrays
+from deepmd.contract.digest import hashed_members
 from deepmd.errors import ModelFileError
 from deepmd.train import TrainingState
 from deepmd_dp.conformance.water import full_input, new_trainer, train
@@ -55,6 +57,18 @@ def test_nothing_is_lost(path, state):
         for name, array in given.items():
             assert found[name].dtype == array.dtype
             assert np.array_equal(found[name], array), name
+
+
+def test_large_arrays_are_hashed_by_torch_alone(tmp_path, state):
+    """Its own hashes make the digest that any program finds, which `read` checks."""
+    path = str(tmp_path / "model.ckpt-2.pt")
+    moments = {"small": np.arange(9.0), "large": np.arange(9000.0), "larger": np.arange(20_000.0)}
+    checkpoint.write(path, TrainingState(state.model, moments))
+    pieces = list(hashed_members(path))
+    assert [length for _, length, _ in pieces] == [72_000, 160_000]
+    for start, length, found in pieces:
+        assert zlib.crc32((tmp_path / "model.ckpt-2.pt").read_bytes()[start : start + length]) == found
+    assert np.array_equal(checkpoint.read(path).optimizer["larger"], moments["larger"])
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])

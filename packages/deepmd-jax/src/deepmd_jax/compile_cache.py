@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,10 @@ def use_compile_cache() -> None:
     """Turn on JAX's persistent cache, in the user's cache folder.
 
     Whoever has chosen a folder (``JAX_COMPILATION_CACHE_DIR``, or JAX's configuration) keeps it,
-    and without a folder that can be written there is no cache.
+    and without a folder that can be written there is no cache. A full disk leaves half of a program there, which JAX
+    compiles anew each time: no news to the user, whose own files are what counts.
     """
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
     if jax.config.jax_compilation_cache_dir is not None:
         return
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepmd-jax"

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from deepmd.contract import map_arrays
-from deepmd.contract.digest import BLANK, KEY, check_digest, seal
+from deepmd.contract.digest import BLANK, KEY, check_digest, hashed_members, seal
 from deepmd.errors import ModelFileError, first_line
 from deepmd.files.patient import patient_file
 from deepmd.files.pickles import check_pickle
@@ -44,7 +44,7 @@ def write(path: str, state: TrainingState) -> None:
     with open(path, "r+b") as archive:
         archive.seek(-2, io.SEEK_END)
         archive.write(_COMMENT)
-    seal(path)
+    seal(path, hashed=hashed_members(path))  # torch has hashed its arrays
 
 
 def read(path: str) -> TrainingState:
