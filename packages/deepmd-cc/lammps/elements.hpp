@@ -22,4 +22,11 @@ std::vector<std::int32_t> types_of_elements(const std::vector<std::string>& elem
 std::string types_beyond(const std::vector<std::string>& elements,
                          const std::vector<std::string>& type_map, int ntypes);
 
+// A sentence on two types whose masses are the other way round than their elements', which
+// pair_coeff in another order than the types leaves; empty where there are none.
+//
+// mass: [g/mol], of each LAMMPS type, from 1; null where types have none.
+std::string exchanged_masses(const std::vector<std::int32_t>& types,
+                             const std::vector<std::string>& type_map, const double* mass);
+
 }  // namespace deepmd_lammps

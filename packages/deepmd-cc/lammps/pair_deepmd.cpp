@@ -110,6 +110,10 @@ class PairDeepMD : public Pair {
       if (types_.empty()) throw std::invalid_argument("types are not set; give `pair_coeff * *`.");
       parameters_.find_sources();
     });
+    if (const std::string masses =
+            exchanged_masses(types_, models_[0]->record().type_map, atom->mass);
+        !masses.empty() && comm->me == 0)
+      error->warning(FLERR, "{}: {}", style, masses);
     const int ghosts = frame_.has_wide_ghosts() ? NeighConst::REQ_GHOST : 0;
     neighbor->add_request(this, NeighConst::REQ_FULL | ghosts);
   }

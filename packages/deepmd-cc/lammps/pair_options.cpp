@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <stdexcept>
 
+#include "deepmd/record.hpp"
 #include "utils.h"
 
 namespace deepmd_lammps {
@@ -113,13 +115,23 @@ const std::map<std::string, Reader> readers = {
     {"fparam_from_fix", [](auto& options, auto& words) { read_fix(options.fparam, words); }},
 };
 
+std::string keywords() {
+  std::vector<std::string> names;
+  for (const auto& [name, _] : readers) names.push_back(name);
+  return deepmd::joined(names);
+}
+
 }  // namespace
 
 PairOptions read_pair_options(const std::vector<std::string>& arguments) {
   PairOptions options;
   Words words(arguments);
-  while (!words.is_at_end() && readers.count(words.peek()) + refused.count(words.peek()) == 0)
+  while (!words.is_at_end() && readers.count(words.peek()) + refused.count(words.peek()) == 0) {
+    if (!std::filesystem::path(words.peek()).has_extension())
+      throw std::invalid_argument("`" + words.peek() + "` is neither a keyword (" + keywords() +
+                                  ") nor the file of a model, which has an ending.");
     options.models.push_back(words.take());
+  }
   if (options.models.empty()) words.fail("needs a model's file behind it.");
   while (!words.is_at_end()) {
     words.keyword = words.take();

@@ -165,6 +165,16 @@ def test_elements(folder, elements, ntypes, of_types):
     check(lammps(folder, text), _with_lowest_empty_type(want, types), box)
 
 
+@pytest.mark.parametrize(
+    ("masses", "elements", "warns"), [("1.008 15.999", "O H", True), ("2.014 15.999", "H O", False)]
+)
+def test_masses_of_exchanged_elements(folder, masses, elements, warns):
+    of_types = "".join(f"mass {k} {each}\n" for k, each in enumerate(masses.split(), start=1))
+    run = lammps(folder, setup(Box.crystal(), folder) + of_types + pair("plain.messages", elements) + "run 0\n")
+    says = "type 2 is H and has the mass 15.999000, type 1 is O and has the mass 1.008000: pair_coeff names"
+    assert (says in run.text) == warns
+
+
 def _with_lowest_empty_type(want, types):
     """Python takes the first atom's type, or 0; LAMMPS that of the lowest tag that has one."""
     extra = np.where(types >= 0, types[types >= 0][0] - max(types[0], 0), 0)
@@ -406,6 +416,7 @@ def test_bonded_neighbors(folder):
         (pair("one.lj", "Ar Kr Kr"), "3 elements (Ar Kr Kr) for 2 types"),
         ("pair_style deepmd one.lj\npair_coeff 1 1 Ar\n", "must start with * *"),
         ("pair_style deepmd out_freq 2\n", "needs a model's file"),
+        (pair("one.lj outfreq 2"), "`outfreq` is neither a keyword (aparam aparam_from_compute"),
         (pair("one.lj out_freq two"), "out_freq is `two`; expected a number"),
         (pair("one.lj ttm f"), "ttm is not supported"),
         (pair("one.lj charge_spin 0 1"), "one.lj: charge_spin is given, but the model takes none"),
