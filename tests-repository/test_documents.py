@@ -17,7 +17,7 @@ import pytest
 from blocks import PAGES_RUN, blocks_of
 from checkout import ROOT, tracked_files
 
-from deepmd.commands import COMMANDS
+from deepmd.commands import COMMANDS, NOT_YET
 from deepmd.main import main_parser
 
 if TYPE_CHECKING:
@@ -167,3 +167,9 @@ def test_what_is_wrong_is_found():
     assert missing_paths(BAD, ROOT) == ["no_such_script.py", "packages/no-such-package/README.md"]
     assert wrong_dp_commands(BAD) == ["dp test -m model.pth --no-such-flag", "dp trian input.json"]
     assert wrong_environments(BAD) == ["no-such-environment"]
+
+
+def test_commands_that_are_not_there_are_named():
+    """Also where nobody builds the site, which has the whole list."""
+    page = (ROOT / "docs" / "coming-from-deepmd-kit.md").read_text(encoding="utf-8")
+    assert [name for name in NOT_YET if f"`{name}`" not in page] == []
