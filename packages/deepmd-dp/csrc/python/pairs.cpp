@@ -59,11 +59,8 @@ struct Found {
 }  // namespace
 
 DEEPMD_PYTHON int deepmd_dp_find_pairs(const Frame* frame, const Search* search, Found** found,
-                                       std::int64_t* npairs, deepmd_error* error) {
-  return call(error, [&] {
-    *found = new Found(*frame, *search);
-    *npairs = std::int64_t((*found)->pairs.index.size());
-  });
+                                       deepmd_error* error) {
+  return call(error, [&] { *found = new Found(*frame, *search); });
 }
 
 /// For each section the number of places that hold every neighbor.

@@ -49,7 +49,7 @@ class CFrame(ctypes.Structure):
 
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "find_pairs": (POINTER(CFrame), c_void_p, POINTER(c_void_p), POINTER(c_int64)),
+    "find_pairs": (POINTER(CFrame), c_void_p, POINTER(c_void_p)),
     "free_widths": (c_void_p, c_int64, c_void_p),
     "fill_padded": (c_void_p, c_int64, c_void_p, c_void_p, c_void_p, POINTER(c_int64)),
     "count_neighbors": (c_void_p, c_int64, c_void_p, c_void_p, POINTER(c_int64)),

@@ -36,8 +36,8 @@ def found_pairs(
     """The pairs within the cut-off [Å], kept by C++ during the block; `build_neighbor_list` says what is meant."""
     excluded = np.array(exclude_pairs, dtype=np.int32)
     search = _Search(rcut, address(excluded, np.int32), len(excluded), by_type, nthreads)
-    handle, npairs = c_void_p(), c_int64()  # how many pairs there are is not asked for
-    call("find_pairs", byref(frame_of(frame)), byref(search), byref(handle), byref(npairs))
+    handle = c_void_p()
+    call("find_pairs", byref(frame_of(frame)), byref(search), byref(handle))
     try:
         yield Pairs(handle, len(frame.coord))
     finally:
