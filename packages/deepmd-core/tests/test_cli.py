@@ -223,6 +223,7 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
     [
         ("trian in.json", "there is no command 'trian'; perhaps `train` is meant"),
         ("xyzzy", "there is no command 'xyzzy'; `dp -h` lists them"),
+        ("convert-to a b", "there is no command 'convert-to'; perhaps `convert-backend` is meant"),
         ("train in.json --pt", "--pt goes before the command: `dp --pt train ...`"),
         ("train --tf in.json", "--tf goes before the command: `dp --tf train ...`"),
         ("freeze -b pt", "-b goes before the command: `dp -b NAME freeze ...`"),
@@ -243,8 +244,9 @@ def test_what_was_meant_is_told(line, said, capsys):
 def test_commands_that_are_not_there_yet_say_so(name, loggers):
     with pytest.raises(SystemExit) as caught:
         dp.main([name, "-i", "x", "--some", "flag"])
-    assert (
-        caught.value.code == f"dp: error: `dp {name}` (to {NOT_YET[name]}) is not in this version of deepmd-core yet."
+    purpose, remedy = NOT_YET[name]
+    assert caught.value.code == (
+        f"dp: error: `dp {name}` (to {purpose}) is not in this version of deepmd-core yet; {remedy}."
     )
 
 

@@ -38,8 +38,8 @@ def main_parser() -> argparse.ArgumentParser:
     common = _common_parser()
     for name, command in COMMANDS.items():
         _add_command(commands, name, command, common)
-    for name, purpose in NOT_YET.items():
-        commands.add_parser(name, help=f"(not in this version yet) {purpose}", add_help=False)
+    for name, missing in NOT_YET.items():
+        commands.add_parser(name, help=f"(not in this version yet) {missing.purpose}", add_help=False)
     # so that a wrong one is told by _Commands
     commands.choices = None  # type: ignore[assignment]
     return parser
@@ -53,7 +53,7 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # it tak
         if name not in known:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name, COMMANDS, n=1)
             hint = f"perhaps `{near[0]}` is meant" if near else "`dp -h` lists them"
             parser.error(f"there is no command {name!r}; {hint}")
         super().__call__(parser, namespace, values, option_string)
