@@ -229,6 +229,12 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
         ("freeze -b pt", "-b goes before the command: `dp -b NAME freeze ...`"),
         ("test --backend=pt", "--backend goes before the command: `dp --backend NAME test ...`"),
         (
+            "--pt train in.json --restrat x",
+            "unrecognized arguments: --restrat x; perhaps `--restart` is meant",
+        ),
+        ("--torch train in.json", "unrecognized arguments: --torch; perhaps `dp --pt train ...` is meant"),
+        ("test --xyzzy", "unrecognized arguments: --xyzzy; `dp test -h` lists the flags"),
+        (
             "test -s data/a data/b -n 3",
             "unrecognized arguments: data/b; -s takes one folder, and searches it for all systems: leave out the `*`",
         ),
@@ -238,6 +244,12 @@ def test_what_was_meant_is_told(line, said, capsys):
     with pytest.raises(SystemExit):
         dp.main(line.split())
     assert capsys.readouterr().err.splitlines()[-1] == f"dp: error: {said}"
+
+
+def test_the_usage_of_the_command_is_shown_with_a_wrong_flag(capsys):
+    with pytest.raises(SystemExit):
+        dp.main(["train", "in.json", "--restrat", "x"])
+    assert capsys.readouterr().err.startswith("usage: dp train ")
 
 
 @pytest.mark.parametrize("name", NOT_YET)

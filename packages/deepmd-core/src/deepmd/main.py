@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import deepmd
 from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
@@ -136,7 +136,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
     if unknown and namespace.command not in NOT_YET:
         _check_place(parser, unknown, namespace.command)
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint_of_folders(namespace, unknown)}")
+        _refuse_unknown(parser, unknown, namespace)
     known = known_backend(namespace.backend)
     namespace.backend = known.flags[0] if known else namespace.backend
     namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
@@ -150,6 +150,35 @@ def _check_place(parser: argparse.ArgumentParser, unknown: list[str], command: s
         if name in parser._option_string_actions:
             value = " NAME" if name in ("-b", "--backend") else ""
             parser.error(f"{name} goes before the command: `dp {name}{value} {command} ...`")
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, unknown: list[str], namespace: argparse.Namespace) -> NoReturn:
+    """Ends with the usage of the command and what may be meant."""
+    commands = next(action for action in parser._actions if isinstance(action, _Commands))
+    command = commands._name_parser_map[namespace.command]
+    command.print_usage(sys.stderr)
+    hint = _hint_of_flags(parser, command, unknown, namespace.command) or _hint_of_folders(namespace, unknown)
+    parser.exit(2, f"dp: error: unrecognized arguments: {' '.join(unknown)}{hint}\n")
+
+
+def _hint_of_flags(
+    parser: argparse.ArgumentParser, command: argparse.ArgumentParser, unknown: list[str], name: str
+) -> str:
+    """The flag that is the nearest to the first that is not known, and of a backend's where it stands."""
+    from difflib import get_close_matches
+
+    word = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
+    if word is None:
+        return ""
+    near = get_close_matches(word, [*command._option_string_actions, *parser._option_string_actions], n=1)
+    if not near:
+        return f"; `dp {name} -h` lists the flags"
+    if near[0] in command._option_string_actions:
+        return f"; perhaps `{near[0]}` is meant"
+    action = parser._option_string_actions[near[0]]
+    # of `--pt` and `--pytorch` the short one
+    flag = f"--{action.const}" if action.dest == "backend" and action.const else near[0]
+    return f"; perhaps `dp {flag} {name} ...` is meant"
 
 
 def _hint_of_folders(namespace: argparse.Namespace, unknown: list[str]) -> str:
