@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd.backend.discovery import training_backend
+from deepmd.backend.discovery import refuse_model, training_backend
 from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.style import check_can_draw
 from deepmd.schema import read_input, write_input
@@ -74,6 +74,7 @@ def train(
     plot : bool
         Whether to draw the learning curve at the end.
     """
+    refuse_model(input_file)
     modern, config, is_old = read_input(input_file)
     chosen = training_backend(backend, restart or init_model)
     chosen.import_framework()
