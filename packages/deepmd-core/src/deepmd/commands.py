@@ -62,7 +62,8 @@ def ignored(*names: str, why: str, **options: Any) -> Flag:
     return Flag(names, {"action": Ignored, "const": why, "help": f"accepted without effect: {why}", **options})
 
 
-MODEL = flag("-m", "--model", default="frozen_model", help="model file; the ending may be left out if that is clear")
+DEFAULT_MODEL = "frozen_model"
+MODEL = flag("-m", "--model", default=DEFAULT_MODEL, help="model file; the ending may be left out if that is clear")
 SYSTEM = flag("-s", "--system", default=".", help="folder that is searched, with its subfolders, for data systems")
 DATAFILE = flag("-f", "--datafile", help="text file with one data system per line")
 HEAD = refused("--head", "--model-branch", why="multi-task models")

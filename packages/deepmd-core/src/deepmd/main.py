@@ -10,9 +10,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import deepmd
-from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
+from deepmd.commands import COMMANDS, DEFAULT_MODEL, NOT_YET, Command, Flag
 from deepmd.entrypoints import run
-from deepmd.errors import DeepmdError
+from deepmd.errors import DeepmdError, ModelFileError
 from deepmd.files import describe_failure
 from deepmd.signals import ending_in_order
 
@@ -249,11 +249,20 @@ def _prepare(args: argparse.Namespace) -> None:
         logging.getLogger(__name__).info(note)
     if hasattr(args, "model"):
         args.model = complete_model_name(args.model, args.backend)
+        _check_default_model(args.model)
         check_flag(args.model, args.backend)
     if hasattr(args, "models"):
         args.models = [complete_model_name(name, args.backend) for name in args.models]
         for name in args.models:
             check_flag(name, args.backend)
+
+
+def _check_default_model(model: str) -> None:
+    """Raises ModelFileError where no model is given and that of the default name is not there."""
+    if model == DEFAULT_MODEL and not os.path.exists(model):
+        raise ModelFileError(
+            f"there is no model file {model}, the default of -m (relative to {os.getcwd()}); give one by `-m FILE`."
+        )
 
 
 def _check_log_path(args: argparse.Namespace) -> None:
