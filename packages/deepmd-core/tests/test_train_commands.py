@@ -105,7 +105,10 @@ def test_restart_goes_on_by_the_checkpoints_name(capsys):
     first, second = (ToyTrainer.read_checkpoint(name) for name in ("whole.toy", "model.ckpt-20.toy"))
     assert np.array_equal(first.optimizer["exp_avg/w"], second.optimizer["exp_avg/w"])
     main(["train", "input.json", "--restart", "model.ckpt"])
-    assert "nothing to train: the checkpoint has all 20 steps; raise training/numb_steps to go on." in capsys.readouterr().err
+    assert (
+        "nothing to train: the checkpoint has all 20 steps; raise training/numb_steps to go on."
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -110,9 +110,7 @@ def _log_summary(result: TrainingResult, input_file: str, backend: Backend) -> N
         time = timedelta(seconds=round(result.seconds))
         log.info("%d steps in %s (%.1f steps/s).", result.steps_run, time, rate)
     else:
-        log.info(
-            "nothing to train: the checkpoint has all %d steps; raise training/numb_steps to go on.", result.step
-        )
+        log.info("nothing to train: the checkpoint has all %d steps; raise training/numb_steps to go on.", result.step)
     if result.signal is not None:
         log.warning("stopped by %s after step %d; checkpoint: %s", result.signal.name, result.step, result.checkpoint)
         log.warning("go on with: dp --%s train %s --restart %s", flag, input_file, result.checkpoint)
