@@ -223,10 +223,17 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
     [
         ("trian in.json", "there is no command 'trian'; perhaps `train` is meant"),
         ("xyzzy", "there is no command 'xyzzy'; `dp -h` lists them"),
+        ("convert-to a b", "there is no command 'convert-to'; perhaps `convert-backend` is meant"),
         ("train in.json --pt", "--pt goes before the command: `dp --pt train ...`"),
         ("train --tf in.json", "--tf goes before the command: `dp --tf train ...`"),
         ("freeze -b pt", "-b goes before the command: `dp -b NAME freeze ...`"),
         ("test --backend=pt", "--backend goes before the command: `dp --backend NAME test ...`"),
+        (
+            "--pt train in.json --restrat x",
+            "unrecognized arguments: --restrat x; perhaps `--restart` is meant",
+        ),
+        ("--torch train in.json", "unrecognized arguments: --torch; perhaps `dp --pt train ...` is meant"),
+        ("test --xyzzy", "unrecognized arguments: --xyzzy; `dp test -h` lists the flags"),
         (
             "test -s data/a data/b -n 3",
             "unrecognized arguments: data/b; -s takes one folder, and searches it for all systems: leave out the `*`",
@@ -239,12 +246,19 @@ def test_what_was_meant_is_told(line, said, capsys):
     assert capsys.readouterr().err.splitlines()[-1] == f"dp: error: {said}"
 
 
+def test_the_usage_of_the_command_is_shown_with_a_wrong_flag(capsys):
+    with pytest.raises(SystemExit):
+        dp.main(["train", "in.json", "--restrat", "x"])
+    assert capsys.readouterr().err.startswith("usage: dp train ")
+
+
 @pytest.mark.parametrize("name", NOT_YET)
 def test_commands_that_are_not_there_yet_say_so(name, loggers):
     with pytest.raises(SystemExit) as caught:
         dp.main([name, "-i", "x", "--some", "flag"])
-    assert (
-        caught.value.code == f"dp: error: `dp {name}` (to {NOT_YET[name]}) is not in this version of deepmd-core yet."
+    purpose, remedy = NOT_YET[name]
+    assert caught.value.code == (
+        f"dp: error: `dp {name}` (to {purpose}) is not in this version of deepmd-core yet; {remedy}."
     )
 
 

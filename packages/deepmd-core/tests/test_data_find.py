@@ -60,6 +60,17 @@ def test_groups_of_an_hdf5_file(tmp_path):
         find_systems(f"{path}#/none")
 
 
+def test_a_set_is_not_a_system(tmp_path):
+    inner = tmp_path / "water" / "set.000"
+    inner.mkdir(parents=True)
+    (inner / "coord.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match="no system found"):
+        find_systems(str(inner))
+    (tmp_path / "water" / "type.raw").write_text("0")
+    with pytest.raises(DataError, match=r"set\.000 is a set of frames; give the folder above, .*water, which"):
+        find_systems(f"{inner}/")
+
+
 def test_nothing_found(tmp_path):
     with pytest.raises(DataError, match="there is no system"):
         find_systems(str(tmp_path / "none"))

@@ -281,11 +281,27 @@ def test_files_that_belong_together_are_missed_by_name(register, tmp_path):
         with pytest.raises(ModelFileError, match=rf"{name} needs \S+\.(weights|ckpt) beside it, which is not there"):
             discovery.check_whole(tmp_path / name)
     (tmp_path / "x.graph").write_text('{"model": {}, "training": {}}')
-    with pytest.raises(ModelFileError, match="not there; it is the input of a training; give a model file"):
+    with pytest.raises(ModelFileError, match=r"x\.graph is the input of a training; `dp train .*x\.graph` and then"):
         discovery.check_whole(tmp_path / "x.graph")
     (tmp_path / "x.weights").touch()
     discovery.check_whole(tmp_path / "x.graph")
     discovery.check_whole(tmp_path / "x.other")
+
+
+def test_inputs_and_models_are_not_taken_for_each_other(register, tmp_path):
+    register(able=here("Trainable"), jax=here("Other"))
+    given, model = tmp_path / "input.json", tmp_path / "model.pth"
+    given.write_text('{"model": {}, "training": {}}')
+    model.write_bytes(b"PK\x03\x04")
+    with pytest.raises(ModelFileError, match=r"input\.json is the input of a training; `dp train .*` and then `dp fre"):
+        discovery.backend_of_file(given)
+    with pytest.raises(ModelFileError, match="is the input of a training"):
+        discovery.check_flag(str(given), "jax")
+    with pytest.raises(BackendError, match=r"model\.pth is a file of PyTorch, which is not installed"):
+        discovery.backend_of_file(model)
+    with pytest.raises(InputError, match=r"model\.pth is a model file by its ending; .* `--init-model .*model\.pth`"):
+        discovery.refuse_model(model)
+    discovery.refuse_model(given)
 
 
 def test_an_installed_package_is_found_in_a_fresh_process(tmp_path):

@@ -86,6 +86,11 @@ def test_neighbor_statistics_of_a_type_map(command, data):
     assert lines[-1] == f"max_nbor_size: {np.array([0, of_hydrogen, of_oxygen])}"
 
 
+def test_neighbor_statistics_name_the_type_that_is_not_given(command, data):
+    with pytest.raises(InputError, match=r"has H, which -t \(O Ag\) does not name; add to it, or leave -t out"):
+        command("neighbor-stat", "-s", data, "-r", 2.5, "-t", "O", "Ag")
+
+
 def test_neighbor_statistics_of_all_types_together(command, data):
     lines = command("neighbor-stat", "-s", data, "-r", 2.5, "--mixed-type")
     _, nnei = expected_statistics(0 * ATYPE, 1, 2.5)

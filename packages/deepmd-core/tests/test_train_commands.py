@@ -105,7 +105,10 @@ def test_restart_goes_on_by_the_checkpoints_name(capsys):
     first, second = (ToyTrainer.read_checkpoint(name) for name in ("whole.toy", "model.ckpt-20.toy"))
     assert np.array_equal(first.optimizer["exp_avg/w"], second.optimizer["exp_avg/w"])
     main(["train", "input.json", "--restart", "model.ckpt"])
-    assert "nothing to train: the checkpoint has all 20 steps" in capsys.readouterr().err
+    assert (
+        "nothing to train: the checkpoint has all 20 steps; raise training/numb_steps to go on."
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -169,7 +172,9 @@ def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     [
         (["train", "none.json"], "none.json"),
         (["train", "input.json", "--restart", "none"], "no checkpoint none"),
-        (["freeze", "-c", "none.toy"], r"there is no file none\.toy"),
+        (["freeze", "-c", "none.toy"], r"there is no model file or checkpoint none\.toy"),
+        (["train", "input.json", "--init-frz-model", "none.pb"], r"there is no model file or checkpoint none\.pb"),
+        (["test", "-s", "data"], "there is no model file frozen_model, the default of -m"),
         (["plot", "none.out"], r"none\.out: no such file"),
     ],
 )

@@ -303,12 +303,19 @@ def test_sel_auto_is_settled_and_the_smallest_distance_kept(folder):
         train(config=config, skip_neighbor_stat=True)
 
 
-def test_the_schedule_is_checked_before_neighbors_are_counted(folder, monkeypatch):
-    def count(*arguments):
-        raise AssertionError("neighbors are counted")
+@pytest.mark.parametrize(
+    ("steps", "late"),
+    [
+        ({"numb_steps": 10}, "deepmd.train.run._open_data"),
+        ({"numb_epoch": 1.5, "numb_steps": None}, "deepmd.train.sel.neighbor_statistics"),
+    ],
+)
+def test_the_schedule_is_checked_as_soon_as_its_steps_are_known(folder, monkeypatch, steps, late):
+    def is_late(*arguments):
+        raise AssertionError(f"{late} was called")
 
-    monkeypatch.setattr("deepmd.train.sel.neighbor_statistics", count)
-    config = new_config()
+    monkeypatch.setattr(late, is_late)
+    config = new_config(**steps)
     config["learning_rate"]["stop_lr_ratio"] = 0.1
     with pytest.raises(InputError, match="give one of stop_lr and stop_lr_ratio, not both"):
         train(config=config)

@@ -62,7 +62,8 @@ def ignored(*names: str, why: str, **options: Any) -> Flag:
     return Flag(names, {"action": Ignored, "const": why, "help": f"accepted without effect: {why}", **options})
 
 
-MODEL = flag("-m", "--model", default="frozen_model", help="model file; the ending may be left out if that is clear")
+DEFAULT_MODEL = "frozen_model"
+MODEL = flag("-m", "--model", default=DEFAULT_MODEL, help="model file; the ending may be left out if that is clear")
 SYSTEM = flag("-s", "--system", default=".", help="folder that is searched, with its subfolders, for data systems")
 DATAFILE = flag("-f", "--datafile", help="text file with one data system per line")
 HEAD = refused("--head", "--model-branch", why="multi-task models")
@@ -266,13 +267,37 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 
+ELSEWHERE = "use deepmd-kit for it"
+
+
+class Missing(NamedTuple):
+    """A sub-command of deepmd-kit that this version lacks."""
+
+    purpose: str
+    """What it is for, after "to"."""
+    remedy: str = ELSEWHERE
+    """What to do instead."""
+
+
 NOT_YET = {
-    "convert-from": "read a model of an old version of deepmd-kit",
-    "change-bias": "shift a model's energy bias to data",
-    "embed": "write embeddings of atoms and frames",
-    "transfer": "pass parameters to another model",
-    "train-nvnmd": "train an NVNMD model",
-    "gui": "serve DP-GUI",
-    "pretrained": "manage pretrained models",
+    "convert-from": Missing(
+        "read a model of an old version of deepmd-kit",
+        "write it with deepmd-kit 3 as a .dp file (its `dp convert-backend old.pb model.dp`; of a .pb that it doesn't "
+        "open its `dp convert-from` first), which is read here",
+    ),
+    "change-bias": Missing(
+        "shift a model's energy bias to data",
+        "shift it with deepmd-kit and write the model with its `dp convert-backend` as a .dp file, which is read here",
+    ),
+    "embed": Missing("write embeddings of atoms and frames", "`dp eval-desc` writes the descriptors of atoms"),
+    "transfer": Missing(
+        "pass parameters to another model", "`dp train --init-model MODEL` starts from a model's parameters"
+    ),
+    "train-nvnmd": Missing("train an NVNMD model"),
+    "gui": Missing("serve DP-GUI"),
+    "pretrained": Missing(
+        "manage pretrained models",
+        "download with deepmd-kit and write the model with its `dp convert-backend` as a .dp file, which is read here",
+    ),
 }
-"""Sub-commands of deepmd-kit that this version lacks, and what they are for."""
+"""By name."""

@@ -7,12 +7,12 @@ import argparse
 import os
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import deepmd
-from deepmd.commands import COMMANDS, NOT_YET, Command, Flag
+from deepmd.commands import COMMANDS, DEFAULT_MODEL, NOT_YET, Command, Flag
 from deepmd.entrypoints import run
-from deepmd.errors import DeepmdError
+from deepmd.errors import DeepmdError, ModelFileError
 from deepmd.files import describe_failure
 from deepmd.signals import ending_in_order
 
@@ -38,8 +38,8 @@ def main_parser() -> argparse.ArgumentParser:
     common = _common_parser()
     for name, command in COMMANDS.items():
         _add_command(commands, name, command, common)
-    for name, purpose in NOT_YET.items():
-        commands.add_parser(name, help=f"(not in this version yet) {purpose}", add_help=False)
+    for name, missing in NOT_YET.items():
+        commands.add_parser(name, help=f"(not in this version yet) {missing.purpose}", add_help=False)
     # so that a wrong one is told by _Commands
     commands.choices = None  # type: ignore[assignment]
     return parser
@@ -53,7 +53,7 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # it tak
         if name not in known:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name, COMMANDS, n=1)
             hint = f"perhaps `{near[0]}` is meant" if near else "`dp -h` lists them"
             parser.error(f"there is no command {name!r}; {hint}")
         super().__call__(parser, namespace, values, option_string)
@@ -136,7 +136,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
     if unknown and namespace.command not in NOT_YET:
         _check_place(parser, unknown, namespace.command)
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_hint_of_folders(namespace, unknown)}")
+        _refuse_unknown(parser, unknown, namespace)
     known = known_backend(namespace.backend)
     namespace.backend = known.flags[0] if known else namespace.backend
     namespace.log_level = LEVELS[getattr(namespace, "log_level", "INFO")]
@@ -150,6 +150,35 @@ def _check_place(parser: argparse.ArgumentParser, unknown: list[str], command: s
         if name in parser._option_string_actions:
             value = " NAME" if name in ("-b", "--backend") else ""
             parser.error(f"{name} goes before the command: `dp {name}{value} {command} ...`")
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, unknown: list[str], namespace: argparse.Namespace) -> NoReturn:
+    """Ends with the usage of the command and what may be meant."""
+    commands = next(action for action in parser._actions if isinstance(action, _Commands))
+    command = commands._name_parser_map[namespace.command]
+    command.print_usage(sys.stderr)
+    hint = _hint_of_flags(parser, command, unknown, namespace.command) or _hint_of_folders(namespace, unknown)
+    parser.exit(2, f"dp: error: unrecognized arguments: {' '.join(unknown)}{hint}\n")
+
+
+def _hint_of_flags(
+    parser: argparse.ArgumentParser, command: argparse.ArgumentParser, unknown: list[str], name: str
+) -> str:
+    """The flag that is the nearest to the first that is not known, and of a backend's where it stands."""
+    from difflib import get_close_matches
+
+    word = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
+    if word is None:
+        return ""
+    near = get_close_matches(word, [*command._option_string_actions, *parser._option_string_actions], n=1)
+    if not near:
+        return f"; `dp {name} -h` lists the flags"
+    if near[0] in command._option_string_actions:
+        return f"; perhaps `{near[0]}` is meant"
+    action = parser._option_string_actions[near[0]]
+    # of `--pt` and `--pytorch` the short one
+    flag = f"--{action.const}" if action.dest == "backend" and action.const else near[0]
+    return f"; perhaps `dp {flag} {name} ...` is meant"
 
 
 def _hint_of_folders(namespace: argparse.Namespace, unknown: list[str]) -> str:
@@ -220,11 +249,20 @@ def _prepare(args: argparse.Namespace) -> None:
         logging.getLogger(__name__).info(note)
     if hasattr(args, "model"):
         args.model = complete_model_name(args.model, args.backend)
+        _check_default_model(args.model)
         check_flag(args.model, args.backend)
     if hasattr(args, "models"):
         args.models = [complete_model_name(name, args.backend) for name in args.models]
         for name in args.models:
             check_flag(name, args.backend)
+
+
+def _check_default_model(model: str) -> None:
+    """Raises ModelFileError where no model is given and that of the default name is not there."""
+    if model == DEFAULT_MODEL and not os.path.exists(model):
+        raise ModelFileError(
+            f"there is no model file {model}, the default of -m (relative to {os.getcwd()}); give one by `-m FILE`."
+        )
 
 
 def _check_log_path(args: argparse.Namespace) -> None:

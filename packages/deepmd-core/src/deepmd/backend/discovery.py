@@ -28,6 +28,8 @@ GROUP = "deepmd.backend"
 TRAINERS = ("tf", "pt", "jax", "pd")
 """Which one trains where none is asked for: the first that is installed. Without a flag deepmd-kit takes TensorFlow,
 and scripts that give none expect its files."""
+INPUTS = (".json", ".yaml", ".yml")
+"""Endings of models that inputs have too."""
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +115,15 @@ def backend_of_file(path: str | Path) -> Backend:
     BackendError
         Where no installed backend reads such files (says what to install if a known one does),
         or its framework fails to import.
+    ModelFileError
+        None does, and it is the input of a training.
     """
     suffix = Path(path).suffix
     for backend in installed_backends().values():
         if suffix and backend.reads(suffix):
             backend.import_framework()
             return backend
+    refuse_input(path)
     known = known_reader(suffix)
     if known:
         remedy = f"`pip install {known.distribution}`"
@@ -229,6 +234,8 @@ def check_flag(path: str, flag: str | None) -> None:
     ------
     InputError
         The files of the backend do not end so.
+    ModelFileError
+        Nor is it a model: it is the input of a training.
     BackendError
         The backend asked for is not installed.
     """
@@ -236,6 +243,7 @@ def check_flag(path: str, flag: str | None) -> None:
         return
     backend, suffix = find_backend(flag), Path(path).suffix
     if suffix and not backend.reads(suffix):
+        refuse_input(path)
         raise InputError(
             f"{path} is no file of {backend.name}, which {flag!r} asks for (it reads {', '.join(backend.suffixes)}); "
             "leave the flag out, or convert the file by `dp convert-backend`."
@@ -266,17 +274,37 @@ def check_whole(path: str | Path) -> None:
             names = [Path(path).with_suffix(each) for each in (ending, *others)]
             missing = [str(name) for name in names if not name.exists()]
             if missing:
-                remedy = (
-                    "it is the input of a training; give a model file"
-                    if _is_input(Path(path))
-                    else "copy all its files"
+                refuse_input(path)
+                raise ModelFileError(
+                    f"{path} needs {' and '.join(missing)} beside it, which is not there; copy all its files."
                 )
-                raise ModelFileError(f"{path} needs {' and '.join(missing)} beside it, which is not there; {remedy}.")
+
+
+def refuse_input(path: str | Path) -> None:
+    """Raises ModelFileError where what is given for a model is the input of a training."""
+    if _is_input(Path(path)):
+        raise ModelFileError(
+            f"{path} is the input of a training; `dp train {path}` and then `dp freeze` make a model of it."
+        )
+
+
+def refuse_model(path: str | Path) -> None:
+    """Raises InputError where what is given for the input of a training is a model by its ending."""
+    suffix = Path(path).suffix
+    reads = any(suffix and backend.reads(suffix) for backend in installed_backends().values())
+    if suffix not in INPUTS and (reads or known_reader(suffix)) and Path(path).exists():
+        raise InputError(
+            f"{path} is a model file by its ending; give an input file, JSON or YAML, and to start from this model "
+            f"`--init-model {path}`."
+        )
 
 
 def _is_input(path: Path) -> bool:
     """Whether it is the input of a training, which may have the ending of a model."""
     try:
+        with path.open("rb") as file:
+            if not file.read(256).lstrip().startswith(b"{"):
+                return False
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False

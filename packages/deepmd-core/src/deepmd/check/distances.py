@@ -123,7 +123,7 @@ class Distances:
             return Finding(
                 "distances",
                 f"{text}, and so it is in all of {some_names(whole)}: coordinates or cell are probably in "
-                "nm or in parts of the cell vectors, but are taken as Å.",
+                "nm or in parts of the cell vectors, but are taken as Å; of nm multiply coord and box by 10.",
             )
         return Finding(
             "distances",

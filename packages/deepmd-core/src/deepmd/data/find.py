@@ -60,10 +60,17 @@ def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
     else:
         raise DataError(f"there is no system {root} (relative to {Path.cwd()}).")
     if not found:
+        _refuse_set(Path(root))
         wanted = f" matching {', '.join(patterns)}" if patterns else ""
         hint = "" if patterns or not Path(root).is_dir() else foreign_in(Path(root))
         raise DataError(f"no system found in {root}: expected a folder or HDF5 group{wanted} with type.raw.{hint}")
     return found
+
+
+def _refuse_set(folder: Path) -> None:
+    """Raises DataError for a folder of frames in a system."""
+    if folder.name.startswith("set.") and (folder.parent / "type.raw").is_file():
+        raise DataError(f"{folder} is a set of frames; give the folder above, {folder.parent}, which is the system.")
 
 
 def _systems_of_file(path: str, group: str) -> list[str]:

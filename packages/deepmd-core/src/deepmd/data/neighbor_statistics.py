@@ -124,7 +124,7 @@ def neighbor_statistics(
         if found.density > DENSEST:
             raise DataError(
                 f"{where}: {found.density:.3g} atoms/Å³, denser than any matter: the cell is probably in nm, but is "
-                "taken as Å."
+                "taken as Å; if so, multiply coord and box by 10."
             )
         if found.min_distance < OVERLAP:
             raise DataError(f"{where}: two atoms are at the same place.")

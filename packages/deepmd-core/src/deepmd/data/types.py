@@ -84,8 +84,8 @@ class TypeMapping:
         unknown = [self.names[number] for number in numbers if self._table[number] == -2]
         if unknown:
             raise DataError(
-                f"{where}: {', '.join(unknown)} not in the model's type_map {self.type_map}; add to it or leave the "
-                "system out."
+                f"{where}: {', '.join(unknown)} not in the model's type_map {self.type_map}; leave the system out, or "
+                "add to type_map in the input of a new training: a trained model knows no others."
             )
 
     def __call__(self, types: np.ndarray) -> np.ndarray:

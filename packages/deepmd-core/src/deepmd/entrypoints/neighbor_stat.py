@@ -64,7 +64,7 @@ def neighbor_stat(
     Raises
     ------
     InputError
-        ``rcut`` is not positive.
+        ``rcut`` is not positive, or a type of the data is not in ``type_map``.
     DataError
         A system cannot be read, or two atoms are at the same place.
     BackendError
@@ -76,6 +76,8 @@ def neighbor_stat(
     if type_map is None:
         type_map = _merge_type_maps(names)
         log.info("type_map: %s", type_map)
+    else:
+        _check_named(names, type_map)
     systems = [System(name, type_map) for name in names]
     found = neighbor_statistics(systems, rcut, len(type_map), neighbor_search(backend))
     nframes = sum(system.nframes for system in systems)
@@ -87,6 +89,20 @@ def neighbor_stat(
     log.info("min_nbor_dist: %f", found.min_distance)
     log.info("max_nbor_size: %s", max_nbor_size)
     return found.min_distance, max_nbor_size
+
+
+def _check_named(names: list[str], type_map: list[str]) -> None:
+    """Raises InputError for a type of the data that is not among those given."""
+    for name in names:
+        system = System(name)
+        if not system.source.has("type_map.raw") or set(system.type_map) <= set(type_map):
+            continue
+        unknown = [each for each in system.observed_types() if each not in type_map]
+        if unknown:
+            raise InputError(
+                f"system {name} has {', '.join(unknown)}, which -t ({' '.join(type_map)}) does not name; add to it, or "
+                "leave -t out to take the types of the data."
+            )
 
 
 def _merge_type_maps(names: list[str]) -> list[str]:

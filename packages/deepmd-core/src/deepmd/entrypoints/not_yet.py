@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace) -> None:
-    """Says that the command is not there yet.
+    """Says that the command is not there yet, and what to do instead.
 
     Raises
     ------
     InputError
         Always.
     """
-    raise InputError(f"`dp {args.command}` (to {NOT_YET[args.command]}) is not in this version of deepmd-core yet.")
+    missing = NOT_YET[args.command]
+    raise InputError(
+        f"`dp {args.command}` (to {missing.purpose}) is not in this version of deepmd-core yet; {missing.remedy}."
+    )

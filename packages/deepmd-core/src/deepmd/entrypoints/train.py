@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmd.backend.discovery import training_backend
+from deepmd.backend.discovery import refuse_model, training_backend
 from deepmd.plot.lcurve import plot_lcurve
 from deepmd.plot.style import check_can_draw
 from deepmd.schema import read_input, write_input
@@ -74,6 +74,7 @@ def train(
     plot : bool
         Whether to draw the learning curve at the end.
     """
+    refuse_model(input_file)
     modern, config, is_old = read_input(input_file)
     chosen = training_backend(backend, restart or init_model)
     chosen.import_framework()
@@ -109,7 +110,7 @@ def _log_summary(result: TrainingResult, input_file: str, backend: Backend) -> N
         time = timedelta(seconds=round(result.seconds))
         log.info("%d steps in %s (%.1f steps/s).", result.steps_run, time, rate)
     else:
-        log.info("nothing to train: the checkpoint has all %d steps.", result.step)
+        log.info("nothing to train: the checkpoint has all %d steps; raise training/numb_steps to go on.", result.step)
     if result.signal is not None:
         log.warning("stopped by %s after step %d; checkpoint: %s", result.signal.name, result.step, result.checkpoint)
         log.warning("go on with: dp --%s train %s --restart %s", flag, input_file, result.checkpoint)

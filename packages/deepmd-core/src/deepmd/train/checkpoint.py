@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepmd.backend.discovery import installed_backends
+from deepmd.backend.known import known_reader
 from deepmd.backend.model_files import read_state
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
@@ -149,8 +150,9 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         return _newest_in(path)
     if is_model and path.exists():
         return path
-    if any(path.suffix and backend.reads(path.suffix) for backend in backends) and not path.exists():
-        raise ModelFileError(f"there is no file {path} (relative to {Path.cwd()}).")
+    is_read = any(path.suffix and backend.reads(path.suffix) for backend in backends)
+    if (is_read or known_reader(path.suffix)) and not path.exists():
+        raise ModelFileError(f"there is no model file or checkpoint {path} (relative to {Path.cwd()}).")
     endings = [suffix, *(backend.checkpoint_suffix for backend in backends)]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:

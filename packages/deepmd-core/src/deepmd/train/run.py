@@ -175,9 +175,12 @@ def _model_section(given: Section, state: TrainingState | None) -> Section:
 
 
 def _check_parts(config: Section, backend: Backend) -> None:
-    """Raises where the framework can't do the model, or the loss compares something else than what it gives."""
+    """Raises where the framework can't do the model, the loss compares something else than what it gives, or the
+    schedule is wrong; with epochs the data tell how many steps it has."""
     check_backend(config["model"], backend)
     label_sets(config)
+    if config["training"].get("numb_epoch") is None:
+        learning_rate(config["learning_rate"], int(config["training"]["numb_steps"]))
 
 
 def _seed(given: int | None, saved: dict[str, Any]) -> int:
