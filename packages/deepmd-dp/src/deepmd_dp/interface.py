@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters
 
@@ -89,6 +89,15 @@ class Descriptor(Protocol):
 
     def serialize(self) -> Tree:
         """The contract's tree."""
+        ...
+
+
+@runtime_checkable
+class SharesList(Protocol):
+    """A descriptor whose numbers depend on how far its list goes: beside one that sees further it has that one's."""
+
+    def with_list_rcut(self, rcut: float) -> Descriptor:
+        """The same with a list up to `rcut` [Å], its own cut-off as before."""
         ...
 
 

@@ -11,11 +11,10 @@ import numpy as np
 from deepmd.contract import check_class
 from deepmd.errors import InputError
 from deepmd_dp.descriptor import deserialize_descriptor, new_descriptor
-from deepmd_dp.descriptor.se_atten import SeAtten
 from deepmd_dp.dialect.array_api import array_namespace
 from deepmd_dp.dialect.module import Module, module
 from deepmd_dp.environment.environment import widest
-from deepmd_dp.interface import Description, Descriptor
+from deepmd_dp.interface import Description, Descriptor, SharesList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +27,7 @@ class Hybrid(Module):
     """The parts' descriptions joined, invariant and equivariant ones each.
 
     Each part has its own neighbor lists; equal ones are built once. A part without an equivariant part adds none.
-    An `se_atten` sees as far as the part that sees furthest, see `SeAtten.reaching`.
+    A part whose numbers depend on how far its list goes has that of the part that sees furthest, see `SharesList`.
     """
 
     parts: tuple[Descriptor, ...]
@@ -48,10 +47,10 @@ class Hybrid(Module):
         """The lists of all parts."""
         return widest(each for part in self.parts for each in part.capacities.items())
 
-    def reaching(self, rcut: float) -> Hybrid:
-        """The same beside a descriptor of cut-off `rcut` [Å], see `SeAtten.reaching`; a part may be a hybrid too."""
-        reach = (part.reaching(rcut) if isinstance(part, SeAtten | Hybrid) else part for part in self.parts)
-        return replace(self, parts=tuple(reach))
+    def with_list_rcut(self, rcut: float) -> Hybrid:
+        """The same with lists up to `rcut` [Å] in the parts that share theirs; a part may be a hybrid too."""
+        parts = (part.with_list_rcut(rcut) if isinstance(part, SharesList) else part for part in self.parts)
+        return replace(self, parts=tuple(parts))
 
     def numbers_per_atom(self, nnei: Mapping[ListSpec, int]) -> int:
         """Those of all parts."""
@@ -95,7 +94,7 @@ class Hybrid(Module):
     def deserialize(cls, data: dict[str, Any]) -> Hybrid:
         """The descriptor of the contract's tree."""
         check_class(data, "Descriptor", 1, 1)
-        return _seeing_alike(cls(parts=tuple(map(deserialize_descriptor, data["list"]))))
+        return _sharing_list(cls(parts=tuple(map(deserialize_descriptor, data["list"]))))
 
     @classmethod
     def from_input(cls, section: dict[str, Any], type_map: list[str], rng: np.random.Generator) -> Hybrid:
@@ -113,8 +112,8 @@ class Hybrid(Module):
             seed = part.get("seed")
             return new_descriptor(part, type_map, rng if seed is None else np.random.default_rng(seed))
 
-        return _seeing_alike(cls(parts=tuple(map(new, section["list"]))))
+        return _sharing_list(cls(parts=tuple(map(new, section["list"]))))
 
 
-def _seeing_alike(hybrid: Hybrid) -> Hybrid:
-    return hybrid.reaching(max((spec.rcut for spec in hybrid.capacities), default=0.0))
+def _sharing_list(hybrid: Hybrid) -> Hybrid:
+    return hybrid.with_list_rcut(max((spec.rcut for spec in hybrid.capacities), default=0.0))

@@ -109,15 +109,15 @@ class SeAtten(TypedMoments):
             smooth=self.attention_layers.smooth,
         )
 
-    def reaching(self, rcut: float) -> SeAtten:
-        """The same beside a descriptor of cut-off `rcut` [Å].
+    def with_list_rcut(self, rcut: float) -> SeAtten:
+        """The same on the list of a descriptor beside it that sees as far as `rcut` [Å].
 
         deepmd-kit gives both one list. Neighbors beyond the own cut-off then have a switch of 0, but they take part in
         attention that is not smooth, and their types in what a mean other than 0 leaves of them.
         """
         attention_sees_them = len(self.attention_layers.layers) > 0 and not self.attention_layers.smooth
         if attention_sees_them or _has_typed_remainder(self.matrix, self.embedding):
-            return replace(self, matrix=replace(self.matrix, reach=rcut))
+            return replace(self, matrix=replace(self.matrix, list_rcut=rcut))
         return self
 
     @property

@@ -72,7 +72,7 @@ class EnvironmentMatrix(Module):
         Where not 0, `dstd` is this, whatever the data are [1/Å].
     takes_statistics
         Whether a new model's mean and deviation are those of the data; else they stay 0 and 1.
-    reach : [Å]
+    list_rcut : [Å]
         Above `rcut`: the list holds the nearest `sel` neighbors up to here; those beyond `rcut` have a switch of 0.
 
     References
@@ -93,7 +93,7 @@ class EnvironmentMatrix(Module):
     columns: int = static(default=4)
     fixed_deviation: float = static(default=0.0)
     takes_statistics: bool = static(default=True)
-    reach: float = static(default=0.0)
+    list_rcut: float = static(default=0.0)
 
     @classmethod
     def initial(cls, section: Mapping[str, Any], ntypes: int, *, by_type: bool, columns: int = 4) -> EnvironmentMatrix:
@@ -140,9 +140,9 @@ class EnvironmentMatrix(Module):
     @property
     def spec(self) -> ListSpec:
         """The neighbor list that is looked at."""
-        reaches_beyond = self.reach > self.rcut
+        reaches_beyond = self.list_rcut > self.rcut
         widths = self.sel if self.slots_differ or reaches_beyond else None
-        return ListSpec(self.reach if reaches_beyond else self.rcut, self.by_type, widths)
+        return ListSpec(max(self.list_rcut, self.rcut), self.by_type, widths)
 
     def edges(self, env: Environment) -> tuple[Edges, ...]:
         """The slots of each block."""
