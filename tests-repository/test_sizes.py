@@ -12,7 +12,7 @@ from checkout import ROOT, tracked_files
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 BACKENDS = {"deepmd-pt": "deepmd_pt", "deepmd-tf": "deepmd_tf", "deepmd-jax": "deepmd_jax", "deepmd-pd": "deepmd_pd"}
-MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 465
+MOST_PYTHON, MOST_OPERATOR, MOST_CPP = 1100, 200, 480
 """Lines of a backend, tests apart: Python, the C++ of its operator, and that with its plug-in."""
 LONGEST_CPP_FUNCTION = 80
 MOST_CPP_LIBRARY, MOST_CPP_LIBRARY_CODE = 11_450, 8_950

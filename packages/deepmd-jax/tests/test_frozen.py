@@ -23,6 +23,8 @@ from deepmd.contract import walk_arrays, write_document
 from deepmd.errors import BackendError, InputError, ModelFileError
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.frames import FRAMES
+from deepmd_dp.conformance.plugin_calls import PluginError
+from deepmd_dp.conformance.plugins import plugin_of
 from deepmd_dp.environment.builder import all_neighbors, build_environment
 from deepmd_dp.environment.parts import frame_parts
 from deepmd_dp.kit.metadata import sealed
@@ -345,14 +347,23 @@ def test_programs_of_a_folder_are_freed(folder):
 
 
 @NEEDS_TENSORFLOW
-def test_functions_that_call_themselves_are_refused(forged):
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_functions_that_call_themselves_are_refused(forged, handed_on):
+    """In Python and in C++; also where one is called as what another one is given."""
+
     def change(meta):
         functions = meta.graph_def.library.function
         inner = next(each for each in functions if any(node.op == "XlaCallModule" for node in each.node_def))
-        inner.node_def[0].attr["f"].func.name = inner.signature.name
+        called = inner.node_def[0].attr["f"].func
+        if handed_on:
+            called.name, called = "another", called.attr["g"].func
+        called.name = inner.signature.name
 
+    path = forged(change)
     with pytest.raises(ModelFileError, match=r"copy\.savedmodel has functions that call themselves: "):
-        JaxDeepEval(forged(change))
+        JaxDeepEval(path)
+    with pytest.raises(PluginError, match="it has functions that call themselves: "):
+        plugin_of("deepmd-tf", "tf").open(Path(path))
 
 
 @NEEDS_TENSORFLOW

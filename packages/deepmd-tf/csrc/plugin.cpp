@@ -2,6 +2,7 @@
 //
 // The plug-in that runs `.pb`, and the `.savedmodel` of deepmd-jax (deepmd/backend_plugin.h), by
 // TensorFlow's C interface, which is the same in all its releases.
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -69,8 +70,35 @@ Graph read_graph(const std::string& path, const deepmd_open_options& options) {
   return graph;
 }
 
-/// A `.savedmodel`: a folder, whose files are the parts (deepmd_jax/saved_model.py).
-deepmd::Record read_folder(const fs::path& path) {
+/// Adds the functions that an attribute's value names, also within what it hands on to them.
+void add_called(std::string_view value, std::set<std::string>& called, int depth = 0) {
+  if (depth > 32) throw std::invalid_argument("its functions are nested too deep");
+  for (const auto& path : {std::vector<std::uint64_t>{10}, {1, 9}})
+    for (const auto& function : deepmd::values(value, path)) {
+      called.merge(deepmd::values(function, {1}));
+      for (const auto& each : deepmd::values(function, {2, 2})) add_called(each, called, depth + 1);
+    }
+}
+
+/// Refuses a GraphDef with functions that call each other in a circle, which TensorFlow would
+/// follow until the process ends (deepmd_jax/saved_model.py).
+void refuse_circles(std::string_view definition) {
+  std::map<std::string, std::set<std::string>> calls;
+  for (const auto& function : deepmd::values(definition, {2, 1}))
+    for (const auto& name : deepmd::values(function, {1, 1}))
+      for (const auto& value : deepmd::values(function, {3, 5, 2})) add_called(value, calls[name]);
+  const auto ends = [&](const auto& each) {
+    return std::none_of(each.second.begin(), each.second.end(),
+                        [&](const std::string& name) { return calls.count(name) != 0; });
+  };
+  for (auto end = calls.begin(); !calls.empty(); calls.erase(end))
+    if ((end = std::find_if(calls.begin(), calls.end(), ends)) == calls.end())
+      throw std::runtime_error("it has functions that call themselves: " + calls.begin()->first);
+}
+
+/// A `.savedmodel`: a folder, whose files are the parts (deepmd_jax/saved_model.py). Its graph
+/// alone is run, as that of a `.pb`: the variables beside it are none.
+Graph read_saved_model(const fs::path& path, const deepmd_open_options& options) {
   std::vector<std::pair<std::string, std::string>> files;
   const auto read = [&](const std::string& name) {
     files.emplace_back(name, deepmd::read_file(path / name));
@@ -81,15 +109,16 @@ deepmd::Record read_folder(const fs::path& path) {
   if (fs::is_directory(path / "variables"))
     for (const auto& each : fs::directory_iterator(path / "variables"))
       read("variables/" + each.path().filename().string());
-  return deepmd::read_frozen(deepmd::read_file(path / "metadata.json"),
-                             {files.begin(), files.end()});
-}
-
-Graph read_saved_model(const std::string& path, const deepmd_open_options& options) {
-  Graph graph{read_folder(path), nullptr, {}, {}};
-  std::string definition;
-  graph.session = std::make_unique<Session>(path, options, definition);
-  const auto signatures = deepmd::entries(definition, 5);
+  Graph graph{
+      deepmd::read_frozen(deepmd::read_file(path / "metadata.json"), {files.begin(), files.end()}),
+      nullptr,
+      {},
+      {}};
+  const std::string_view meta = deepmd::field(files[0].second, 2);
+  const std::string definition(deepmd::field(meta, 2));
+  refuse_circles(definition);
+  graph.session = std::make_unique<Session>(definition, options);
+  const auto signatures = deepmd::entries(meta, 5);
   const auto find = [&](const auto& each, std::uint64_t which) {
     const auto tensors = deepmd::entries(signatures.at("serving_default"), which);
     return graph.session->find(std::string(deepmd::field(tensors.at(each.name), 1)));

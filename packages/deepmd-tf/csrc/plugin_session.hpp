@@ -81,18 +81,6 @@ class Session {
     status.check();
   }
 
-  /// Of the folder of a SavedModel; gives its MetaGraphDef.
-  Session(const std::string& folder, const deepmd_open_options& options, std::string& definition) {
-    const Status status;
-    const Handle<TF_Buffer> buffer(DEEPMD_TF(NewBuffer)(), DEEPMD_TF(DeleteBuffer));
-    const char* tag = "serve";
-    session_.reset(DEEPMD_TF(LoadSessionFromSavedModel)(session_options(options).get(), nullptr,
-                                                        folder.c_str(), &tag, 1, graph_.get(),
-                                                        buffer.get(), status));
-    status.check();
-    definition.assign(static_cast<const char*>(buffer->data), buffer->length);
-  }
-
   /// A tensor by its name, such as `atype:0`; without a number the first of the operation.
   TF_Output find(const std::string& name) const {
     const std::size_t colon = name.find(':');

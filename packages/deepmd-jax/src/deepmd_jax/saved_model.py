@@ -22,7 +22,7 @@ from deepmd_jax.frozen_parts import DOCUMENT, METADATA, OPERATORS, Checked, read
 from deepmd_jax.stablehlo import CONSTRAINTS, PLATFORMS, axes_text, exporting, graph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import jax
 
@@ -162,17 +162,17 @@ class Graph:
 
 def _refuse_circles(functions: Iterable[Any], path: str) -> None:
     """Raises where functions call each other in a circle: TensorFlow follows it until the process ends."""
-    calls = {
-        each.signature.name: {
-            called.name
-            for node in each.node_def
-            for value in node.attr.values()
-            for called in (value.func, *value.list.func)
-        }
-        for each in functions
-    }
+    calls = {each.signature.name: {name for node in each.node_def for name in _called(node.attr)} for each in functions}
     while ends := [name for name, called in calls.items() if not calls.keys() & called]:
         for name in ends:
             del calls[name]
     if calls:
         raise ModelFileError(f"{path} has functions that call themselves: {', '.join(sorted(calls)[:5])}.")
+
+
+def _called(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Functions that attributes name, also within what they hand on to them."""
+    for value in attributes.values():
+        for function in (value.func, *value.list.func):
+            yield function.name
+            yield from _called(function.attr)
