@@ -437,7 +437,11 @@ def test_inputs_are_read_from_json_and_yaml(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("input.json", '{"model": {},\n  }', "is not valid JSON: .* in line 2"),
+        (
+            "input.json",
+            '{"model": {},\n  }',
+            "is not valid JSON: line [12], column [0-9]+: leave out the comma before the closing",
+        ),
         ("input.yaml", "model: [1,", "is not plain YAML"),
         ("input.yaml", "model: !!python/object/apply:os.getcwd []", "is not plain YAML"),
         ("input.json", '{"model": {"rcut": 6, "sel": 4, "rcut": 5}}', "the key rcut stands twice in one section"),
@@ -452,6 +456,42 @@ def test_unreadable_inputs(tmp_path, name, text, message):
         load_input(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("", "the file is empty."),
+        ('{"a": [1, 2,]}', "leave out the comma before the closing bracket."),
+        ('{"a": 1, // one\n "b": 2}', "JSON has no comments"),
+        ('{"a": 1, # one\n "b": 2}', "JSON has no comments"),
+        ('{"a": 1 # one\n, "b": 2}', "JSON has no comments"),
+        ("{'a': 1}", "texts stand in double quotes"),
+        ("{“a”: 1}", "these quotes are typographic"),
+        ('{"a": True}', "write true."),
+        ('{"a": ener}', 'write "ener" if it is a text.'),
+        ("{a: 1}", 'write "a" if it is a text.'),
+        ('{"a": {"b": 1}', "not closed before the end of the file."),
+        ('{"a": "b', "the closing quote of this text is missing."),
+        ('{"a": 1\n "b": 2}', "is there a comma missing at the end of line 1, or"),
+        ('{"a": [1 2]}', "is there a comma missing"),
+        ('{"a": [1, 2}', r"is there a bracket too many, or `\]` meant\?"),
+        ('{"a": {"b": 1}}}', "is there a bracket too many"),
+        ('{"a": 1},\n{"b": 1}', "is there a bracket too many"),
+        ('{"a": "b\n}', "is its closing quote missing?"),
+        ('{"a" = 1}', "write a colon"),
+        ('{"a": 1, "b"}', "is there"),
+    ],
+)
+def test_mistakes_in_json_come_with_what_to_do(tmp_path, text, remedy):
+    (tmp_path / "input.json").write_text(text)
+    with pytest.raises(InputError, match=remedy):
+        load_input(tmp_path / "input.json")
+
+
+def test_a_mark_of_the_encoding_is_no_mistake(tmp_path):
+    (tmp_path / "input.json").write_text('\ufeff{"a": 1}')
+    assert load_input(tmp_path / "input.json") == {"a": 1}
 
 
 def test_comments_may_stand_twice(tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.files import atomic_path, read_text
+from deepmd.files.json_mistakes import advice
 from deepmd.files.plain import check_plain, parse_json, parse_yaml
 from deepmd.files.reading import reading
 
@@ -53,7 +54,8 @@ def _parse(text: str, path: Path) -> Any:
         _check_unique([key for key, _ in pairs], str(path))
         return dict(pairs)
 
-    return parse_json(text, str(path), pairs=once)
+    # editors of Windows begin a file with a mark of its encoding
+    return parse_json(text.removeprefix("\ufeff"), str(path), pairs=once, advise=advice)
 
 
 def _check_unique_nodes(root: yaml.Node, path: Path) -> None:
