@@ -2,11 +2,13 @@
 """Lattice constant and elastic constants of copper by a model, beside those of the potential that made the data.
 
     python elastic.py model.safetensors
+
+It also writes a crystal of 256 atoms for LAMMPS, metal.lmp.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import numpy as np
 from ase import Atoms, units
@@ -14,6 +16,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
+from ase.io import write
 from ase.optimize import BFGS
 
 from deepmd.calculator import DP
@@ -26,7 +29,7 @@ def relaxed(calculator: Calculator) -> Atoms:
     """The cubic cell without stress."""
     atoms = bulk("Cu", cubic=True)
     atoms.calc = calculator
-    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=1e-4, steps=100)
+    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=1e-4, steps=args.steps)
     return atoms
 
 
@@ -50,6 +53,12 @@ def constants(calculator: Calculator) -> tuple[float, ...]:
     return atoms.cell.lengths()[0], stretched[0], stretched[1], sheared[3]
 
 
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("model")
+parser.add_argument("--steps", type=int, default=100, help="most steps of the relaxation")
+args = parser.parse_args()
+
+write("metal.lmp", bulk("Cu", cubic=True).repeat(4), format="lammps-data", specorder=["Cu"], masses=True)
 print("                a, Å   C11    C12    C44  GPa")
-for name, calculator in (("model", DP(sys.argv[1])), ("EMT", EMT())):
+for name, calculator in (("model", DP(args.model)), ("EMT", EMT())):
     print(f"{name:12} {{:7.3f}} {{:6.1f}} {{:6.1f}} {{:6.1f}}".format(*constants(calculator)))

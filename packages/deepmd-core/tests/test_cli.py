@@ -240,6 +240,8 @@ def test_a_wrong_command_line_ends_with_status_2(line, capsys):
             "perhaps `dp --pt train ...` is meant",
         ),
         ("--pt convert-backend a.pth", "OUTPUT is missing, as in `dp convert-backend model.pth model.dp`"),
+        ("test model.pth", "unrecognized arguments: model.pth; a model is given by `-m FILE`, data by `-s FOLDER`"),
+        ("--gpu train in.json", "unrecognized arguments: --gpu; `dp train -h` lists the flags"),
         ("test --xyzzy", "unrecognized arguments: --xyzzy; `dp test -h` lists the flags"),
         (
             "test -s data/a data/b -n 3",

@@ -446,12 +446,18 @@ def test_inputs_are_read_from_json_and_yaml(tmp_path):
         ("input.yaml", "model: !!python/object/apply:os.getcwd []", "is not plain YAML"),
         ("input.json", '{"model": {"rcut": 6, "sel": 4, "rcut": 5}}', "the key rcut stands twice in one section"),
         ("input.yaml", "model:\n  rcut: 6\n  sel: 4\n  rcut: 5", "from line 2: the key rcut stands twice"),
-        ("missing.json", None, "cannot be read: No such file or directory"),
+        ("missing.json", None, r"there is no input file .*missing\.json"),
+        ("input.jsn", None, r"; perhaps .*input\.json is meant"),
+        ("input.json", "step rmse\n1 2", "is no input of a training: expected JSON"),
+        ("folder", None, "folder is a folder; expected the input of a training"),
     ],
 )
 def test_unreadable_inputs(tmp_path, name, text, message):
     if text is not None:
         (tmp_path / name).write_text(text)
+    else:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / ("input.json" if name == "input.jsn" else "other")).touch()
     with pytest.raises(InputError, match=message) as caught:
         load_input(tmp_path / name)
     assert name in str(caught.value)
@@ -503,6 +509,7 @@ def test_comments_may_stand_twice(tmp_path):
     ("path", "value", "message"),
     [
         ("learning_rate/start_lr", "1e-3", "start_lr is '1e-3'; expected a number. It is a text: write 0.001."),
+        ("training/numb_steps", 1e3, r"numb_steps is 1000\.0; expected an integer\. Write 1000\."),
         ("learning_rate/start_lr", float("inf"), "start_lr is inf; expected finite numbers"),
         ("loss/start_pref_e", float("inf"), "start_pref_e is inf; expected finite numbers"),
     ],

@@ -203,7 +203,10 @@ def _hint_of_flags(
     word = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
     if word is None:
         return ""
-    near = get_close_matches(word, [*command._option_string_actions, *parser._option_string_actions], n=1)
+    options = {**command._option_string_actions, **parser._option_string_actions}
+    # dashes are alike in all
+    by_name = {option.lstrip("-"): option for option in options}
+    near = [by_name[name] for name in get_close_matches(word.lstrip("-"), by_name, n=1)]
     if not near:
         return f"; `dp {name} -h` lists the flags"
     if near[0] in command._option_string_actions:
@@ -215,9 +218,11 @@ def _hint_of_flags(
 
 
 def _hint_of_folders(namespace: argparse.Namespace, unknown: list[str]) -> str:
-    """What to do where the shell has made several folders of ``-s data/*``."""
+    """What to do where the shell has made several folders of ``-s data/*``, or a model is given without its flag."""
     if not hasattr(namespace, "system") or any(word.startswith("-") for word in unknown):
         return ""
+    if namespace.system == ".":
+        return "; a model is given by `-m FILE`, data by `-s FOLDER`"
     return "; -s takes one folder, and searches it for all systems: leave out the `*`"
 
 

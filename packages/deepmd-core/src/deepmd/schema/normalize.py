@@ -257,7 +257,9 @@ def _expected_types(argument: Argument) -> str:
 
 
 def _hint(value: Any, argument: Argument) -> str:
-    """What to do where a number is given as a text: YAML reads `1e-3` as one, `1.0e-3` as a number."""
+    """What to do where a number is given as a text (YAML reads `1e-3` as one, `1.0e-3` as a number), or as 1e3."""
+    if isinstance(value, float) and value.is_integer() and int in argument.dtype:
+        return f" Write {int(value)}."
     try:
         number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
