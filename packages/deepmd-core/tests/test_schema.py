@@ -308,6 +308,9 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model/descriptor/type", "planes", "type is 'planes': it was dropped, use pairs; expected one of cloud"),
         # unknown choices
         ("model/descriptor/type", "pair", "is 'pair' (perhaps 'pairs' is meant); expected one of cloud, joint"),
+        ("model/descriptor/type", "PAIRS", "is 'PAIRS' (perhaps 'pairs' is meant); expected one of cloud, joint"),
+        ("model/descriptor/type", "prism", "is 'prism'; expected one of cloud, joint"),
+        ("model/fitting_net/neuron", 32, "neuron is 32; expected a list of integers. Write [32]."),
         ("learning_rate/type", 3, "learning_rate/type is 3; expected one of exp, cosine, wsd."),
         # wrong types
         ("model", 3, "model is 3; expected a mapping."),

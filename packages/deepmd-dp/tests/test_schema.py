@@ -122,7 +122,7 @@ def put(config, path, value):
         # wrong types
         ("training/numb_steps", "100", "numb_steps is '100'; expected an integer. It is a text: write 100."),
         ("model/descriptor", {"type": "hybrid", "list": {"a": 1}}, "list is {'a': 1}; expected a list of mappings."),
-        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
+        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string. Write [5]."),
         # wrong values
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
