@@ -26,6 +26,7 @@ PAGES_RUN = {
     "docs/training-everywhere.md",
     "docs/training.md",
     "docs/tutorials/multi-backend.md",
+    "examples/metal/README.md",
     "examples/water/README.md",
     "packages/deepmd-dp/README.md",
 }

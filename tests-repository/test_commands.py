@@ -93,7 +93,7 @@ def with_lammps(root: Path, folder: Path) -> None:
 
 def with_examples(root: Path, folder: Path) -> None:
     """The examples as in a checkout."""
-    for path in tracked_files("examples/clusters", "examples/water"):
+    for path in tracked_files("examples/clusters", "examples/metal", "examples/water"):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
@@ -104,6 +104,7 @@ def with_examples(root: Path, folder: Path) -> None:
 PREPARATIONS: dict[str, Callable[[Path, Path], None]] = {
     "docs/molecular-dynamics.md": with_lammps,
     "docs/own-data.md": with_examples,
+    "examples/metal/README.md": with_examples,
     "examples/water/README.md": with_examples,
 }
 """What is made before the first block of a page; `copy_of_water` for all others."""
@@ -111,6 +112,8 @@ SHORTER = {
     "python make_dataset.py": "python make_dataset.py --frames 1",
     "md.py model.safetensors": "md.py model.safetensors --steps 10",
     "lmp -in in.cluster": "lmp -in in.cluster -var steps 10",
+    "elastic.py model.safetensors": "elastic.py model.safetensors --steps 1",
+    "lmp -in in.metal": "lmp -in in.metal -var steps 2",
     "# stopped at some step": """\nsed -i 's/"numb_steps": 2,/"numb_steps": 3,/' input.json""",
 }
 """What is written to what is run."""

@@ -14,6 +14,8 @@ from harmonic import NAMES, thermal_water
 from toy_data import write_system
 
 from deepmd.check import data as checks
+from deepmd.check.virials import Virials
+from deepmd.data import Batch
 from deepmd.data.mask import MASK
 from deepmd.elements import COVALENT_RADII
 from deepmd.entrypoints import check_data
@@ -173,6 +175,48 @@ def test_duplicates_in_training_and_validation(tmp_path):
         assert f"frame 0 of {tmp_path / name} is frame 3 of {training[0]}" in finding.message
 
 
+def a_solid(name, factor, expansion, energy, nframes=20):
+    """Frames of 32 atoms around 10 Å³ per atom with a bulk modulus of 1 eV/Å³, hot in different degrees."""
+    rng = np.random.default_rng(1)
+    heat = 0.4 * rng.random(nframes)  # [eV/atom]
+    strain = 0.02 * rng.standard_normal(nframes) + expansion * heat
+    volume = 320.0 * np.exp(strain)
+    pressure = -strain + 2.0 * heat / 10.0  # by Grüneisen
+    labels = {
+        "energy": (32 * (energy + 5.0 * strain**2 + heat))[:, None],
+        "virial": factor * (pressure * volume)[:, None] * np.eye(3).reshape(1, 9),
+    }
+    box = np.cbrt(volume)[:, None, None] * np.eye(3)
+    types = np.zeros((nframes, 32), dtype=int)
+    return Batch(np.zeros((nframes, 32, 3)), box, types, labels, dict.fromkeys(labels, True), name)
+
+
+@pytest.mark.parametrize("expansion", [0.0, 0.1], ids=["any volume", "hot frames are larger"])
+@pytest.mark.parametrize(
+    ("factor", "kind", "said"),
+    [
+        (1.0, None, None),
+        (-1.0, "sign", "the virials probably have the wrong sign"),
+        (160.2, "virials", "in GPa"),
+        (1602.0, "virials", "in kbar"),
+    ],
+)
+def test_virials_beside_volumes(factor, kind, said, expansion):
+    virials = Virials()
+    for part in range(2):
+        virials.add(a_solid(f"solid{part}", factor, expansion, -1e5 * part))
+    found = list(virials.findings())
+    assert [each.kind for each in found] == ([kind] if kind else [])
+    assert not found or (said in found[0].message and "2 of 2 systems" in found[0].message)
+
+
+def test_virials_of_one_volume_tell_by_their_size_only(tmp_path):
+    virial = np.random.default_rng(0).standard_normal((40, 9))
+    good, wrong = (write(tmp_path / str(size), virial=size * virial) for size in (24, 24_000))
+    assert not kinds(good)
+    assert "their rms is" in the_message(wrong)
+
+
 def test_mixed_boundaries(tmp_path):
     paths = [write(tmp_path / "a"), write(tmp_path / "b", seed=1, box=None, pbc=False)]
     assert "1 of 2 systems have open boundaries" in the_message(*paths)
@@ -252,8 +296,9 @@ def test_the_command(tmp_path, caplog):
     good, wrong = write(tmp_path / "a"), write(tmp_path / "b", {"force": -1}, seed=1)
     caplog.set_level(logging.INFO)
     run(parse_args(["check-data", good, "--strict"]))
-    assert caplog.messages[0] == "1 system(s), 40 frames, 1 composition(s)."
-    assert caplog.messages[1].startswith("shortest distances [Å]: H-O 0.8")
+    assert caplog.messages[0] == "1 system(s), 40 frames, 1 composition(s), periodic."
+    assert caplog.messages[1] == "labels: energy, force."
+    assert caplog.messages[2].startswith("shortest distances [Å]: H-O 0.8")
     assert caplog.messages[-1] == "nothing to complain of."
     run(parse_args(["check-data", wrong]))
     assert caplog.messages[-1] == "1 warning(s)."

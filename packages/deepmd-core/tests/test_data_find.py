@@ -26,6 +26,14 @@ def test_a_list_is_taken_in_its_order(tree):
     assert find_systems([str(tree / "b"), str(tree / "a/z")]) == [str(tree / "b/x"), str(tree / "a/z")]
 
 
+def test_a_name_that_is_not_there_comes_with_the_nearest(tree):
+    write_system(tree / "data" / "valid")
+    with pytest.raises(DataError, match=rf"there is no system .*; perhaps {tree}/data/valid is meant\."):
+        find_systems(str(tree / "dta" / "valid"))
+    with pytest.raises(DataError, match=r"there is no system \S* \(relative to \S*\)\.$"):
+        find_systems(str(tree / "xyzzy"))
+
+
 def test_patterns_choose_folders(tree):
     assert find_systems(str(tree), ["a/*"]) == [str(tree / "a/y"), str(tree / "a/z")]
     with pytest.raises(DataError, match=r"matching q\*"):

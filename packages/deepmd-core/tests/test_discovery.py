@@ -171,6 +171,7 @@ def test_files_are_recognised_by_their_endings(register):
         ("model.pb", r"model\.pb is a file of TensorFlow, .* `pip install deepmd-tf`"),
         ("model.pt2", r"no installed backend reads files that end in '\.pt2'; known endings: \.dp, \.yaml"),
         ("model", "end in 'nothing'"),
+        (".", r"\. is a folder; give the model file in it"),
     ],
 )
 def test_files_of_no_installed_backend(register, name, message):

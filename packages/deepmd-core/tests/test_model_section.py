@@ -26,6 +26,15 @@ def test_a_key_that_makes_another_kind_of_model_is_missed(key, value, is_given):
     assert join_sections(with_key, document(with_key)) == with_key
 
 
+def test_what_follows_from_a_missing_key_is_not_told_before_it():
+    """As `env_protection`, which spins set and nobody has written."""
+    there = GIVEN | {"spin": SPIN, "descriptor": {"rcut": 4.0, "env_protection": 0.01}}
+    given = GIVEN | {"descriptor": {"rcut": 4.0, "env_protection": 0.0}}
+    with pytest.raises(InputError) as raised:
+        join_sections(given, document(there))
+    assert "model/spin None" in str(raised.value) and "env_protection" not in str(raised.value)
+
+
 def test_a_file_without_its_section_is_taken_as_it_is():
     given = GIVEN | {"spin": SPIN}
     assert join_sections(given, document(None)) == given

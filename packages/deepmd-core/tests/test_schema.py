@@ -308,6 +308,9 @@ def test_mistakes_in_parts_are_named(config, part, message):
         ("model/descriptor/type", "planes", "type is 'planes': it was dropped, use pairs; expected one of cloud"),
         # unknown choices
         ("model/descriptor/type", "pair", "is 'pair' (perhaps 'pairs' is meant); expected one of cloud, joint"),
+        ("model/descriptor/type", "PAIRS", "is 'PAIRS' (perhaps 'pairs' is meant); expected one of cloud, joint"),
+        ("model/descriptor/type", "prism", "is 'prism'; expected one of cloud, joint"),
+        ("model/fitting_net/neuron", 32, "neuron is 32; expected a list of integers. Write [32]."),
         ("learning_rate/type", 3, "learning_rate/type is 3; expected one of exp, cosine, wsd."),
         # wrong types
         ("model", 3, "model is 3; expected a mapping."),
@@ -437,21 +440,67 @@ def test_inputs_are_read_from_json_and_yaml(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("input.json", '{"model": {},\n  }', "is not valid JSON: .* in line 2"),
+        (
+            "input.json",
+            '{"model": {},\n  }',
+            "is not valid JSON: line [12], column [0-9]+: leave out the comma before the closing",
+        ),
         ("input.yaml", "model: [1,", "is not plain YAML"),
         ("input.yaml", "model: !!python/object/apply:os.getcwd []", "is not plain YAML"),
         ("input.json", '{"model": {"rcut": 6, "sel": 4, "rcut": 5}}', "the key rcut stands twice in one section"),
         ("input.yaml", "model:\n  rcut: 6\n  sel: 4\n  rcut: 5", "from line 2: the key rcut stands twice"),
-        ("missing.json", None, "cannot be read: No such file or directory"),
+        ("missing.json", None, r"there is no input file .*missing\.json"),
+        ("input.jsn", None, r"; perhaps .*input\.json is meant"),
+        ("input.json", "step rmse\n1 2", "is no input of a training: expected JSON"),
+        ("folder", None, "folder is a folder; expected the input of a training"),
     ],
 )
 def test_unreadable_inputs(tmp_path, name, text, message):
     if text is not None:
         (tmp_path / name).write_text(text)
+    else:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / ("input.json" if name == "input.jsn" else "other")).touch()
     with pytest.raises(InputError, match=message) as caught:
         load_input(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("", "the file is empty."),
+        ('{"a": [1, 2,]}', "leave out the comma before the closing bracket."),
+        ('{"a": 1, // one\n "b": 2}', "JSON has no comments"),
+        ('{"a": 1, # one\n "b": 2}', "JSON has no comments"),
+        ('{"a": 1 # one\n, "b": 2}', "JSON has no comments"),
+        ("{'a': 1}", "texts stand in double quotes"),
+        ("{“a”: 1}", "these quotes are typographic"),
+        ('{"a": True}', "write true."),
+        ('{"a": ener}', 'write "ener" if it is a text.'),
+        ("{a: 1}", 'write "a" if it is a text.'),
+        ('{"a": {"b": 1}', "not closed before the end of the file."),
+        ('{"a": "b', "the closing quote of this text is missing."),
+        ('{"a": 1\n "b": 2}', "is there a comma missing at the end of line 1, or"),
+        ('{"a": [1 2]}', "is there a comma missing"),
+        ('{"a": [1, 2}', r"is there a bracket too many, or `\]` meant\?"),
+        ('{"a": {"b": 1}}}', "is there a bracket too many"),
+        ('{"a": 1},\n{"b": 1}', "is there a bracket too many"),
+        ('{"a": "b\n}', "is its closing quote missing?"),
+        ('{"a" = 1}', "write a colon"),
+        ('{"a": 1, "b"}', "is there"),
+    ],
+)
+def test_mistakes_in_json_come_with_what_to_do(tmp_path, text, remedy):
+    (tmp_path / "input.json").write_text(text)
+    with pytest.raises(InputError, match=remedy):
+        load_input(tmp_path / "input.json")
+
+
+def test_a_mark_of_the_encoding_is_no_mistake(tmp_path):
+    (tmp_path / "input.json").write_text('\ufeff{"a": 1}')
+    assert load_input(tmp_path / "input.json") == {"a": 1}
 
 
 def test_comments_may_stand_twice(tmp_path):
@@ -463,6 +512,7 @@ def test_comments_may_stand_twice(tmp_path):
     ("path", "value", "message"),
     [
         ("learning_rate/start_lr", "1e-3", "start_lr is '1e-3'; expected a number. It is a text: write 0.001."),
+        ("training/numb_steps", 1e3, r"numb_steps is 1000\.0; expected an integer\. Write 1000\."),
         ("learning_rate/start_lr", float("inf"), "start_lr is inf; expected finite numbers"),
         ("loss/start_pref_e", float("inf"), "start_pref_e is inf; expected finite numbers"),
     ],

@@ -22,7 +22,7 @@ from deepmd.backend.model_files import read_state
 from deepmd.data import DataRequirement, TrainingData
 from deepmd.entrypoints.freeze import freeze
 from deepmd.errors import DataError, InputError, ModelFileError, TrainingError
-from deepmd.train import run_training
+from deepmd.train import patience, run_training
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels
@@ -341,6 +341,46 @@ def test_nothing_is_displayed_where_that_is_not_wanted(folder):
     assert folder.joinpath("lcurve.out").read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("seconds", "training", "said"),
+    [
+        (0.1, {}, None),
+        (
+            2.5,
+            {},
+            "step 14 is done, 2.5 s per step: step 200, the next line, in 0:07:45; step 40,000, the end, in 1 d 3 h.",
+        ),
+        (40, {"disp_freq": 300_000}, "step 2 is done, 40 s per step: step 40,000, the end, in 18 d 12 h."),
+        (2.5, {"disp_training": False}, "step 14 is done, 2.5 s per step: step 40,000, the end, in 1 d 3 h."),
+        (10, {"disp_freq": 2}, None),
+    ],
+)
+def test_a_slow_training_says_once_when_its_next_line_comes(monkeypatch, caplog, seconds, training, said):
+    """The clock stands but for the steps, of which the first takes twenty times as long."""
+    now = [0.0]
+
+    def step(self, prepared, lr):
+        now[0] += seconds if now[0] else 20 * seconds
+        if now[0] > 60 * seconds:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {"loss": 1.0, "rmse": 1.0}
+
+    monkeypatch.setattr(ToyTrainer, "step", step)
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    caplog.set_level(logging.INFO)
+    train(config=new_config(**{"numb_steps": 40_000, "disp_freq": 200, "validation_data": None} | training))
+    lines = [message for message in caplog.messages if "s per step" in message]
+    assert lines == ([said] if said else [])
+
+
+def test_a_first_step_that_takes_long_is_said(monkeypatch, caplog):
+    monkeypatch.setattr(patience, "SECONDS", 0.0)
+    monkeypatch.setattr(ToyTrainer, "step", lambda *_: time.sleep(0.05) or {"loss": 1.0, "rmse": 1.0})
+    caplog.set_level(logging.INFO)
+    train(config=new_config(numb_steps=2, validation_data=None))
+    assert sum("first step has taken" in message for message in caplog.messages) == 1
+
+
 def test_wrong_data_are_found_before_the_first_step(folder):
     energy = np.load("data/b/set.000/energy.npy")
     energy[4] = np.nan
@@ -440,6 +480,19 @@ def test_a_figure_that_is_not_finite_ends_the_training(monkeypatch, method, metr
     with pytest.raises(TrainingError, match=message) as raised:
         train()
     assert "Last checkpoint: none in this run." in str(raised.value)
+
+
+def test_a_batch_without_any_label_has_no_total(monkeypatch, caplog):
+    """Its loss is 0 of nothing, which is no small error."""
+    monkeypatch.setattr(ToyTrainer, "step", lambda *_: {"loss": 0.0, "rmse": 0.0, "rmse_dos": np.nan})
+    monkeypatch.setattr(ToyTrainer, "evaluate", lambda *_: {"loss": 4.0, "rmse": 2.0, "rmse_dos": 2.0})
+    caplog.set_level(logging.INFO)
+    train(config=new_config(numb_steps=1))
+    curve = read_lcurve("lcurve.out")
+    assert np.isnan(curve["rmse_trn"]).all()
+    assert curve["rmse_val"].tolist() == [2.0]
+    (row,) = [message.split() for message in caplog.messages if " trn " in message]
+    assert row[:4] == ["1", "trn", "-", "-"]
 
 
 def test_metrics_without_labels_do_not_count_in_means():

@@ -227,7 +227,7 @@ def test_a_common_embedding_of_types_goes_to_both(model_section):
         ({"preset_out_bias": {"energy": [0.0] * 3}}, "model/preset_out_bias: give `atom_ener` in the fitting_net of"),
         (
             {"type_embedding": {"neuron": [4]}, "qm_model": {"descriptor": RADIAL, "fitting_net": FITTING}},
-            "model/type_embedding: deepmd-kit has it",
+            "model/type_embedding: the descriptor `se_e2_r` takes none; leave type_embedding out",
         ),
         ({"use_srtab": "x"}, "model/use_srtab is given, but tables for near atoms are for models of type"),
         (

@@ -67,16 +67,20 @@ def test_attention_takes_an_embedding_of_types_that_is_no_linear_one(config):
 
 
 @pytest.mark.parametrize(
-    ("parts", "options"),
+    ("parts", "options", "message"),
     [
-        ([PAIRS, {"type": "se_e2_r", "sel": [10, 20]}], {}),
-        ([ANGLES], {"activation_function": "tanh"}),
-        ([ANGLES], {"neuron": [4, 6]}),
-        ([], {}),
+        (
+            [PAIRS, {"type": "se_e2_r", "sel": [10, 20]}],
+            {},
+            "descriptor `se_e2_r` takes none; leave type_embedding out",
+        ),
+        ([ANGLES], {"activation_function": "tanh"}, "`se_e3_tebd` has a linear embedding of one layer; leave"),
+        ([ANGLES], {"neuron": [4, 6]}, "`se_e3_tebd` has a linear embedding of one layer; leave"),
+        ([], {}, "list"),
     ],
 )
-def test_an_embedding_of_types_that_a_part_can_not_take_is_refused(config, parts, options):
-    with pytest.raises(InputError, match=r"model/type_embedding: deepmd-kit has it|list"):
+def test_an_embedding_of_types_that_a_part_can_not_take_is_refused(config, parts, options, message):
+    with pytest.raises(InputError, match=message):
         with_type_embedding(config, parts, **options)
 
 
@@ -118,7 +122,7 @@ def put(config, path, value):
         # wrong types
         ("training/numb_steps", "100", "numb_steps is '100'; expected an integer. It is a text: write 100."),
         ("model/descriptor", {"type": "hybrid", "list": {"a": 1}}, "list is {'a': 1}; expected a list of mappings."),
-        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string."),
+        ("model/descriptor/sel", 5, "model/descriptor/sel is 5; expected a list of integers or a string. Write [5]."),
         # wrong values
         ("model/descriptor/sel", "most", "sel is 'most'; expected numbers of neighbors, `auto` or `auto:FACTOR`; "),
         ("model/descriptor/activation_function", "tan", "activation_function is 'tan'; expected one of tanh, relu"),
@@ -223,6 +227,16 @@ def test_a_loss_of_something_else_is_refused_before_data_are_read(config, fittin
     with pytest.raises(InputError) as caught:
         label_sets(normalize(config))
     assert message in str(caught.value)
+
+
+def test_a_loss_that_leaves_magnetic_forces_out_says_so(config, caplog):
+    config["model"]["spin"] = {"use_spin": [True, False], "virtual_scale": 0.3}
+    config["loss"] = {"type": "ener_spin"}
+    label_sets(normalize(deepcopy(config)))
+    assert "magnetic" not in caplog.text
+    config["loss"] = {"type": "ener"}
+    label_sets(normalize(config))
+    assert "loss/type is 'ener': the magnetic forces of the spins are not trained on; take 'ener_spin'" in caplog.text
 
 
 @pytest.mark.parametrize("weights", [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])

@@ -34,7 +34,9 @@ def main_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepmd-core {deepmd.__version__}")
     _add_backend_flags(parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", action=_Commands)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", action=_Commands, parser_class=_CommandParser
+    )
     common = _common_parser()
     for name, command in COMMANDS.items():
         _add_command(commands, name, command, common)
@@ -57,6 +59,18 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # it tak
             hint = f"perhaps `{near[0]}` is meant" if near else "`dp -h` lists them"
             parser.error(f"there is no command {name!r}; {hint}")
         super().__call__(parser, namespace, values, option_string)
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """Of a sub-command: where an argument is missing, says what it is, and what may be meant by a wrong flag before."""
+
+    example = hint = ""
+
+    def error(self, message: str) -> NoReturn:
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message and self.example:
+            message = f"{missing} is missing, as in `{self.example}`{self.hint}"
+        super().error(message)
 
 
 def _add_backend_flags(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +100,7 @@ def _common_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[Any],
     name: str,
     command: Command,
     common: argparse.ArgumentParser,
@@ -99,6 +113,7 @@ def _add_command(
         epilog="examples:\n" + "\n".join(f"    {example}" for example in command.examples),
         formatter_class=_HelpFormatter,
     )
+    parser.example = command.examples[0] if command.examples else ""
     for item in command.flags:
         if isinstance(item, Flag):
             parser.add_argument(*item.names, **item.options)
@@ -131,6 +146,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     from deepmd.log import LEVELS
 
     parser = main_parser()
+    _hint_at_missing(parser, sys.argv[1:] if args is None else args)
     namespace, unknown = parser.parse_known_args(args)
     if namespace.command is None:
         parser.error("a command is needed, e.g. `dp train input.json`; `dp -h` lists them")
@@ -154,11 +170,28 @@ def _check_place(parser: argparse.ArgumentParser, unknown: list[str], command: s
 
 def _refuse_unknown(parser: argparse.ArgumentParser, unknown: list[str], namespace: argparse.Namespace) -> NoReturn:
     """Ends with the usage of the command and what may be meant."""
-    commands = next(action for action in parser._actions if isinstance(action, _Commands))
-    command = commands._name_parser_map[namespace.command]
+    command = _subcommands(parser)[namespace.command]
     command.print_usage(sys.stderr)
     hint = _hint_of_flags(parser, command, unknown, namespace.command) or _hint_of_folders(namespace, unknown)
     parser.exit(2, f"dp: error: unrecognized arguments: {' '.join(unknown)}{hint}\n")
+
+
+def _hint_at_missing(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Tells the command of a wrong flag before it, which argparse would tell only where nothing is missing."""
+    name = next((word for word in words if word in COMMANDS), None)
+    if name is None:
+        return
+    options = parser._option_string_actions
+    before = [word.partition("=")[0] for word in words[: words.index(name)] if word.startswith("--")]
+    wrong = [word for word in before if not any(option.startswith(word) for option in options)]
+    command = _subcommands(parser)[name]
+    command.hint = f"; {wrong[0]} is no flag{_hint_of_flags(parser, command, wrong, name)}" if wrong else ""
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> dict[str, _CommandParser]:
+    commands = next(action for action in parser._actions if isinstance(action, _Commands))
+    found: dict[str, _CommandParser] = commands._name_parser_map
+    return found
 
 
 def _hint_of_flags(
@@ -170,7 +203,10 @@ def _hint_of_flags(
     word = next((word.partition("=")[0] for word in unknown if word.startswith("--")), None)
     if word is None:
         return ""
-    near = get_close_matches(word, [*command._option_string_actions, *parser._option_string_actions], n=1)
+    options = {**command._option_string_actions, **parser._option_string_actions}
+    # dashes are alike in all
+    by_name = {option.lstrip("-"): option for option in options}
+    near = [by_name[name] for name in get_close_matches(word.lstrip("-"), by_name, n=1)]
     if not near:
         return f"; `dp {name} -h` lists the flags"
     if near[0] in command._option_string_actions:
@@ -182,9 +218,11 @@ def _hint_of_flags(
 
 
 def _hint_of_folders(namespace: argparse.Namespace, unknown: list[str]) -> str:
-    """What to do where the shell has made several folders of ``-s data/*``."""
+    """What to do where the shell has made several folders of ``-s data/*``, or a model is given without its flag."""
     if not hasattr(namespace, "system") or any(word.startswith("-") for word in unknown):
         return ""
+    if namespace.system == ".":
+        return "; a model is given by `-m FILE`, data by `-s FOLDER`"
     return "; -s takes one folder, and searches it for all systems: leave out the `*`"
 
 

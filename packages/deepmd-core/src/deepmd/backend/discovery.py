@@ -124,6 +124,8 @@ def backend_of_file(path: str | Path) -> Backend:
             backend.import_framework()
             return backend
     refuse_input(path)
+    if not suffix and Path(path).is_dir():
+        raise BackendError(f"{path} is a folder; give the model file in it.")
     known = known_reader(suffix)
     if known:
         remedy = f"`pip install {known.distribution}`"

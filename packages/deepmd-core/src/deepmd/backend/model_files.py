@@ -12,6 +12,7 @@ from deepmd.contract.document import check_document
 from deepmd.contract.schema import LOOP, STATE, check_table
 from deepmd.contract.self_test import read_self_test
 from deepmd.errors import InputError, ModelFileError
+from deepmd.files.near import near_path
 from deepmd.files.reading import reading
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def open_model(path: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
     except TypeError:
         raise InputError(f"the model file is {path!r}; expected its path.") from None
     if not os.path.exists(path):
-        raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}).")
+        raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}){near_path(path)}.")
     backend = backend_of_file(path)
     check_whole(path)
     with reading(path):

@@ -12,6 +12,7 @@ from deepmd.check.duplicates import shared_frames
 from deepmd.check.energies import EnergyFit, energy_groups
 from deepmd.check.forces import Forces
 from deepmd.check.structure import boundaries
+from deepmd.check.virials import Virials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ def check_data(
     Parameters
     ----------
     training : list of System
-        Their labels ``energy`` and ``force`` are looked at where they are required and found.
+        Their labels ``energy``, ``force`` and, beside them, ``virial`` are looked at where they are required and found.
     names : sequence of sequence of str
         Of each system, the names of its types.
     validation : list of System, optional
@@ -66,12 +67,14 @@ def check_data(
     pairs = list(zip(training, names, strict=True))
     groups = [group for system, own in pairs if system.has_label("energy") for group in energy_groups(system, own)]
     fit = EnergyFit.of(groups) if groups else None
-    forces = Forces()
+    forces, virials = Forces(), Virials()
     for batch, own in _some_forces(pairs):
         forces.add(batch, own)
+        virials.add(batch)
     findings = list(distances.findings()) if distances else []
     findings += fit.findings() if fit else []
     findings += forces.findings(fit, lengths_are_right=distances is None or distances.units_are_right())
+    findings += virials.findings()
     findings += boundaries(training)
     findings += shared_frames(training, validation or [])
     return Report(findings, fit, forces)

@@ -15,6 +15,7 @@ from deepmd.data.foreign import foreign_in, refuse_file
 from deepmd.data.lmdb_group import is_lmdb, open_lmdb
 from deepmd.data.source import open_hdf5
 from deepmd.errors import DataError
+from deepmd.files.near import near_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +59,7 @@ def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
     elif Path(root).is_dir():
         found = sorted(str(folder) for folder in _folders(Path(root), patterns))
     else:
-        raise DataError(f"there is no system {root} (relative to {Path.cwd()}).")
+        raise DataError(f"there is no system {root} (relative to {Path.cwd()}){near_path(path)}.")
     if not found:
         _refuse_set(Path(root))
         wanted = f" matching {', '.join(patterns)}" if patterns else ""

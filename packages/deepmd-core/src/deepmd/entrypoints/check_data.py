@@ -13,7 +13,7 @@ import numpy as np
 from deepmd.backend.discovery import neighbor_search
 from deepmd.charge_spin import CHARGE_SPIN, problem_of
 from deepmd.check import Distances, Finding, Report, check_data
-from deepmd.check.structure import labels, unnamed_types, wanted_labels
+from deepmd.check.structure import INPUTS, labels, unnamed_types, wanted_labels
 from deepmd.data import DataRequirement, System, find_systems
 from deepmd.data.mask import MASK
 from deepmd.data.neighbor_statistics import statistics_of_frames
@@ -217,6 +217,13 @@ def _unknown_elements(systems: list[System], names: list[list[str]], type_map: l
             )
 
 
+def _labels(systems: list[System]) -> Iterator[str]:
+    """The labels that there are, and where only some systems have one in how many."""
+    counts = Counter(item for system in systems for item in sorted(system.items() - INPUTS))
+    for label, count in counts.items():
+        yield label if count == len(systems) else f"{label} (in {count} of {len(systems)} systems)"
+
+
 def _say(systems: list[System], names: list[list[str]], distances: Distances | None, report: Report) -> None:
     """What the data are."""
     counts = Counter[frozenset[tuple[str, int]]]()
@@ -224,7 +231,11 @@ def _say(systems: list[System], names: list[list[str]], distances: Distances | N
         numbers, frames = system.numbers_of_types()
         for row, nframes in zip(numbers.tolist(), np.bincount(frames).tolist(), strict=True):
             counts[frozenset(pair for pair in zip(own, row, strict=True) if pair[1])] += nframes
-    log.info("%d system(s), %d frames, %d composition(s).", len(systems), counts.total(), len(counts))
+    boundaries = {(True,): "periodic", (False,): "open boundaries"}.get(
+        tuple({system.pbc for system in systems}), "some periodic"
+    )
+    log.info("%d system(s), %d frames, %d composition(s), %s.", len(systems), counts.total(), len(counts), boundaries)
+    log.info("labels: %s.", ", ".join(_labels(systems)) or "none")
     if distances is not None and distances.shortest:
         shown = sorted(distances.shortest.items(), key=lambda item: item[1].distance)
         text = ", ".join(f"{a}-{b} {each.distance:.3g}" for (a, b), each in shown[:MOST_PAIRS])

@@ -27,7 +27,11 @@ _DEEP_LINE = re.compile(rf"^[ \-?:]{{{MAX_DEPTH // 2}}}", re.MULTILINE)
 
 
 def parse_json(
-    text: str | bytes, source: str, error: type[DeepmdError] = InputError, pairs: Callable[..., Any] | None = None
+    text: str | bytes,
+    source: str,
+    error: type[DeepmdError] = InputError,
+    pairs: Callable[..., Any] | None = None,
+    advise: Callable[[str, int], str] | None = None,
 ) -> Any:
     """The plain values of a JSON text.
 
@@ -40,12 +44,16 @@ def parse_json(
         What is raised where it is no JSON, or not plain (`check_plain`).
     pairs : callable, optional
         Makes the mappings of their pairs.
+    advise : callable, optional
+        What to do about a mistake at a position of a text that people write; empty where that is not known.
     """
     try:
         tree = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as reason:
         place = f"line {reason.lineno}, column {reason.colno}"
-        raise error(f"{source} is not valid JSON: {reason.msg} in {place}.") from reason
+        remedy = advise(reason.doc, reason.pos) if advise is not None else ""
+        what = f"{place}: {remedy}" if remedy else f"{reason.msg} in {place}"
+        raise error(f"{source} is not valid JSON: {what}{'' if what.endswith('?') else '.'}") from reason
     except RecursionError as reason:
         raise error(_too_deep(source)) from reason
     except ValueError as reason:  # no text, or an integer that Python does not convert

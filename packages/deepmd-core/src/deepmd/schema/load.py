@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
 from deepmd.files import atomic_path, read_text
+from deepmd.files.json_mistakes import advice
+from deepmd.files.near import near_path
 from deepmd.files.plain import check_plain, parse_json, parse_yaml
 from deepmd.files.reading import reading
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import yaml
+
+
+BEGINNING = 4000
+"""Characters among which JSON has its first bracket, behind a comment."""
 
 
 def load_input(path: str | Path) -> dict[str, Any]:
@@ -33,6 +39,10 @@ def load_input(path: str | Path) -> dict[str, Any]:
         which one would be lost, is not.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the input of a training, a JSON or YAML file.")
+    if not path.exists():
+        raise InputError(f"there is no input file {path} (relative to {Path.cwd()}){near_path(path)}.")
     with reading(path, InputError):
         config: dict[str, Any] = _parse(read_text(path), path)
         check_plain(config, str(path))
@@ -53,7 +63,10 @@ def _parse(text: str, path: Path) -> Any:
         _check_unique([key for key, _ in pairs], str(path))
         return dict(pairs)
 
-    return parse_json(text, str(path), pairs=once)
+    if text.strip() and "{" not in text[:BEGINNING]:
+        raise InputError(f'{path} is no input of a training: expected JSON, {{"model": ...}}, or a YAML file (.yaml).')
+    # editors of Windows begin a file with a mark of its encoding
+    return parse_json(text.removeprefix("\ufeff"), str(path), pairs=once, advise=advice)
 
 
 def _check_unique_nodes(root: yaml.Node, path: Path) -> None:

@@ -53,7 +53,7 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
             default=None,
         ),
         *_fields_of_tables(),
-        not_yet("type_embedding"),
+        not_yet("type_embedding", doc="this model has no descriptor to take it; leave it out"),
         not_yet("modifier", doc="long-range electrostatics (DPLR) are not in this version yet"),
         *(not_yet(name, doc=MULTI_TASK) for name in ("model_dict", "shared_dict")),
         not_yet("finetune_head", str),

@@ -194,7 +194,7 @@ def _check_choice(variant: Variant, section: dict[str, Any], path: list[str]) ->
         raise InputError(f"{where} is missing; give one of {supported}.")
     choice = variant.choice_dict.get(variant.choice_alias.get(str(tag), str(tag)))
     if choice is None:
-        near = get_close_matches(str(tag), [*variant.choice_dict, *variant.choice_alias], n=1)
+        near = get_close_matches(str(tag).lower(), [*variant.choice_dict, *variant.choice_alias], n=1, cutoff=0.7)
         hint = f" (perhaps {near[0]!r} is meant)" if near else ""
         raise InputError(f"{where} is {describe(tag)}{hint}; expected one of {supported}.")
     if isinstance(choice, NotYet):
@@ -257,7 +257,12 @@ def _expected_types(argument: Argument) -> str:
 
 
 def _hint(value: Any, argument: Argument) -> str:
-    """What to do where a number is given as a text: YAML reads `1e-3` as one, `1.0e-3` as a number."""
+    """What to do where a number is given as a text (YAML reads `1e-3` as one, `1.0e-3` as a number), as 1e3, or in the
+    place of a list."""
+    if type(value) is int and list[int] in argument.dtype:
+        return f" Write [{value}]."
+    if isinstance(value, float) and value.is_integer() and int in argument.dtype:
+        return f" Write {int(value)}."
     try:
         number = float(value) if isinstance(value, str) else math.nan
     except ValueError:

@@ -65,9 +65,8 @@ def check_pairs(pairs: list[list[int]], where: str, type_map: list[str]) -> None
 def check_one_per_type(values: list[Any], where: str, type_map: list[str], of: str = "numbers") -> None:
     """Raises InputError where a list does not have a value for each type."""
     if len(values) != len(type_map):
-        raise InputError(
-            f"{where} is a list of {len(values)}; expected {len(type_map)} {of}, one for each name in type_map."
-        )
+        wanted = f"{len(type_map)} {of if len(type_map) > 1 else of.removesuffix('s')}"
+        raise InputError(f"{where} is a list of {len(values)}; expected {wanted}, one for each name in type_map.")
 
 
 def _check_sel(part: Part, type_map: list[str]) -> None:

@@ -17,6 +17,7 @@ from deepmd.backend.model_files import read_state
 from deepmd.contract import walk_arrays
 from deepmd.errors import ModelFileError, TrainingError
 from deepmd.files import atomic_path
+from deepmd.files.near import near_path
 from deepmd.files.unfinished import remove_leftovers
 
 if TYPE_CHECKING:
@@ -152,7 +153,9 @@ def find_checkpoint(path: str | Path, suffix: str | None = None) -> Path:
         return path
     is_read = any(path.suffix and backend.reads(path.suffix) for backend in backends)
     if (is_read or known_reader(path.suffix)) and not path.exists():
-        raise ModelFileError(f"there is no model file or checkpoint {path} (relative to {Path.cwd()}).")
+        raise ModelFileError(
+            f"there is no model file or checkpoint {path} (relative to {Path.cwd()}){near_path(path)}."
+        )
     endings = [suffix, *(backend.checkpoint_suffix for backend in backends)]
     candidates = [path, *(path.with_name(path.name + ending) for ending in endings if ending)]
     for candidate in candidates:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import TrainingError
 from deepmd.train.interrupt import Interrupt
+from deepmd.train.patience import Patience
 from deepmd.train.prefetch import Prefetcher
-from deepmd.train.validation import Average, check_finite, validate
+from deepmd.train.validation import Average, check_finite, validate, without_label
 
 if TYPE_CHECKING:
     import signal
@@ -103,7 +104,8 @@ class TrainingLoop:
         """
         begin, done = time.monotonic(), self.start
         prefetcher = Prefetcher(self.data, self.trainer.prepare, self.stop - self.start)
-        with Interrupt() as interrupt, prefetcher, self.display:
+        patience = Patience(self.stop, self._next_display_step)
+        with Interrupt() as interrupt, prefetcher, self.display, patience:
             while done < self.stop and interrupt.received is None:
                 try:
                     self._step(done, prefetcher.get())
@@ -113,6 +115,7 @@ class TrainingLoop:
                     ) from error
                 done += 1
                 self.display.advance(done)
+                patience.advance(done, self._is_display_step(done))
                 if self._is_save_step(done):
                     self._save(done)
         seconds = time.monotonic() - begin
@@ -131,6 +134,7 @@ class TrainingLoop:
         metrics = self.trainer.step(batch.content, lr)
         check_finite(metrics, f"at step {step + 1}, in {batch.where}")
         self._data_state = batch.state
+        metrics = without_label(metrics)
         if self.settings.get("disp_avg", False):
             self._average.add(metrics)
         if self._is_display_step(step + 1):
@@ -150,6 +154,10 @@ class TrainingLoop:
     def _is_display_step(self, number: int) -> bool:
         every = self.settings.get("disp_freq", 1000)
         return self.settings.get("disp_training", True) and (number == 1 or (every > 0 and number % every == 0))
+
+    def _next_display_step(self, done: int) -> int | None:
+        every = self.settings.get("disp_freq", 1000)
+        return (done // every + 1) * every if self.settings.get("disp_training", True) and every > 0 else None
 
     def _is_save_step(self, number: int) -> bool:
         every = self.settings.get("save_freq", 1000)

@@ -43,7 +43,8 @@ def join_sections(given: Section, document: Document) -> Section:
     if names and names != given["type_map"]:
         raise InputError(f"type_map of the input is {given['type_map']}, but the checkpoint's model has {names}.")
     upgrade_model(made_from)
-    found = [*_differences(given, made_from, "model"), *(_missing(given, made_from) if made_from else ())]
+    # of a key that makes another kind of model others follow, which nobody has written
+    found = list(_missing(given, made_from) if made_from else ()) or list(_differences(given, made_from, "model"))
     differing = [f"{path} {mine!r} (there {theirs!r})" for path, mine, theirs in found]
     if differing:
         raise InputError(
@@ -57,7 +58,7 @@ def join_sections(given: Section, document: Document) -> Section:
 def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Path and both values of what differs; a key that one of them lacks was not known to its version."""
     if isinstance(given, dict) and isinstance(settled, dict):
-        for key in given.keys() & settled.keys() - OPTIONS:
+        for key in (key for key in given if key in settled and key not in OPTIONS):
             yield from _differences(given[key], settled[key], f"{path}/{key}")
     elif isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
         for number, (one, other) in enumerate(zip(given, settled, strict=True)):

@@ -81,7 +81,7 @@ class Rows:
         """The lines of a step: of the training data, and of the validation data where there are any."""
         line = f"{step:>8} trn{self._values(train)}{lr:9.1e}"
         if timing and self._has_room(line):
-            line += f"{timing[0]:9.3g}{_short(timing[1]):>9}"
+            line += f"{timing[0]:9.3g}{short_time(timing[1]):>9}"
         return [line, *([f"{'':8} val{self._values(valid)}"] if valid else [])]
 
     def _has_room(self, line: str) -> bool:
@@ -117,6 +117,6 @@ def _lines(columns: list[list[str]]) -> list[list[str]]:
     return [list(line) for line in zip(*padded, strict=True)] or [[]]
 
 
-def _short(left: timedelta) -> str:
+def short_time(left: timedelta) -> str:
     """``1:02:03``, from the second day on ``2 d 3 h``."""
     return f"{left.days} d {left.seconds // 3600} h" if left.days else str(left)

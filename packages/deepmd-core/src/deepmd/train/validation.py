@@ -57,7 +57,7 @@ def validate(trainer: Trainer, data: TrainingData, nbatches: int, lr: float) -> 
         batch = data.draw()
         metrics = trainer.evaluate(trainer.prepare(batch), lr)
         check_finite(metrics, f"in the validation data, {data.describe(batch)}")
-        average.add(metrics, weight=int((batch.atype >= 0).sum()))
+        average.add(without_label(metrics), weight=int((batch.atype >= 0).sum()))
     return average.take()
 
 
@@ -76,3 +76,9 @@ def check_finite(metrics: dict[str, float], where: str) -> None:
                 f"the {name} is {value} {where}. Look at these data (labels, units, close atoms), or lower the "
                 "learning rate."
             )
+
+
+def without_label(metrics: dict[str, float]) -> dict[str, float]:
+    """The metrics of a batch; where it has no label at all the ``rmse`` is NaN too, not the 0 of a loss of nothing."""
+    others = [value for name, value in metrics.items() if name not in ("loss", "rmse")]
+    return metrics | {"rmse": math.nan} if others and all(map(math.isnan, others)) else metrics

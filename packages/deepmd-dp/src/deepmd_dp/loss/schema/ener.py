@@ -78,6 +78,11 @@ def label_sets(section: dict[str, Any], model: dict[str, Any]) -> tuple[tuple[st
     from deepmd_dp.loss.ener import EnergyLoss
 
     check_fitted(section, model)
+    if model.get("spin") is not None:
+        log.warning(
+            "loss/type is 'ener': the magnetic forces of the spins are not trained on; take 'ener_spin', with "
+            "start_pref_fr and start_pref_fm in the place of start_pref_f, if the data have force_mag."
+        )
     return EnergyLoss.from_input(section, 1.0, (ENERGY,)).label_sets
 
 

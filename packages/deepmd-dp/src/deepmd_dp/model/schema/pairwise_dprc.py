@@ -11,7 +11,7 @@ from deepmd.schema.argument import key
 from deepmd.schema.choices import choices
 from deepmd.schema.model import common_fields
 from deepmd_dp.model.schema.near_atoms import refuse_table
-from deepmd_dp.model.schema.standard import takes_embedding
+from deepmd_dp.model.schema.standard import check_embedding
 
 if TYPE_CHECKING:
     from dargs import Argument
@@ -41,17 +41,14 @@ def fields() -> list[Argument]:
 
 
 def upgrade(section: dict[str, Any]) -> None:
-    """deepmd-kit has one embedding of the types for both models; here each has its own, made alike.
-
-    Where one of them takes none it is refused where it stands.
-    """
+    """deepmd-kit has one embedding of the types for both models; here each has its own, made alike."""
     given, parts = section.get("type_embedding"), [section.get(name) for name in PARTS]
     if given is None or not all(isinstance(part, dict) and "type_embedding" not in part for part in parts):
         return
-    if all(takes_embedding(part, given) for part in parts if part is not None):
-        for part in parts:
-            part["type_embedding"] = given  # type: ignore[index]
-        del section["type_embedding"]
+    for part in parts:
+        check_embedding(part, given)  # type: ignore[arg-type]
+        part["type_embedding"] = given  # type: ignore[index]
+    del section["type_embedding"]
 
 
 def check(section: dict[str, Any], where: str, type_map: list[str]) -> None:

@@ -54,25 +54,37 @@ def upgrade(section: dict[str, Any]) -> None:
 
 
 def _hand_on_embedding(section: dict[str, Any]) -> None:
-    """Hands the embedding of the types to the descriptors where all take one; else it is refused where it stands.
+    """Hands the embedding of the types to the descriptors; InputError: one takes none.
 
     deepmd-kit's TensorFlow backend has one embedding for the parts of a hybrid; here each has its own.
     """
     given = section.get("type_embedding")
     if given is None or not isinstance(section.get("descriptor"), dict):
         return
-    if takes_embedding(section, given):
-        for part in _descriptors(section):
+    check_embedding(section, given)
+    for part in _descriptors(section):
+        if isinstance(part, dict):
             part.update(_as_taken(part, given))
-        del section["type_embedding"]
+    del section["type_embedding"]
 
 
-def takes_embedding(section: dict[str, Any], given: Any) -> bool:
-    """Whether all descriptors of a model's section take an embedding of the types; InputError: it is none."""
+def check_embedding(section: dict[str, Any], given: Any) -> None:
+    """Raises InputError where a descriptor of a model's section takes no such embedding of the types, or it is none."""
     if not isinstance(given, dict):
         raise InputError(f"model/type_embedding is {describe(given)}; expected a mapping.")
-    parts = _descriptors(section)
-    return bool(parts) and all(_as_taken(part, given) for part in parts)
+    for part in _descriptors(section):
+        row = lookup(DESCRIPTOR, part.get("type")) if isinstance(part, dict) else None
+        if row is None or _as_taken(part, given):
+            continue
+        if "tebd_dim" in _keys(row):
+            raise InputError(
+                f"model/type_embedding: the descriptor `{row.name}` has a linear embedding of one layer; leave "
+                "type_embedding out, and give the width as tebd_dim in the descriptor."
+            )
+        raise InputError(
+            f"model/type_embedding: the descriptor `{row.name}` takes none; leave type_embedding out, or take a "
+            "descriptor such as `se_e2_a`, which does."
+        )
 
 
 def _descriptors(section: dict[str, Any]) -> list[Any]:
