@@ -179,6 +179,12 @@ def test_files_of_no_installed_backend(register, name, message):
         discovery.backend_of_file(name)
 
 
+def test_a_folder_is_no_model(register, tmp_path):
+    register(doc=DOC)
+    with pytest.raises(ModelFileError, match="is a folder; give the model file in it"):
+        discovery.backend_of_file(tmp_path)
+
+
 def test_the_only_backend_that_trains_is_the_default(register):
     register(doc=DOC, able=here("Trainable"), none=here("NoFramework"))
     assert discovery.training_backend().name == "Trainable"

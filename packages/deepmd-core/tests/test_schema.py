@@ -225,6 +225,23 @@ def test_a_smooth_radius_that_version_0_leaves_out():
 def test_an_input_of_version_0_that_is_not_smooth():
     with pytest.raises(InputError, match="whose descriptor is not in this version"):
         modernize({**VERSION_0, "use_smooth": False})
+    of_before = {key: value for key, value in VERSION_0.items() if key != "use_smooth"}
+    with pytest.raises(InputError, match="local frames, to which axis_rule belongs"):
+        modernize({**of_before, "sel_r": [30, 60], "axis_rule": [0, 1, 0]})
+
+
+def test_keys_without_effect_of_version_0_are_passed_over():
+    assert modernize({**VERSION_0, "sel_r": [30, 60], "num_threads": 4, "restart": False}) == modernize(VERSION_0)
+
+
+def test_a_key_without_effect_beside_the_sections(config, caplog):
+    normalize({**config, "with_distrib": False})
+    assert "have no effect: with_distrib" in caplog.text
+
+
+def test_what_is_not_there_is_named_before_the_sections_that_it_stands_for():
+    with pytest.raises(InputError, match=r"^nvnmd: deepmd-kit has it, this version does not support it yet"):
+        normalize({"nvnmd": {"version": 0}, "learning_rate": {}, "training": {}})
 
 
 @pytest.mark.parametrize(
@@ -442,6 +459,12 @@ def test_inputs_are_read_from_json_and_yaml(tmp_path):
         ("input.yaml", "model: !!python/object/apply:os.getcwd []", "is not plain YAML"),
         ("input.json", '{"model": {"rcut": 6, "sel": 4, "rcut": 5}}', "the key rcut stands twice in one section"),
         ("input.yaml", "model:\n  rcut: 6\n  sel: 4\n  rcut: 5", "from line 2: the key rcut stands twice"),
+        ("input.json", '{"model": {}, // new', r"line 1, column 15\. JSON has no comments"),
+        ("input.json", "# new\n{}", "JSON has no comments"),
+        ("input.json", '{"model": {"sel": [1, 2,]}}', "There is a comma too many"),
+        ("input.json", '{"model": {},}', "There is a comma too many"),
+        ("input.json", "{'model': {}}", "Texts stand in double quotes"),
+        ("input.json", '{"model": {"resnet_dt": True}}', "Write true for True"),
         ("missing.json", None, "cannot be read: No such file or directory"),
     ],
 )
@@ -452,6 +475,11 @@ def test_unreadable_inputs(tmp_path, name, text, message):
         load_input(tmp_path / name)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_mark_that_editors_put_before_a_text_is_none_of_it(tmp_path):
+    (tmp_path / "input.json").write_text('{"model": {}}', encoding="utf-8-sig")
+    assert load_input(tmp_path / "input.json") == {"model": {}}
 
 
 def test_comments_may_stand_twice(tmp_path):

@@ -22,6 +22,7 @@ MAX_DEPTH = 100
 """Lists and mappings in each other; models have some twenty."""
 LARGEST_INTEGER = 2**63
 """No integer is larger than what an array holds."""
+_OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 _DEEP_LINE = re.compile(rf"^[ \-?:]{{{MAX_DEPTH // 2}}}", re.MULTILINE)
 """Without brackets YAML nests by indentation: each column of it is two levels at most."""
 
@@ -45,13 +46,27 @@ def parse_json(
         tree = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as reason:
         place = f"line {reason.lineno}, column {reason.colno}"
-        raise error(f"{source} is not valid JSON: {reason.msg} in {place}.") from reason
+        raise error(f"{source} is not valid JSON: {reason.msg} in {place}.{_json_hint(reason)}") from reason
     except RecursionError as reason:
         raise error(_too_deep(source)) from reason
     except ValueError as reason:  # no text, or an integer that Python does not convert
         raise error(f"{source} is not valid JSON: {first_line(reason)}.") from reason
     check_plain(tree, source, error)
     return tree
+
+
+def _json_hint(error: json.JSONDecodeError) -> str:
+    """What was probably meant by what JSON does not have, by the characters around the place."""
+    before, here = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    if here.startswith(("#", "//", "/*")):
+        return ' JSON has no comments: write them as "_comment": "...", or the input as YAML.'
+    # Python 3.13 names the comma, earlier ones what follows it
+    if re.match(r",\s*[}\]]", here) or (before.endswith(",") and here.startswith(("}", "]", ","))):
+        return " There is a comma too many."
+    if here.startswith("'"):
+        return " Texts stand in double quotes."
+    word = re.match("|".join(_OF_PYTHON), here)
+    return f" Write {_OF_PYTHON[word[0]]} for {word[0]}." if word else ""
 
 
 def parse_yaml(
