@@ -82,6 +82,10 @@ def test_a_set_is_not_a_system(tmp_path):
 def test_nothing_found(tmp_path):
     with pytest.raises(DataError, match="there is no system"):
         find_systems(str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"there is no system .*data/\*.*`\*` is no wildcard here"):
+        find_systems(str(tmp_path / "data/*"))
+    with pytest.raises(DataError, match="`~` is not expanded here"):
+        find_systems("~/none")
     with pytest.raises(DataError, match="no system found"):
         find_systems(str(tmp_path))
     with pytest.raises(DataError, match="empty list"):

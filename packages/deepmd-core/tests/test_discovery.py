@@ -171,13 +171,18 @@ def test_files_are_recognised_by_their_endings(register):
         ("model.pb", r"model\.pb is a file of TensorFlow, .* `pip install deepmd-tf`"),
         ("model.pt2", r"no installed backend reads files that end in '\.pt2'; known endings: \.dp, \.yaml"),
         ("model", "end in 'nothing'"),
-        (".", r"\. is a folder; give the model file in it"),
     ],
 )
 def test_files_of_no_installed_backend(register, name, message):
     register(doc=DOC)
     with pytest.raises(BackendError, match=message):
         discovery.backend_of_file(name)
+
+
+def test_a_folder_is_no_model(register, tmp_path):
+    register(doc=DOC)
+    with pytest.raises(ModelFileError, match="is a folder; give the model file in it"):
+        discovery.backend_of_file(tmp_path)
 
 
 def test_the_only_backend_that_trains_is_the_default(register):

@@ -13,7 +13,7 @@ from morse import install, write_model
 from toy_data import write_system
 
 import deepmd
-from deepmd.errors import DataError, InputError
+from deepmd.errors import DataError, InputError, ModelFileError
 from deepmd.infer import DeepEval, DeepPot, DeepPotential
 from deepmd.infer.batch_size import AutoBatchSize
 
@@ -31,6 +31,8 @@ def model(tmp_path, monkeypatch):
     ("module", "names"),
     [
         ("deepmd", "DeepPotential __version__"),
+        ("deepmd.__about__", "__version__"),
+        ("deepmd._version", "version"),
         ("deepmd.common", "j_loader expand_sys_str"),
         ("deepmd.entrypoints.test", "test"),
         ("deepmd.infer", "DeepDOS DeepGlobalPolar DeepPolar DeepPopulation DeepProperty DeepWFC"),
@@ -42,10 +44,12 @@ def model(tmp_path, monkeypatch):
         ("deepmd.infer.deep_wfc", "DeepWFC"),
         ("deepmd.utils.argcheck", "normalize gen_args gen_doc gen_json gen_json_schema"),
         ("deepmd.utils.batch_size", "AutoBatchSize"),
-        ("deepmd.utils.compat", "update_deepmd_input"),
+        ("deepmd.loggers", "set_log_handles"),
+        ("deepmd.utils.compat", "update_deepmd_input convert_input_v0_v1 convert_input_v1_v2"),
         ("deepmd.utils.data", "DeepmdData"),
-        ("deepmd.utils.data_system", "DeepmdDataSystem"),
+        ("deepmd.utils.data_system", "DeepmdDataSystem get_data process_systems"),
         ("deepmd.utils.path", "DPPath"),
+        ("deepmd.utils.random", "choice random seed shuffle"),
     ],
 )
 def test_names_are_there(module, names):
@@ -64,6 +68,9 @@ def test_names_are_there(module, names):
         ("deepmd.pt_expt", "deepmd_pt"),
         ("deepmd.dpmodel.output_def", "deepmd_dp"),
         ("deepmd.env", "deepmd_pt, deepmd_tf"),
+        ("deepmd.DeepPot", r"deepmd\.infer\.DeepPot"),
+        ("deepmd.Data", r"deepmd\.utils\.data\.DeepmdData"),
+        ("deepmd.descriptor.se_a", "deepmd_dp"),
     ],
 )
 def test_the_inside_of_deepmd_kit_names_our_counterpart(name, counterpart):
@@ -88,6 +95,11 @@ def test_models_are_opened_by_all_names_and_with_old_arguments(model):
     # dpdata looks there for what it may give
     assert "auto_batch_size" in DeepPot.__init__.__code__.co_varnames
     assert list(inspect.signature(DeepPot).parameters)[:2] == ["model_file", "args"]
+
+
+def test_pretrained_models_are_files_here():
+    with pytest.raises(ModelFileError, match=r"there is no model file DPA-3\.2-5M .*not fetched by name: give a file"):
+        DeepPot("DPA-3.2-5M")
 
 
 def test_a_model_of_another_kind_is_refused(model):
@@ -139,6 +151,46 @@ def test_systems_are_found(tmp_path):
     assert expand_sys_str(tmp_path) == []
     write_system(tmp_path / "a" / "b")
     assert expand_sys_str(tmp_path) == [str(tmp_path / "a" / "b")]
+
+
+def test_systems_are_found_by_patterns_and_for_inputs(tmp_path):
+    from deepmd.common import rglob_sys_str
+    from deepmd.utils.data_system import get_data, process_systems
+
+    for name in ("a", "b"):
+        write_system(tmp_path / name, [0, 1, 1], 4)
+    assert rglob_sys_str(tmp_path, ["a*"]) == [str(tmp_path / "a")]
+    assert rglob_sys_str(tmp_path, ["c*"]) == []
+    assert process_systems(str(tmp_path)) == [str(tmp_path / "a"), str(tmp_path / "b")]
+    data = get_data({"systems": [str(tmp_path)], "batch_size": 2}, 6.0, ["O", "H"], None)
+    assert (data.get_nsystems(), data.get_nbatches()) == (2, [2, 2])
+
+
+def test_keys_and_atoms_are_found():
+    from deepmd.common import j_must_have, select_idx_map
+
+    assert j_must_have({"stop_batch": 3}, "numb_steps", ["stop_batch"]) == 3
+    with pytest.raises(InputError, match="numb_steps is missing"):
+        j_must_have({}, "numb_steps")
+    assert select_idx_map([1, 0, 2, 0, 1], [1, 0]).tolist() == [1, 3, 0, 4]
+
+
+def test_errors_of_systems_are_put_together():
+    from deepmd.utils.weight_avg import weighted_average
+
+    errors = [{"rmse_e": (3.0, 1), "mae_e": (1.0, 3)}, {"rmse_e": (4.0, 1), "mae_e": (5.0, 1), "mae_f": (2.0, 7)}]
+    assert weighted_average(errors) == pytest.approx({"rmse_e": 12.5**0.5, "mae_e": 2.0, "mae_f": 2.0})
+    with pytest.raises(ValueError, match="energy is neither"):
+        weighted_average([{"energy": (1.0, 1)}])
+
+
+def test_a_seed_gives_the_same_numbers_again():
+    from deepmd.utils import random as dp_random
+
+    dp_random.seed(1)
+    first = dp_random.random(3)
+    dp_random.seed(1)
+    assert np.array_equal(dp_random.random(3), first)
 
 
 def test_data_come_as_dicts(tmp_path):

@@ -225,6 +225,23 @@ def test_a_smooth_radius_that_version_0_leaves_out():
 def test_an_input_of_version_0_that_is_not_smooth():
     with pytest.raises(InputError, match="whose descriptor is not in this version"):
         modernize({**VERSION_0, "use_smooth": False})
+    of_before = {key: value for key, value in VERSION_0.items() if key != "use_smooth"}
+    with pytest.raises(InputError, match="local frames, to which axis_rule belongs"):
+        modernize({**of_before, "sel_r": [30, 60], "axis_rule": [0, 1, 0]})
+
+
+def test_keys_without_effect_of_version_0_are_passed_over():
+    assert modernize({**VERSION_0, "sel_r": [30, 60], "num_threads": 4, "restart": False}) == modernize(VERSION_0)
+
+
+def test_a_key_without_effect_beside_the_sections(config, caplog):
+    normalize({**config, "with_distrib": False})
+    assert "have no effect: with_distrib" in caplog.text
+
+
+def test_what_is_not_there_is_named_before_the_sections_that_it_stands_for():
+    with pytest.raises(InputError, match=r"^nvnmd: deepmd-kit has it, this version does not support it yet"):
+        normalize({"nvnmd": {"version": 0}, "learning_rate": {}, "training": {}})
 
 
 @pytest.mark.parametrize(

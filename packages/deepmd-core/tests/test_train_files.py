@@ -314,7 +314,7 @@ def test_many_metrics_stand_under_names_of_several_lines():
     assert lines[5] == "       3 trn 1.00e+00 1.00e+00 1.00e+00 1.00e+00 1.00e+00 1.00e+00  1.0e-03"
 
 
-def test_long_times_areshort_time():
+def test_long_times_are_short():
     (line,) = Rows().row(1, {}, {}, 1e-3, (0.01, timedelta(days=12, hours=3, minutes=4)))
     assert line.split()[-4:] == ["12", "d", "3", "h"]
 

@@ -116,7 +116,7 @@ def backend_of_file(path: str | Path) -> Backend:
         Where no installed backend reads such files (says what to install if a known one does),
         or its framework fails to import.
     ModelFileError
-        None does, and it is the input of a training.
+        None does, and it is the input of a training, or a folder.
     """
     suffix = Path(path).suffix
     for backend in installed_backends().values():
@@ -124,12 +124,12 @@ def backend_of_file(path: str | Path) -> Backend:
             backend.import_framework()
             return backend
     refuse_input(path)
-    if not suffix and Path(path).is_dir():
-        raise BackendError(f"{path} is a folder; give the model file in it.")
     known = known_reader(suffix)
     if known:
         remedy = f"`pip install {known.distribution}`"
         raise BackendError(f"{path} is a file of {known.name}, which is not installed: {remedy}.")
+    if Path(path).is_dir():
+        raise ModelFileError(f"{path} is a folder; give the model file in it.")
     endings = sorted(suffix for backend in installed_backends().values() for suffix in backend.suffixes)
     raise BackendError(
         f"{path}: no installed backend reads files that end in {suffix or 'nothing'!r}; "

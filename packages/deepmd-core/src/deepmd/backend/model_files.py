@@ -58,7 +58,8 @@ def open_model(path: str | os.PathLike[str], **options: Any) -> DeepEvalBackend:
     except TypeError:
         raise InputError(f"the model file is {path!r}; expected its path.") from None
     if not os.path.exists(path):
-        raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}){near_path(path)}.")
+        pretrained = " Pretrained models are not fetched by name: give a file." if path.startswith("DPA") else ""
+        raise ModelFileError(f"there is no model file {path} (relative to {os.getcwd()}){near_path(path)}.{pretrained}")
     backend = backend_of_file(path)
     check_whole(path)
     with reading(path):

@@ -59,13 +59,24 @@ def _systems_in(root: str, patterns: list[str] | None) -> list[str]:
     elif Path(root).is_dir():
         found = sorted(str(folder) for folder in _folders(Path(root), patterns))
     else:
-        raise DataError(f"there is no system {root} (relative to {Path.cwd()}){near_path(path)}.")
+        hints = f"{near_path(path)}.{_shell_hint(root)}"
+        raise DataError(f"there is no system {root} (relative to {Path.cwd()}){hints}")
     if not found:
         _refuse_set(Path(root))
         wanted = f" matching {', '.join(patterns)}" if patterns else ""
         hint = "" if patterns or not Path(root).is_dir() else foreign_in(Path(root))
         raise DataError(f"no system found in {root}: expected a folder or HDF5 group{wanted} with type.raw.{hint}")
     return found
+
+
+def _shell_hint(root: str) -> str:
+    """What to write for what only a shell understands."""
+    if root.startswith("~"):
+        return " `~` is not expanded here: write the path out."
+    wildcard = next((char for char in "*?[" if char in root), None)
+    return f" `{wildcard}` is no wildcard here: give a folder, which is searched, and `rglob_patterns`." * bool(
+        wildcard
+    )
 
 
 def _refuse_set(folder: Path) -> None:

@@ -114,7 +114,7 @@ def _put_in_place(folder: Path, path: Path, lasting: bool) -> None:
 
 
 def read_text(path: str | Path, error_class: type[DeepmdError] = InputError) -> str:
-    """The text of a file.
+    """The text of a file, without the mark of its encoding that some editors put before it.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def read_text(path: str | Path, error_class: type[DeepmdError] = InputError) -> 
         Of the class given: it cannot be read, or is not UTF-8, as after a crash of the system.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise error_class(f"{path} cannot be read: {reason_of(error)}.") from error
 

@@ -11,8 +11,20 @@ _PACKAGES = {
     "dpmodel": "the models are in the package deepmd_dp (`pip install deepmd-dp`)",
     "env": "each framework is imported by its own package: deepmd_pt, deepmd_tf, deepmd_jax, deepmd_pd",
 }
+_OLD = {
+    "Data": "systems are read by deepmd.utils.data.DeepmdData",
+    "DataSystem": "systems are read by deepmd.utils.data_system.DeepmdDataSystem",
+    "DeepPot": "models are opened by deepmd.infer.DeepPot",
+    "DeepDipole": "models are opened by deepmd.infer.DeepDipole",
+    "DeepPolar": "models are opened by deepmd.infer.DeepPolar",
+    "descriptor": _PACKAGES["dpmodel"],
+    "fit": _PACKAGES["dpmodel"],
+    "model": _PACKAGES["dpmodel"],
+    "loss": _PACKAGES["dpmodel"],
+}
+"""Modules of deepmd-kit 1 and 2."""
 COUNTERPARTS = {
-    **{f"deepmd.{name}": counterpart for name, counterpart in _PACKAGES.items()},
+    **{f"deepmd.{name}": counterpart for name, counterpart in (_PACKAGES | _OLD).items()},
     "deepmd.pt_expt": _PACKAGES["pt"],
     "deepmd.tf2": _PACKAGES["tf"],
 }

@@ -65,8 +65,7 @@ def _parse(text: str, path: Path) -> Any:
 
     if text.strip() and "{" not in text[:BEGINNING]:
         raise InputError(f'{path} is no input of a training: expected JSON, {{"model": ...}}, or a YAML file (.yaml).')
-    # editors of Windows begin a file with a mark of its encoding
-    return parse_json(text.removeprefix("\ufeff"), str(path), pairs=once, advise=advice)
+    return parse_json(text, str(path), pairs=once, advise=advice)
 
 
 def _check_unique_nodes(root: yaml.Node, path: Path) -> None:

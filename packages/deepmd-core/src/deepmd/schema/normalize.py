@@ -129,7 +129,10 @@ def modernize(config: dict[str, Any]) -> dict[str, Any]:
 def _check_sections(config: Any) -> None:
     if not isinstance(config, dict):
         raise InputError(f"the input is {describe(config)}; expected a mapping of sections such as `model`.")
-    for name in schema().sub_fields.keys() & config.keys():
+    fields = schema().sub_fields
+    for name in fields.keys() & config.keys():
+        # what is not in this version explains the sections that are missing beside it
+        _check_is_there(fields[name], config[name], [])
         if not isinstance(config[name], dict):
             raise InputError(f"{name} is {describe(config[name])}; expected a mapping.")
 

@@ -30,7 +30,7 @@ EFFECTLESS_KEYS = (
     *("numb_test", "set_prefix", "load_ckpt", "wandb_config"),
     *("with_distrib", "coord_norm", "type_fitting_net"),
 )
-"""Keys of ``training``, its data and the parts of models that older versions of deepmd-kit had."""
+"""Keys of the input, ``training``, its data and the parts of models that older versions of deepmd-kit had."""
 OLD_STOP_LR = 5e-8
 """Last learning rate of inputs that don't give one, as older versions of deepmd-kit took it."""
 
@@ -138,7 +138,7 @@ def _drop_effectless(config: dict[str, Any]) -> None:
     training, model = config["training"], config["model"]
     parts = [training.get(name) for name in ("training_data", "validation_data")]
     parts += [model.get(name) for name in ("descriptor", "fitting_net")]
-    sections = [training, *(part for part in parts if isinstance(part, dict))]
+    sections = [config, training, *(part for part in parts if isinstance(part, dict))]
     taken_out = {key: [section.pop(key, None) for section in sections] for key in EFFECTLESS_KEYS}
     found = [key for key, values in taken_out.items() if any(value is not None for value in values)]
     if found:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 TELLING = ("use_smooth", "sel_a", "filter_neuron")
 """Keys that only such an input has at its top."""
+OF_LOCAL_FRAMES = ("axis_rule", "sel_r", "rcut_a", "rcut_r")
+"""Keys of the descriptor that was not smooth, which later versions call ``loc_frame``."""
+EFFECTLESS = ("num_threads", "restart")
+"""Keys that deepmd-kit passes over where it converts such an input."""
 PLACES = {
     "type_map": ("model/type_map",),
     "sel_a": ("model/descriptor/sel",),
@@ -48,11 +52,12 @@ def from_version0(config: Section) -> Section:
     """
     left = dict(config)
     kind = next((row.name for row in rows(DESCRIPTOR) if row.is_of_version0), None)
-    if not left.pop("use_smooth", True) or kind is None:
-        raise InputError(
-            "the input is one of deepmd-kit 0.x whose descriptor is not in this version (use_smooth is false, or no "
-            "package that brings it is installed)."
-        )
+    axes = next((key for key in OF_LOCAL_FRAMES if key in left), None)
+    if not left.pop("use_smooth", axes is None) or kind is None:
+        reason = f"local frames, to which {axes} belongs" if axes else "use_smooth is false, or no package brings it"
+        raise InputError(f"the input is one of deepmd-kit 0.x whose descriptor is not in this version ({reason}).")
+    for key in (*OF_LOCAL_FRAMES, *EFFECTLESS):
+        left.pop(key, None)
     converted: Section = {
         "model": {"descriptor": {"type": kind}, "fitting_net": {}},
         "learning_rate": {"type": "exp"},

@@ -17,3 +17,7 @@ def update_deepmd_input(jdata: dict[str, Any], warning: bool = True, dump: str |
     if dump is not None:
         write_input(dump, modern)
     return modern
+
+
+# which forms are old is found by itself
+convert_input_v0_v1 = convert_input_v1_v2 = update_deepmd_input

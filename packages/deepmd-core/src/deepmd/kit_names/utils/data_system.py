@@ -5,8 +5,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepmd.data import DataRequirement, TrainingData
+from deepmd.data import DataRequirement, TrainingData, find_systems
 from deepmd.kit_names.utils.data import as_dict
+
+
+def process_systems(systems: str | list[str], patterns: list[str] | None = None) -> list[str]:
+    """`deepmd.data.find_systems`."""
+    return find_systems(systems, patterns)
+
+
+def get_data(
+    jdata: dict[str, Any], rcut: float, type_map: list[str] | None, modifier: object = None, **_options: object
+) -> DeepmdDataSystem:
+    """The systems of an input's section ``training_data``; what follows it but the names of types is without effect."""
+    return DeepmdDataSystem(
+        find_systems(jdata["systems"], jdata.get("rglob_patterns")),
+        jdata["batch_size"],
+        type_map=type_map,
+        sys_probs=jdata.get("sys_probs"),
+        auto_prob_style=jdata.get("auto_prob", "prob_sys_size"),
+    )
 
 
 class DeepmdDataSystem:
