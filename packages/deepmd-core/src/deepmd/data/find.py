@@ -74,9 +74,9 @@ def _shell_hint(root: str) -> str:
     if root.startswith("~"):
         return " `~` is not expanded here: write the path out."
     wildcard = next((char for char in "*?[" if char in root), None)
-    return f" `{wildcard}` is no wildcard here: give a folder, which is searched, and `rglob_patterns`." * bool(
-        wildcard
-    )
+    if wildcard is None:
+        return ""
+    return f" `{wildcard}` is no wildcard here: give a folder, which is searched, and `rglob_patterns`."
 
 
 def _refuse_set(folder: Path) -> None:
