@@ -244,6 +244,12 @@ def test_what_is_not_there_is_named_before_the_sections_that_it_stands_for():
         normalize({"nvnmd": {"version": 0}, "learning_rate": {}, "training": {}})
 
 
+def test_models_with_several_fittings_of_version_2_are_named(config):
+    config["model"]["fitting_net_dict"] = {"first": config["model"].pop("fitting_net")}
+    with pytest.raises(InputError, match=r"^model/fitting_net_dict: several models in one training \(multi-task\)"):
+        normalize(config)
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -261,6 +267,15 @@ def test_a_missing_type_map_is_one_to_copy(config, tmp_path, names, message):
         normalize(config)
     assert "model/type_map is missing; " in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_missing_type_map_of_one_element(config, tmp_path):
+    write_system(tmp_path / "data" / "0", names=None)
+    (tmp_path / "data" / "0" / "type.raw").write_text("0 0 0\n")
+    config["training"]["training_data"]["systems"] = str(tmp_path / "data")
+    del config["model"]["type_map"]
+    with pytest.raises(InputError, match="the name of the element that 0 in"):
+        normalize(config)
 
 
 def test_epochs_may_be_given_instead_of_steps(config):

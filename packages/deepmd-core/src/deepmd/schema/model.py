@@ -55,7 +55,7 @@ def common_fields(*, inside: bool = False) -> list[Argument]:
         *_fields_of_tables(),
         not_yet("type_embedding", doc="this model has no descriptor to take it; leave it out"),
         not_yet("modifier", doc="long-range electrostatics (DPLR) are not in this version yet"),
-        *(not_yet(name, doc=MULTI_TASK) for name in ("model_dict", "shared_dict")),
+        *(not_yet(name, doc=MULTI_TASK) for name in ("model_dict", "shared_dict", "fitting_net_dict")),
         not_yet("finetune_head", str),
         unused("compress", dict, doc="a trained model is compressed, by `dp compress`"),
         unused("use_compile", bool, doc="each backend compiles what it gains by"),

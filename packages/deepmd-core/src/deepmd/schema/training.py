@@ -72,7 +72,7 @@ def output_fields() -> list[Argument]:
 def not_yet_fields() -> list[Argument]:
     """What deepmd-kit's frameworks have beyond this version."""
     return [
-        *(not_yet(name, doc=MULTI_TASK) for name in ("data_dict", "model_prob", "num_epoch_dict")),
+        *(not_yet(name, doc=MULTI_TASK) for name in ("data_dict", "model_prob", "fitting_weight", "num_epoch_dict")),
         not_yet("save_dir", [str, None], default=None),
         not_yet("ckpt_keep_ratio", [float, None], default=None),
         not_yet("enable_ema", bool, default=False),

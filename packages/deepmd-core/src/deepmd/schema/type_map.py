@@ -31,6 +31,11 @@ def _advice(config: Section) -> str:
     if not sources:
         return f"write the names of all elements into it, {example}."
     most = max(int(read_types(source).max()) for source in sources)
+    if most == 0:
+        return (
+            "the data have no type_map.raw either, so write the name of the element that 0 in type.raw "
+            'stands for into it, such as "type_map": ["O"].'
+        )
     return (
         "the data have no type_map.raw either, so write the names of the elements that the numbers 0 to "
         f"{most} in type.raw stand for into it, in this order, {example}."
