@@ -248,11 +248,14 @@ def test_files_of_other_kinds_are_written_as_they_are(tmp_path, capsys, monkeypa
 
 @pytest.mark.parametrize("name", ["se_e3: plain", "se_e3_tebd: strip, types not in the output"])
 def test_nets_of_angles_are_written_as_they_are(name, tmp_path, capsys, monkeypatch):
-    """In a `.dp` too, without a look at data: deepmd-kit has tables of them, which gain nothing in either."""
+    """In a `.dp` too, however close atoms come: deepmd-kit has tables of them, which gain nothing in either."""
     monkeypatch.chdir(tmp_path)
     document = random_document(next(case for case in CASES_DOUBLE if case.name == name))
     write_document("model.dp", document)
-    main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "no-such-input.json"])
+    with pytest.raises(SystemExit, match=r"there is no input file no-such-input\.json"):
+        main(["compress", "-i", "model.dp", "-o", "other.dp", "-t", "no-such-input.json"])
+    assert not Path("other.dp").exists()
+    main(["compress", "-i", "model.dp", "-o", "other.dp"])
     assert "nets of angles gain nothing by tables" in capsys.readouterr().err
     before, after = (dict(walk_arrays(read_document(f"{each}.dp")["model"])) for each in ("model", "other"))
     assert before.keys() == after.keys()

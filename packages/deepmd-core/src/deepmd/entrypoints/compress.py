@@ -120,7 +120,7 @@ def compress(
     _check(step, extrapolate, check_frequency)
     if Path(target).suffix not in WRITTEN:
         log.info(NO_TABLES, Path(target).suffix, ", ".join(WRITTEN))
-        return {SELF_TEST: convert(source, target)}
+        return _write_as_it_is(target, source, training_script)
     reader, writer = backend_of_file(source), backend_of_file(target)
     document = read_with_self_test(source)
 
@@ -131,7 +131,7 @@ def compress(
     found = writer.compress_hook(document, lambda: min(distance(), REACH), step, extrapolate, check_frequency)
     if found is document:
         log.info(OF_ANGLES)
-        return {SELF_TEST: convert(source, target)}
+        return _write_as_it_is(target, source, training_script)
     found = {**found, "min_nbor_dist": distance()}
     return _write(target, found, source, document, training_script, partial(_refuse_coarse, step=step))
 
@@ -197,6 +197,12 @@ def _write(
             check(differences[DATA])
         writer.deserialize_hook(str(temporary), document)
     return differences
+
+
+def _write_as_it_is(target: str, source: str, training_script: str | None) -> dict[str, dict[str, Difference]]:
+    systems = systems_of_input(training_script, "training_data") if training_script else []
+    differences = {SELF_TEST: convert(source, target)}
+    return {**differences, DATA: differences_on_data(source, target, systems)} if systems else differences
 
 
 def _ending_like(source: str) -> str:
