@@ -231,9 +231,8 @@ def _say(systems: list[System], names: list[list[str]], distances: Distances | N
         numbers, frames = system.numbers_of_types()
         for row, nframes in zip(numbers.tolist(), np.bincount(frames).tolist(), strict=True):
             counts[frozenset(pair for pair in zip(own, row, strict=True) if pair[1])] += nframes
-    boundaries = {(True,): "periodic", (False,): "open boundaries"}.get(
-        tuple({system.pbc for system in systems}), "some periodic"
-    )
+    kinds = {system.pbc for system in systems}
+    boundaries = "some periodic" if len(kinds) > 1 else "periodic" if kinds == {True} else "open boundaries"
     log.info("%d system(s), %d frames, %d composition(s), %s.", len(systems), counts.total(), len(counts), boundaries)
     log.info("labels: %s.", ", ".join(_labels(systems)) or "none")
     if distances is not None and distances.shortest:
