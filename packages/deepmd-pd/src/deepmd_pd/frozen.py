@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from typing import Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
+from deepmd.files.atomic import reason_of
 from deepmd.files.plain import parse_json
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.foreign import not_ours
@@ -127,10 +129,16 @@ class FrozenFile:
         if not self.has_operators:
             return paddle.jit.load(str(self._program.with_suffix("")))
         # paddle reads nothing but two files of one name
-        with TemporaryDirectory() as folder:
-            program, constants = _files_of(f"{folder}/model.json")
-            program.write_text(self._operators, encoding="utf-8")
-            constants.symlink_to(self._constants.resolve())
+        with ExitStack() as stack:
+            try:
+                program, constants = _files_of(f"{stack.enter_context(TemporaryDirectory())}/model.json")
+                program.write_text(self._operators, encoding="utf-8")
+                constants.symlink_to(self._constants.resolve())
+            except OSError as error:
+                raise ModelFileError(
+                    f"{self._program}: Paddle reads models from files, and the folder for temporary ones takes none: "
+                    f"{reason_of(error)}; free some of it, or name another in TMPDIR."
+                ) from error
             return paddle.jit.load(str(program.with_suffix("")))
 
 
