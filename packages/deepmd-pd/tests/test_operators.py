@@ -126,7 +126,7 @@ def test_a_folder_for_temporary_files_that_takes_none_is_to_blame(written, tmp_p
     """Not the model, as was said."""
     path = written(CASES[0])
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(ModelFileError, match=r"the folder for temporary ones takes none: No such file .* in TMPDIR"):
+    with pytest.raises(ModelFileError, match=r"for temporary files, .* takes none: No such file .* in TMPDIR"):
         frozen.FrozenFile(str(path)).load()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +17,8 @@ from typing import Any
 
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
-from deepmd.files.atomic import reason_of
 from deepmd.files.plain import parse_json
+from deepmd.files.temporary import temporary_files
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import Part, read_metadata, write_metadata
@@ -129,17 +128,8 @@ class FrozenFile:
         if not self.has_operators:
             return paddle.jit.load(str(self._program.with_suffix("")))
         # paddle reads nothing but two files of one name
-        with ExitStack() as stack:
-            try:
-                program, constants = _files_of(f"{stack.enter_context(TemporaryDirectory())}/model.json")
-                program.write_text(self._operators, encoding="utf-8")
-                constants.symlink_to(self._constants.resolve())
-            except OSError as error:
-                raise ModelFileError(
-                    f"{self._program}: Paddle reads models from files, and the folder for temporary ones takes none: "
-                    f"{reason_of(error)}; free some of it, or name another in TMPDIR."
-                ) from error
-            return paddle.jit.load(str(program.with_suffix("")))
+        with temporary_files({"model.json": self._operators, "model.pdiparams": self._constants}) as folder:
+            return paddle.jit.load(str(folder / "model"))
 
 
 def _operators(program: str) -> set[str]:
