@@ -264,6 +264,13 @@ def test_devices_are_no_files():
         pass
 
 
+@pytest.mark.parametrize("name", ["m.pb", "m.json", "m.x"])
+def test_an_empty_file_is_no_file_of_another_program(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ModelFileError, match=f"{name} is empty, as a full disk"), reading(tmp_path / name):
+        raise ModelFileError("was not frozen by deepmd-tf")
+
+
 def test_safetensors_header(tmp_path):
     content = bytearray(document_to_bytes(DOCUMENT))
     for length in (2**62, 2**31, 0):

@@ -89,9 +89,10 @@ STACK = Row(
     fields=lambda: [
         key("descriptor", dict, "Below.", sub_variants=choices(DESCRIPTOR, "Kind.")),
         key("fitting_net", dict, "Above.", sub_variants=choices(FITTING, "Kind.")),
+        key("spin", dict, "Spins.", optional=True),
+        key("table", str, "A table.", optional=True),
     ],
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
-    without_default=("spin", "table"),
     is_default=True,
 )
 SPHERES = not_there("spheres", "sph")

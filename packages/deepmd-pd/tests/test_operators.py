@@ -14,6 +14,7 @@ import pytest
 from models import case
 from test_frozen import ATYPE, CELL, COORD
 
+from deepmd.errors import ModelFileError
 from deepmd_dp.conformance.documents import random_document
 from deepmd_dp.conformance.plugin_calls import PluginError
 from deepmd_dp.conformance.plugins import graph_with_ghosts, plugin_of
@@ -119,6 +120,14 @@ def test_a_stranger_sees_the_plain_form(written):
         check=True,
     )
     assert int(done.stdout.splitlines()[-1]) == 6
+
+
+def test_a_folder_for_temporary_files_that_takes_none_is_to_blame(written, tmp_path, monkeypatch):
+    """Not the model, as was said."""
+    path = written(CASES[0])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ModelFileError, match=r"for temporary files, .* takes none: No such file .* in TMPDIR"):
+        frozen.FrozenFile(str(path)).load()
 
 
 def test_nothing_is_left_behind(written, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from typing import Any
 from deepmd.contract import document_from_bytes, document_to_bytes
 from deepmd.errors import ModelFileError
 from deepmd.files.plain import parse_json
+from deepmd.files.temporary import temporary_files
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import Part, read_metadata, write_metadata
@@ -127,11 +128,8 @@ class FrozenFile:
         if not self.has_operators:
             return paddle.jit.load(str(self._program.with_suffix("")))
         # paddle reads nothing but two files of one name
-        with TemporaryDirectory() as folder:
-            program, constants = _files_of(f"{folder}/model.json")
-            program.write_text(self._operators, encoding="utf-8")
-            constants.symlink_to(self._constants.resolve())
-            return paddle.jit.load(str(program.with_suffix("")))
+        with temporary_files({"model.json": self._operators, "model.pdiparams": self._constants}) as folder:
+            return paddle.jit.load(str(folder / "model"))
 
 
 def _operators(program: str) -> set[str]:

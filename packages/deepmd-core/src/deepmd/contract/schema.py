@@ -35,8 +35,10 @@ LOOP: Table = {
     "data?": _SEQUENCE,
     "validation?": _SEQUENCE,
     "average?": {"weights": {REST: NUMBER}, "sums": {REST: NUMBER}},
+    "reach?": NUMBER,
+    "bases?": {REST: list},
 }
-"""What our own training loop has in a state; a reader of files knows nothing of it."""
+"""What our own training loop and trainers have in a state; a reader of files knows nothing of it."""
 
 _WORDS = {dict: "a mapping", str: "a text", float: "a number", int: "an integer", np.ndarray: "an array"}
 

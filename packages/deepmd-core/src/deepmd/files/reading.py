@@ -38,6 +38,8 @@ def reading(path: str | Path, error_class: type[DeepmdError] = ModelFileError) -
     path = Path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise error_class(f"{path} is neither a file nor a folder.")
+    if error_class is ModelFileError and path.is_file() and path.stat().st_size == 0:
+        raise error_class(f"{path} is empty, as a full disk or a broken copy leaves it; get the file again.")
     try:
         yield
     except (error_class, InputError) as error:

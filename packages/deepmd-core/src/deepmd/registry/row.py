@@ -76,8 +76,6 @@ class Row:
         ``label_sets(section, model) -> tuple of tuple of str``: of a loss for the model of a section, both normalised,
         the labels of each of its terms; some of the data must have all of one's. Raises `InputError` where the model
         gives something else.
-    without_default : tuple of str
-        Keys that make a model another one: where one is missing, that says as much as any value.
     sees_groups : bool
         Whether its parts see groups of a frame's atoms, so that neighbors in whole frames are more than they have.
     lacks : mapping
@@ -106,7 +104,6 @@ class Row:
     biased_outputs: Callable[[Section], tuple[str, ...]] = lambda section: ()
     spin_scales: Callable[[Section], Mapping[str, float]] = lambda section: {}
     label_sets: Callable[[Section, Section], tuple[tuple[str, ...], ...]] = lambda section, model: ()
-    without_default: tuple[str, ...] = ()
     sees_groups: bool = False
     lacks: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""

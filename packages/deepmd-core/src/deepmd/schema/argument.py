@@ -18,6 +18,7 @@ PARAMETRIC_ACTIVATIONS = ("silut", "custom_silu")
 PRECISIONS = ("default", "float64", "float32")
 MULTI_TASK = "several models in one training (multi-task) are not in this version yet; train each by itself"
 """Why the keys of such a training are `not_yet`."""
+_NO_DEFAULT = Argument("name", int, optional=True).default
 
 
 class NotYet(Argument):
@@ -37,6 +38,11 @@ class Unused(Argument):
 def acts(argument: Argument) -> bool:
     """Whether this version acts on the argument."""
     return not isinstance(argument, NotYet | Unused)
+
+
+def has_default(argument: Argument) -> bool:
+    """Whether a normalised section has it in any case."""
+    return not argument.optional or argument.default is not _NO_DEFAULT
 
 
 def key(name: str, dtype: Any, doc: str, **options: Any) -> Argument:

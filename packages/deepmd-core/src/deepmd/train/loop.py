@@ -167,7 +167,7 @@ class TrainingLoop:
         state = self.trainer.state()
         state.step = number
         # what the next step would take, to be told where a restart takes another
-        state.loop = {**self.state(), "rate": self.learning_rate(number)}
+        state.loop = {**state.loop, **self.state(), "rate": self.learning_rate(number)}
         if self.min_nbor_dist is not None:
             state.model["min_nbor_dist"] = self.min_nbor_dist
         self._checkpoint = self.store.write(type(self.trainer), state)

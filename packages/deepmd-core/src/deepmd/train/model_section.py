@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.contract.summary import type_map_of
 from deepmd.errors import InputError
-from deepmd.registry import MODEL, default_name
+from deepmd.registry import MODEL, walk
 from deepmd.registry.installed import lookup
+from deepmd.schema.argument import acts, has_default
+from deepmd.schema.model import common_fields
 from deepmd.schema.upgrade import upgrade_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from dargs import Argument
 
     from deepmd.aliases import Document, Section
 
@@ -22,6 +26,8 @@ OPTIONS = frozenset(
     "set_davg_zero info".split()
 )
 """Keys that say how a model is trained, or how it was begun, and not what it is."""
+FILES = frozenset("model_file tab_file use_srtab".split())
+"""Keys that name files, which may lie elsewhere today: the trainer compares what is in them."""
 
 
 def join_sections(given: Section, document: Document) -> Section:
@@ -58,7 +64,7 @@ def join_sections(given: Section, document: Document) -> Section:
 def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Path and both values of what differs; a key that one of them lacks was not known to its version."""
     if isinstance(given, dict) and isinstance(settled, dict):
-        for key in (key for key in given if key in settled and key not in OPTIONS):
+        for key in (key for key in given if key in settled and key not in OPTIONS | FILES):
             yield from _differences(given[key], settled[key], f"{path}/{key}")
     elif isinstance(given, list) and isinstance(settled, list) and len(given) == len(settled):
         for number, (one, other) in enumerate(zip(given, settled, strict=True)):
@@ -69,10 +75,38 @@ def _differences(given: Any, settled: Any, path: str) -> Iterator[tuple[str, Any
 
 def _missing(given: Section, settled: Section) -> Iterator[tuple[str, Any, Any]]:
     """As `_differences`, keys without a default that one of them has: where such a key is missing, that says much."""
-    row = lookup(MODEL, given.get("type") or default_name(MODEL))
-    for key in row.without_default if row is not None else ():
-        if (given.get(key) is None) != (settled.get(key) is None):
-            yield f"model/{key}", given.get(key), settled.get(key)
+    for part in walk(MODEL, given, "model"):
+        other = _below(settled, part.where.split("/")[1:])
+        if isinstance(other, dict):
+            is_model = lookup(MODEL, part.section.get("type")) is part.row
+            shared = [each for each in common_fields() if each.name != "type_map"] if is_model else []
+            yield from _missing_keys([*part.row.fields(), *shared], part.section, other, part.where)
+            mine, theirs = (each.get("type_map", given["type_map"]) for each in (part.section, other))
+            if mine != theirs and not ("type_map" in part.section and "type_map" in other):
+                yield f"{part.where}/type_map", mine, theirs
+
+
+def _missing_keys(
+    fields: Iterable[Argument], given: Section, settled: Section, path: str
+) -> Iterator[tuple[str, Any, Any]]:
+    for each in fields:
+        mine, theirs, at = given.get(each.name), settled.get(each.name), f"{path}/{each.name}"
+        if not acts(each) or each.name in OPTIONS or each.sub_variants:
+            continue
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            yield from _missing_keys(each.sub_fields.values(), mine, theirs, at)
+        elif not has_default(each) and (mine is None) != (theirs is None):
+            yield at, mine, theirs
+
+
+def _below(section: Any, path: list[str]) -> Any:
+    """What stands at a path; None where nothing does."""
+    for name in path:
+        if isinstance(section, list):
+            section = section[int(name)] if int(name) < len(section) else None
+        else:
+            section = section.get(name) if isinstance(section, dict) else None
+    return section
 
 
 def _is_auto(value: Any) -> bool:

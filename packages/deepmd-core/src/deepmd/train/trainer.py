@@ -33,7 +33,8 @@ class TrainingState:
     step : int
         Number of steps done.
     loop : dict
-        The loop's own state: plain numbers, strings, lists (generator states, best scores).
+        Plain numbers, strings, lists and mappings: the loop's own state (generator states, best scores), and what the
+        trainer needs to give the same numbers to the bit.
     """
 
     FORMAT: ClassVar[str] = "deepmd-core training state"
@@ -107,7 +108,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def state(self) -> TrainingState:
-        """The present state; ``step`` and ``loop`` are filled in by the loop."""
+        """The present state; the loop fills in ``step``, and its part of ``loop`` beside what is there."""
 
     @classmethod
     @abstractmethod

@@ -19,7 +19,7 @@ from deepmd.outputs import all_terms
 from deepmd.train.trainer import Trainer, TrainingState
 from deepmd_dp.dialect.array import Array, AtomParameters, Float, FrameParameters, Shaped, total
 from deepmd_dp.dialect.array_api import array_namespace
-from deepmd_dp.dialect.module import leaves, map_leaves, modules, trained_like, with_leaves
+from deepmd_dp.dialect.module import leaves, map_leaves, trained_like, with_leaves
 from deepmd_dp.environment.builder import build_environment, smallest_distance
 from deepmd_dp.environment.charge_spin import charge_spin_of, default_charge_spin, takes_charge_spin, with_charge_spin
 from deepmd_dp.environment.environment import Environment
@@ -28,6 +28,7 @@ from deepmd_dp.environment.neighbor_cache import NeighborCache
 from deepmd_dp.environment.sides import other_side, sides
 from deepmd_dp.kit.memory import keep_memory
 from deepmd_dp.kit.processes import refuse_after_fork
+from deepmd_dp.kit.same_model import check_same
 from deepmd_dp.kit.state_file import read_state, write_state
 from deepmd_dp.loss import new_loss
 from deepmd_dp.loss.ener import HESSIAN
@@ -35,8 +36,7 @@ from deepmd_dp.loss.property import DEVIATION
 from deepmd_dp.model import deserialize_model, model_class, new_model
 from deepmd_dp.model.evaluate import evaluate
 from deepmd_dp.model.hessian import NO_HESSIAN, evaluate_with_hessian
-from deepmd_dp.nn.matrix import expected_distance, with_bases, with_refined_bases
-from deepmd_dp.nn.table import Table
+from deepmd_dp.nn.matrix import bases_of, expected_distance, with_bases, with_refined_bases, with_these_bases
 from deepmd_dp.statistics import bias_labels, with_statistics
 
 if TYPE_CHECKING:
@@ -173,8 +173,10 @@ class BaseTrainer(Trainer):
         # of the same structure, without its numbers; it goes through a tree as the other did, but needs no trial
         tree: Section = new_model(_without_seeds(config["model"]), _Zeros()).serialize()
         wanted = model_class(tree.get("type")).deserialize(tree)
-        _check_same_arrays(model, wanted)
-        return cls(config, trained_like(model, wanted), state.optimizer)
+        check_same(model, wanted, config["model"])
+        trainer = cls(config, trained_like(model, wanted), state.optimizer)
+        trainer._go_on(state)
+        return trainer
 
     @property
     def requirements(self) -> list[DataRequirement]:
@@ -276,7 +278,21 @@ class BaseTrainer(Trainer):
         model = self._present_model()
         script = self._config["model"] | ({"hessian_mode": True} if HESSIAN in self._loss.needs else {})
         document = new_document(model.serialize(), backend=self.backend_name, model_def_script=script)
-        return TrainingState(model=document, optimizer=self.moments())
+        return TrainingState(model=document, optimizer=self.moments(), loop=self._saved_reach())
+
+    def _saved_reach(self) -> dict[str, Any]:
+        """What the bases are and how far they reach, for `_go_on`; nothing before the first step."""
+        if not math.isfinite(self._smallest_distance):
+            return {}
+        return {"reach": self._smallest_distance, "bases": bases_of(self._numpy_model)}
+
+    def _go_on(self, state: TrainingState) -> None:
+        """Takes over the bases of a training that is gone on with: others would give other numbers, in rounding."""
+        self._steps = state.step
+        if (distance := state.loop.get("reach")) is not None:
+            self._smallest_distance = float(distance)
+            self._numpy_model = with_these_bases(self._numpy_model, state.loop.get("bases", {}))
+            self.rebuild()
 
     @classmethod
     def write_checkpoint(cls, path: str, state: TrainingState) -> None:
@@ -330,18 +346,3 @@ def clip(gradients: Gradients, max_norm: float) -> Gradients:
     squares = sum(float(array_namespace(each).sum(each * each)) for each in gradients.values())
     factor = min(1.0, max_norm / (math.sqrt(squares) + 1e-6))
     return gradients if factor == 1.0 else {path: each * factor for path, each in gradients.items()}
-
-
-def _check_same_arrays(model: Model, wanted: Model) -> None:
-    """Raises InputError where a model to start from is not made as the input says; the first array is named."""
-    if any(modules(model, Table)):
-        raise InputError(
-            "the model to start from is compressed, and tables are not trained; take the model that it was made of."
-        )
-    there, here = ({leaf.path: np.shape(leaf.array) for leaf in leaves(each)} for each in (model, wanted))
-    for path in [*here, *there]:
-        if there.get(path) != here.get(path):
-            raise InputError(
-                f"the model to start from has other nets than the input asks for: {path} is of shape "
-                f"{there.get(path, 'none')} there, {here.get(path, 'none')} here; take its settings."
-            )

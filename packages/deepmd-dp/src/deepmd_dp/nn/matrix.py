@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from deepmd.errors import ModelFileError
 from deepmd_dp.dialect.array import Array, Bool, Float
 from deepmd_dp.dialect.array_api import array_namespace, device, shape
 from deepmd_dp.dialect.edge_rows import EnvSettings, edge_rows
@@ -32,7 +34,7 @@ from deepmd_dp.dialect.moments import Basis
 from deepmd_dp.nn.network import EmbeddingNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Function = Callable[[Float[np.ndarray, "n"]], Float[np.ndarray, "n m"]]
     """Of numbers s; gives values of all nets that share a basis."""
@@ -314,6 +316,31 @@ def with_bases(tree: Tree, smallest_distance: float | None = None) -> Tree:
         return find_basis(each.values, *each.limits(smallest_distance)) if each.wants_matrices else None
 
     return with_modules(tree, {path: replace(each, basis=fit(each)) for path, each in modules(tree, OnBasis)})
+
+
+def bases_of(tree: Tree) -> dict[str, list[float]]:
+    """Paths of what has a basis, and the ends of its intervals: for a checkpoint."""
+    return {
+        path: [float(end) for end in each.basis.bounds]
+        for path, each in modules(tree, OnBasis)
+        if each.basis is not None
+    }
+
+
+def with_these_bases(tree: Tree, bounds: Mapping[str, Sequence[float]]) -> Tree:
+    """The tree with the bases that `bases_of` gave; what is not named has none.
+
+    Raises
+    ------
+    ModelFileError
+        They are none.
+    """
+    for path, each in bounds.items():
+        ascends = all(isinstance(one, float) for one in each) and all(one < two for one, two in pairwise(each))
+        if not 1 < len(each) <= MAX_INTERVALS + 2 or not ascends:
+            raise ModelFileError(f"the checkpoint's intervals of {path} are not numbers that ascend: damaged.")
+    bases = {path: Basis(tuple(each)) for path, each in bounds.items()}
+    return with_modules(tree, {path: replace(each, basis=bases.get(path)) for path, each in modules(tree, OnBasis)})
 
 
 def with_refined_bases(tree: Tree) -> Tree | None:

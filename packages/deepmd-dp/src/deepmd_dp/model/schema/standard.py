@@ -190,7 +190,6 @@ ROW = Row(
     check=check,
     upgrade=upgrade,
     spin_scales=spin_scales,
-    without_default=("spin", "use_srtab"),
     parts={"descriptor": DESCRIPTOR, "fitting_net": FITTING},
     is_default=True,
 )
