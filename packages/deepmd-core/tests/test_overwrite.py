@@ -154,7 +154,7 @@ LONG = "x" * 300
     [
         (("train", "odd.json"), "odd.json cannot be read: it is not text in UTF-8 (byte 7)"),
         (("train", LONG), "File name too long"),
-        (("train", "DIR"), "DIR cannot be read: Is a directory"),
+        (("train", "DIR"), "DIR is a folder; expected the input of a training"),
         (("train", "input.json", "-o", LONG), "File name too long"),
         (("train", "input.json", "-o", ""), "no name of a file"),
         (("train", "input.json", "-l", "DIR"), "DIR: Is a directory"),

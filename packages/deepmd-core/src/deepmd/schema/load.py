@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import InputError
@@ -39,14 +40,23 @@ def load_input(path: str | Path) -> dict[str, Any]:
         which one would be lost, is not.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the input of a training, a JSON or YAML file.")
-    if not path.exists():
-        raise InputError(f"there is no input file {path} (relative to {Path.cwd()}){near_path(path)}.")
+    _check_is_there(path)
     with reading(path, InputError):
         config: dict[str, Any] = _parse(read_text(path), path)
         check_plain(config, str(path))
     return config
+
+
+def _check_is_there(path: Path) -> None:
+    """Raises InputError where there is no such file; what else the system refuses is told when it is read."""
+    try:
+        is_folder = S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no input file {path} (relative to {Path.cwd()}){near_path(path)}.") from error
+    except OSError:
+        return
+    if is_folder:
+        raise InputError(f"{path} is a folder; expected the input of a training, a JSON or YAML file.")
 
 
 def write_input(path: str | Path, config: dict[str, Any]) -> None:
