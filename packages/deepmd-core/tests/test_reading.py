@@ -22,7 +22,7 @@ from deepmd.contract import document_from_bytes, document_to_bytes, new_document
 from deepmd.contract.schema import LOOP, STATE, check_table
 from deepmd.data import System
 from deepmd.errors import DataError, InputError, ModelFileError
-from deepmd.files.plain import check_plain, parse_json, parse_yaml
+from deepmd.files.plain import check_plain, is_shallow, parse_json, parse_yaml
 from deepmd.files.reading import open_archive, reading
 from deepmd.infer import DeepPot
 from deepmd.schema import load_input
@@ -386,3 +386,25 @@ def test_names_in_files_cannot_write_to_the_terminal():
 def test_json_in_bytes_that_are_no_text():
     with pytest.raises(ModelFileError, match="f is not valid JSON"):
         parse_json(b"\xff\xfe{", "f", ModelFileError)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a(": [[1], {}]}', True),
+        ('{"a": [[[1]]]}', False),
+        ('["]", ["]", ["]", ["]"]]]]', False),
+        ('["\\"", []]', False),  # it cannot tell
+        ("[1", False),
+        ("]1[", False),
+        ("", True),
+    ],
+)
+def test_brackets_three_deep(text, expected):
+    assert is_shallow(text, 3) is expected
+
+
+def test_brackets_of_lines():
+    assert is_shallow('f(x)\ng(")")\n', 3, by_line=True)
+    assert is_shallow("f(\n)", 3)
+    assert not is_shallow("f(\n)", 3, by_line=True)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import shutil
 import subprocess
 import sys
 import weakref
 import zipfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -394,12 +396,15 @@ def test_a_graph_that_writes_files_is_refused(forged, tmp_path):
         JaxDeepEval(forged(change))
 
 
-def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path):
-    """XLA finds functions by their names."""
+@pytest.mark.parametrize("form", ["portable", "bytecode", "text"])
+def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path, form):
+    """XLA finds functions by their names, and takes programs in other forms than those that JAX writes."""
     like = jax.ShapeDtypeStruct((3,), np.float32)
     call = jax.jit(jax.ffi.ffi_call("memcpy", like))
     checks = [jax.export.DisabledSafetyCheck.custom_call("memcpy")]
     exported = jax.export.export(call, disabled_checks=checks, platforms=["cpu"])(like)
+    if form != "portable":
+        exported = replace(exported, mlir_module_serialized=_module(exported, form))
     copy = tmp_path / "copy.hlo"
     with zipfile.ZipFile(folder / "model.hlo") as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -410,3 +415,13 @@ def test_a_program_that_calls_foreign_code_is_refused(folder, tmp_path):
             archive.writestr(name, content)
     with pytest.raises(ModelFileError, match=r"copy.hlo has operators that no model of ours needs: memcpy\. "):
         JaxDeepEval(str(copy))
+
+
+def _module(exported, form):
+    """A program of StableHLO itself."""
+    from jaxlib.mlir import ir
+
+    with jax.interpreters.mlir.make_ir_context():
+        module, content = ir.Module.parse(exported.mlir_module()), io.BytesIO()
+        module.operation.write_bytecode(content)
+    return content.getvalue() if form == "bytecode" else str(module).encode()

@@ -222,7 +222,7 @@ def test_a_program_that_writes_files_is_refused(copy, monkeypatch):
     """In Python and in C++, before it runs; a digest keeps nobody from writing one."""
     text, _, end = copy.read_text().partition(frozen._KEY)
     program, added = text.replace('"1.matmul"', '"1.save_combine"', 1) + "}", json.loads(end[:-1])
-    parts = frozen._parts(program, copy.with_suffix(".pdiparams").read_bytes(), added)
+    parts = frozen._parts(program.encode(), copy.with_suffix(".pdiparams").read_bytes(), added)
     added["metadata"] = sealed(added["metadata"], parts)
     copy.write_text(f"{program[:-1]}{frozen._KEY}{json.dumps(added)}}}")
     monkeypatch.setenv(kernels.SWITCH, "1")

@@ -14,7 +14,7 @@ from deepmd.errors import ModelFileError
 from deepmd.files.reading import open_archive
 from deepmd_dp.dialect.module import map_leaves
 from deepmd_dp.kit.metadata import write_metadata
-from deepmd_dp.kit.operators import refuse_operators
+from deepmd_dp.kit.operators import refuse_operators, unversioned
 from deepmd_dp.kit.signature import Signature
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
@@ -78,22 +78,21 @@ def _export(model: Model) -> bytes:
     return bytes(jax.export.export(jax.jit(graph_of(model)), platforms=PLATFORMS)(inputs).serialize())
 
 
-def operators(module: bytes) -> list[str]:
-    """The operators of a program, and what the calls of foreign code in it go to."""
+def operators(module: bytes) -> set[str]:
+    """The operators of a program, and what the calls of foreign code in it go to; to translate it takes far longer."""
     from jaxlib.mlir import ir
-    from jaxlib.mlir.dialects import stablehlo
 
-    found = []
+    found = set()
 
     def note(operation: ir.Operation) -> ir.WalkResult:
-        found.append(operation.name)
-        if operation.name == "stablehlo.custom_call":
-            found.append(ir.StringAttr(operation.attributes["call_target_name"]).value)
+        found.add(operation.name)
+        if "custom_call" in operation.name:
+            found.add(str(operation.attributes["call_target_name"]))
         return ir.WalkResult.ADVANCE
 
     with jax.interpreters.mlir.make_ir_context() as context:
-        stablehlo.deserialize_portable_artifact(context, module).operation.walk(note)
-    return found
+        ir.Module.parse(module, context).operation.walk(note)
+    return set(map(unversioned, found))
 
 
 def axes_text(axes: tuple[str | int, ...]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from deepmd.files.temporary import temporary_files
 from deepmd_dp.kit import kernels
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import Part, read_metadata, write_metadata
-from deepmd_dp.kit.operators import LIST, refuse_operators
+from deepmd_dp.kit.operators import LIST, operators_of_json, refuse_operators
 from deepmd_dp.kit.state_file import read_state
 from deepmd_dp.model import deserialize_model
 from deepmd_dp.nn.matrix import with_matrices
@@ -59,7 +60,7 @@ def write(path: str, document: dict) -> None:
     plain = record(layer, program)
     embedded = base64.b64encode(document_to_bytes(document)).decode("ascii")
     added = {"document": embedded, **_second_form(layer, plain, constants)}
-    metadata = write_metadata(model, _parts(plain, constants.read_bytes(), added))
+    metadata = write_metadata(model, _parts(plain.encode(), constants.read_bytes(), added))
     text = json.dumps({"metadata": metadata, **added})
     program.write_text(f"{plain.removesuffix('}')}{_KEY}{text}}}", encoding="utf-8")
 
@@ -77,10 +78,10 @@ def _files_of(path: str) -> tuple[Path, Path]:
     return Path(path).with_suffix(".json"), Path(path).with_suffix(".pdiparams")
 
 
-def _parts(program: str, constants: bytes, added: dict[str, str]) -> list[Part]:
+def _parts(program: bytes, constants: bytes, added: dict[str, str]) -> list[Part]:
     """What the digest is made of. The program's own text: its numbers need not be written alike by all programs."""
-    texts = {"program": program, **added}
-    return [("constants", constants), *((key, text.encode()) for key, text in texts.items() if key != "metadata")]
+    texts = ((key, text.encode()) for key, text in added.items() if key != "metadata")
+    return [("program", program), ("constants", constants), *texts]
 
 
 def read_any(path: str) -> dict:
@@ -104,13 +105,12 @@ class FrozenFile:
 
     def __init__(self, path: str) -> None:
         self._program, self._constants = _files_of(path)
-        text = _read(self._program).decode("utf-8", errors="replace").rstrip()
-        added = _added(text, self._program)
+        self._plain, added = _split(_read(self._program).rstrip(), self._program)
         if not self._constants.is_file():
             raise ModelFileError(
                 f"{self._program} needs {self._constants.name} beside it, which is not there; copy both files."
             )
-        parts = _parts(f"{text.rpartition(_KEY)[0]}}}", _read(self._constants), added)
+        parts = _parts(self._plain, _read(self._constants), added)
         record = read_metadata(added["metadata"], parts, f"{self._program} or {self._constants.name}")
         self.document = document_from_bytes(base64.b64decode(added["document"]), str(path), record["digest"])
         self._operators = added.get("operators", "")
@@ -123,20 +123,14 @@ class FrozenFile:
 
     def load(self) -> paddle.jit.TranslatedLayer:
         """The graph."""
-        text = self._operators if self.has_operators else self._program.read_text(encoding="utf-8")
-        refuse_operators(_operators(text), Path(__file__).with_name(LIST), str(self._program))
+        text = self._operators if self.has_operators else self._plain.decode()
+        found = operators_of_json(text, str(self._program))
+        refuse_operators(found, Path(__file__).with_name(LIST), str(self._program))
         if not self.has_operators:
             return paddle.jit.load(str(self._program.with_suffix("")))
         # paddle reads nothing but two files of one name
         with temporary_files({"model.json": self._operators, "model.pdiparams": self._constants}) as folder:
             return paddle.jit.load(str(folder / "model"))
-
-
-def _operators(program: str) -> set[str]:
-    """Operators and types of a program, which stand under the key ``#``."""
-    found = set()
-    json.loads(program, object_hook=lambda each: found.add(str(each.get("#", ""))))
-    return found - {""}
 
 
 def _read(path: Path) -> bytes:
@@ -146,11 +140,15 @@ def _read(path: Path) -> bytes:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _added(text: str, program: Path) -> dict[str, Any]:
-    """What we wrote into the program's file."""
-    data = parse_json(text, str(program), ModelFileError)
+def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Any]]:
+    """The program's text, and what we wrote behind it: where both are JSON, the whole is, with no other program."""
+    program, _, added = content.rpartition(_KEY.encode())
+    if program and added.endswith(b"}"):
+        with suppress(ModelFileError):
+            return program + b"}", parse_json(added[:-1], str(path), ModelFileError)
+    data = parse_json(content, str(path), ModelFileError)
     if not isinstance(data, dict) or "base_code" not in data:
-        raise ModelFileError(f"{program} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
+        raise ModelFileError(f"{path} holds no model: it is JSON, but no program of Paddle; give a frozen model.")
     if "deepmd" not in data:
-        raise not_ours(program, "frozen by deepmd-pd")
-    return data["deepmd"]
+        raise not_ours(path, "frozen by deepmd-pd")
+    raise ModelFileError(f"{path} is damaged: its contents are not what was written; get the file again.")
