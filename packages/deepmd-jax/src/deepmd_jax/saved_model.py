@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepmd.contract import document_to_bytes
-from deepmd.errors import BackendError, ModelFileError
+from deepmd.errors import BackendError
 from deepmd_dp.kit.foreign import not_ours
 from deepmd_dp.kit.metadata import write_metadata
-from deepmd_dp.kit.operators import refuse_operators
+from deepmd_dp.kit.operators import refuse_circles, refuse_operators
 from deepmd_dp.kit.programs import Programs
 from deepmd_dp.kit.signature import InputDef, Signature
 from deepmd_dp.model import deserialize_model
@@ -141,7 +141,10 @@ class Graph:
         tf = _tensorflow()
         refuse_operators(_operators(parts[_GRAPH]), OPERATORS, path)
         meta = _parsed(parts[_GRAPH]).meta_graphs[0]
-        _refuse_circles(meta.graph_def.library.function, path)
+        functions = meta.graph_def.library.function
+        refuse_circles(
+            {each.signature.name: {*_called(node.attr for node in each.node_def)} for each in functions}, path
+        )
         self._inputs, self._terms = (
             {name: each.name for name, each in tensors.items()}
             for tensors in (meta.signature_def[_SIGNATURE].inputs, meta.signature_def[_SIGNATURE].outputs)
@@ -160,19 +163,9 @@ class Graph:
         return session.run({name: self._terms[name] for name in wanted}, feeds)
 
 
-def _refuse_circles(functions: Iterable[Any], path: str) -> None:
-    """Raises where functions call each other in a circle: TensorFlow follows it until the process ends."""
-    calls = {each.signature.name: {name for node in each.node_def for name in _called(node.attr)} for each in functions}
-    while ends := [name for name, called in calls.items() if not calls.keys() & called]:
-        for name in ends:
-            del calls[name]
-    if calls:
-        raise ModelFileError(f"{path} has functions that call themselves: {', '.join(sorted(calls)[:5])}.")
-
-
-def _called(attributes: Mapping[str, Any]) -> Iterator[str]:
+def _called(attributes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Functions that attributes name, also within what they hand on to them."""
-    for value in attributes.values():
+    for value in (value for each in attributes for value in each.values()):
         for function in (value.func, *value.list.func):
             yield function.name
-            yield from _called(function.attr)
+            yield from _called([function.attr])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import jax
@@ -113,23 +114,29 @@ class Graph:
     """The graph of a frozen file, compiled for each set of sizes that it meets, and the document beside it."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self.document, parts = read(path)
         try:
-            self._exported = jax.export.deserialize(bytearray(parts[_GRAPH]))
+            self._unchecked = jax.export.deserialize(bytearray(parts[_GRAPH]))
         # JAX's deserialiser raises whatever it stumbles over in bytes that it does not know
         except Exception as error:
             raise ModelFileError(
                 f"{path}: JAX {jax.__version__} does not read its graph ({str(error) or type(error).__name__}); "
                 "write the file again by `dp convert-backend`."
             ) from error
-        refuse_operators(operators(self._exported.mlir_module_serialized), OPERATORS, path)
         self._call = Compiled(self._evaluate, static_argnames="wanted")
+
+    @cached_property
+    def _program(self) -> jax.export.Exported:
+        """The graph, its operators known: a look that takes as long as all else of opening, a compilation seconds."""
+        refuse_operators(operators(self._unchecked.mlir_module_serialized), OPERATORS, self._path)
+        return self._unchecked
 
     def __call__(self, inputs: dict[str, jax.Array], wanted: tuple[str, ...]) -> dict[str, jax.Array]:
         """The terms of these names; inputs as `deepmd_dp.kit.signature.Signature` has them."""
         return self._call(inputs, wanted=wanted)
 
     def _evaluate(self, inputs: dict[str, jax.Array], *, wanted: tuple[str, ...]) -> dict[str, jax.Array]:
-        terms = self._exported.call(inputs)
+        terms = self._program.call(inputs)
         # what is not given is not computed either
         return {name: terms[name] for name in wanted}

@@ -12,7 +12,7 @@ from deepmd.errors import ModelFileError
 from deepmd.files.plain import MAX_DEPTH, is_shallow, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Set
     from pathlib import Path
 
 VARIABLE = "DP_ANY_OPERATOR"
@@ -48,6 +48,29 @@ def refuse_operators(found: Iterable[str], known: Path, path: str) -> None:
             f"{path} has operators that no model of ours needs: {', '.join(others[:5])}{more}. What they do is not "
             f"known, and some write files; where you trust whoever gave you the file, set {VARIABLE}=1."
         )
+
+
+def refuse_circles(calls: Mapping[str, Set[str]], path: str) -> None:
+    """Refuses a file whose functions call each other in a circle: frameworks follow it until the process ends.
+
+    Parameters
+    ----------
+    calls : mapping
+        Of each function's name to those that it calls.
+    path : str
+        The file.
+
+    Raises
+    ------
+    ModelFileError
+        There is a circle.
+    """
+    left = dict(calls)
+    while ends := [name for name, called in left.items() if not left.keys() & called]:
+        for name in ends:
+            del left[name]
+    if left:
+        raise ModelFileError(f"{path} has functions that call themselves: {', '.join(sorted(left)[:5])}.")
 
 
 def unversioned(name: str) -> str:
