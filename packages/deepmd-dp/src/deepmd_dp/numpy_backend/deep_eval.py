@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from deepmd.outputs import TermDef
     from deepmd_dp.environment.environment import Environment
     from deepmd_dp.environment.expansion import Frames
+    from deepmd_dp.numpy_backend.engine import NativeEngine
 
 
 class NumpyDeepEval(BaseDeepEval):
@@ -32,9 +34,15 @@ class NumpyDeepEval(BaseDeepEval):
 
     def __init__(self, model_file: str, native: bool = True, **kwargs: object) -> None:
         super().__init__(model_file, **kwargs)
+        self._native = native
+
+    @cached_property
+    def _engine(self) -> NativeEngine | None:
+        """Made when first wanted: it looks for its nets' matrices, which takes longer than all else of opening."""
         model = self._numpy_model
-        is_native = native and model.expansion is None
-        self._engine = open_engine(self._document, model.outputs, model.ntypes) if is_native else None
+        if not self._native or model.expansion is not None:
+            return None
+        return open_engine(self._document, model.outputs, model.ntypes)
 
     def read_document(self, path: str) -> Document:
         return read_document(path)
