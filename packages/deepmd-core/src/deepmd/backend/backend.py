@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Flag, auto
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -68,12 +69,7 @@ class Backend(ABC):
 
     def framework_version(self) -> str | None:
         """Version of the installed framework, None where it is not installed."""
-        for distribution in (self.framework, *self.framework_variants):
-            try:
-                return version(distribution)
-            except PackageNotFoundError:
-                continue
-        return None
+        return _installed_version(self.framework, *self.framework_variants)
 
     def reads(self, suffix: str) -> bool:
         """Whether files with this ending are this backend's."""
@@ -165,3 +161,14 @@ class Backend(ABC):
     def detect_backend_by_model(filename: str) -> type[Backend]:
         """The class of the backend that reads this file, found by its ending."""
         return type(discovery.backend_of_file(filename))
+
+
+@cache
+def _installed_version(*distributions: str) -> str | None:
+    """Of the first of these that is installed; looked up once, for that takes as long as a tenth of opening a file."""
+    for distribution in distributions:
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return None
