@@ -22,7 +22,7 @@ from deepmd.backend.model_files import read_state
 from deepmd.data import DataRequirement, TrainingData
 from deepmd.entrypoints.freeze import freeze
 from deepmd.errors import DataError, InputError, ModelFileError, TrainingError
-from deepmd.train import patience, run_training
+from deepmd.train import run_training, slow_training
 from deepmd.train.checkpoint import find_checkpoint
 from deepmd.train.folder_lock import only_training_in
 from deepmd.train.labels import check_labels
@@ -366,7 +366,7 @@ def test_a_slow_training_says_once_when_its_next_line_comes(monkeypatch, caplog,
         return {"loss": 1.0, "rmse": 1.0}
 
     monkeypatch.setattr(ToyTrainer, "step", step)
-    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(slow_training.time, "monotonic", lambda: now[0])
     caplog.set_level(logging.INFO)
     train(config=new_config(**{"numb_steps": 40_000, "disp_freq": 200, "validation_data": None} | training))
     lines = [message for message in caplog.messages if "s per step" in message]
@@ -374,7 +374,7 @@ def test_a_slow_training_says_once_when_its_next_line_comes(monkeypatch, caplog,
 
 
 def test_a_first_step_that_takes_long_is_said(monkeypatch, caplog):
-    monkeypatch.setattr(patience, "SECONDS", 0.0)
+    monkeypatch.setattr(slow_training, "SECONDS", 0.0)
     monkeypatch.setattr(ToyTrainer, "step", lambda *_: time.sleep(0.05) or {"loss": 1.0, "rmse": 1.0})
     caplog.set_level(logging.INFO)
     train(config=new_config(numb_steps=2, validation_data=None))

@@ -26,7 +26,7 @@ LARGEST = 50.0
 CERTAIN = 0.8
 """Correlation of volume and pressure, at equal energies, that tells."""
 FEW, LITTLE = 8, 0.005
-"""Less frames, or a smaller spread of ln V, tell nothing."""
+"""Fewer frames, or a smaller spread of ln V, tell nothing."""
 USUAL = 0.5
 """[eV/Å³] Bulk modulus of a solid, within a factor of six; [eV/atom] a large virial."""
 GAP = 500.0

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepmd.errors import TrainingError
 from deepmd.train.interrupt import Interrupt
-from deepmd.train.patience import Patience
 from deepmd.train.prefetch import Prefetcher
+from deepmd.train.slow_training import SlowTraining
 from deepmd.train.validation import Average, check_finite, validate, without_label
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class TrainingLoop:
         """
         begin, done = time.monotonic(), self.start
         prefetcher = Prefetcher(self.data, self.trainer.prepare, self.stop - self.start)
-        patience = Patience(self.stop, self._next_display_step)
-        with Interrupt() as interrupt, prefetcher, self.display, patience:
+        slow = SlowTraining(self.stop, self._next_display_step)
+        with Interrupt() as interrupt, prefetcher, self.display, slow:
             while done < self.stop and interrupt.received is None:
                 try:
                     self._step(done, prefetcher.get())
@@ -115,7 +115,7 @@ class TrainingLoop:
                     ) from error
                 done += 1
                 self.display.advance(done)
-                patience.advance(done, self._is_display_step(done))
+                slow.advance(done, self._is_display_step(done))
                 if self._is_save_step(done):
                     self._save(done)
         seconds = time.monotonic() - begin

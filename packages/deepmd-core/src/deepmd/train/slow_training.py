@@ -21,7 +21,7 @@ SECONDS = 30.0
 """So long nothing need be said."""
 
 
-class Patience:
+class SlowTraining:
     """Says once that the first step takes long, and once how long a training takes whose lines are rare.
 
     Used as a context around the steps.
